@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+// Every bound of the system that is not a matter of configuration, each with its reason. Those an
+// operator may change are defaults in proto/convergia/v1/config.proto's loader and named here too.
+namespace convergia::limits {
+
+// Names. 32 keeps a directory entry within its 32 bytes and a name readable in a table.
+inline constexpr size_t kNameBytesMax = 32;
+// Argon2id reads it all; more than this is not a password but a load.
+inline constexpr size_t kPasswordBytesMax = 256;
+inline constexpr size_t kPasswordBytesMin = 1;
+
+// Packets, unescaped and without the ending LF.
+inline constexpr size_t kPacketBytesMaxBeforeSignIn = 4 * 1024;     // A name, a ticket, a captcha.
+inline constexpr size_t kPacketBytesMax = 1024 * 1024 + 64 * 1024;  // One chunk and its fields.
+inline constexpr size_t kRequestIdBytesMax = 32;
+
+// Sessions.
+inline constexpr absl::Duration kTlsHandshakeTimeout = absl::Seconds(5);
+inline constexpr absl::Duration kSignInTimeout = absl::Seconds(15);
+inline constexpr absl::Duration kIdlePingAfter = absl::Seconds(90);    // Below NATs' 2 minutes.
+inline constexpr absl::Duration kIdleCloseAfter = absl::Seconds(150);  // Ping plus a slow answer.
+inline constexpr int kRequestsOutstandingMax = 64;     // Then the server stops reading.
+inline constexpr size_t kOutboxBytesSoft = 64 * 1024;  // Then the server stops reading that client.
+inline constexpr size_t kOutboxBytesHard = 1024 * 1024 + 128 * 1024;  // Soft plus one full packet.
+inline constexpr absl::Duration kOutboxStallMax = absl::Seconds(10);
+inline constexpr int kSessionsPerUserMax = 10;
+inline constexpr int kUnauthenticatedPerAddressMax = 16;
+inline constexpr int kSignedInPerAddressMax = 1000;  // Offices share one address.
+inline constexpr double kMessagesPerSecond = 100;    // Sustained, a session; reading pauses.
+inline constexpr double kMessagesBurst = 1000;
+
+// Relay channels and links between edges.
+inline constexpr size_t kLinkQueueBytesMax = 16 * 1024 * 1024;  // Then FAIL BUSY.
+inline constexpr absl::Duration kLinkHeartbeat = absl::Seconds(5);
+inline constexpr absl::Duration kLinkDeadAfter = absl::Seconds(15);
+inline constexpr absl::Duration kUnconfirmedAfter = absl::Seconds(10);
+inline constexpr size_t kRelayFrameBytesMax = 1024 * 1024 + 128 * 1024;  // One full packet fits.
+inline constexpr int kRouteEdgesMax = 16;  // A longer detour than any real site needs.
+
+// Accounts.
+inline constexpr absl::Duration kTicketLifetime = absl::Hours(24);
+inline constexpr absl::Duration kCaptchaLifetime = absl::Seconds(60);
+inline constexpr size_t kPendingRegistrationsMax = 10'000;
+
+// Nodes.
+inline constexpr absl::Duration kHeartbeat = absl::Seconds(2);
+inline constexpr absl::Duration kSuspectAfter = absl::Seconds(6);   // Three heartbeats.
+inline constexpr absl::Duration kOfflineAfter = absl::Seconds(12);  // Six.
+
+// Rows in one answer of a list command.
+inline constexpr int kListRowsMax = 10'000;
+
+// The store (common/store), on every backend, so that none allows what another cannot do.
+inline constexpr size_t kStoreKeyBytesMax = 512;
+inline constexpr size_t kStoreValueBytesMax = 64 * 1024;
+inline constexpr size_t kStoreCommitBytesMax = 1024 * 1024;
+inline constexpr size_t kStoreGuardsMax = 100;
+inline constexpr size_t kStoreMutationsMax = 100;
+
+}  // namespace convergia::limits
