@@ -62,5 +62,11 @@ inline constexpr size_t kStoreValueBytesMax = 64 * 1024;
 inline constexpr size_t kStoreCommitBytesMax = 1024 * 1024;
 inline constexpr size_t kStoreGuardsMax = 100;
 inline constexpr size_t kStoreMutationsMax = 100;
+inline constexpr int kStorePageRowsMax = 10'000;               // Of one scan; then the next page.
+inline constexpr size_t kStorePageBytesMax = 4 * 1024 * 1024;  // gRPC's usual message limit.
+inline constexpr size_t kStoreCommitsWaitingMax = 10'000;      // Some seconds of group commits.
+inline constexpr size_t kStoreWaitingBytesMax = 64 * 1024 * 1024;
+inline constexpr size_t kStoreHistoryRevisionsMax = 10'000;  // What a watch may look back on.
+inline constexpr size_t kStoreHistoryBytesMax = 16 * 1024 * 1024;
 
 }  // namespace convergia::limits
