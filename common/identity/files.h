@@ -1,0 +1,26 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+// Small files that must be whole: keys, certificates, tokens.
+namespace convergia::identity {
+
+inline constexpr mode_t kSecretFileMode = 0600;
+inline constexpr mode_t kPublicFileMode = 0644;
+
+// Puts `contents` in the place of `path` in one step: who reads it sees the old or the new, also
+// after a power cut (fsync of file and folder). Created with `mode` from the first moment on.
+//
+// Errors: the canonical code of errno, with the path in the text.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents, mode_t mode);
+
+// Errors: kNotFound; kResourceExhausted above 1 MiB; else the canonical code of errno.
+absl::StatusOr<std::string> ReadFileToString(const std::string& path);
+
+}  // namespace convergia::identity

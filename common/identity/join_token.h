@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/base/ids.h"
+
+namespace convergia::identity {
+
+// What an operator carries from mgmt to a new node, once: a secret that mgmt will accept for one
+// enrolment in one role, and the fingerprint by which the node knows its CA.
+struct JoinToken {
+  std::string secret;  // Any bytes, 1 to 64.
+  Role role = Role::kEdge;
+  std::string ca_fingerprint;  // 64 lower-case hexadecimal digits (CertificateAuthority).
+};
+
+// "cvj1." and base64url: one word, fit for a file or a command line.
+std::string EncodeJoinToken(const JoinToken& token);
+
+// White space around `text`, as files have it, is ignored.
+//
+// Errors: FailCode::kBadField, saying where to get a token.
+absl::StatusOr<JoinToken> DecodeJoinToken(absl::string_view text);
+
+}  // namespace convergia::identity

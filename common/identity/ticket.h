@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/identity/key.h"
+
+// Signed proof of sign-in, which every edge can check without asking mgmt.
+//
+// Text form: "cvt1." payload "." signature, both base64url without padding. The signature (Ed25519)
+// is over everything before its dot. Under 300 bytes, letters, digits and ". - _" only.
+namespace convergia::identity {
+
+struct Ticket {
+  AccountId account = 0;
+  Username user;
+  absl::Time issued;   // Whole milliseconds; finer is cut off.
+  absl::Time expires;  // The same.
+  std::string id;      // 16 lower-case hexadecimal digits, by which it can be revoked.
+};
+
+// 16 hexadecimal digits nobody can guess.
+std::string MakeTicketId();
+
+// `key` is Ed25519.
+std::string SignTicket(const Ticket& ticket, const PrivateKey& key);
+
+// True for a secret that claims to be a ticket, and so is never tried as a password.
+bool LooksLikeTicket(absl::string_view secret);
+
+// Checks tickets against the public keys of mgmt: more than one while the key is being replaced.
+// Thread-safe.
+class TicketVerifier {
+ public:
+  TicketVerifier();  // No keys: every ticket fails.
+  ~TicketVerifier();
+
+  // Takes the place of all keys so far. Each is a PEM as PrivateKey::PublicKeyPem() writes it.
+  //
+  // Errors: kInvalidArgument, and nothing changes.
+  absl::Status ReplaceKeys(const std::vector<std::string>& public_key_pems)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Revocation is not known here: the caller looks `id` up.
+  //
+  // Errors: FailCode::kExpired for one of ours that is too old, FailCode::kSignInFailed for
+  // anything else; the text says to sign in with the password.
+  absl::StatusOr<Ticket> Verify(absl::string_view text, absl::Time now) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  class PublicKeys;
+
+  mutable absl::Mutex mu_;
+  std::shared_ptr<const PublicKeys> keys_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::identity
