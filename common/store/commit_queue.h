@@ -1,0 +1,66 @@
+#pragma once
+
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "common/store/store.h"
+
+namespace convergia::store {
+
+// Gathers commits for one thread that writes as many at once as wait, so that they share a sync.
+//
+// Knows when to refuse: what is invalid, what is too much (kStoreCommitsWaitingMax), and everything
+// after a failed write. Thread-safe.
+class CommitQueue {
+ public:
+  // Writes `batches` as one, in order, and adds one outcome for each. An error means that the write
+  // failed half-way: every batch of the group is then UNKNOWN, and it will not be called again.
+  using WriteGroup = absl::AnyInvocable<absl::Status(
+      absl::Span<const Batch* const> batches, std::vector<absl::StatusOr<Revision>>* outcomes)>;
+
+  // `write_group` runs on the queue's thread, which starts at once.
+  explicit CommitQueue(WriteGroup write_group);
+  ~CommitQueue();  // Stop().
+
+  // See Store::CommitAsync().
+  void Add(Batch batch, CommitCallback done) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Writes what waits, refuses more, and returns when the thread has ended. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Pending {
+    Batch batch;
+    size_t bytes = 0;
+    CommitCallback done;
+  };
+
+  absl::Status Admit(Pending& pending) ABSL_LOCKS_EXCLUDED(mu_);
+  void WriteLoop() ABSL_LOCKS_EXCLUDED(mu_);
+  void WriteOnce(std::vector<Pending> group) ABSL_LOCKS_EXCLUDED(mu_);
+  // What waits, up to a bound; empty when stopped and done.
+  std::vector<Pending> TakeGroup() ABSL_LOCKS_EXCLUDED(mu_);
+  bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return stopped_ || !waiting_.empty();
+  }
+
+  WriteGroup write_group_;
+
+  absl::Mutex mu_;
+  std::deque<Pending> waiting_ ABSL_GUARDED_BY(mu_);
+  size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status fenced_ ABSL_GUARDED_BY(mu_);  // Why nothing can be written any more; else OK.
+
+  absl::Mutex join_mu_;  // So that two Stop() do not join at once.
+  std::thread thread_;
+};
+
+}  // namespace convergia::store
