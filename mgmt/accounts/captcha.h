@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace convergia::mgmt {
+
+// A picture of a word, and the word.
+struct Captcha {
+  std::string text;
+  std::string jpeg;
+};
+
+// Draws captchas. Thread-safe; takes some milliseconds of CPU.
+class CaptchaPainter {
+ public:
+  virtual ~CaptchaPainter() = default;
+
+  // Errors: FailCode::kUnavailable: no picture could be made.
+  virtual absl::StatusOr<Captcha> Paint() = 0;
+};
+
+// Letters in DejaVu, each turned, scaled and shifted by chance and overlapping its neighbour,
+// struck through by curves of their own colour and bent by waves: a person reads it, OCR finds no
+// letters to cut apart. Letters that look alike (I l 1 O 0 ...) are not used; all chance is from
+// the CSPRNG.
+class GdCaptchaPainter final : public CaptchaPainter {
+ public:
+  static constexpr int kLetters = 6;
+  static constexpr absl::string_view kAlphabet = "ACEFHKLMNPRTWXY3479";
+
+  // Errors: FailCode::kUnavailable if the fonts cannot be used, saying which package has them.
+  static absl::StatusOr<std::unique_ptr<GdCaptchaPainter>> Create();
+
+  absl::StatusOr<Captcha> Paint() override;
+
+ private:
+  GdCaptchaPainter() = default;
+};
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+#include "mgmt/accounts/throttle.h"
+
+namespace convergia::mgmt {
+
+// What a confirmed registration asked for. The password is wiped when it goes.
+struct WantedAccount {
+  WantedAccount(Username user, std::string password);
+  WantedAccount(WantedAccount&&) = default;
+  WantedAccount& operator=(WantedAccount&&) = default;
+  ~WantedAccount();
+
+  Username user;
+  std::string password;
+};
+
+// Requests for an account that wait for the text of their captcha. Only in memory: a request lives
+// a minute. It reserves nothing: two may ask for one name, and whoever confirms first has it.
+//
+// A request can be taken once, by the right answer or by a wrong one; the answer itself is kept
+// only hashed. Times are Clock::Elapsed(). Thread-safe.
+class Registrations {
+ public:
+  struct Options {
+    size_t pending_max = limits::kPendingRegistrationsMax;
+    absl::Duration lifetime = limits::kCaptchaLifetime;
+    // New requests of one address.
+    BucketRule per_address = {30, absl::Seconds(10), 60, 100'000};
+  };
+  Registrations() : Registrations(Options()) {}
+  explicit Registrations(const Options& options);
+
+  // Whether `address` may ask now; counts the request. Before the captcha is drawn.
+  //
+  // Errors: FailCode::kRate with the wait; kBusy if too many requests are pending.
+  absl::Status Admit(absl::string_view address, absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Keeps a request and returns its id.
+  //
+  // Errors: FailCode::kBusy as Admit().
+  absl::StatusOr<std::string> Add(WantedAccount wanted, absl::string_view captcha_text,
+                                  absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes the request with `id` out for good. `answer` may differ from the captcha in case and
+  // spaces.
+  //
+  // Errors: FailCode::kNotFound: no such request, or already used. kExpired: too late.
+  // kWrongCaptcha.
+  absl::StatusOr<WantedAccount> Take(absl::string_view id, absl::string_view answer,
+                                     absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Pending {
+    WantedAccount wanted;
+    std::string answer_hash;
+    absl::Duration asked;
+  };
+  std::string HashAnswer(absl::string_view id, absl::string_view answer) const;
+  void ForgetOld(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const Options options_;
+  const std::string hash_key_;  // So that a leaked hash says nothing about a five letter word.
+
+  absl::Mutex mu_;
+  Buckets asked_by_address_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, Pending> pending_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::pair<absl::Duration, std::string>> order_ ABSL_GUARDED_BY(mu_);  // (asked, id)
+};
+
+}  // namespace convergia::mgmt
