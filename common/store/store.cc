@@ -81,7 +81,6 @@ absl::Status ValidateBatch(const Batch& batch) {
 }
 
 bool IsConflict(const absl::Status& status) { return absl::IsAborted(status); }
-bool IsUnknown(const absl::Status& status) { return absl::IsUnknown(status); }
 bool IsTooBig(const absl::Status& status) { return absl::IsOutOfRange(status); }
 bool IsFenced(const absl::Status& status) { return absl::IsFailedPrecondition(status); }
 

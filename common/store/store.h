@@ -68,10 +68,9 @@ struct Batch {
 // twice.
 absl::Status ValidateBatch(const Batch& batch);
 
-// The outcomes of a commit that callers tell apart. Every other error is like FENCED: nothing was
-// done.
+// The outcomes of a commit that callers tell apart, besides UNKNOWN, which absl::IsUnknown() tells:
+// done or not, read to find out. After every other error nothing was done.
 bool IsConflict(const absl::Status& status);  // kAborted: a guard did not hold; nothing was done.
-bool IsUnknown(const absl::Status& status);   // kUnknown: done or not; read to find out.
 bool IsTooBig(const absl::Status& status);    // kOutOfRange: past a limit; nothing was done.
 bool IsFenced(const absl::Status& status);    // kFailedPrecondition: no commit will succeed again.
 
