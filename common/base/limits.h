@@ -41,7 +41,12 @@ inline constexpr absl::Duration kLinkHeartbeat = absl::Seconds(5);
 inline constexpr absl::Duration kLinkDeadAfter = absl::Seconds(15);
 inline constexpr absl::Duration kUnconfirmedAfter = absl::Seconds(10);
 inline constexpr size_t kRelayFrameBytesMax = 1024 * 1024 + 128 * 1024;  // One full packet fits.
-inline constexpr int kRouteEdgesMax = 16;  // A longer detour than any real site needs.
+inline constexpr int kRouteEdgesMax = 16;         // A longer detour than any real site needs.
+inline constexpr size_t kRelayQueueMax = 65'536;  // Envelopes of one channel; then FAIL BUSY.
+inline constexpr size_t kRelayFlightMax = 8'192;  // Of them sent and not answered.
+inline constexpr size_t kRelayFlightBytesMax = 4 * 1024 * 1024;       // Fills 100 ms at 300 Mbit/s.
+inline constexpr absl::Duration kRelayRetryFirst = absl::Seconds(1);  // Links lose nothing; a cut
+inline constexpr absl::Duration kRelayRetryMax = absl::Seconds(4);    // is noticed at once.
 
 // Accounts.
 inline constexpr absl::Duration kTicketLifetime = absl::Hours(24);
@@ -52,6 +57,19 @@ inline constexpr size_t kPendingRegistrationsMax = 10'000;
 inline constexpr absl::Duration kHeartbeat = absl::Seconds(2);
 inline constexpr absl::Duration kSuspectAfter = absl::Seconds(6);   // Three heartbeats.
 inline constexpr absl::Duration kOfflineAfter = absl::Seconds(12);  // Six.
+
+// gRPC between nodes.
+inline constexpr size_t kRpcMessageBytesMax =
+    8 * 1024 * 1024;                                      // A packed frame, a directory batch.
+inline constexpr int kRpcStreamsPerConnectionMax = 1000;  // Calls at once from one peer.
+inline constexpr absl::Duration kRpcKeepalive = absl::Seconds(10);         // Then a ping;
+inline constexpr absl::Duration kRpcKeepaliveTimeout = absl::Seconds(10);  // no answer: cut.
+inline constexpr absl::Duration kRpcReconnectFirst = absl::Milliseconds(200);
+inline constexpr absl::Duration kRpcReconnectMax = absl::Seconds(2);
+inline constexpr absl::Duration kRpcConnectTimeout = absl::Seconds(5);
+inline constexpr size_t kPinsMax = 100'000;                       // Far above any number of nodes.
+inline constexpr size_t kCertificatesKept = 4'096;                // Parsed ones, by their text.
+inline constexpr size_t kAttachQueueBytesMax = 16 * 1024 * 1024;  // A whole location report.
 
 // Rows in one answer of a list command.
 inline constexpr int kListRowsMax = 10'000;

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/fail.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+
+namespace convergia::edge {
+
+// One message under way to another edge. An empty `to` is a withdrawn one: it keeps its number in
+// the channel, and nothing is delivered for it.
+struct Envelope {
+  std::string from;
+  std::string to;
+  int64_t time_ms = 0;  // When the sender's edge took it; milliseconds since 1970 UTC.
+  std::string body;
+
+  size_t bytes() const { return from.size() + to.size() + body.size() + kOverheadBytes; }
+
+  // What one costs beside its text, in memory and on a link.
+  static constexpr size_t kOverheadBytes = 32;
+};
+
+// What became of an envelope: in the outboxes of `sessions` sessions, or why in none.
+struct RelayResult {
+  uint32_t sessions = 0;
+  std::optional<FailCode> fail;
+
+  friend bool operator==(const RelayResult&, const RelayResult&) = default;
+};
+
+// The sending half of a relay channel: from this start of this edge to one start of another.
+//
+// Life of an envelope: Offer() queues it; when the window allows, Next() gives it a number and
+// sends it; it is sent again, in order, after each Resend(); the receiver's acknowledgement frees
+// its text and the receiver's result answers it. After `answer_within` it is answered without
+// knowledge: one never sent leaves the queue (UNROUTABLE, it is certain that nobody has it), one
+// already sent is answered UNCONFIRMED, and should it go out again, then withdrawn. Each is
+// answered exactly once.
+//
+// A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
+class RelaySender {
+ public:
+  // The caller's own name for a request.
+  using Token = uint64_t;
+
+  struct Answer {
+    Token token = 0;
+    RelayResult result;
+  };
+
+  struct Options {
+    size_t bytes_max = limits::kLinkQueueBytesMax;  // Queued and sent together; then BUSY.
+    size_t count_max = limits::kRelayQueueMax;
+    size_t flight_bytes_max = limits::kRelayFlightBytesMax;  // Sent and not answered.
+    size_t flight_count_max = limits::kRelayFlightMax;
+    absl::Duration answer_within = limits::kUnconfirmedAfter;
+    absl::Duration retry_first = limits::kRelayRetryFirst;
+    absl::Duration retry_max = limits::kRelayRetryMax;
+  };
+
+  explicit RelaySender(const Options& options) : options_(options) {}
+
+  // False when full: the sender reads BUSY. An empty channel takes any one envelope.
+  [[nodiscard]] bool Offer(Token token, Envelope envelope, absl::Duration now);
+
+  // The start of the destination that answers or greets now. A newer one than known: what was sent
+  // to the old one is answered UNCONFIRMED, what was only queued goes to the new. Older: ignored.
+  void OnPeerEpoch(Epoch epoch, absl::Duration now, std::vector<Answer>* answers);
+  Epoch peer_epoch() const { return peer_epoch_; }
+
+  // What is to be sent next, numbered from `first_sequence`; the pointers live until the next call.
+  // No envelopes and a `first_sequence`: asks the receiver what it has. 0: nothing to send.
+  struct Batch {
+    uint64_t first_sequence = 0;
+    std::vector<const Envelope*> envelopes;
+    size_t bytes = 0;
+  };
+  // True if Next() would give something.
+  bool HasNext() const;
+  Batch Next(size_t bytes_max, absl::Duration now);
+
+  // All envelopes below this are answered: the receiver may forget their results.
+  uint64_t answered_below() const { return flight_first_; }
+
+  // `acknowledged`: all up to here arrived. `results` count up from `first_result`.
+  // False if that cannot be true; then nothing changes.
+  bool OnReport(uint64_t acknowledged, uint64_t first_result,
+                const std::vector<RelayResult>& results, absl::Duration now,
+                std::vector<Answer>* answers);
+
+  // Sends again all that is not acknowledged, and asks for results that are missing: after a link
+  // came back, a route changed, or a segment bounced.
+  void Resend(absl::Duration now);
+
+  // Answers what waited too long, and sends again when nothing has moved for a while.
+  void OnTimer(absl::Duration now, std::vector<Answer>* answers);
+  // When OnTimer() has something to do at the latest; InfiniteDuration() if never.
+  absl::Duration NextTimer() const;
+
+  size_t waiting_count() const { return queue_.size() + flight_.size(); }
+  size_t waiting_bytes() const { return bytes_; }
+  // How many envelopes were sent more than once, for the counters.
+  uint64_t resent_count() const { return resent_count_; }
+
+ private:
+  struct Entry {
+    Token token = 0;
+    Envelope envelope;
+    absl::Duration deadline;
+    bool answered = false;  // To our sender.
+    bool resulted = false;  // By the receiver.
+  };
+
+  uint64_t flight_end() const { return flight_first_ + flight_.size(); }
+  bool WindowIsOpen() const;
+  void Withdraw(Entry* entry);
+  void Free(Entry* entry);
+  void TakeFromQueue();
+  void PopAnswered();
+  void ExpireFlight(absl::Duration now, std::vector<Answer>* answers);
+  void ExpireQueue(absl::Duration now, std::vector<Answer>* answers);
+  void RestartRetry(absl::Duration now);
+
+  const Options options_;
+  Epoch peer_epoch_ = 0;  // 0: not known, so nothing but a question is sent.
+
+  std::deque<Entry> queue_;    // Never sent: without numbers.
+  std::deque<Entry> flight_;   // Sent at least once: numbered from `flight_first_`.
+  uint64_t flight_first_ = 1;  // All below are answered by the receiver.
+  uint64_t acknowledged_ = 0;  // All up to here arrived.
+  uint64_t send_next_ = 1;     // The next to send; below flight_end() while sending again.
+  uint64_t sent_below_ = 1;    // Highest ever sent, plus one.
+  bool ask_ = false;           // A question is due.
+
+  size_t bytes_ = 0;         // Of both.
+  size_t flight_bytes_ = 0;  // Of flight_.
+  absl::Duration retry_wait_ = absl::ZeroDuration();
+  absl::Duration retry_at_ = absl::InfiniteDuration();
+  uint64_t resent_count_ = 0;
+};
+
+}  // namespace convergia::edge
