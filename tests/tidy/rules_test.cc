@@ -1,0 +1,263 @@
+#include "tests/tidy/rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "tests/tidy/source_tree.h"
+
+namespace convergia::tidy {
+namespace {
+
+using Rule = std::vector<Finding> (*)(const SourceTree&);
+
+// A rule, a tree that breaks it and where, and a tree like it that does not.
+struct RuleCase {
+  const char* name;
+  Rule rule;
+  SourceTree bad;
+  std::string path;  // Of the one finding in `bad`.
+  int line;
+  SourceTree good;
+};
+
+std::string Lines(int count, absl::string_view line) {
+  std::string text;
+  for (int i = 0; i < count; ++i) absl::StrAppend(&text, line, "\n");
+  return text;
+}
+
+class RuleTest : public testing::TestWithParam<RuleCase> {};
+
+TEST_P(RuleTest, FindsTheBreachWhereItIsAndNothingElse) {
+  const RuleCase& c = GetParam();
+  const std::vector<Finding> findings = c.rule(c.bad);
+  ASSERT_EQ(findings.size(), 1);
+  EXPECT_EQ(findings[0].path, c.path);
+  EXPECT_EQ(findings[0].line, c.line);
+  for (const Finding& finding : c.rule(c.good)) {
+    ADD_FAILURE() << finding.path << ":" << finding.line << ": " << finding.text;
+  }
+}
+
+std::string NameOf(const testing::TestParamInfo<RuleCase>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(
+    Walls, RuleTest,
+    testing::ValuesIn<RuleCase>({
+        {"RolesNeverIncludeOneAnother",
+         CheckWalls,
+         {{"edge/a.cc", "\n#include \"mgmt/b.h\"\n"}},
+         "edge/a.cc",
+         2,
+         {{"edge/a.cc", "#include \"edge/b.h\"\n#include \"common/line/f.h\"\n"}}},
+        {"RolesNeverIncludeTools",
+         CheckWalls,
+         {{"client/a.cc", "#include \"tools/b.h\"\n"}},
+         "client/a.cc",
+         1,
+         {{"tools/a.cc", "#include \"client/b.h\"\n"}}},
+        {"CommonNeverIncludesARole",
+         CheckWalls,
+         {{"common/rpc/a.h", "#include \"edge/b.h\"\n"}},
+         "common/rpc/a.h",
+         1,
+         {{"common/rpc/a.h", "#include \"convergia/v1/edge.pb.h\"\n"}}},
+        {"CommonIncludesOnlyTheFloorsBelow",
+         CheckWalls,
+         {{"common/base/a.h", "#include \"common/line/b.h\"\n"}},
+         "common/base/a.h",
+         1,
+         {{"common/line/a.h", "#include \"common/base/b.h\"\n"},
+          {"common/base/a.h", "#include \"absl/strings/match.h\"\n#include <string>\n"}}},
+        {"TheLineSpeaksNoProto",
+         CheckWalls,
+         {{"common/line/a.h", "#include \"convergia/v1/edge.pb.h\"\n"}},
+         "common/line/a.h",
+         1,
+         {{"common/node/a.h", "#include \"convergia/v1/edge.pb.h\"\n"}}},
+        {"ANewCommonRoomNeedsAFloor",
+         CheckWalls,
+         {{"common/util/a.h", "#include \"common/base/b.h\"\n"}},
+         "common/util/a.h",
+         1,
+         {{"common/util/a.h", "#include \"common/util/b.h\"\n"}}},
+        {"RocksDbStaysInTheStore",
+         CheckWalls,
+         {{"mgmt/a.cc", "#include <rocksdb/db.h>\n"}},
+         "mgmt/a.cc",
+         1,
+         {{"common/store/a.cc", "#include <rocksdb/db.h>\n"}}},
+        {"GoogleTestStaysInTests",
+         CheckWalls,
+         {{"edge/a.cc", "#include <gtest/gtest.h>\n"}},
+         "edge/a.cc",
+         1,
+         {{"edge/a_test.cc", "#include <gtest/gtest.h>\n"}}},
+        {"ACommentIsNoInclude",
+         CheckWalls,
+         {{"edge/a.cc", "// x\n#include \"mgmt/b.h\"\n"}},
+         "edge/a.cc",
+         2,
+         {{"edge/a.cc", "/*\n#include \"mgmt/b.h\"\n*/\n"}}},
+    }),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Cxx, RuleTest,
+    testing::ValuesIn<RuleCase>({
+        {"LongFunction",
+         CheckSizes,
+         {{"a.cc", absl::StrCat("\nint f(int a) {\n", Lines(70, "  a++;"), "}\n")}},
+         "a.cc",
+         2,
+         {{"a.cc", absl::StrCat("int f(int a) {\n", Lines(68, "  a++;"), "}\n")}}},
+        {"LongMethodInAClass",
+         CheckSizes,
+         {{"a.h", absl::StrCat("class A {\n  void F() {\n", Lines(70, "    a++;"), "  }\n};\n")}},
+         "a.h",
+         2,
+         {{"a.h", absl::StrCat("class A {\n", Lines(100, "  void F();"), "};\n")}}},
+        {"LongNamespaceIsNoFunction",
+         CheckSizes,
+         {{"a.cc", absl::StrCat("TEST(A, B) {\n", Lines(70, "  if (x) {\n  }"), "}\n")}},
+         "a.cc",
+         1,
+         {{"a.cc", absl::StrCat("namespace a {\n", Lines(100, "int f() { return '{'; }"), "}\n")}}},
+        {"LongFile",
+         CheckSizes,
+         {{"a.cc", Lines(601, "int a;")}},
+         "a.cc",
+         0,
+         {{"a.cc", absl::StrCat("// Long because it is a table.\n", Lines(601, "int a;"))}}},
+        {"SleepInATest",
+         CheckSleeps,
+         {{"edge/a_test.cc", "\n  absl::SleepFor(absl::Seconds(1));\n"}},
+         "edge/a_test.cc",
+         2,
+         {{"edge/a_test.cc", "// absl::SleepFor(absl::Seconds(1));\nauto a = \"SleepFor\";\n"}}},
+        {"ThreadSleepAnywhere",
+         CheckSleeps,
+         {{"edge/a.cc", "std::this_thread::sleep_for(1s);\n"}},
+         "edge/a.cc",
+         1,
+         {{"tests/testing/eventually.cc", "absl::SleepFor(kStep);\n"}}},
+        {"ClockOutsideBase",
+         CheckClocks,
+         {{"edge/a.cc", "auto t = absl::Now();\n"}},
+         "edge/a.cc",
+         1,
+         {{"common/base/clock.cc", "return absl::Now();\n"}}},
+        {"ChronoClockOutsideBase",
+         CheckClocks,
+         {{"edge/a.cc", "auto t = std::chrono::steady_clock::now();\n"}},
+         "edge/a.cc",
+         1,
+         {{"edge/a.cc", "auto t = clock.Now() + expiry_time(nullptr_value);\n"}}},
+        {"StdStringView",
+         CheckSpelling,
+         {{"a.cc", "void f(std::string_view a);\n"}},
+         "a.cc",
+         1,
+         {{"a.cc", "void f(absl::string_view a);  // not std::string_view\n"}}},
+        {"HeaderWithoutPragmaOnce",
+         CheckSpelling,
+         {{"a.h", "// #pragma once\nint a;\n"}},
+         "a.h",
+         0,
+         {{"a.h", "// What.\n#pragma once\n"}, {"a.cc", "int a;\n"}}},
+    }),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Text, RuleTest,
+    testing::ValuesIn<RuleCase>({
+        {"WorkLeftUndone",
+         CheckWords,
+         {{"docs/a.md", "# A\nTODO: write\n"}},
+         "docs/a.md",
+         2,
+         {{"docs/a.md", "# A\nthe todo list of a user; HACKING\n"}}},
+        {"PutOff",
+         CheckWords,
+         {{"edge/a.cc", "// For now, one.\n"}},
+         "edge/a.cc",
+         1,
+         {{"edge/a.cc", "// known for nowhere\n"}}},
+        {"LongLine",
+         CheckLines,
+         {{"a.cc", std::string(101, 'a') + "\n"}},
+         "a.cc",
+         1,
+         {{"a.cc", Lines(1, std::string(99, 'a') + "\xc3\xa9")}}},
+        {"BlankAtTheEnd", CheckLines, {{"tools/a", "a\nb \n"}}, "tools/a", 2, {{"a", "a b\n"}}},
+        {"NoLineBreakAtTheEnd", CheckLines, {{"a.md", "# a"}}, "a.md", 1, {{"a.md", "# a\n"}}},
+        {"DeadFile",
+         CheckDeadFiles,
+         {{"edge/BUILD.bazel", "srcs = [\"b.cc\"]\n"}, {"edge/a.cc", ""}, {"edge/b.cc", ""}},
+         "edge/a.cc",
+         0,
+         {{"edge/BUILD.bazel", "srcs = [\"x/a.cc\"] + glob([\"y/*.cc\"])\n"},
+          {"edge/x/a.cc", ""},
+          {"edge/y/b.cc", ""},
+          {"edge/macros.bzl", "srcs = [name + \"_fuzz.cc\", \"replay.cc\"]\n"},
+          {"edge/replay.cc", ""}}},
+        {"DeadProto",
+         CheckDeadFiles,
+         {{"BUILD.bazel", ""}, {"proto/a.proto", ""}},
+         "proto/a.proto",
+         0,
+         {{"proto/BUILD.bazel", "\"a.proto\""}, {"proto/a.proto", ""}}},
+        {"TargetWithoutWarnings",
+         CheckWarnings,
+         {{"edge/BUILD.bazel", "\ncc_library(\n    srcs = [\"a.cc\"],\n)\n"}},
+         "edge/BUILD.bazel",
+         2,
+         {{"edge/BUILD.bazel", "cc_library(\n    srcs = [\"a.cc\"],\n    copts = COPTS,\n)\n"},
+          {"third_party/BUILD.bazel", "cc_library(\n    srcs = [\"a.cc\"],\n)\n"}}},
+        {"NoTitle",
+         CheckTitles,
+         {{"docs/a.md", "Text\n"}},
+         "docs/a.md",
+         1,
+         {{"docs/a.md", "# Title\n"}}},
+        {"CommandWithoutDescription",
+         CheckCommands,
+         {{"docs/PROTOCOL.md", "## Commands\n### PING\n"},
+          {"edge/command_table.cc", "{\"PING\", 1},\n{\"SENDMESSAGE\", 2},\n"}},
+         "edge/command_table.cc",
+         2,
+         {{"docs/PROTOCOL.md", "## Commands of the edge\n### PING\n## Pushes\n### BYE code\n"},
+          {"edge/command_table.cc", "  {\"PING\", 1},\n"}}},
+        {"DescriptionWithoutCommand",
+         CheckCommands,
+         {{"docs/PROTOCOL.md", "## Commands\n### PING\n### PONG text\n"},
+          {"edge/command_table.cc", "{\"PING\", 1},\n"}},
+         "docs/PROTOCOL.md",
+         3,
+         {{"docs/PROTOCOL.md", "## Commands\n### PING\n"},
+          {"mgmt/commands.cc", "    {\"PING\", Handle},\n"}}},
+        {"NoProtocolDocument",
+         CheckCommands,
+         {{"edge/command_table.cc", "{\"PING\", 1},\n"}},
+         "docs/PROTOCOL.md",
+         0,
+         {{"docs/PROTOCOL.md", "## Commands\n### PING\n"},
+          {"edge/command_table.cc", "{\"PING\", 1},\n"}}},
+        {"NoCommandTable",
+         CheckCommands,
+         {{"docs/PROTOCOL.md", "## Commands\n### PING\n"}},
+         "docs/PROTOCOL.md",
+         0,
+         {{"docs/PROTOCOL.md", "## Commands\n### PING\n"},
+          {"common/lineserver/common_rows.cc", "{\"PING\", 1},\n"}}},
+    }),
+    NameOf);
+
+}  // namespace
+}  // namespace convergia::tidy
