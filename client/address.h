@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace convergia::client {
+
+// Where a server listens: a name or an IP address, and a port.
+struct Address {
+  // mgmt's port for clients.
+  static constexpr uint16_t kManagementPort = 64475;
+
+  std::string host;
+  uint16_t port = kManagementPort;
+
+  // Reads "host", "host:port", "[::1]" or "[::1]:port".
+  //
+  // Errors: FailCode::kBadField.
+  static absl::StatusOr<Address> Parse(absl::string_view text);
+
+  // As Parse() reads it, always with the port.
+  std::string ToString() const;
+
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+}  // namespace convergia::client
