@@ -1,0 +1,164 @@
+#include "common/rpc/credentials.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <map>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "common/identity/files.h"
+#include "common/identity/key.h"
+#include "common/rpc/authorizer.h"
+#include "common/rpc/peer.h"
+
+namespace convergia::rpc {
+namespace {
+
+using grpc::experimental::CertificateProviderInterface;
+using grpc::experimental::FileWatcherCertificateProvider;
+
+constexpr unsigned kReloadSeconds = 1;
+
+// One watcher (it has a thread) for all servers and channels of the same files.
+std::shared_ptr<CertificateProviderInterface> WatcherOf(const TlsFiles& files) {
+  using Key = std::tuple<std::string, std::string, std::string>;
+  static absl::Mutex mu(absl::kConstInit);
+  static auto* const watchers = new std::map<Key, std::weak_ptr<FileWatcherCertificateProvider>>;
+  const Key key(files.ca, files.certificate_chain, files.key);
+  absl::MutexLock lock(&mu);
+  std::erase_if(*watchers, [](const auto& row) { return row.second.expired(); });
+  if (const auto found = watchers->find(key); found != watchers->end()) {
+    if (auto watcher = found->second.lock()) return watcher;
+  }
+  auto watcher = std::make_shared<FileWatcherCertificateProvider>(
+      files.key, files.certificate_chain, files.ca, kReloadSeconds);
+  (*watchers)[key] = watcher;
+  return watcher;
+}
+
+// What a server's certificate must say, beyond being signed by our CA.
+class ServerVerifier final : public grpc::experimental::ExternalCertificateVerifier {
+ public:
+  ServerVerifier(identity::NodeIdentity server, const PinSet* pins)
+      : server_(std::move(server)), pins_(pins) {}
+
+  bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
+              std::function<void(grpc::Status)> /*callback*/, grpc::Status* sync_status) override {
+    const grpc::string_ref pem = request->peer_cert();
+    const absl::Status verdict = Judge(absl::string_view(pem.data(), pem.size()));
+    if (!verdict.ok()) {
+      *sync_status =
+          grpc::Status(grpc::StatusCode::UNAUTHENTICATED, std::string(verdict.message()));
+    }
+    return true;
+  }
+
+  void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* /*request*/) override {}
+
+ private:
+  absl::Status Judge(absl::string_view pem) const {
+    CVG_ASSIGN_OR_RETURN(const auto facts, FactsOfPem(pem));
+    const identity::NodeIdentity& who = facts->identity;
+    if (who.role != server_.role || (!server_.name.empty() && who.name != server_.name)) {
+      return absl::UnauthenticatedError(absl::StrCat("expected ", RoleWord(server_.role), " ",
+                                                     server_.name, " there, but it is ",
+                                                     RoleWord(who.role), " ", who.name));
+    }
+    if (pins_ != nullptr && !pins_->Find(facts->pin).has_value()) {
+      return absl::UnauthenticatedError(
+          absl::StrCat("the key of ", RoleWord(who.role), " ", who.name, " is not valid"));
+    }
+    return absl::OkStatus();
+  }
+
+  const identity::NodeIdentity server_;
+  const PinSet* const pins_;
+};
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+grpc::ChannelArguments ArgumentsFor(const identity::NodeIdentity& server) {
+  grpc::ChannelArguments arguments;
+  // No sharing of connections between channels, which may stand for different nodes of a process.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(limits::kRpcMessageBytesMax));
+  arguments.SetMaxSendMessageSize(static_cast<int>(limits::kRpcMessageBytesMax));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits::kRpcKeepalive));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits::kRpcKeepaliveTimeout));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // Keep-alive goes on when quiet.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcReconnectFirst));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcReconnectMax));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcConnectTimeout));
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whoever calls decides what may be done twice.
+  if (!server.name.empty()) arguments.SetSslTargetNameOverride(identity::TlsName(server));
+  return arguments;
+}
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address,
+                                       std::shared_ptr<CertificateProviderInterface> provider,
+                                       bool shows_certificate, const identity::NodeIdentity& server,
+                                       const PinSet* pins) {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(std::move(provider));
+  options.watch_root_certs();
+  if (shows_certificate) options.watch_identity_key_cert_pairs();
+  options.set_verify_server_certs(true);
+  options.set_certificate_verifier(
+      grpc::experimental::ExternalCertificateVerifier::Create<ServerVerifier>(server, pins));
+  options.set_check_call_host(false);  // ServerVerifier checks role and name for the connection.
+  return grpc::CreateCustomChannel(address, grpc::experimental::TlsCredentials(options),
+                                   ArgumentsFor(server));
+}
+
+// Told apart here, at the start, because gRPC would only log it and then refuse all handshakes.
+absl::Status CheckFiles(const TlsFiles& files) {
+  CVG_ASSIGN_OR_RETURN(const std::string ca, identity::ReadFileToString(files.ca));
+  CVG_ASSIGN_OR_RETURN(const std::string chain,
+                       identity::ReadFileToString(files.certificate_chain));
+  CVG_ASSIGN_OR_RETURN(const std::string key_pem, identity::ReadFileToString(files.key));
+  CVG_RETURN_IF_ERROR(identity::ReadCertificate(chain).status());
+  CVG_RETURN_IF_ERROR(identity::FingerprintOfPem(ca).status());
+  return identity::PrivateKey::FromPem(key_pem).status();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
+    const TlsFiles& files, const CallPolicy& policy, const PinSet& pins) {
+  CVG_RETURN_IF_ERROR(CheckFiles(files));
+  grpc::experimental::TlsServerCredentialsOptions options(WatcherOf(files));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  options.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  std::shared_ptr<grpc::ServerCredentials> credentials =
+      grpc::experimental::TlsServerCredentials(options);
+  credentials->SetAuthMetadataProcessor(std::make_shared<Authorizer>(policy, pins));
+  return credentials;
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsFiles& files,
+                                           const identity::NodeIdentity& server,
+                                           const PinSet* pins) {
+  return Connect(address, WatcherOf(files), /*shows_certificate=*/true, server, pins);
+}
+
+std::shared_ptr<grpc::Channel> MakeEnrolChannel(const std::string& address,
+                                                const std::string& ca_pem) {
+  auto roots = std::make_shared<grpc::experimental::StaticDataCertificateProvider>(ca_pem);
+  return Connect(address, std::move(roots), /*shows_certificate=*/false, {Role::kMgmt, ""},
+                 nullptr);
+}
+
+}  // namespace convergia::rpc

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/server_context.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/base/ids.h"
+#include "common/identity/certificate.h"
+#include "common/rpc/pin_set.h"
+
+namespace convergia::rpc {
+
+// Who is at the other end of a call, as its certificate says; nothing in a request can change it.
+struct Peer {
+  Role role = Role::kEdge;
+  std::string name;
+  identity::Pin pin;
+  NodeId node = 0;  // 0: an operator, or not asked for.
+};
+
+// Errors: kUnauthenticated if the caller showed no certificate. Behind MakeServerCredentials() that
+// can only happen in Cluster.Enrol; with in-process channels it always does.
+absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context);
+
+// The same with `node` from `pins`. Errors: also kUnauthenticated if the key is revoked by now.
+absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context, const PinSet& pins);
+
+// What the certificate `pem` says, remembered by its text: cheap for a certificate seen before.
+// Thread-safe.
+//
+// Errors: those of identity::ReadCertificate().
+absl::StatusOr<std::shared_ptr<const identity::CertificateFacts>> FactsOfPem(absl::string_view pem);
+
+// The certificate that the peer showed, as PEM; empty if none.
+std::string PeerPem(const grpc::AuthContext& auth);
+
+}  // namespace convergia::rpc
