@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace convergia::bench {
+
+// What one piece of input meant.
+struct Tally {
+  int answers = 0;     // Acknowledgements of what this connection sent.
+  int deliveries = 0;  // Messages from the other end.
+};
+
+// How one connection of the load speaks to the server under test, so that the same generator loads
+// us and our peers. One per connection; not thread-safe.
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+
+  // True if the server speaks one line in plain text before TLS begins.
+  virtual bool greets_in_plain() const { return false; }
+
+  // What goes out right after the TLS handshake.
+  virtual std::string Opening() = 0;
+
+  // True once messages may be sent and received.
+  virtual bool ready() const = 0;
+
+  // True if each message is answered; if not, its delivery is what makes room for the next.
+  virtual bool answers() const = 0;
+
+  virtual void AppendMessage(std::string* out) = 0;
+
+  // Reads `input`, which it may overwrite; may append what must be answered to `*out`.
+  virtual absl::Status Read(absl::Span<char> input, Tally* tally, std::string* out) = 0;
+};
+
+// Signs in as `user` with `secret` and sends `body` to `to` (empty: it only receives).
+std::unique_ptr<Dialect> MakeConvergiaDialect(std::string user, std::string secret, std::string to,
+                                              std::string body);
+
+// A NATS client that publishes `body` to `to` and is subscribed to `subject`. `verbose`: the server
+// answers each publish.
+std::unique_ptr<Dialect> MakeNatsDialect(std::string subject, std::string to, std::string body,
+                                         bool verbose);
+
+}  // namespace convergia::bench

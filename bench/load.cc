@@ -1,0 +1,268 @@
+#include "bench/load.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::bench {
+namespace {
+
+constexpr size_t kReadBytes = 64 * 1024;
+constexpr absl::Duration kReadyTimeout = absl::Seconds(120);
+
+struct SslFree {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+
+absl::Status SystemError(absl::string_view what) {
+  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
+}
+
+// One TCP and TLS connection: opened with blocking calls, then driven by epoll.
+class Wire {
+ public:
+  explicit Wire(LoadConnection spec) : spec_(std::move(spec)) {}
+  ~Wire() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  absl::Status Open(SSL_CTX* context) {
+    fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd_ < 0) return SystemError("socket");
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(spec_.port));
+    inet_pton(AF_INET, spec_.host.c_str(), &address.sin_addr);
+    if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+      return SystemError(absl::StrCat("connect to ", spec_.host, ":", spec_.port));
+    }
+    const int on = 1;
+    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (spec_.dialect->greets_in_plain()) CVG_RETURN_IF_ERROR(SkipPlainLine());
+    ssl_.reset(SSL_new(context));
+    SSL_set_fd(ssl_.get(), fd_);
+    if (SSL_connect(ssl_.get()) != 1) return absl::UnavailableError("TLS handshake failed");
+    fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
+    out_ = spec_.dialect->Opening();
+    return Flush();
+  }
+
+  // Reads what is there. `buffer` is scratch.
+  absl::Status ReadAll(absl::Span<char> buffer, Tally* tally) {
+    while (true) {
+      ERR_clear_error();
+      const int count = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+      if (count <= 0) {
+        if (SSL_get_error(ssl_.get(), count) == SSL_ERROR_WANT_READ) return absl::OkStatus();
+        return absl::UnavailableError("the server closed a connection");
+      }
+      CVG_RETURN_IF_ERROR(spec_.dialect->Read(buffer.subspan(0, count), tally, &out_));
+    }
+  }
+
+  absl::Status Flush() {
+    while (!out_.empty()) {
+      ERR_clear_error();
+      const int count = SSL_write(ssl_.get(), out_.data(), static_cast<int>(out_.size()));
+      if (count <= 0) {
+        const int error = SSL_get_error(ssl_.get(), count);
+        if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) return absl::OkStatus();
+        return absl::UnavailableError("the server closed a connection");
+      }
+      out_.erase(0, count);
+    }
+    return absl::OkStatus();
+  }
+
+  void Send(absl::Duration now) {
+    spec_.dialect->AppendMessage(&out_);
+    sent_at_.push_back(now);
+  }
+
+  absl::Duration TakeOldest() {
+    const absl::Duration oldest = sent_at_.front();
+    sent_at_.pop_front();
+    return oldest;
+  }
+
+  int fd() const { return fd_; }
+  bool sends() const { return spec_.sends; }
+  int under_way() const { return static_cast<int>(sent_at_.size()); }
+  Dialect& dialect() { return *spec_.dialect; }
+
+  // Of a receiver: whose messages it gets.
+  Wire* sender() const { return sender_; }
+  void set_sender(Wire* sender) { sender_ = sender; }
+
+ private:
+  absl::Status SkipPlainLine() {
+    for (char c = 0; c != '\n';) {
+      if (read(fd_, &c, 1) != 1) return SystemError("greeting");
+    }
+    return absl::OkStatus();
+  }
+
+  LoadConnection spec_;
+  Wire* sender_ = nullptr;
+  int fd_ = -1;
+  std::unique_ptr<SSL, SslFree> ssl_;
+  std::string out_;
+  std::deque<absl::Duration> sent_at_;  // When each message under way was sent, oldest first.
+};
+
+class Generator {
+ public:
+  explicit Generator(const LoadOptions& options) : options_(options), buffer_(kReadBytes) {}
+  ~Generator() {
+    if (epoll_ >= 0) close(epoll_);
+  }
+
+  absl::Status Open(std::vector<LoadConnection> connections) {
+    context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_mode(context_.get(),
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context_.get(), 1);
+    epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_ < 0) return SystemError("epoll");
+    for (LoadConnection& connection : connections) {
+      auto wire = std::make_unique<Wire>(std::move(connection));
+      CVG_RETURN_IF_ERROR(wire->Open(context_.get()));
+      epoll_event event = {};
+      event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+      event.data.ptr = wire.get();
+      if (epoll_ctl(epoll_, EPOLL_CTL_ADD, wire->fd(), &event) != 0) return SystemError("epoll");
+      // Pairs lie side by side: the sender, then its receiver.
+      if (!wire->sends()) wire->set_sender(wires_.empty() ? wire.get() : wires_.back().get());
+      wires_.push_back(std::move(wire));
+    }
+    return WaitUntilReady();
+  }
+
+  absl::StatusOr<LoadResult> Run() {
+    FillAll();
+    CVG_RETURN_IF_ERROR(Turn(clock_.Elapsed() + options_.warm_up));
+    result_ = LoadResult();
+    latencies_.clear();
+    const absl::Duration start = clock_.Elapsed();
+    const absl::Duration cpu = ServersCpu();
+    CVG_RETURN_IF_ERROR(Turn(start + options_.run));
+    result_.server_cpu = ServersCpu() - cpu;
+    result_.elapsed = clock_.Elapsed() - start;
+    std::sort(latencies_.begin(), latencies_.end());
+    if (!latencies_.empty()) {
+      result_.p50 = latencies_[latencies_.size() / 2];
+      result_.p99 = latencies_[latencies_.size() * 99 / 100];
+    }
+    return result_;
+  }
+
+ private:
+  static constexpr size_t kSamplesMax = 1 << 20;
+
+  absl::Status WaitUntilReady() {
+    const absl::Duration deadline = clock_.Elapsed() + kReadyTimeout;
+    while (!std::all_of(wires_.begin(), wires_.end(),
+                        [](const auto& wire) { return wire->dialect().ready(); })) {
+      if (clock_.Elapsed() > deadline) return absl::DeadlineExceededError("not all are signed in");
+      CVG_RETURN_IF_ERROR(Turn(clock_.Elapsed() + absl::Milliseconds(20)));
+    }
+    return absl::OkStatus();
+  }
+
+  // Serves events until `end`.
+  absl::Status Turn(absl::Duration end) {
+    std::array<epoll_event, 256> events;
+    while (true) {
+      const absl::Duration now = clock_.Elapsed();
+      if (now >= end) return absl::OkStatus();
+      const int wait_ms = static_cast<int>(absl::ToInt64Milliseconds(end - now)) + 1;
+      const int count = epoll_wait(epoll_, events.data(), events.size(), wait_ms);
+      for (int i = 0; i < count; ++i) {
+        CVG_RETURN_IF_ERROR(Serve(*static_cast<Wire*>(events[i].data.ptr)));
+      }
+    }
+  }
+
+  absl::Status Serve(Wire& wire) {
+    Tally tally;
+    CVG_RETURN_IF_ERROR(wire.ReadAll(absl::MakeSpan(buffer_), &tally));
+    result_.deliveries += tally.deliveries;
+    const int done = wire.dialect().answers() ? tally.answers : tally.deliveries;
+    Wire& sender = wire.dialect().answers() || wire.sends() ? wire : *wire.sender();
+    Complete(sender, done);
+    if (&sender != &wire) CVG_RETURN_IF_ERROR(sender.Flush());
+    return wire.Flush();
+  }
+
+  void Complete(Wire& sender, int count) {
+    const absl::Duration now = clock_.Elapsed();
+    for (int i = 0; i < count && sender.under_way() > 0; ++i) {
+      const absl::Duration latency = now - sender.TakeOldest();
+      if (latencies_.size() < kSamplesMax) latencies_.push_back(latency);
+      ++result_.messages;
+      sender.Send(now);
+    }
+  }
+
+  void FillAll() {
+    const absl::Duration now = clock_.Elapsed();
+    for (const auto& wire : wires_) {
+      while (wire->sends() && wire->under_way() < options_.in_flight) wire->Send(now);
+      wire->Flush().IgnoreError();  // A broken one shows at its next event.
+    }
+  }
+
+  absl::Duration ServersCpu() const {
+    absl::Duration sum;
+    for (const int pid : options_.server_pids) sum += ProcessCpu(pid);
+    return sum;
+  }
+
+  const LoadOptions& options_;
+  const Clock& clock_ = RealClock::Get();
+  std::vector<char> buffer_;
+  std::unique_ptr<SSL_CTX, SslFree> context_;
+  int epoll_ = -1;
+  std::vector<std::unique_ptr<Wire>> wires_;
+  std::vector<absl::Duration> latencies_;
+  LoadResult result_;
+};
+
+}  // namespace
+
+absl::Duration ProcessCpu(int pid) {
+  clockid_t clock;
+  timespec time;
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+    return absl::ZeroDuration();
+  }
+  return absl::DurationFromTimespec(time);
+}
+
+absl::StatusOr<LoadResult> RunLoad(std::vector<LoadConnection> connections,
+                                   const LoadOptions& options) {
+  Generator generator(options);
+  CVG_RETURN_IF_ERROR(generator.Open(std::move(connections)));
+  return generator.Run();
+}
+
+}  // namespace convergia::bench
