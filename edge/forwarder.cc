@@ -1,0 +1,78 @@
+#include "edge/forwarder.h"
+
+#include <algorithm>
+
+#include "common/base/limits.h"
+
+namespace convergia::edge {
+namespace {
+
+using What = ForwardDecision::What;
+
+bool Has(const Hops& hops, NodeId node) {
+  return std::find(hops.begin(), hops.end(), node) != hops.end();
+}
+
+bool HasTwice(const Hops& hops) {
+  for (auto hop = hops.begin(); hop != hops.end(); ++hop) {
+    if (std::find(hops.begin(), hop, *hop) != hop) return true;
+  }
+  return false;
+}
+
+// Empty if `waybill` can be true.
+absl::string_view WhatIsWrong(NodeId self, NodeId from, const Waybill& waybill) {
+  if (waybill.route.size() + waybill.visited.size() > 2 * limits::kRouteEdgesMax) {
+    return "its route is too long";
+  }
+  if (HasTwice(waybill.route) || Has(waybill.route, self)) return "its route is a loop";
+  if (waybill.bounced) return "";
+  if (HasTwice(waybill.visited) || Has(waybill.visited, self) || waybill.origin == self) {
+    return "it has been here before";
+  }
+  const NodeId last = waybill.visited.empty() ? waybill.origin : waybill.visited.back();
+  if (last != from) return "it did not come the way it says";
+  const NodeId end = waybill.route.empty() ? self : waybill.route.back();
+  if (end != waybill.destination) return "its route does not end at its destination";
+  return "";
+}
+
+ForwardDecision Bounce(NodeId self, const Waybill& waybill,
+                       absl::FunctionRef<bool(NodeId)> link_is_up) {
+  ForwardDecision decision{.what = What::kBounce, .waybill = waybill};
+  Waybill& back = decision.waybill;
+  back.bounced = true;
+  back.route.assign(waybill.visited.rbegin(), waybill.visited.rend());
+  back.route.push_back(waybill.origin);
+  decision.next = back.route.front();
+  back.route.erase(back.route.begin());
+  back.visited.push_back(self);
+  if (!link_is_up(decision.next)) decision.what = What::kDrop;
+  return decision;
+}
+
+}  // namespace
+
+ForwardDecision DecideForward(NodeId self, NodeId from, const Waybill& waybill,
+                              absl::FunctionRef<bool(NodeId)> link_is_up) {
+  if (absl::string_view wrong = WhatIsWrong(self, from, waybill); !wrong.empty()) {
+    return {.what = What::kRefuse, .why = wrong};
+  }
+  if (waybill.route.empty()) {
+    if (!waybill.bounced) return {.what = What::kArrived, .waybill = waybill};
+    if (waybill.origin == self) return {.what = What::kCameBack, .waybill = waybill};
+    return {.what = What::kRefuse, .why = "it bounced to an edge that did not send it"};
+  }
+  ForwardDecision decision{
+      .what = What::kForward, .next = waybill.route.front(), .waybill = waybill};
+  decision.waybill.route.erase(decision.waybill.route.begin());
+  if (waybill.bounced) {
+    if (!link_is_up(decision.next)) decision.what = What::kDrop;
+    return decision;
+  }
+  if (!link_is_up(decision.next)) return Bounce(self, waybill, link_is_up);
+  decision.waybill.visited.push_back(self);
+  return decision;
+}
+
+}  // namespace convergia::edge

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/base/ids.h"
+
+namespace convergia::edge {
+
+// Edges to visit, next first, the destination last; the one that starts is not among them.
+using Hops = absl::InlinedVector<NodeId, 4>;
+
+// This edge's ways to the others: per destination the best that mgmt plotted and a second that
+// shares no link with it. Before any are plotted, and when neither can be used, a link straight to
+// the destination does as well.
+//
+// A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
+class RouteTable {
+ public:
+  // How long a way on which something bounced is not used: until then mgmt has plotted anew, or
+  // it is worth another try.
+  static constexpr absl::Duration kBounceMemory = absl::Seconds(2);
+
+  struct Pair {
+    NodeId destination = 0;
+    Hops best;
+    Hops second;  // Empty: none.
+  };
+
+  explicit RouteTable(NodeId self) : self_(self) {}
+
+  // These are all; bounces are forgotten. Routes that are empty, too long, visit an edge twice or
+  // this one, or do not end at their destination are left out. Returns how many.
+  int Replace(const std::vector<Pair>& pairs);
+
+  // The first way whose first link is up and on which nothing bounced lately.
+  std::optional<Hops> Find(NodeId destination, absl::FunctionRef<bool(NodeId)> link_is_up,
+                           absl::Duration now) const;
+
+  // Something for `destination` bounced; `visited` are the edges it saw, the one that could not go
+  // on last.
+  void OnBounce(NodeId destination, absl::Span<const NodeId> visited, absl::Duration now);
+
+  size_t size() const { return pairs_.size(); }
+
+ private:
+  struct Bounce {
+    Hops visited;
+    absl::Duration until;
+  };
+
+  bool IsSound(const Hops& hops, NodeId destination) const;
+  bool BouncedLately(NodeId destination, const Hops& hops, absl::Duration now) const;
+
+  const NodeId self_;
+  absl::flat_hash_map<NodeId, Pair> pairs_;
+  absl::flat_hash_map<NodeId, std::vector<Bounce>> bounces_;  // At most kBouncesMax each.
+};
+
+}  // namespace convergia::edge

@@ -1,0 +1,54 @@
+#include "edge/send_order.h"
+
+#include <gtest/gtest.h>
+
+namespace convergia::edge {
+namespace {
+
+using Order = SendOrder<int>;
+
+TEST(SendOrderTest, ManyMayBeUnderWayToTheSamePlaces) {
+  Order order;
+  EXPECT_TRUE(order.MayLeave("bob", {2}));
+  order.OnLeft("bob", {2});
+  EXPECT_TRUE(order.MayLeave("bob", {2}));
+  order.OnLeft("bob", {2});
+  order.OnAnswered("bob");
+  order.OnAnswered("bob");
+  EXPECT_TRUE(order.empty());
+}
+
+TEST(SendOrderTest, OneToOtherPlacesWaitsForThoseUnderWay) {
+  Order order;
+  order.OnLeft("bob", {2});
+  EXPECT_FALSE(order.MayLeave("bob", {3}));
+  EXPECT_FALSE(order.MayLeave("bob", {2, 3}));
+  EXPECT_TRUE(order.MayLeave("carol", {3}));
+  order.Hold("bob", 1);
+  int held = 0;
+  EXPECT_FALSE(order.TakeHeld("bob", {3}, &held));
+  order.OnAnswered("bob");
+  ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
+  EXPECT_EQ(held, 1);
+  EXPECT_TRUE(order.empty());
+}
+
+TEST(SendOrderTest, NobodyOvertakesTheHeld) {
+  Order order;
+  order.OnLeft("bob", {2});
+  order.Hold("bob", 1);
+  EXPECT_FALSE(order.MayLeave("bob", {2}));  // Would itself be free to go.
+  order.Hold("bob", 2);
+  order.OnAnswered("bob");
+  int held = 0;
+  ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
+  EXPECT_EQ(held, 1);
+  order.OnLeft("bob", {3});
+  EXPECT_FALSE(order.TakeHeld("bob", {4}, &held));  // Moved once more.
+  EXPECT_TRUE(order.HasHeld("bob"));
+  ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
+  EXPECT_EQ(held, 2);
+}
+
+}  // namespace
+}  // namespace convergia::edge
