@@ -80,6 +80,10 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   // Called when at most half the queue is left, if a message was refused before.
   virtual void OnWritable() {}
 
+  // Called when the last message that waited has been written: time to gather the next one, for
+  // those who pack all that waits into one message.
+  virtual void OnDrained() {}
+
   // Packs `next` into `waiting`, the newest message in the queue that is not being sent yet, or
   // returns false to leave both untouched. Called under the stream's lock: only look at these two.
   virtual bool Merge(Out& /*waiting*/, Out& /*next*/) { return false; }
@@ -250,10 +254,12 @@ template <typename In, typename Out>
 void Stream<In, Out>::WriteDone(bool ok) {
   outgoing_.Clear();
   bool writable = false;
+  bool drained = false;
   {
     absl::MutexLock lock(&mu_);
     writing_ = false;
     queued_bytes_ -= std::exchange(outgoing_bytes_, 0);
+    drained = ok && queue_.empty() && !closing_;
     if (!ok) {
       broken_ = true;
       paused_ = false;  // Reading shows the reason.
@@ -265,6 +271,7 @@ void Stream<In, Out>::WriteDone(bool ok) {
   }
   Pump();
   if (writable) OnWritable();
+  if (drained) OnDrained();
 }
 
 template <typename In, typename Out>
