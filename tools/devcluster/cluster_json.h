@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/rpc/credentials.h"
+#include "tools/devcluster/cluster.h"
+
+namespace convergia::devcluster {
+
+// The text of cluster.json:
+//   {"ca": file, "operator": {"cert": file, "key": file},
+//    "nodes": [{"name", "role", "pid", "grpc", "line", "http", "dir", "log"}]}
+// Addresses are "host:port", "" where a node has none; the pid of a node that is down is null.
+std::string ClusterJson(const std::vector<Cluster::Node>& nodes,
+                        const rpc::TlsFiles& operator_files);
+
+}  // namespace convergia::devcluster
