@@ -1,0 +1,10 @@
+#pragma once
+
+#include "common/disk/disk.h"
+
+namespace convergia::disk {
+
+// The machine's own. Never destroyed.
+Disk& RealDisk();
+
+}  // namespace convergia::disk
