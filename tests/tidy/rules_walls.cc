@@ -27,6 +27,7 @@ const std::vector<CommonRoom>& CommonRooms() {
       {"base", {}},
       {"line", {"base"}},
       {"store", {"base"}},
+      {"disk", {"base"}},
       {"identity", {"base"}},
       {"tls", {"base", "identity"}},
       {"rpc", {"base", "identity", "tls", "proto"}},
@@ -43,7 +44,7 @@ struct Library {
 };
 const std::vector<Library>& Libraries() {
   static const auto* const kLibraries = new std::vector<Library>{
-      {"rocksdb/", {"common/store/"}},
+      {"rocksdb/", {"common/store/", "common/disk/", "dataserver/"}},
       {"gd.h", {"mgmt/"}},
       {"sodium", {"mgmt/"}},
       {"histedit.h", {"client/"}},
