@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/identity/certificate.h"
+#include "common/identity/certificate_authority.h"
+#include "common/rpc/pin_set.h"
+#include "common/store/store.h"
+
+namespace convergia::mgmt {
+
+// A node or an operator, as the store keeps it.
+struct Member {
+  struct Key {
+    identity::Pin pin;
+    absl::Time expires;  // Of the last certificate for it.
+  };
+  Role role = Role::kEdge;
+  std::string name;
+  NodeId node = 0;  // 0 for operators.
+  absl::Time enrolled;
+  bool revoked = false;
+  std::vector<Key> keys;  // Newest last.
+};
+
+// Who belongs to the cluster: nodes and operators, their keys, and the tokens with which more may
+// join. Durable: what is acknowledged with OK is in the store.
+//
+// A join token is used up by the enrolment it admits, in one commit with it. The same key may come
+// again with it, under the same name, in case the answer was lost on the way.
+//
+// Methods marked "blocks" wait for the disk and are called one at a time: mgmt has a work queue of
+// one thread for them. The others are thread-safe.
+class NodeRegistry {
+ public:
+  static constexpr absl::Duration kNodeLifetime = absl::Hours(24 * 90);  // Of a certificate.
+  static constexpr absl::Duration kOperatorLifetime = absl::Hours(24 * 365);
+  static constexpr absl::Duration kTokenLifetimeDefault = absl::Hours(1);
+  static constexpr absl::Duration kTokenLifetimeMax = absl::Hours(24 * 30);
+  static constexpr int kKeysMax = 8;         // Of one member; then the oldest is forgotten.
+  static constexpr int kTokensMax = 10'000;  // Unused or used, not expired.
+
+  // Reads all members; blocks. Both must outlive the registry.
+  //
+  // Errors: those of the store; kDataLoss for a record that cannot be read.
+  static absl::StatusOr<std::unique_ptr<NodeRegistry>> Create(
+      store::Store& store, const identity::CertificateAuthority& ca);
+
+  struct NewToken {
+    std::string text;  // identity::EncodeJoinToken().
+    absl::Time expires;
+  };
+  // `name` empty: for a node of any name; `lifetime` zero: the default. Blocks.
+  //
+  // Errors: FailCode::kBadField: a role that is no node's, an invalid name, too long a lifetime.
+  absl::StatusOr<NewToken> MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
+                                     absl::Time now);
+
+  struct Admission {
+    NodeId node = 0;
+    std::string chain_pem;
+  };
+  // Blocks. Errors: FailCode::kDenied: the token is unknown, used, expired or for another name;
+  // kExists: there is a node of this name; kBadField: bad name or request.
+  absl::StatusOr<Admission> Enrol(absl::string_view token_secret, absl::string_view name,
+                                  absl::string_view csr_pem, absl::Time now);
+
+  // A certificate for a member that is there; returns the chain. Blocks.
+  //
+  // Errors: FailCode::kDenied: unknown or revoked; kBadField: bad request.
+  absl::StatusOr<std::string> Renew(const identity::NodeIdentity& identity,
+                                    absl::string_view csr_pem, absl::Time now);
+
+  // A new operator, or mgmt itself (Role::kMgmt; adds the key if it is there). Returns the chain.
+  // Blocks.
+  //
+  // Errors: FailCode::kExists, kBadField.
+  absl::StatusOr<std::string> AddOperator(absl::string_view name, absl::string_view csr_pem,
+                                          absl::Time now);
+
+  // Makes the member of mgmt itself, if it is not there, and adds `chain_pem`'s key. Blocks.
+  absl::StatusOr<NodeId> AddSelf(absl::string_view name, absl::string_view chain_pem,
+                                 absl::Time now);
+
+  // Returns how many keys were revoked. Blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
+  absl::StatusOr<int> Revoke(Role role, absl::string_view name);
+
+  // Forgets a node; blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
+  absl::Status Remove(absl::string_view name);
+
+  std::optional<Member> Find(NodeId node) const ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<Member> Find(Role role, absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Sorted by node number, operators (0) first.
+  std::vector<Member> All() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The keys of all that are not revoked.
+  std::vector<rpc::PinEntry> ValidPins() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  using Name = std::pair<Role, std::string>;
+  NodeRegistry(store::Store& store, const identity::CertificateAuthority& ca)
+      : store_(store), ca_(ca) {}
+  absl::Status Load();
+  absl::Status SweepTokens(absl::Time now);
+  // Commits `member`, with what else is in `batch`, and remembers it.
+  absl::Status Save(const Member& member, store::Batch batch) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::string> Issue(Member* member, absl::string_view csr_pem,
+                                    absl::Duration lifetime) const;
+  absl::StatusOr<NodeId> NextNode(store::Batch* batch);
+  absl::StatusOr<Admission> EnrolAgain(const std::string& used_by_pin, Role role,
+                                       const std::string& name, absl::string_view csr_pem);
+
+  store::Store& store_;
+  const identity::CertificateAuthority& ca_;
+
+  mutable absl::Mutex mu_;
+  std::map<Name, Member> members_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::mgmt

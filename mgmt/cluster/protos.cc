@@ -1,0 +1,29 @@
+#include "mgmt/cluster/protos.h"
+
+namespace convergia::mgmt {
+
+v1::Role ToProto(Role role) {
+  switch (role) {
+    case Role::kMgmt:
+      return v1::ROLE_MGMT;
+    case Role::kDatamgr:
+      return v1::ROLE_DATAMGR;
+    case Role::kDataserver:
+      return v1::ROLE_DATASERVER;
+    case Role::kEdge:
+      return v1::ROLE_EDGE;
+    case Role::kOperator:
+      return v1::ROLE_OPERATOR;
+  }
+  return v1::ROLE_UNSPECIFIED;
+}
+
+std::optional<Role> FromProto(v1::Role role) {
+  for (const Role ours :
+       {Role::kMgmt, Role::kDatamgr, Role::kDataserver, Role::kEdge, Role::kOperator}) {
+    if (ToProto(ours) == role) return ours;
+  }
+  return std::nullopt;
+}
+
+}  // namespace convergia::mgmt
