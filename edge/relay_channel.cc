@@ -32,7 +32,7 @@ void RelayChannel::OnSegment(IncomingSegment segment, absl::Duration now, Action
 
 void RelayChannel::Resend(absl::Duration now) {
   sender_.Resend(now);
-  if (receiver_.origin_epoch() != 0) receiver_.ReportAgain();
+  receiver_.ReportAgain();
 }
 
 OutgoingSegment RelayChannel::Next(size_t bytes_max, absl::Duration now) {

@@ -10,14 +10,17 @@ void RelayReceiver::OnOriginEpoch(Epoch epoch) {
   origin_epoch_ = epoch;
   first_ = reported_below_ = 1;
   results_.clear();
-  report_due_ = false;
+  report_due_ = has_reported_ = false;
 }
 
 bool RelayReceiver::OnSegment(uint64_t first_sequence, std::vector<Envelope> envelopes,
                               std::vector<Delivery>* deliveries) {
   // What comes in order is acknowledged by its result, soon. Anything else means that the sender
   // has not heard us, or we not the sender: say where we are.
-  if (envelopes.empty() || first_sequence != end()) ReportAgain();
+  if (envelopes.empty() || first_sequence != end()) {
+    reported_below_ = first_;
+    report_due_ = true;
+  }
   if (first_sequence > end()) return true;
   const uint64_t seen = end() - first_sequence;
   duplicate_count_ += std::min<uint64_t>(seen, envelopes.size());
@@ -57,6 +60,7 @@ bool RelayReceiver::HasReport() const {
 RelayReceiver::Report RelayReceiver::TakeReport(size_t results_max) {
   Report report{.acknowledged = end() - 1, .first_result = reported_below_};
   report_due_ = false;
+  has_reported_ = true;
   while (reported_below_ < end() && report.results.size() < results_max) {
     const std::optional<RelayResult>& result = results_[reported_below_ - first_];
     if (!result.has_value()) break;
@@ -67,6 +71,7 @@ RelayReceiver::Report RelayReceiver::TakeReport(size_t results_max) {
 }
 
 void RelayReceiver::ReportAgain() {
+  if (!has_reported_) return;
   reported_below_ = first_;
   report_due_ = true;
 }

@@ -53,7 +53,7 @@ class RelayReceiver {
   };
   Report TakeReport(size_t results_max);
 
-  // After a route changed: what was reported may be lost.
+  // What was reported may be lost, as after a route changed. Nothing if there was no report yet.
   void ReportAgain();
 
   uint64_t duplicate_count() const { return duplicate_count_; }
@@ -66,6 +66,7 @@ class RelayReceiver {
   std::deque<std::optional<RelayResult>> results_;  // From `first_`; empty while not known.
   uint64_t reported_below_ = 1;
   bool report_due_ = false;
+  bool has_reported_ = false;
   uint64_t duplicate_count_ = 0;
 };
 

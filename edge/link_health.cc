@@ -1,0 +1,44 @@
+#include "edge/link_health.h"
+
+#include <algorithm>
+
+#include "common/base/limits.h"
+
+namespace convergia::edge {
+namespace {
+
+constexpr size_t kPingsKept = 12;  // A minute.
+
+}  // namespace
+
+uint64_t LinkHealth::TakePing(absl::Duration now) {
+  if (now < next_ping_) return 0;
+  next_ping_ = now + limits::kLinkHeartbeat;
+  pings_.push_back({.number = ++last_number_, .sent = now});
+  if (pings_.size() > kPingsKept) pings_.pop_front();
+  return last_number_;
+}
+
+void LinkHealth::OnPong(uint64_t number, absl::Duration now) {
+  for (Ping& ping : pings_) {
+    if (ping.number != number || ping.answered) continue;
+    ping.answered = true;
+    const int64_t us = absl::ToInt64Microseconds(now - ping.sent);
+    const auto sample = static_cast<uint32_t>(std::clamp<int64_t>(us, 1, 60'000'000));
+    rtt_us_ = rtt_us_ == 0 ? sample : std::max<uint32_t>(1, (uint64_t{3} * rtt_us_ + sample) / 4);
+  }
+}
+
+bool LinkHealth::IsDead(absl::Duration now) const { return now - heard_ >= limits::kLinkDeadAfter; }
+
+double LinkHealth::loss(absl::Duration now) const {
+  int due = 0, missing = 0;
+  for (const Ping& ping : pings_) {
+    if (now - ping.sent < limits::kLinkHeartbeat && !ping.answered) continue;
+    ++due;
+    missing += !ping.answered;
+  }
+  return due == 0 ? 0 : static_cast<double>(missing) / due;
+}
+
+}  // namespace convergia::edge

@@ -1,0 +1,322 @@
+#include "edge/switchboard.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "edge/segment_codec.h"
+
+namespace convergia::edge {
+namespace {
+
+// A segment's header, route and all, on the wire at most.
+constexpr size_t kSegmentOverheadBytes = 256;
+constexpr size_t kResultBytes = 8;
+
+}  // namespace
+
+Switchboard::Peer& Switchboard::PeerOf(NodeId edge, absl::Duration now) {
+  std::unique_ptr<Peer>& peer = peers_[edge];
+  if (peer == nullptr) {
+    peer = std::make_unique<Peer>(epoch_, options_.channel);
+    if (const auto known = known_.find(edge); known != known_.end()) {
+      RelayChannel::Actions none;
+      peer->channel.OnPeerEpoch(known->second, now, &none);
+    }
+  }
+  return *peer;
+}
+
+void Switchboard::MarkReady(NodeId edge, Peer* peer) {
+  if (peer->ready) return;
+  peer->ready = true;
+  ready_.push_back(edge);
+}
+
+void Switchboard::OnWaysChanged() {
+  ++ways_version_;
+  for (auto& [edge, peer] : peers_) {
+    if (peer->channel.HasNext() || peer->channel.sender().waiting_count() > 0) {
+      MarkReady(edge, peer.get());
+    }
+  }
+}
+
+bool Switchboard::HasWay(NodeId destination, absl::Duration now) const {
+  return routes_
+      .Find(
+          destination, [&](NodeId peer) { return LinkIsUp(peer); }, now)
+      .has_value();
+}
+
+bool Switchboard::ChooseWay(NodeId edge, Peer* peer, absl::Duration now) {
+  if (std::exchange(peer->ways_version, ways_version_) == ways_version_) return peer->link != 0;
+  std::optional<Hops> hops = routes_.Find(
+      edge, [&](NodeId next) { return LinkIsUp(next); }, now);
+  const LinkId link = hops ? links_by_peer_.Find(hops->front()).value() : 0;
+  if (!hops) hops.emplace();
+  if (peer->hops == *hops && peer->link == link) return link != 0;
+  peer->hops = *std::move(hops);
+  peer->link = link;
+  if (link != 0) peer->channel.Resend(now);
+  return link != 0;
+}
+
+void Switchboard::Send(Token token, NodeId destination, Envelope envelope, absl::Duration now) {
+  Peer& peer = PeerOf(destination, now);
+  if (!ChooseWay(destination, &peer, now)) {
+    output_.answers.push_back({token, {.fail = FailCode::kUnroutable}});
+  } else if (!peer.channel.Offer(token, std::move(envelope), now)) {
+    output_.answers.push_back({token, {.fail = FailCode::kBusy}});
+  } else {
+    MarkReady(destination, &peer);
+  }
+}
+
+LinkTable::Verdict Switchboard::OnLinkUp(LinkId link, NodeId peer, Epoch peer_epoch,
+                                         Dialled dialled, absl::Duration now) {
+  const LinkTable::Verdict verdict = links_by_peer_.Offer(peer, peer_epoch, link, dialled);
+  if (!verdict.admitted) return verdict;
+  if (verdict.replaced) links_.erase(*verdict.replaced);
+  links_[link] = std::make_unique<Link>(peer, now);
+  output_.links_changed = true;
+  RelayChannel::Actions actions;
+  PeerOf(peer, now).channel.OnPeerEpoch(peer_epoch, now, &actions);
+  CarryOut(peer, &actions);
+  OnWaysChanged();
+  return verdict;
+}
+
+void Switchboard::OnLinkDown(LinkId link, absl::Duration now) {
+  links_.erase(link);  // With what waited to be forwarded: the origins' timers will notice.
+  if (!links_by_peer_.Remove(link).has_value()) return;
+  output_.links_changed = true;
+  OnWaysChanged();
+}
+
+void Switchboard::OnDrained(LinkId link) {
+  if (const auto found = links_.find(link); found != links_.end()) found->second->writable = true;
+}
+
+void Switchboard::OnFrame(LinkId link, v1::Frame* frame, absl::Duration now) {
+  const auto found = links_.find(link);
+  if (found == links_.end()) return;
+  Link& over = *found->second;
+  over.health.OnHeard(now);
+  if (frame->ping() != 0) over.pong_due = frame->ping();
+  if (frame->pong() != 0) {
+    const bool first = over.health.rtt_us() == 0;
+    over.health.OnPong(frame->pong(), now);
+    if (first) output_.links_changed = true;  // Now its round-trip time is known.
+  }
+  for (v1::Segment& segment : *frame->mutable_segments()) OnSegment(over.peer, &segment, now);
+}
+
+void Switchboard::OnSegment(NodeId from, v1::Segment* segment, absl::Duration now) {
+  ForwardDecision decision = DecideForward(self_, from, ReadWaybill(*segment),
+                                           [&](NodeId peer) { return LinkIsUp(peer); });
+  using What = ForwardDecision::What;
+  switch (decision.what) {
+    case What::kArrived:
+      return OnArrived(segment, now);
+    case What::kCameBack:
+      return OnCameBack(decision.waybill, now);
+    case What::kForward:
+      ++counters_.segments_forwarded;
+      return Forward(segment, std::move(decision));
+    case What::kBounce:
+      ++counters_.segments_bounced;
+      return Forward(segment, std::move(decision));
+    case What::kDrop:
+      ++counters_.segments_dropped;
+      return;
+    case What::kRefuse:
+      ++counters_.segments_refused;
+      return;
+  }
+}
+
+void Switchboard::Forward(v1::Segment* segment, ForwardDecision decision) {
+  if (decision.what == ForwardDecision::What::kBounce) segment->clear_envelopes();
+  WriteWaybill(decision.waybill, segment);
+  Enqueue(decision.next, std::move(*segment));
+}
+
+void Switchboard::Enqueue(NodeId next, v1::Segment segment) {
+  Link& link = *links_.at(links_by_peer_.Find(next).value());
+  const size_t bytes = segment.ByteSizeLong();
+  if (link.forward_bytes > 0 && link.forward_bytes + bytes > options_.forward_bytes_max) {
+    ++counters_.segments_dropped;  // The origin's timer sends it again, when there may be room.
+    return;
+  }
+  link.forward_bytes += bytes;
+  link.forward.push_back(std::move(segment));
+}
+
+void Switchboard::OnArrived(v1::Segment* segment, absl::Duration now) {
+  const NodeId origin = segment->origin();
+  if (!IsKnown(origin)) {
+    ++counters_.segments_refused;
+    return;
+  }
+  RelayChannel::Actions actions;
+  Peer& peer = PeerOf(origin, now);
+  peer.channel.OnSegment(TakeSegment(segment), now, &actions);
+  CarryOut(origin, &actions);
+  MarkReady(origin, &peer);
+}
+
+void Switchboard::OnCameBack(const Waybill& waybill, absl::Duration now) {
+  ++counters_.segments_came_back;
+  Peer& peer = PeerOf(waybill.destination, now);
+  const Hops& visited = waybill.visited;
+  const bool is_current = peer.hops.size() >= visited.size() &&
+                          std::equal(visited.begin(), visited.end(), peer.hops.begin());
+  routes_.OnBounce(waybill.destination, visited, now);
+  ++ways_version_;
+  // One that bounced on a way given up since has been sent again already.
+  if (is_current) MarkReady(waybill.destination, &peer);
+}
+
+void Switchboard::CarryOut(NodeId origin, RelayChannel::Actions* actions) {
+  if (actions->refused) ++counters_.segments_refused;
+  for (const RelaySender::Answer& answer : actions->answers) output_.answers.push_back(answer);
+  for (RelayReceiver::Delivery& delivery : actions->deliveries) {
+    output_.deliveries.push_back(
+        {origin, actions->delivery_epoch, delivery.sequence, std::move(delivery.envelope)});
+  }
+}
+
+void Switchboard::OnResult(NodeId origin, Epoch origin_epoch, uint64_t sequence,
+                           const RelayResult& result) {
+  const auto found = peers_.find(origin);
+  if (found == peers_.end()) return;
+  found->second->channel.OnResult(origin_epoch, sequence, result);
+  MarkReady(origin, found->second.get());
+}
+
+void Switchboard::SetRoutes(const std::vector<RouteTable::Pair>& pairs) {
+  counters_.segments_refused += routes_.Replace(pairs);
+  OnWaysChanged();
+}
+
+void Switchboard::SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now) {
+  known_.clear();
+  for (const auto& [edge, epoch] : edges) {
+    if (edge == self_ || edge == 0) continue;
+    known_[edge] = epoch;
+    const auto found = peers_.find(edge);
+    if (found == peers_.end()) continue;
+    RelayChannel::Actions actions;
+    found->second->channel.OnPeerEpoch(epoch, now, &actions);
+    CarryOut(edge, &actions);
+  }
+}
+
+void Switchboard::OnTimer(absl::Duration now) {
+  for (auto& [edge, peer] : peers_) {
+    if (peer->channel.sender().waiting_count() == 0) continue;
+    RelayChannel::Actions actions;
+    peer->channel.OnTimer(now, &actions);
+    CarryOut(edge, &actions);
+  }
+  OnWaysChanged();  // A bounce may have been long enough ago.
+  std::vector<LinkId> dead;
+  for (const auto& [link, state] : links_) {
+    if (state->health.IsDead(now)) dead.push_back(link);
+  }
+  for (LinkId link : dead) {
+    OnLinkDown(link, now);
+    output_.dead_links.push_back(link);
+  }
+}
+
+Switchboard::Output Switchboard::Take(absl::Duration now) {
+  absl::flat_hash_map<LinkId, Filling> fillings;
+  for (auto& [id, link] : links_) {
+    if (!link->writable) continue;
+    Filling filling;
+    FillHeartbeat(link.get(), &filling, now);
+    FillFromForward(link.get(), &filling);
+    fillings.emplace(id, std::move(filling));
+  }
+  FillFromChannels(&fillings, now);
+  for (auto& [id, filling] : fillings) {
+    if (filling.bytes == 0) continue;
+    links_.at(id)->writable = false;
+    ++counters_.frames_sent;
+    output_.frames.emplace_back(id, std::move(filling.frame));
+  }
+  return std::exchange(output_, Output());
+}
+
+void Switchboard::FillHeartbeat(Link* link, Filling* filling, absl::Duration now) {
+  if (const uint64_t ping = link->health.TakePing(now)) {
+    filling->frame.set_ping(ping);
+    filling->bytes += sizeof(ping);
+  }
+  if (const uint64_t pong = std::exchange(link->pong_due, 0)) {
+    filling->frame.set_pong(pong);
+    filling->bytes += sizeof(pong);
+  }
+}
+
+// At most half a frame, so that neither side of the traffic starves the other.
+void Switchboard::FillFromForward(Link* link, Filling* filling) {
+  while (!link->forward.empty() && filling->bytes < options_.frame_bytes_max / 2) {
+    const size_t bytes = link->forward.front().ByteSizeLong();
+    link->forward_bytes -= bytes;
+    filling->bytes += bytes;
+    *filling->frame.add_segments() = std::move(link->forward.front());
+    link->forward.pop_front();
+  }
+}
+
+void Switchboard::FillFromChannels(absl::flat_hash_map<LinkId, Filling>* fillings,
+                                   absl::Duration now) {
+  for (size_t left = ready_.size(); left > 0; --left) {
+    const NodeId edge = ready_.front();
+    ready_.pop_front();
+    Peer& peer = *peers_.at(edge);
+    peer.ready = false;
+    if (!ChooseWay(edge, &peer, now) || !peer.channel.HasNext()) continue;
+    const auto filling = fillings->find(peer.link);
+    if (filling != fillings->end() && filling->second.bytes < options_.frame_bytes_max) {
+      AppendSegment(edge, &peer, &filling->second, now);
+    }
+    if (peer.channel.HasNext()) MarkReady(edge, &peer);  // When its link has room again.
+  }
+}
+
+void Switchboard::AppendSegment(NodeId destination, Peer* peer, Filling* filling,
+                                absl::Duration now) {
+  const OutgoingSegment segment =
+      peer->channel.Next(options_.frame_bytes_max - filling->bytes, now);
+  v1::Segment* const added = filling->frame.add_segments();
+  WriteSegment(segment, added);
+  WriteWaybill({.origin = self_,
+                .destination = destination,
+                .route = Hops(peer->hops.begin() + 1, peer->hops.end())},
+               added);
+  filling->bytes += kSegmentOverheadBytes + segment.results.size() * kResultBytes;
+  for (const Envelope* envelope : segment.envelopes) filling->bytes += envelope->bytes();
+}
+
+std::vector<RelaySender::Answer> Switchboard::Abandon() {
+  for (auto& [edge, peer] : peers_) {
+    RelayChannel::Actions actions;
+    peer->channel.OnTimer(absl::InfiniteDuration(), &actions);
+    CarryOut(edge, &actions);
+  }
+  return std::exchange(output_.answers, {});
+}
+
+std::vector<Switchboard::LinkView> Switchboard::Links(absl::Duration now) const {
+  std::vector<LinkView> views;
+  for (const NodeId peer : links_by_peer_.Peers()) {
+    const Link& link = *links_.at(links_by_peer_.Find(peer).value());
+    views.push_back({peer, link.health.rtt_us(), link.health.loss(now)});
+  }
+  return views;
+}
+
+}  // namespace convergia::edge

@@ -1,0 +1,159 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+#include "convergia/v1/relay.pb.h"
+#include "edge/forwarder.h"
+#include "edge/link_health.h"
+#include "edge/link_table.h"
+#include "edge/relay_channel.h"
+#include "edge/route_table.h"
+
+namespace convergia::edge {
+
+// Everything between this edge and the others, as one core: the links that are up, the ways over
+// them, a relay channel to each other edge, and segments of others passing through.
+//
+// Events go in, then Take() gives all that is to be done. A link carries one frame at a time: what
+// comes while it is being written gathers and leaves as one frame when OnDrained() says so.
+//
+// A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
+class Switchboard {
+ public:
+  using Token = RelaySender::Token;
+
+  struct Options {
+    RelaySender::Options channel;
+    size_t frame_bytes_max = limits::kRelayFrameBytesMax;
+    size_t forward_bytes_max = limits::kLinkQueueBytesMax;  // A link; then segments bounce.
+  };
+
+  struct Delivery {
+    NodeId origin = 0;
+    Epoch origin_epoch = 0;
+    uint64_t sequence = 0;
+    Envelope envelope;
+  };
+  struct Output {
+    std::vector<RelaySender::Answer> answers;          // Of Send(), each once.
+    std::vector<Delivery> deliveries;                  // OnResult() must follow for each.
+    std::vector<std::pair<LinkId, v1::Frame>> frames;  // OnDrained() must follow for each.
+    std::vector<LinkId> dead_links;                    // To be closed; out of the table already.
+    bool links_changed = false;                        // Links() has other peers than before.
+  };
+  struct Counters {
+    uint64_t frames_sent = 0;
+    uint64_t segments_forwarded = 0;
+    uint64_t segments_bounced = 0;  // By us, for want of a link or of room.
+    uint64_t segments_came_back = 0;
+    uint64_t segments_dropped = 0;
+    uint64_t segments_refused = 0;  // They could not be true.
+  };
+
+  Switchboard(NodeId self, Epoch epoch, const Options& options)
+      : self_(self), epoch_(epoch), options_(options), links_by_peer_(self), routes_(self) {}
+
+  // Towards a user on `destination`. Answered UNROUTABLE or BUSY at once where that is so.
+  void Send(Token token, NodeId destination, Envelope envelope, absl::Duration now);
+
+  // A link whose hello has come. If the verdict names one that is replaced, it is to be closed.
+  LinkTable::Verdict OnLinkUp(LinkId link, NodeId peer, Epoch peer_epoch, Dialled dialled,
+                              absl::Duration now);
+  void OnLinkDown(LinkId link, absl::Duration now);
+  // Its last frame was written.
+  void OnDrained(LinkId link);
+  // A frame that came over `link`; moved from. Ignored if the link is not (or no longer) up.
+  void OnFrame(LinkId link, v1::Frame* frame, absl::Duration now);
+
+  void OnResult(NodeId origin, Epoch origin_epoch, uint64_t sequence, const RelayResult& result);
+
+  // What mgmt says: the ways from here, and which edges there are, with their starts.
+  void SetRoutes(const std::vector<RouteTable::Pair>& pairs);
+  void SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now);
+
+  // Every 100 ms or so.
+  void OnTimer(absl::Duration now);
+
+  // All that is to be done since the last call.
+  Output Take(absl::Duration now);
+
+  // Answers all that waits UNCONFIRMED (or UNROUTABLE if it never left): the end.
+  std::vector<RelaySender::Answer> Abandon();
+
+  struct LinkView {
+    NodeId peer = 0;
+    uint32_t rtt_us = 0;
+    double loss = 0;
+  };
+  std::vector<LinkView> Links(absl::Duration now) const;  // By peer, ascending.
+  bool HasWay(NodeId destination, absl::Duration now) const;
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Link {
+    Link(NodeId peer, absl::Duration now) : peer(peer), health(now) {}
+    NodeId peer = 0;
+    LinkHealth health;
+    bool writable = true;
+    uint64_t pong_due = 0;
+    std::deque<v1::Segment> forward;  // Of others, on their way through.
+    size_t forward_bytes = 0;
+  };
+  struct Peer {
+    Peer(Epoch own_epoch, const RelaySender::Options& options) : channel(own_epoch, options) {}
+    RelayChannel channel;
+    bool ready = false;         // It is in ready_.
+    Hops hops;                  // The way last used; empty: none.
+    LinkId link = 0;            // And its first link.
+    uint64_t ways_version = 0;  // When that was looked up.
+  };
+  // A frame that is being filled.
+  struct Filling {
+    v1::Frame frame;
+    size_t bytes = 0;
+  };
+
+  Peer& PeerOf(NodeId edge, absl::Duration now);
+  void MarkReady(NodeId edge, Peer* peer);
+  // Looks at all ways anew, of those that have something to send.
+  void OnWaysChanged();
+  bool LinkIsUp(NodeId peer) const { return links_by_peer_.Find(peer).has_value(); }
+  // Looks up the way; if it is another than last time, what was sent is sent again.
+  bool ChooseWay(NodeId edge, Peer* peer, absl::Duration now);
+  bool IsKnown(NodeId edge) const { return known_.contains(edge) || LinkIsUp(edge); }
+
+  void OnSegment(NodeId from, v1::Segment* segment, absl::Duration now);
+  void OnArrived(v1::Segment* segment, absl::Duration now);
+  void OnCameBack(const Waybill& waybill, absl::Duration now);
+  void Forward(v1::Segment* segment, ForwardDecision decision);
+  void Enqueue(NodeId next, v1::Segment segment);
+  void CarryOut(NodeId origin, RelayChannel::Actions* actions);
+
+  void FillFromChannels(absl::flat_hash_map<LinkId, Filling>* fillings, absl::Duration now);
+  void FillFromForward(Link* link, Filling* filling);
+  void FillHeartbeat(Link* link, Filling* filling, absl::Duration now);
+  void AppendSegment(NodeId destination, Peer* peer, Filling* filling, absl::Duration now);
+
+  const NodeId self_;
+  const Epoch epoch_;
+  const Options options_;
+  LinkTable links_by_peer_;
+  RouteTable routes_;
+  absl::flat_hash_map<LinkId, std::unique_ptr<Link>> links_;
+  absl::flat_hash_map<NodeId, std::unique_ptr<Peer>> peers_;
+  absl::flat_hash_map<NodeId, Epoch> known_;
+  uint64_t ways_version_ = 1;  // Grows whenever a way may have changed.
+  std::deque<NodeId> ready_;   // Peers whose channel may have something to send.
+  Output output_;
+  Counters counters_;
+};
+
+}  // namespace convergia::edge
