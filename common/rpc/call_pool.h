@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -30,11 +31,11 @@ class CallPool {
   // when `calls_max` are under way and kCancelled after Stop(). It must not block, nor Stop() the
   // pool. `stub`, from `->async()`, must outlive the call.
   template <typename Async, typename Request, typename Response>
-  void Call(Async* stub,
+  void Call(std::type_identity_t<Async>* stub,
             void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
                                   std::function<void(grpc::Status)>),
-            Request request, absl::Duration timeout,
-            absl::AnyInvocable<void(absl::StatusOr<Response>)> done) {
+            std::type_identity_t<Request> request, absl::Duration timeout,
+            std::type_identity_t<absl::AnyInvocable<void(absl::StatusOr<Response>)>> done) {
     struct Pending {
       grpc::ClientContext context;
       Request request;

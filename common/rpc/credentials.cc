@@ -17,6 +17,7 @@
 #include "common/identity/files.h"
 #include "common/identity/key.h"
 #include "common/rpc/authorizer.h"
+#include "common/rpc/callback_threads.h"
 #include "common/rpc/peer.h"
 
 namespace convergia::rpc {
@@ -102,7 +103,9 @@ grpc::ChannelArguments ArgumentsFor(const identity::NodeIdentity& server) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcConnectTimeout));
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whoever calls decides what may be done twice.
-  if (!server.name.empty()) arguments.SetSslTargetNameOverride(identity::TlsName(server));
+  // What is asked for in the handshake (SNI). A server of any name is probably called as its role.
+  const std::string name = server.name.empty() ? std::string(RoleWord(server.role)) : server.name;
+  arguments.SetSslTargetNameOverride(identity::TlsName({server.role, name}));
   return arguments;
 }
 
@@ -110,6 +113,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address,
                                        std::shared_ptr<CertificateProviderInterface> provider,
                                        bool shows_certificate, const identity::NodeIdentity& server,
                                        const PinSet* pins) {
+  KeepCallbackThreads();
   grpc::experimental::TlsChannelCredentialsOptions options;
   options.set_certificate_provider(std::move(provider));
   options.watch_root_certs();

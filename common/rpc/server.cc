@@ -1,5 +1,6 @@
 #include "common/rpc/server.h"
 
+#include <glog/logging.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -10,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/limits.h"
+#include "common/rpc/callback_threads.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace convergia::rpc {
 namespace {
@@ -21,6 +24,9 @@ void InstallFurniture() {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::channelz::experimental::InitChannelzService();
+    // Being named is what links the description in, for reflection.
+    CHECK_NOTNULL(grpc::health::v1::HealthCheckRequest::descriptor());
+    KeepCallbackThreads();
   });
 }
 
