@@ -50,12 +50,19 @@ StartPlan::Actions StartPlan::OnManagementUp() {
 }
 
 StartPlan::Actions StartPlan::OnManagementFailed(const absl::Status& status) {
+  if (state_ == State::kSigningIn && IsRefusal(status)) {
+    last_failure_ = status;
+    return AfterSecretRefused(status);
+  }
+  return OnManagementAway(status);
+}
+
+StartPlan::Actions StartPlan::OnManagementAway(const absl::Status& status) {
   if (state_ != State::kSigningIn && state_ != State::kListing && state_ != State::kReporting) {
     return {};
   }
   last_failure_ = status;
   management_up_ = false;
-  if (state_ == State::kSigningIn && IsRefusal(status)) return AfterSecretRefused(status);
   if (has_ticket_ && !memory_.assigned.empty()) {
     SetCandidates(memory_.assigned);
     Actions actions = ConnectNext();
@@ -215,6 +222,7 @@ StartPlan::Actions StartPlan::AttemptFailed(const absl::Status& status) {
 StartPlan::Actions StartPlan::OnMainServerUp() {
   if (state_ != State::kConnecting) return {};
   state_ = State::kUp;
+  report_is_stale_ = memory_.report.empty();
   lost_.clear();
   last_failure_ = absl::OkStatus();
   management_up_ = false;
@@ -230,7 +238,8 @@ StartPlan::Actions StartPlan::OnWaited() {
 StartPlan::Actions StartPlan::OnMainServerLost(const MainServer& server) {
   if (state_ != State::kUp) return {};
   lost_ = server.name;
-  return Begin();
+  state_ = State::kWaitingToBegin;  // A moment, so that not all who lost it come back at once.
+  return {Wait{}};
 }
 
 }  // namespace convergia::client

@@ -61,7 +61,8 @@ class StartPlan {
  public:
   enum class Secret { kTicket, kPassword };
 
-  // Connect to mgmt, check its certificate, LOGIN. Then OnManagementUp() or OnManagementFailed().
+  // Connect to mgmt, check its certificate, LOGIN. Then OnManagementUp(), OnManagementFailed() or
+  // OnManagementAway().
   struct SignInAtManagement {
     Secret secret;
   };
@@ -114,8 +115,10 @@ class StartPlan {
 
   // The sign-in at mgmt gives a ticket, so there is one from now on.
   Actions OnManagementUp();
-  // `status` is what mgmt answered or why it could not be asked.
+  // What mgmt answered to a request of the start-up, in place of OK.
   Actions OnManagementFailed(const absl::Status& status);
+  // There is no connection to mgmt, or to no mgmt that can be trusted.
+  Actions OnManagementAway(const absl::Status& status);
   Actions OnListed(std::vector<MainServer> servers);
   Actions OnProbed(absl::string_view name, std::optional<absl::Duration> round_trip);
   // Enough time was spent on probes: those still out count as unreachable, those not begun are left
@@ -129,7 +132,7 @@ class StartPlan {
   Actions OnMainServerFailed(const absl::Status& status);
   Actions OnWaited();
 
-  // The main server's connection has ended. `server` is tried last now.
+  // The main server's connection has ended; begins again after a wait. `server` is tried last then.
   Actions OnMainServerLost(const MainServer& server);
 
   bool up() const { return state_ == State::kUp; }

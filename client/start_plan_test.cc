@@ -179,8 +179,9 @@ TEST(StartPlanTest, FiveFailedAttemptsStartOverWithAListAndProbes) {
 TEST(StartPlanTest, LostConnectionReportsAgainAndTriesTheLostServerLast) {
   StartPlan plan = MakeConnectingPlan({"a", "b"});
   plan.OnMainServerUp();
-  EXPECT_THAT(Texts(plan.OnMainServerLost(Server("a"))), ElementsAre("sign in by ticket"));
+  EXPECT_THAT(Texts(plan.OnMainServerLost(Server("a"))), ElementsAre("wait"));
   EXPECT_FALSE(plan.up());
+  EXPECT_THAT(Texts(plan.OnWaited()), ElementsAre("sign in by ticket"));
   EXPECT_THAT(Texts(plan.OnManagementUp()), ElementsAre("report a=100 b=unreachable"));
   EXPECT_THAT(Texts(plan.OnAssigned(Servers({"a", "b"}))), ElementsAre("connect b pin-b"));
   EXPECT_THAT(Texts(plan.OnMainServerFailed(kAway)), ElementsAre("connect a pin-a"));
@@ -225,6 +226,14 @@ TEST(StartPlanTest, RefusedPasswordGivesUpAndCanBeginAnew) {
   EXPECT_THAT(Texts(plan.OnManagementFailed(kRefused)),
               ElementsAre("leave mgmt", "give up SIGNINFAILED"));
   EXPECT_THAT(Texts(plan.Begin()), ElementsAre("sign in by password"));
+}
+
+TEST(StartPlanTest, UntrustedManagementIsNoRefusalOfTheSecret) {
+  StartPlan plan = MakePlan();
+  plan.Begin();
+  const absl::Status untrusted = Fail(FailCode::kDenied, "another key");
+  EXPECT_THAT(Texts(plan.OnManagementAway(untrusted)), ElementsAre("leave mgmt", "wait"));
+  EXPECT_EQ(plan.last_failure(), untrusted);
 }
 
 TEST(StartPlanTest, ThrottledSignInWaits) {
