@@ -28,6 +28,9 @@ absl::Status ValidatePassword(absl::string_view password) {
     return Fail(FailCode::kBadField, absl::StrCat("a password has ", limits::kPasswordBytesMin,
                                                   " to ", limits::kPasswordBytesMax, " bytes"));
   }
+  if (password.find_first_of("\t\r\n") != absl::string_view::npos) {
+    return Fail(FailCode::kBadField, "a password holds no TAB, CR or LF; choose another");
+  }
   return absl::OkStatus();
 }
 

@@ -11,7 +11,9 @@
 
 namespace convergia::mgmt {
 
-// Errors: FailCode::kBadField: empty, or longer than limits::kPasswordBytesMax.
+// Whether `password` may be chosen: 1 to limits::kPasswordBytesMax bytes without TAB, CR and LF.
+//
+// Errors: FailCode::kBadField.
 absl::Status ValidatePassword(absl::string_view password);
 
 // Argon2id at about 22 ms and 19 MiB a password on the machines we know: what a guesser pays for

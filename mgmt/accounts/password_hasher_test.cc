@@ -44,6 +44,8 @@ TEST(ValidatePasswordTest, HoldsTheBounds) {
       EXPECT_EQ(FailCodeOf(status), FailCode::kBadField);
     }
   }
+  for (const char* bad : {"a\tb", "a\nb", "ab\r"}) EXPECT_FALSE(ValidatePassword(bad).ok()) << bad;
+  EXPECT_OK(ValidatePassword("a b ~ \xff"));
 }
 
 }  // namespace

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "convergia/v1/cluster.pb.h"
+#include "convergia/v1/server_map.pb.h"
+#include "mgmt/accounts/account_book.h"
+#include "mgmt/cluster/cluster_state.h"
+#include "mgmt/cluster/node_registry.h"
+#include "mgmt/cluster/pin_book.h"
+
+namespace convergia::mgmt {
+
+// One attach stream, for as long as it is open.
+using StreamId = uint64_t;
+
+// What the shell is to do, in this order.
+struct ClusterActions {
+  struct Send {
+    StreamId stream = 0;
+    std::shared_ptr<const v1::ToNode> message;
+  };
+  struct Close {
+    StreamId stream = 0;
+    absl::Status reason;
+  };
+  std::vector<Send> sends;
+  std::vector<Close> closes;
+  std::vector<v1::ServerMapRow> map_rows;  // That changed, for those who watch.
+};
+
+// The heart of mgmt: takes in what nodes say and what happens to accounts, and decides what every
+// node is to be told. A core: no threads, no I/O, time comes in (Clock::Elapsed()).
+//
+// Events change the state and gather what is to be told; Flush() turns all that has gathered into
+// messages, so a burst of events costs one message to each node. Call it after every burst and
+// every tick (kTick).
+//
+// After a restart of mgmt the nodes re-attach one by one. Until each edge that was enrolled has
+// said where its users are, or was found to be offline, edges are told nothing of edges, routes and
+// locations: they go on with what they know, which is more.
+class Cluster {
+ public:
+  static constexpr absl::Duration kTick = absl::Milliseconds(100);
+  static constexpr absl::Duration kReplanAfter = absl::Milliseconds(50);
+  // By then (limits::kOfflineAfter and a little) every edge that is awaited has announced itself or
+  // is offline; if not, it is broken.
+  static constexpr absl::Duration kAwaitMax = absl::Seconds(15);
+
+  struct Options {
+    Epoch epoch = 0;  // Of this start of mgmt: greater than at any start before.
+    NodeId self = 0;
+    v1::NodeAddresses self_addresses;
+    std::string version;
+    std::vector<std::string> ticket_key_pems;
+    bool hide_clients = false;  // No clients among map_rows.
+  };
+  // `accounts` must outlive the cluster.
+  Cluster(const Options& options, const AccountBook& accounts);
+
+  // What the registry holds: at the start, and whenever it changed.
+  void SetMembers(const std::vector<Member>& members, const std::vector<rpc::PinEntry>& pins,
+                  absl::Duration now);
+
+  // The first message of a stream from `node`. Refusals come as a Close: FAILED_PRECONDITION: a
+  // newer start is attached; PERMISSION_DENIED: not a member (any more).
+  void OnHello(StreamId stream, NodeId node, const v1::Hello& hello, absl::Duration now);
+  // The following ones. Those of streams that are not attached are ignored.
+  void OnMessage(StreamId stream, const v1::FromNode& message, absl::Duration now);
+  void OnStreamClosed(StreamId stream, absl::Duration now);
+  void OnTick(absl::Duration now);
+
+  void OnAccountAdded(const Account& account);
+  void OnTicketsVoid(const Account& account, absl::string_view reason);
+
+  // While somebody watches, rows of clients are told too.
+  void SetMapWatched(bool watched) { map_watched_ = watched; }
+
+  ClusterActions Flush(absl::Duration now);
+
+  const ClusterState& state() const { return state_; }
+  ClusterState& mutable_state() { return state_; }
+  const AccountBook& accounts() const { return accounts_; }
+
+ private:
+  struct Stream {
+    NodeId node = 0;
+    bool is_edge = false;
+    bool knows_all = false;  // Was told the whole; from then on changes.
+    uint64_t routes_version = 0;
+  };
+  using Message = std::shared_ptr<const v1::ToNode>;
+
+  void Send(StreamId stream, Message message);
+  void SendToEdges(const Message& message);  // Those that know all.
+  void Close(StreamId stream, absl::Status reason);
+  std::optional<StreamId> StreamOf(NodeId node) const;
+  void OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat);
+  void OnLinks(NodeId node, const v1::LinkReport& report);
+  void OnLocations(NodeId node, const v1::LocationReport& report);
+  void OnResync(StreamId stream, const v1::DirectoryPosition& position);
+  void OnAnnounced(NodeId edge);
+  void OnOffline(NodeId node);
+  void Dismiss(NodeId node, absl::string_view why);
+  // A node that is not attached, and that no other edge can reach either, is gone: nobody needs to
+  // wait for the clock.
+  void GiveUpUnreachable();
+
+  void FlushEdges();
+  void FlushRoutes(absl::Duration now);
+  void FlushDirectory();
+  void TellNewEdges();
+  void FlushMap();
+  Message EdgesMessage() const;
+  Message RoutesMessage(NodeId origin, uint64_t* version) const;
+  Message RevocationsMessage() const;
+
+  const Options options_;
+  const AccountBook& accounts_;
+  ClusterState state_;
+  PinBook pins_;
+
+  std::map<StreamId, Stream> streams_;
+  std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.
+  std::optional<absl::Duration> members_known_at_;
+  std::deque<v1::TicketRevocation> revocations_;  // Those that matter still, oldest first.
+
+  bool edges_dirty_ = false;
+  bool routes_dirty_ = false;
+  bool nodes_dirty_ = false;
+  std::optional<absl::Duration> planned_at_;
+  bool map_watched_ = false;
+  std::set<std::string> map_users_;               // Whose rows changed.
+  std::map<std::string, std::string> map_nodes_;  // By id: the row as last told, in bytes.
+  ClusterActions actions_;
+};
+
+}  // namespace convergia::mgmt

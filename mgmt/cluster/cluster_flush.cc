@@ -1,0 +1,167 @@
+// The part of Cluster that turns what has gathered into messages.
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "mgmt/cluster/cluster.h"
+#include "mgmt/cluster/server_map.h"
+
+namespace convergia::mgmt {
+namespace {
+
+// FNV-1a: the same in every build, as a version must be.
+uint64_t HashOf(const std::string& bytes) {
+  uint64_t hash = 14695981039346656037ull;
+  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211ull;
+  return hash;
+}
+
+void FillRoute(NodeId destination, const PlannedRoute& route, v1::Route* to) {
+  to->set_destination(destination);
+  for (const NodeId hop : route.hops) to->add_hops(hop);
+  to->set_rtt_us(static_cast<uint32_t>(
+      std::min<uint64_t>(route.rtt_us, std::numeric_limits<uint32_t>::max())));
+}
+
+}  // namespace
+
+ClusterActions Cluster::Flush(absl::Duration now) {
+  if (awaited_.empty()) {
+    FlushEdges();
+    FlushRoutes(now);
+    FlushDirectory();
+    TellNewEdges();
+  }
+  FlushMap();
+  return std::exchange(actions_, {});
+}
+
+Cluster::Message Cluster::EdgesMessage() const {
+  auto message = std::make_shared<v1::ToNode>();
+  v1::Edges* edges = message->mutable_edges();
+  for (const auto& [id, member] : state_.members) {
+    const Liveness::Node* live = state_.liveness.Find(id);
+    if (member.role != Role::kEdge || !state_.Reachable(id) || live->epoch == 0) continue;
+    v1::EdgeInfo* edge = edges->add_edges();
+    edge->set_node_id(id);
+    edge->set_name(member.name);
+    edge->set_epoch(live->epoch);
+    if (!live->hello.addresses().grpc().empty()) {
+      edge->add_grpc_addresses(live->hello.addresses().grpc());
+    }
+    for (const std::string& address : live->hello.grpc_addresses()) {
+      edge->add_grpc_addresses(address);
+    }
+  }
+  return message;
+}
+
+void Cluster::FlushEdges() {
+  if (!std::exchange(edges_dirty_, false)) return;
+  SendToEdges(EdgesMessage());
+}
+
+Cluster::Message Cluster::RoutesMessage(NodeId origin, uint64_t* version) const {
+  auto message = std::make_shared<v1::ToNode>();
+  v1::Routes* routes = message->mutable_routes();
+  const auto planned = state_.routes.find(origin);
+  if (planned != state_.routes.end()) {
+    for (const RoutesTo& route : planned->second) {
+      v1::RoutePair* pair = routes->add_pairs();
+      pair->set_destination(route.destination);
+      FillRoute(route.destination, route.best, pair->mutable_best());
+      if (route.second) FillRoute(route.destination, *route.second, pair->mutable_second());
+    }
+  }
+  *version = HashOf(routes->SerializeAsString());
+  routes->set_version(*version);
+  return message;
+}
+
+void Cluster::FlushRoutes(absl::Duration now) {
+  if (!routes_dirty_ || (planned_at_ && now - *planned_at_ < kReplanAfter)) return;
+  routes_dirty_ = false;
+  planned_at_ = now;
+  std::vector<Link> links = state_.links.Links();
+  std::erase_if(links, [this](const Link& link) {
+    return !state_.Reachable(link.a) || !state_.Reachable(link.b) || !state_.IsEdge(link.a) ||
+           !state_.IsEdge(link.b);
+  });
+  const RoutePlanner planner(links);
+  state_.routes.clear();
+  for (const NodeId edge : planner.edges()) state_.routes.emplace(edge, planner.PlanFrom(edge));
+  for (auto& [id, stream] : streams_) {
+    if (!stream.is_edge || !stream.knows_all) continue;
+    uint64_t version = 0;
+    Message message = RoutesMessage(stream.node, &version);
+    if (version == stream.routes_version) continue;
+    stream.routes_version = version;
+    Send(id, std::move(message));
+  }
+}
+
+void Cluster::FlushDirectory() {
+  std::vector<std::string> changed;
+  std::optional<v1::DirectoryBatch> batch = state_.directory.TakeBatch(&changed);
+  if (!batch) return;
+  auto message = std::make_shared<v1::ToNode>();
+  *message->mutable_directory() = *std::move(batch);
+  SendToEdges(message);
+  if (map_watched_) map_users_.insert(changed.begin(), changed.end());
+}
+
+Cluster::Message Cluster::RevocationsMessage() const {
+  auto message = std::make_shared<v1::ToNode>();
+  message->mutable_revocations()->set_whole(true);
+  for (const v1::TicketRevocation& revocation : revocations_) {
+    *message->mutable_revocations()->add_tickets() = revocation;
+  }
+  return message;
+}
+
+void Cluster::TellNewEdges() {
+  for (auto& [id, stream] : streams_) {
+    if (!stream.is_edge || stream.knows_all) continue;
+    stream.knows_all = true;
+    Send(id, EdgesMessage());
+    Send(id, RevocationsMessage());
+    Send(id, RoutesMessage(stream.node, &stream.routes_version));
+    for (v1::DirectoryBatch& batch : state_.directory.Whole()) {
+      auto message = std::make_shared<v1::ToNode>();
+      *message->mutable_directory() = std::move(batch);
+      Send(id, std::move(message));
+    }
+  }
+}
+
+void Cluster::FlushMap() {
+  const ServerMap map(state_, accounts_);
+  if (std::exchange(nodes_dirty_, false)) {
+    std::map<std::string, std::string> told;
+    for (v1::ServerMapRow& row : map.AllNodes()) {
+      std::string bytes = row.SerializeAsString();
+      const auto before = map_nodes_.find(row.id());
+      const bool same = before != map_nodes_.end() && before->second == bytes;
+      told.emplace(row.id(), std::move(bytes));
+      if (!same) actions_.map_rows.push_back(std::move(row));
+    }
+    for (const auto& [id, bytes] : map_nodes_) {
+      if (told.contains(id)) continue;
+      v1::ServerMapRow& row = actions_.map_rows.emplace_back();
+      row.ParseFromString(bytes);
+      row.set_online(false);
+      row.set_removed(true);
+      row.clear_connected();
+    }
+    map_nodes_ = std::move(told);
+  }
+  if (!options_.hide_clients) {
+    for (const std::string& user : map_users_) {
+      if (auto row = map.Client(user)) actions_.map_rows.push_back(*std::move(row));
+    }
+  }
+  map_users_.clear();
+}
+
+}  // namespace convergia::mgmt

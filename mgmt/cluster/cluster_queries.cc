@@ -1,0 +1,206 @@
+#include "mgmt/cluster/cluster_queries.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "common/line/rows.h"
+#include "mgmt/cluster/assignment.h"
+#include "mgmt/cluster/protos.h"
+
+namespace convergia::mgmt {
+namespace {
+
+constexpr int kEdgesOfferedMax = 3;
+constexpr uint64_t kProbeUsMax = 60'000'000;
+constexpr absl::string_view kUnreachable = "unreachable";
+
+std::string NameOf(const ClusterState& state, NodeId node) {
+  const auto member = state.members.find(node);
+  return member == state.members.end() ? absl::StrCat("n", node) : member->second.name;
+}
+
+bool IsDraining(const ClusterState& state, NodeId node) {
+  const Liveness::Node* live = state.liveness.Find(node);
+  return live != nullptr && live->load.draining();
+}
+
+// Edges that clients can be told of: not offline, and attached at least once since mgmt started,
+// for only then is their address known.
+std::vector<NodeId> UsableEdges(const ClusterState& state) {
+  std::vector<NodeId> edges;
+  for (const auto& [id, member] : state.members) {
+    const Liveness::Node* live = state.liveness.Find(id);
+    if (state.IsEdge(id) && state.Reachable(id) && !live->hello.addresses().line().empty()) {
+      edges.push_back(id);
+    }
+  }
+  return edges;
+}
+
+MainServer Describe(const ClusterState& state, NodeId id) {
+  const Member& member = state.members.at(id);
+  const Liveness::Node& live = *state.liveness.Find(id);
+  return {.name = member.name,
+          .address = live.hello.addresses().line(),
+          .pin = member.keys.empty() ? "" : member.keys.back().pin,
+          .state = live.load.draining()                ? "draining"
+                   : live.state == LiveState::kSuspect ? "suspect"
+                                                       : "alive"};
+}
+
+v1::Node DescribeNode(const ClusterState& state, const Member& member, const Moment& moment) {
+  v1::Node node;
+  node.set_node_id(member.node);
+  node.set_name(member.name);
+  node.set_role(ToProto(member.role));
+  node.set_revoked(member.revoked);
+  if (!member.keys.empty()) {
+    node.set_certificate_expires_ms(absl::ToUnixMillis(member.keys.back().expires));
+  }
+  if (member.node == state.self) {
+    node.set_liveness(v1::LIVENESS_ALIVE);
+    node.set_epoch(state.epoch);
+    *node.mutable_addresses() = state.self_addresses;
+    node.set_version(state.version);
+    node.set_last_heard_ms(absl::ToUnixMillis(moment.now));
+    return node;
+  }
+  node.set_liveness(ToProto(state.liveness.StateOf(member.node)));
+  const Liveness::Node* live = state.liveness.Find(member.node);
+  if (live == nullptr || live->epoch == 0) return node;
+  node.set_epoch(live->epoch);
+  *node.mutable_addresses() = live->hello.addresses();
+  node.set_version(live->hello.version());
+  node.set_draining(live->load.draining());
+  node.set_sessions(live->load.sessions());
+  node.set_last_heard_ms(absl::ToUnixMillis(moment.now - (moment.elapsed - live->last_heard)));
+  return node;
+}
+
+void NameHops(const ClusterState& state, const PlannedRoute& route,
+              google::protobuf::RepeatedPtrField<std::string>* names) {
+  for (const NodeId hop : route.hops) *names->Add() = NameOf(state, hop);
+}
+
+}  // namespace
+
+std::vector<MainServer> ListMainServers(const ClusterState& state) {
+  std::vector<MainServer> servers;
+  for (const NodeId id : UsableEdges(state)) servers.push_back(Describe(state, id));
+  return servers;
+}
+
+absl::StatusOr<std::vector<ProbeReport>> ParseProbeReports(absl::string_view data) {
+  std::vector<ProbeReport> reports;
+  for (const std::vector<absl::string_view>& row : line::ParseRows(data)) {
+    uint64_t rtt_us = 0;
+    const bool reached = row.size() == 2 && row[1] != kUnreachable;
+    if (row.size() != 2 || (reached && !absl::SimpleAtoi(row[1], &rtt_us))) {
+      return Fail(FailCode::kBadField,
+                  "each row is a name, TAB, and a time in microseconds or `unreachable`");
+    }
+    ProbeReport& report = reports.emplace_back();
+    report.name = absl::AsciiStrToLower(row[0]);
+    if (reached) report.rtt_us = static_cast<uint32_t>(std::min(rtt_us, kProbeUsMax));
+  }
+  return reports;
+}
+
+absl::StatusOr<std::vector<MainServer>> Assign(const std::vector<ProbeReport>& reports,
+                                               ClusterState* state) {
+  std::vector<EdgeLoad> loads;
+  std::vector<Probe> probes;
+  for (const NodeId id : UsableEdges(*state)) {
+    const Liveness::Node& live = *state->liveness.Find(id);
+    const auto sent = state->just_assigned.find(id);
+    const uint32_t just_assigned = sent == state->just_assigned.end() ? 0 : sent->second;
+    loads.push_back({.id = id,
+                     .sessions = live.load.sessions() + just_assigned,
+                     .alive = live.state == LiveState::kAlive,
+                     .draining = IsDraining(*state, id)});
+    const std::string& name = state->members.at(id).name;
+    for (const ProbeReport& report : reports) {
+      if (report.name == name && report.rtt_us) probes.push_back({id, *report.rtt_us});
+    }
+  }
+  const std::vector<NodeId> chosen = AssignEdges(loads, probes, kEdgesOfferedMax);
+  if (chosen.empty()) {
+    return Fail(FailCode::kUnavailable,
+                "none of these main servers can be used now; ask LISTMAINSERVERS again in a few "
+                "seconds, try them, and report what you find");
+  }
+  ++state->just_assigned[chosen.front()];
+  std::vector<MainServer> servers;
+  for (const NodeId id : chosen) servers.push_back(Describe(*state, id));
+  return servers;
+}
+
+absl::Status CheckKey(const ClusterState& state, absl::string_view name_text,
+                      absl::string_view pin_text) {
+  const std::string name = absl::AsciiStrToLower(name_text);
+  const std::string pin = absl::AsciiStrToLower(pin_text);
+  for (const auto& [id, member] : state.members) {
+    if (member.role != Role::kEdge || member.revoked || member.name != name) continue;
+    for (const Member::Key& key : member.keys) {
+      if (key.pin == pin) return absl::OkStatus();
+    }
+  }
+  return Fail(FailCode::kDenied,
+              "no main server of this name has this key; do not use that connection, choose "
+              "another main server");
+}
+
+std::vector<v1::Node> ListNodes(const ClusterState& state, const Moment& moment) {
+  std::vector<v1::Node> nodes;
+  for (const auto& [id, member] : state.members) {
+    nodes.push_back(DescribeNode(state, member, moment));
+  }
+  return nodes;
+}
+
+v1::GetClusterMapResponse GetClusterMap(const ClusterState& state, const Moment& moment) {
+  v1::GetClusterMapResponse map;
+  for (v1::Node& node : ListNodes(state, moment)) *map.add_nodes() = std::move(node);
+  for (const auto& [id, member] : state.members) {
+    for (const v1::LinkState& link : state.links.ReportOf(id)) {
+      v1::Link* to = map.add_links();
+      to->set_from(member.name);
+      to->set_to(NameOf(state, link.peer()));
+      to->set_rtt_us(link.rtt_us());
+      to->set_loss(link.loss());
+    }
+  }
+  for (const auto& [origin, routes] : state.routes) {
+    v1::EdgeRoutes* from = map.add_routes();
+    from->set_from(NameOf(state, origin));
+    for (const RoutesTo& route : routes) {
+      v1::NamedRoute* named = from->add_routes();
+      named->set_to(NameOf(state, route.destination));
+      NameHops(state, route.best, named->mutable_best());
+      if (route.second) NameHops(state, *route.second, named->mutable_second());
+    }
+  }
+  map.set_users_online(state.directory.users_online());
+  map.set_mgmt_epoch(state.epoch);
+  map.set_directory_sequence(state.directory.sequence());
+  return map;
+}
+
+v1::Account DescribeAccount(const ClusterState& state, const Account& account) {
+  v1::Account described;
+  described.set_account_id(account.id);
+  described.set_username(account.user.str());
+  described.set_disabled(account.disabled);
+  described.set_created_ms(absl::ToUnixMillis(account.created));
+  for (const NodeId edge : state.directory.EdgesOf(account.user.str())) {
+    described.add_edges(NameOf(state, edge));
+  }
+  return described;
+}
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "common/base/ids.h"
+#include "convergia/v1/types.pb.h"
+#include "mgmt/cluster/directory.h"
+#include "mgmt/cluster/link_map.h"
+#include "mgmt/cluster/liveness.h"
+#include "mgmt/cluster/node_registry.h"
+#include "mgmt/cluster/route_planner.h"
+
+namespace convergia::mgmt {
+
+// All that mgmt knows of the cluster at one moment. Cluster changes it; queries read it.
+struct ClusterState {
+  explicit ClusterState(Epoch start) : epoch(start), directory({.epoch = start}) {}
+
+  const Epoch epoch;  // Of this start of mgmt.
+  NodeId self = 0;
+  v1::NodeAddresses self_addresses;
+  std::string version;
+
+  // Nodes only; operators have no number.
+  absl::btree_map<NodeId, Member> members;
+  Liveness liveness;
+  LinkMap links;
+  Directory directory;
+  // By origin, as last plotted.
+  std::map<NodeId, std::vector<RoutesTo>> routes;
+  // Clients sent to an edge since it last said how many it has.
+  absl::flat_hash_map<NodeId, uint32_t> just_assigned;
+
+  // Those that enrolled, were not revoked, and are not offline.
+  bool Reachable(NodeId node) const {
+    const auto member = members.find(node);
+    return member != members.end() && !member->second.revoked &&
+           liveness.StateOf(node) != LiveState::kOffline;
+  }
+  bool IsEdge(NodeId node) const {
+    const auto member = members.find(node);
+    return member != members.end() && member->second.role == Role::kEdge;
+  }
+};
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,408 @@
+#include "mgmt/cluster/cluster.h"
+
+#include <map>
+#include <set>
+
+#include "common/base/status_testing.h"
+#include "common/store/mem_store.h"
+#include "mgmt/cluster/cluster_queries.h"
+
+namespace convergia::mgmt {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr NodeId kMgmt = 1, kA = 2, kB = 3, kC = 4, kData = 5;
+
+Member MakeMember(NodeId node, Role role, const std::string& name) {
+  return Member{.role = role, .name = name, .node = node, .keys = {{"pin-" + name, {}}}};
+}
+
+// Drives one Cluster, and keeps what each stream was sent and how it was closed.
+class ClusterTest : public testing::Test {
+ protected:
+  ClusterTest() {
+    members_ = {MakeMember(kMgmt, Role::kMgmt, "mgmt"), MakeMember(kA, Role::kEdge, "a"),
+                MakeMember(kB, Role::kEdge, "b"), MakeMember(kC, Role::kEdge, "c"),
+                MakeMember(kData, Role::kDatamgr, "data")};
+  }
+
+  // A start of mgmt: the members in `known` were there before.
+  void Start(Epoch epoch, const std::vector<Member>& known) {
+    cluster_ = std::make_unique<Cluster>(
+        Cluster::Options{.epoch = epoch, .self = kMgmt, .version = "1", .ticket_key_pems = {"pem"}},
+        *accounts_);
+    sent_.clear();
+    SetMembers(known);
+  }
+  void StartFresh() {
+    Start(100, {members_[0]});
+    SetMembers(members_);
+  }
+  void SetMembers(const std::vector<Member>& members) {
+    std::vector<rpc::PinEntry> pins;
+    for (const Member& member : members) {
+      if (!member.revoked) {
+        pins.push_back({member.keys[0].pin, member.role, member.name, member.node});
+      }
+    }
+    cluster_->SetMembers(members, pins, now_);
+    Flush();
+  }
+
+  void Flush() {
+    ClusterActions actions = cluster_->Flush(now_);
+    for (auto& send : actions.sends) sent_[send.stream].push_back(*send.message);
+    for (auto& close : actions.closes) closed_[close.stream] = close.reason;
+    for (auto& row : actions.map_rows) map_rows_.push_back(std::move(row));
+  }
+  void Pass(absl::Duration time) {
+    for (absl::Duration passed; passed < time; passed += Cluster::kTick) {
+      now_ += Cluster::kTick;
+      cluster_->OnTick(now_);
+      Flush();
+    }
+  }
+  // All attached streams in `beating` send heartbeats meanwhile.
+  void PassBeating(absl::Duration time, const std::vector<StreamId>& beating) {
+    for (absl::Duration passed; passed < time; passed += absl::Seconds(1)) {
+      for (const StreamId id : beating) Beat(id);
+      Pass(absl::Seconds(1));
+    }
+  }
+
+  void Hello(StreamId stream, NodeId node, Epoch epoch = 1) {
+    v1::Hello hello;
+    hello.set_epoch(epoch);
+    hello.mutable_addresses()->set_grpc(absl::StrCat("grpc-", node));
+    hello.mutable_addresses()->set_line(absl::StrCat("line-", node));
+    cluster_->OnHello(stream, node, hello, now_);
+    Flush();
+  }
+  void Beat(StreamId stream, uint32_t sessions = 0, bool draining = false) {
+    v1::FromNode message;
+    message.mutable_heartbeat()->set_sessions(sessions);
+    message.mutable_heartbeat()->set_draining(draining);
+    cluster_->OnMessage(stream, message, now_);
+    Flush();
+  }
+  void Locations(StreamId stream, bool whole, const std::map<std::string, int>& sessions) {
+    v1::FromNode message;
+    message.mutable_locations()->set_whole(whole);
+    for (const auto& [user, count] : sessions) {
+      v1::LocationChange* change = message.mutable_locations()->add_changes();
+      change->set_username(user);
+      change->set_sessions(count);
+    }
+    cluster_->OnMessage(stream, message, now_);
+    Flush();
+  }
+  void Links(StreamId stream, const std::vector<NodeId>& peers) {
+    v1::FromNode message;
+    message.mutable_links();
+    for (const NodeId peer : peers) {
+      v1::LinkState* link = message.mutable_links()->add_links();
+      link->set_peer(peer);
+      link->set_rtt_us(1000);
+    }
+    cluster_->OnMessage(stream, message, now_);
+    Flush();
+  }
+  void Lose(StreamId stream) {
+    cluster_->OnStreamClosed(stream, now_);
+    Flush();
+  }
+  // An edge attaches as edges do.
+  void Join(StreamId stream, NodeId node, const std::map<std::string, int>& users = {},
+            Epoch epoch = 1) {
+    Hello(stream, node, epoch);
+    Locations(stream, true, users);
+  }
+
+  // Where `stream`'s edge believes everybody is, from what it was sent.
+  std::map<std::string, std::set<NodeId>> BeliefOf(StreamId stream) const {
+    std::map<std::string, std::set<NodeId>> places;
+    for (const v1::ToNode& message : sent_.at(stream)) {
+      if (!message.has_directory()) continue;
+      if (message.directory().whole()) places.clear();
+      for (const auto& user : message.directory().users()) {
+        places[user.username()] = {user.edges().begin(), user.edges().end()};
+      }
+      for (const NodeId gone : message.directory().edges_gone()) {
+        for (auto& [user, edges] : places) edges.erase(gone);
+      }
+    }
+    std::erase_if(places, [](const auto& place) { return place.second.empty(); });
+    return places;
+  }
+  std::vector<NodeId> EdgesOf(StreamId stream) const {
+    std::vector<NodeId> ids;
+    for (const v1::ToNode& message : sent_.at(stream)) {
+      if (!message.has_edges()) continue;
+      ids.clear();
+      for (const auto& edge : message.edges().edges()) ids.push_back(edge.node_id());
+    }
+    return ids;
+  }
+  v1::Routes RoutesOf(StreamId stream) const {
+    v1::Routes routes;
+    for (const v1::ToNode& message : sent_.at(stream)) {
+      if (message.has_routes()) routes = message.routes();
+    }
+    return routes;
+  }
+  std::string KindsOf(StreamId stream) const {
+    std::string kinds;
+    for (const v1::ToNode& message : sent_.at(stream)) {
+      kinds += "?wpedrvo"[message.kind_case()];  // Welcome, Pins, Edges, Directory, Routes, ...
+    }
+    return kinds;
+  }
+
+  absl::Duration now_ = absl::Seconds(1000);
+  store::MemStore store_;
+  std::unique_ptr<AccountBook> accounts_ = *AccountBook::Create(store_);
+  std::vector<Member> members_;
+  std::unique_ptr<Cluster> cluster_;
+  std::map<StreamId, std::vector<v1::ToNode>> sent_;
+  std::map<StreamId, absl::Status> closed_;
+  std::vector<v1::ServerMapRow> map_rows_;
+};
+
+TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  EXPECT_EQ(KindsOf(1), "wpevrdd");
+  EXPECT_EQ(sent_[1][0].welcome().node_id(), kA);
+  EXPECT_EQ(sent_[1][0].welcome().mgmt_epoch(), 100);
+  EXPECT_THAT(sent_[1][0].welcome().ticket_public_keys(), ElementsAre("pem"));
+  EXPECT_EQ(sent_[1][1].pins().valid_size(), 5);
+  EXPECT_TRUE(sent_[1][1].pins().whole());
+  Hello(2, kData);
+  EXPECT_EQ(KindsOf(2), "wp");
+  Join(3, kB);
+  EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
+  EXPECT_THAT(EdgesOf(3), ElementsAre(kA, kB));
+  EXPECT_EQ(BeliefOf(3), (std::map<std::string, std::set<NodeId>>{{"ann", {kA}}}));
+}
+
+TEST_F(ClusterTest, LocationsSpreadAsTheyChange) {
+  StartFresh();
+  Join(1, kA);
+  Join(2, kB);
+  Locations(2, false, {{"bob", 1}, {"cat", 2}});
+  Locations(1, false, {{"bob", 1}});
+  Locations(2, false, {{"cat", 0}});
+  EXPECT_EQ(BeliefOf(1), (std::map<std::string, std::set<NodeId>>{{"bob", {kA, kB}}}));
+  EXPECT_EQ(BeliefOf(1), BeliefOf(2));
+}
+
+TEST_F(ClusterTest, LinksBecomeRoutesAndOnlyChangesAreTold) {
+  StartFresh();
+  Join(1, kA);
+  Join(2, kB);
+  Join(3, kC);
+  Links(1, {kB});
+  Pass(absl::Milliseconds(100));
+  Links(2, {kA, kC});
+  Links(3, {kB});
+  Pass(absl::Milliseconds(100));
+  const v1::Routes routes = RoutesOf(1);
+  ASSERT_EQ(routes.pairs_size(), 2);
+  EXPECT_THAT(routes.pairs(0).best().hops(), ElementsAre(kB));
+  EXPECT_THAT(routes.pairs(1).best().hops(), ElementsAre(kB, kC));
+  EXPECT_FALSE(routes.pairs(1).has_second());
+  const size_t told = sent_[1].size();
+  Links(2, {kC, kA});
+  Pass(absl::Milliseconds(200));
+  EXPECT_EQ(sent_[1].size(), told);
+  Links(1, {kB, kC});
+  Links(3, {kB, kA});
+  Pass(absl::Milliseconds(100));
+  EXPECT_THAT(RoutesOf(1).pairs(1).best().hops(), ElementsAre(kC));
+  EXPECT_THAT(RoutesOf(1).pairs(1).second().hops(), ElementsAre(kB, kC));
+  EXPECT_NE(RoutesOf(1).version(), routes.version());
+}
+
+TEST_F(ClusterTest, ADeadEdgeIsGoneAtOnceWhenItsNeighboursMissItToo) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB, {{"bob", 1}});
+  Links(1, {kB});
+  Links(2, {kA});
+  Pass(absl::Milliseconds(100));
+  Lose(1);
+  EXPECT_EQ(BeliefOf(2).count("ann"), 1);  // Perhaps only its stream to us broke.
+  EXPECT_THAT(EdgesOf(2), ElementsAre(kA, kB));
+  Links(2, {});
+  EXPECT_EQ(BeliefOf(2).count("ann"), 0);
+  EXPECT_THAT(EdgesOf(2), ElementsAre(kB));
+  EXPECT_EQ(cluster_->state().liveness.StateOf(kA), LiveState::kOffline);
+  Join(3, kA, {{"ann", 1}}, /*epoch=*/2);
+  EXPECT_EQ(BeliefOf(2).count("ann"), 1);
+  EXPECT_THAT(EdgesOf(2), ElementsAre(kA, kB));
+}
+
+TEST_F(ClusterTest, AnEdgeThatOthersStillReachIsKeptUntilTimeIsUp) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB);
+  Links(1, {kB});
+  Links(2, {kA});
+  Lose(1);
+  PassBeating(absl::Seconds(11), {2});
+  EXPECT_EQ(BeliefOf(2).count("ann"), 1);
+  ASSERT_EQ(RoutesOf(2).pairs_size(), 1);
+  PassBeating(absl::Seconds(2), {2});
+  EXPECT_EQ(BeliefOf(2).count("ann"), 0);
+  EXPECT_EQ(RoutesOf(2).pairs_size(), 0);
+}
+
+TEST_F(ClusterTest, ASilentNodeIsCutOffSoThatItAnnouncesItselfAnew) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB);
+  PassBeating(absl::Seconds(13), {2});
+  EXPECT_TRUE(closed_.contains(1));
+  EXPECT_EQ(BeliefOf(2).count("ann"), 0);
+  Locations(1, false, {{"eve", 1}});
+  EXPECT_EQ(BeliefOf(2).count("eve"), 0);
+}
+
+TEST_F(ClusterTest, TheNewerStartOfANodeWins) {
+  StartFresh();
+  Join(1, kA, {}, /*epoch=*/5);
+  Join(2, kA, {}, /*epoch=*/6);
+  EXPECT_THAT(closed_[1], StatusIs(absl::StatusCode::kFailedPrecondition));
+  Hello(3, kA, /*epoch=*/5);
+  EXPECT_THAT(closed_[3], StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_FALSE(sent_.contains(3));
+  EXPECT_FALSE(closed_.contains(2));
+  Lose(1);
+  EXPECT_EQ(cluster_->state().liveness.StateOf(kA), LiveState::kAlive);
+}
+
+TEST_F(ClusterTest, StrangersAndRevokedNodesAreTurnedAway) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB);
+  Hello(3, 99);
+  Hello(4, kMgmt);
+  EXPECT_THAT(closed_[3], StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(closed_[4], StatusIs(absl::StatusCode::kPermissionDenied));
+  members_[1].revoked = true;
+  SetMembers(members_);
+  EXPECT_THAT(closed_[1], StatusIs(absl::StatusCode::kPermissionDenied));
+  const v1::ToNode* pins = nullptr;
+  for (const v1::ToNode& message : sent_[2]) pins = message.has_pins() ? &message : pins;
+  EXPECT_THAT(pins->pins().revoked(), ElementsAre("pin-a"));
+  EXPECT_THAT(BeliefOf(2), IsEmpty());
+  EXPECT_THAT(EdgesOf(2), ElementsAre(kB));
+  Hello(5, kA);
+  EXPECT_THAT(closed_[5], StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(ClusterTest, AfterARestartEdgesAreToldNothingUntilAllHaveSpoken) {
+  Start(200, members_);
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB, {{"bob", 1}});
+  EXPECT_EQ(KindsOf(1), "wp");
+  Join(3, kC, {{"cat", 1}});
+  EXPECT_EQ(BeliefOf(1).size(), 3);
+  EXPECT_EQ(BeliefOf(1), BeliefOf(2));
+  EXPECT_EQ(BeliefOf(1), BeliefOf(3));
+  EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB, kC));
+}
+
+TEST_F(ClusterTest, AfterARestartTheSilentOnesAreWaitedForABoundedTime) {
+  Start(200, members_);
+  Join(1, kA, {{"ann", 1}});
+  Hello(2, kB);  // Attached, but never says where its users are.
+  PassBeating(absl::Seconds(11), {1, 2});
+  EXPECT_EQ(KindsOf(1), "wp");
+  PassBeating(absl::Seconds(5), {1, 2});
+  EXPECT_EQ(BeliefOf(1).size(), 1);
+  EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
+}
+
+TEST_F(ClusterTest, WhoMissedADirectoryBatchGetsIt) {
+  StartFresh();
+  Join(1, kA);
+  Join(2, kB);
+  Locations(2, false, {{"bob", 1}});
+  const v1::DirectoryPosition last = sent_[1].back().directory().position();
+  v1::FromNode resync;
+  resync.mutable_directory_resync()->set_epoch(last.epoch());
+  resync.mutable_directory_resync()->set_sequence(last.sequence() - 1);
+  const size_t before = sent_[1].size();
+  cluster_->OnMessage(1, resync, now_);
+  Flush();
+  ASSERT_EQ(sent_[1].size(), before + 1);
+  EXPECT_EQ(sent_[1].back().directory().users(0).username(), "bob");
+  resync.mutable_directory_resync()->set_epoch(1);
+  cluster_->OnMessage(1, resync, now_);
+  Flush();
+  EXPECT_TRUE(sent_[1].back().directory().whole());
+}
+
+TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
+  StartFresh();
+  Join(1, kA);
+  const Account ann = *accounts_->Add(*Username::Parse("ann"), "hash", absl::UnixEpoch());
+  cluster_->OnTicketsVoid(ann, "because");
+  Flush();
+  ASSERT_TRUE(sent_[1].back().has_revocations());
+  EXPECT_FALSE(sent_[1].back().revocations().whole());
+  EXPECT_EQ(sent_[1].back().revocations().tickets(0).reason(), "because");
+  Join(2, kB);
+  for (const v1::ToNode& message : sent_[2]) {
+    if (!message.has_revocations()) continue;
+    EXPECT_TRUE(message.revocations().whole());
+    EXPECT_EQ(message.revocations().tickets_size(), 1);
+  }
+  EXPECT_EQ(KindsOf(2), "wpevrd");
+}
+
+TEST_F(ClusterTest, MapRowsAreToldWhenTheyChange) {
+  StartFresh();
+  cluster_->SetMapWatched(true);
+  const Account ann = *accounts_->Add(*Username::Parse("ann"), "hash", absl::UnixEpoch());
+  map_rows_.clear();
+  cluster_->OnAccountAdded(ann);
+  Flush();
+  ASSERT_EQ(map_rows_.size(), 1);
+  EXPECT_EQ(map_rows_[0].id(), "u1");
+  EXPECT_FALSE(map_rows_[0].online());
+  Join(1, kA, {{"ann", 1}});
+  EXPECT_EQ(map_rows_.back().id(), "u1");
+  EXPECT_TRUE(map_rows_.back().online());
+  EXPECT_THAT(map_rows_.back().connected(), ElementsAre("n2"));
+  map_rows_.clear();
+  Beat(1);
+  EXPECT_TRUE(map_rows_.empty());
+  Beat(1, 0, /*draining=*/true);
+  ASSERT_EQ(map_rows_.size(), 1);
+  EXPECT_EQ(map_rows_[0].notes(), "draining");
+  map_rows_.clear();
+  members_.erase(members_.begin() + 1);
+  SetMembers(members_);
+  std::set<std::string> removed;
+  for (const auto& row : map_rows_) {
+    if (row.removed()) removed.insert(row.id());
+  }
+  EXPECT_THAT(removed, ElementsAre("n2"));
+}
+
+TEST_F(ClusterTest, NodesThatAreNoEdgesHaveNoLocationsOrLinks) {
+  StartFresh();
+  Join(1, kA);
+  Hello(2, kData);
+  Locations(2, true, {{"eve", 1}});
+  Links(2, {kA});
+  EXPECT_THAT(BeliefOf(1), IsEmpty());
+  EXPECT_TRUE(cluster_->state().links.Links().empty());
+}
+
+}  // namespace
+}  // namespace convergia::mgmt
