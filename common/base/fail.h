@@ -48,6 +48,9 @@ std::optional<FailCode> FailCodeFromWord(absl::string_view word);
 // nearest of Abseil's.
 absl::Status Fail(FailCode code, absl::string_view text);
 
+// Whether Fail() made `status`, here or on another node.
+bool HasFailCode(const absl::Status& status);
+
 // The code that Fail() gave `status`, else the nearest to its canonical code. `status` is not OK.
 FailCode FailCodeOf(const absl::Status& status);
 

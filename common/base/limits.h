@@ -47,6 +47,9 @@ inline constexpr size_t kRelayFlightMax = 8'192;  // Of them sent and not answer
 inline constexpr size_t kRelayFlightBytesMax = 4 * 1024 * 1024;       // Fills 100 ms at 300 Mbit/s.
 inline constexpr absl::Duration kRelayRetryFirst = absl::Seconds(1);  // Links lose nothing; a cut
 inline constexpr absl::Duration kRelayRetryMax = absl::Seconds(4);    // is noticed at once.
+inline constexpr absl::Duration kLinkRedialFirst = absl::Milliseconds(200);
+inline constexpr absl::Duration kLinkRedialMax = absl::Seconds(5);
+inline constexpr size_t kLinkUnworkedBytesMax = 8 * 1024 * 1024;  // Then reading pauses.
 
 // Accounts.
 inline constexpr absl::Duration kTicketLifetime = absl::Hours(24);
@@ -86,5 +89,12 @@ inline constexpr size_t kStoreCommitsWaitingMax = 10'000;      // Some seconds o
 inline constexpr size_t kStoreWaitingBytesMax = 64 * 1024 * 1024;
 inline constexpr size_t kStoreHistoryRevisionsMax = 10'000;  // What a watch may look back on.
 inline constexpr size_t kStoreHistoryBytesMax = 16 * 1024 * 1024;
+
+// Chunks (dataserver/), as datamgr cuts files and every data server keeps them.
+inline constexpr size_t kChunkBytesMax = 1024 * 1024;  // One WRITEFILE is one chunk at most.
+inline constexpr size_t kChunkBlockBytes = 64 * 1024;  // Has a checksum of its own.
+inline constexpr size_t kChunkKeysMax = 1'000;         // Of one delete, or one page of a list.
+inline constexpr size_t kChunksWaitingBytesMax = 64 * 1024 * 1024;  // To be written; then BUSY.
+inline constexpr size_t kChunkGroupBytesMax = 16 * 1024 * 1024;     // Of one sync: some 0.1 s.
 
 }  // namespace convergia::limits

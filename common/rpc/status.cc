@@ -20,7 +20,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   std::string text(status.message().substr(0, kTextBytesMax));
   const auto code = static_cast<grpc::StatusCode>(status.code());
-  if (FailCodeOf(status) == FailCodeOf(absl::Status(status.code(), ""))) {
+  if (!HasFailCode(status)) {
     return grpc::Status(code, std::move(text));
   }
   std::string details(kDetailsPrefix);
