@@ -1,0 +1,141 @@
+#include "common/lineserver/listener.h"
+
+#include <glog/logging.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/lineserver/session.h"
+
+namespace convergia::lineserver {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr int kBacklog = 4096;
+// When there is no file descriptor left, asking at once again would only burn the CPU.
+constexpr std::chrono::milliseconds kAcceptRetryAfter(100);
+
+// Session ids are unique within a process.
+uint64_t NextSessionId() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+// "host:port"; an IPv6 host stands in brackets.
+absl::StatusOr<tcp::endpoint> ParseEndpoint(absl::string_view text) {
+  const absl::Status bad = absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is no address to listen on; write as 127.0.0.1:64473"));
+  const size_t colon = text.rfind(':');
+  if (colon == absl::string_view::npos) return bad;
+  absl::string_view host = text.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  asio::error_code error;
+  const std::string name = host == "localhost" ? "127.0.0.1" : std::string(host);
+  const asio::ip::address address = asio::ip::make_address(name, error);
+  uint32_t port = 0;
+  if (error || !absl::SimpleAtoi(text.substr(colon + 1), &port) || port > 65535) return bad;
+  return tcp::endpoint(address, static_cast<uint16_t>(port));
+}
+
+std::string TextOf(const tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? absl::StrCat("[", host, "]:", endpoint.port())
+                                    : absl::StrCat(host, ":", endpoint.port());
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Listener>> Listener::Create(
+    Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards) {
+  std::shared_ptr<Listener> listener(new Listener(std::move(options), server, std::move(shards)));
+  CVG_RETURN_IF_ERROR(listener->Bind());
+  return listener;
+}
+
+Listener::Listener(Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards)
+    : options_(std::move(options)),
+      server_(server),
+      shards_(std::move(shards)),
+      acceptor_(home().io_context()),
+      retry_timer_(home().io_context()) {}
+
+absl::Status Listener::Bind() {
+  CVG_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ParseEndpoint(options_.address));
+  asio::error_code error;
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(kBacklog, error);
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options_.address, ": ", error.message()));
+  }
+  address_ = TextOf(acceptor_.local_endpoint(error));
+  return absl::OkStatus();
+}
+
+void Listener::Start() { AcceptNext(); }
+
+void Listener::Stop() {
+  is_stopped_ = true;
+  asio::error_code ignored;  // Closing is all that can be done.
+  acceptor_.close(ignored);
+  retry_timer_.cancel();
+}
+
+void Listener::AcceptNext() {
+  const std::shared_ptr<Shard>& shard = shards_[next_shard_];
+  acceptor_.async_accept(shard->io_context(),
+                         [self = shared_from_this()](asio::error_code error, tcp::socket socket) {
+                           self->OnAccepted(error, std::move(socket));
+                         });
+}
+
+void Listener::OnAccepted(asio::error_code error, tcp::socket socket) {
+  if (is_stopped_) return;
+  if (error) {
+    home().counters().Add(Counter::kAcceptErrors);
+    if (error != asio::error::connection_aborted) return AcceptLater(error);
+  } else {
+    Admit(std::move(socket), shards_[next_shard_]);
+    next_shard_ = (next_shard_ + 1) % shards_.size();
+  }
+  AcceptNext();
+}
+
+void Listener::Admit(tcp::socket socket, const std::shared_ptr<Shard>& shard) {
+  asio::error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // Gone already.
+  const std::string address = peer.address().to_string();
+  const AddressBook::Welcome welcome = server_.addresses.Arrive(address);
+  home().counters().Add(Counter::kConnectionsAccepted);
+  if (welcome != AddressBook::Welcome::kYes) home().counters().Add(Counter::kConnectionsRefused);
+  if (welcome == AddressBook::Welcome::kClose) return;
+  Session::Origin origin = {.peer_address = address,
+                            .table = options_.table,
+                            .sign_in_timeout = options_.sign_in_timeout,
+                            .is_unwelcome = welcome == AddressBook::Welcome::kTellAndClose};
+  shard->Post([&server = server_, shard, socket = std::move(socket),
+               origin = std::move(origin)]() mutable {
+    std::make_shared<Session>(NextSessionId(), server, shard, std::move(socket), std::move(origin))
+        ->Start();
+  });
+}
+
+void Listener::AcceptLater(const asio::error_code& error) {
+  LOG_EVERY_N(WARNING, 100) << "cannot accept on " << address_ << ": " << error.message();
+  retry_timer_.expires_after(kAcceptRetryAfter);
+  retry_timer_.async_wait([self = shared_from_this()](asio::error_code) {
+    if (!self->is_stopped_) self->AcceptNext();
+  });
+}
+
+}  // namespace convergia::lineserver

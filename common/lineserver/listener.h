@@ -1,0 +1,60 @@
+#pragma once
+
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/lineserver/command_table.h"
+#include "common/lineserver/server_state.h"
+#include "common/lineserver/shard.h"
+
+namespace convergia::lineserver {
+
+// One listening socket: takes connections in and spreads them over the shards. It lives on the
+// first shard's thread, once started.
+class Listener : public std::enable_shared_from_this<Listener> {
+ public:
+  struct Options {
+    std::string address;
+    const CommandTable* table = nullptr;
+    absl::Duration sign_in_timeout;
+  };
+
+  // Binds and listens.
+  //
+  // Errors: kInvalidArgument for a bad address, kUnavailable if it cannot be bound.
+  static absl::StatusOr<std::shared_ptr<Listener>> Create(
+      Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
+
+  void Start();  // Only on the first shard's thread, or before it runs.
+  void Stop();   // The same. Nobody is accepted from here on.
+
+  // "host:port", with the port that was given or taken.
+  std::string address() const { return address_; }
+
+ private:
+  Listener(Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
+  absl::Status Bind();
+  void AcceptNext();
+  void OnAccepted(asio::error_code error, asio::ip::tcp::socket socket);
+  void Admit(asio::ip::tcp::socket socket, const std::shared_ptr<Shard>& shard);
+  void AcceptLater(const asio::error_code& error);
+  Shard& home() { return *shards_.front(); }
+
+  const Options options_;
+  ServerState& server_;
+  const std::vector<std::shared_ptr<Shard>> shards_;
+  asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer retry_timer_;
+  std::string address_;
+  size_t next_shard_ = 0;
+  bool is_stopped_ = false;
+};
+
+}  // namespace convergia::lineserver

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/lineserver/pending_requests.h"
+
+namespace convergia::lineserver {
+
+class Session;
+
+// The right and the duty to answer one request, once, from any thread. On the session's own thread
+// the answer is written at once; from another it is posted there. If the session has gone
+// meanwhile, the answer goes nowhere. Dropped without an answer, it answers FAIL INTERNAL.
+class Responder {
+ public:
+  Responder() = default;  // Of no request: for members that are filled later.
+  Responder(std::shared_ptr<Session> session, RequestKey key)
+      : session_(std::move(session)), key_(key) {}
+  Responder(Responder&&) = default;
+  Responder& operator=(Responder&& other);
+  ~Responder();
+
+  void Ok() { Ok(absl::string_view()); }
+  void Ok(absl::string_view data);
+  // `status` is not OK.
+  void Fail(const absl::Status& status);
+  // Ok(*result) or Fail(result.status()).
+  void Finish(const absl::StatusOr<std::string>& result);
+
+  // False once answered.
+  explicit operator bool() const { return session_ != nullptr; }
+
+  RequestKey key() const { return key_; }
+
+ private:
+  void AnswerDropped();
+
+  std::shared_ptr<Session> session_;
+  RequestKey key_;
+};
+
+}  // namespace convergia::lineserver
