@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "common/base/fail.h"
 
 namespace convergia::rpc {
@@ -67,6 +68,10 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
 
   // Returns when OnClosed() has. Not from a reaction of this stream, nor before Start().
   void AwaitClosed() const { closed_.WaitForNotification(); }
+  // The same, but false if that takes longer than `timeout`.
+  bool AwaitClosedFor(absl::Duration timeout) const {
+    return closed_.WaitForNotificationWithTimeout(timeout);
+  }
 
  protected:
   explicit Stream(const StreamOptions& options) : options_(options) {}

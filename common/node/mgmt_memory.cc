@@ -1,0 +1,187 @@
+#include "common/node/mgmt_memory.h"
+
+#include <glog/logging.h>
+#include <google/protobuf/text_format.h>
+
+#include <vector>
+
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "common/identity/files.h"
+
+namespace convergia::node {
+namespace {
+
+constexpr char kWelcomeFile[] = "welcome.textproto";
+constexpr char kPinsFile[] = "pins.textproto";
+constexpr char kRevocationsFile[] = "revocations.textproto";
+
+std::optional<Role> RoleFromProto(v1::Role role) {
+  switch (role) {
+    case v1::ROLE_MGMT:
+      return Role::kMgmt;
+    case v1::ROLE_DATAMGR:
+      return Role::kDatamgr;
+    case v1::ROLE_DATASERVER:
+      return Role::kDataserver;
+    case v1::ROLE_EDGE:
+      return Role::kEdge;
+    case v1::ROLE_OPERATOR:
+      return Role::kOperator;
+    default:
+      return std::nullopt;
+  }
+}
+
+v1::Role RoleToProto(Role role) {
+  switch (role) {
+    case Role::kMgmt:
+      return v1::ROLE_MGMT;
+    case Role::kDatamgr:
+      return v1::ROLE_DATAMGR;
+    case Role::kDataserver:
+      return v1::ROLE_DATASERVER;
+    case Role::kEdge:
+      return v1::ROLE_EDGE;
+    case Role::kOperator:
+      return v1::ROLE_OPERATOR;
+  }
+  return v1::ROLE_UNSPECIFIED;
+}
+
+// Entries of roles that this version does not know are left out: they cannot call it anyway.
+std::vector<rpc::PinEntry> EntriesOf(const v1::Pins& pins) {
+  std::vector<rpc::PinEntry> entries;
+  for (const v1::PinEntry& entry : pins.valid()) {
+    const std::optional<Role> role = RoleFromProto(entry.role());
+    if (!role.has_value() || entries.size() >= limits::kPinsMax) continue;
+    entries.push_back({entry.pin(), *role, entry.name(), entry.node_id()});
+  }
+  return entries;
+}
+
+v1::Pins ProtoOf(const std::vector<rpc::PinEntry>& entries) {
+  v1::Pins pins;
+  pins.set_whole(true);
+  for (const rpc::PinEntry& entry : entries) {
+    v1::PinEntry* const row = pins.add_valid();
+    row->set_pin(entry.pin);
+    row->set_role(RoleToProto(entry.role));
+    row->set_name(entry.name);
+    row->set_node_id(entry.node);
+  }
+  return pins;
+}
+
+template <typename Message>
+std::optional<Message> LoadText(const std::string& path) {
+  const absl::StatusOr<std::string> text = identity::ReadFileToString(path);
+  if (absl::IsNotFound(text.status())) return std::nullopt;
+  Message message;
+  if (!text.ok() || !google::protobuf::TextFormat::ParseFromString(*text, &message)) {
+    LOG(WARNING) << path << " cannot be read; waiting for mgmt to say it again";
+    return std::nullopt;
+  }
+  return message;
+}
+
+absl::Status SaveText(const std::string& path, const google::protobuf::Message& message) {
+  std::string text;
+  CHECK(google::protobuf::TextFormat::PrintToString(message, &text));
+  return identity::WriteFileAtomically(path, text, identity::kSecretFileMode);
+}
+
+}  // namespace
+
+void MgmtMemory::Load(absl::Time now) {
+  const auto welcome = LoadText<v1::Welcome>(files_.PathOf(kWelcomeFile));
+  const auto pins = LoadText<v1::Pins>(files_.PathOf(kPinsFile));
+  const auto revocations = LoadText<v1::Revocations>(files_.PathOf(kRevocationsFile));
+  if (pins.has_value()) pins_.Replace(EntriesOf(*pins));
+  absl::MutexLock lock(&mu_);
+  welcome_ = welcome;
+  if (revocations.has_value()) Merge(*revocations, now);
+}
+
+absl::Status MgmtMemory::Save() {
+  std::optional<v1::Welcome> welcome;
+  std::optional<v1::Revocations> revocations;
+  bool pins = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (std::exchange(welcome_due_, false)) welcome = welcome_;
+    pins = std::exchange(pins_due_, false);
+    if (std::exchange(revocations_due_, false)) {
+      revocations.emplace().set_whole(true);
+      for (const auto& [account, row] : revocations_) *revocations->add_tickets() = row;
+    }
+  }
+  absl::Status saved;
+  if (welcome.has_value()) saved.Update(SaveText(files_.PathOf(kWelcomeFile), *welcome));
+  if (pins) saved.Update(SaveText(files_.PathOf(kPinsFile), ProtoOf(pins_.All())));
+  if (revocations.has_value()) {
+    saved.Update(SaveText(files_.PathOf(kRevocationsFile), *revocations));
+  }
+  if (!saved.ok()) {
+    absl::MutexLock lock(&mu_);
+    welcome_due_ |= welcome.has_value();
+    pins_due_ |= pins;
+    revocations_due_ |= revocations.has_value();
+  }
+  return saved;
+}
+
+void MgmtMemory::TakeWelcome(const v1::Welcome& welcome) {
+  absl::MutexLock lock(&mu_);
+  welcome_ = welcome;
+  welcome_due_ = true;
+}
+
+void MgmtMemory::TakePins(const v1::Pins& pins) {
+  if (pins.whole()) {
+    pins_.Replace(EntriesOf(pins));
+  } else {
+    pins_.Apply(EntriesOf(pins), {pins.revoked().begin(), pins.revoked().end()});
+  }
+  absl::MutexLock lock(&mu_);
+  pins_due_ = true;
+}
+
+void MgmtMemory::TakeRevocations(const v1::Revocations& revocations, absl::Time now) {
+  absl::MutexLock lock(&mu_);
+  if (revocations.whole()) revocations_.clear();
+  Merge(revocations, now);
+  revocations_due_ = true;
+}
+
+NodeId MgmtMemory::node_id() const {
+  absl::MutexLock lock(&mu_);
+  return welcome_.has_value() ? welcome_->node_id() : 0;
+}
+
+std::optional<v1::Welcome> MgmtMemory::welcome() const {
+  absl::MutexLock lock(&mu_);
+  return welcome_;
+}
+
+v1::Revocations MgmtMemory::revocations() const {
+  absl::MutexLock lock(&mu_);
+  v1::Revocations whole;
+  whole.set_whole(true);
+  for (const auto& [account, row] : revocations_) *whole.add_tickets() = row;
+  return whole;
+}
+
+void MgmtMemory::Merge(const v1::Revocations& revocations, absl::Time now) {
+  for (const v1::TicketRevocation& row : revocations.tickets()) {
+    v1::TicketRevocation& kept = revocations_[row.account_id()];
+    if (kept.issued_before_ms() <= row.issued_before_ms()) kept = row;
+  }
+  // A ticket issued before then has expired by itself.
+  const int64_t void_anyway_ms = absl::ToUnixMillis(now - limits::kTicketLifetime);
+  std::erase_if(revocations_, [void_anyway_ms](const auto& item) {
+    return item.second.issued_before_ms() < void_anyway_ms;
+  });
+}
+
+}  // namespace convergia::node

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/node/node_files.h"
+#include "common/rpc/pin_set.h"
+#include "convergia/v1/cluster.pb.h"
+
+namespace convergia::node {
+
+// What mgmt said last that must outlive a restart: who may connect, which tickets are void, and the
+// keys to check tickets with. With it a node serves while mgmt is away, and lets in whom it should.
+//
+// Thread-safe. Only Load() and Save() touch the disk.
+class MgmtMemory {
+ public:
+  // `files` must outlive the memory.
+  explicit MgmtMemory(const NodeFiles& files) : files_(files) {}
+
+  // Reads the files. What is missing or cannot be read counts as never said; the latter is logged.
+  void Load(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Writes what has changed since the last Save(). Errors: of the disk; the rest stays due.
+  absl::Status Save() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void TakeWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
+  // Changes pins(), which cuts the streams of those who left.
+  void TakePins(const v1::Pins& pins) ABSL_LOCKS_EXCLUDED(mu_);
+  // Forgets those whose tickets have all expired by `now`.
+  void TakeRevocations(const v1::Revocations& revocations, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const rpc::PinSet& pins() const { return pins_; }
+  NodeId node_id() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<v1::Welcome> welcome() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Always whole.
+  v1::Revocations revocations() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  void Merge(const v1::Revocations& revocations, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const NodeFiles& files_;
+  rpc::PinSet pins_;
+
+  mutable absl::Mutex mu_;
+  std::optional<v1::Welcome> welcome_ ABSL_GUARDED_BY(mu_);
+  std::map<AccountId, v1::TicketRevocation> revocations_ ABSL_GUARDED_BY(mu_);
+  bool welcome_due_ ABSL_GUARDED_BY(mu_) = false;
+  bool pins_due_ ABSL_GUARDED_BY(mu_) = false;
+  bool revocations_due_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace convergia::node

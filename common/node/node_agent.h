@@ -1,0 +1,174 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/identity/certificate.h"
+#include "common/node/attach_plan.h"
+#include "common/node/mgmt_memory.h"
+#include "common/node/node_files.h"
+#include "common/rpc/call_pool.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/pin_set.h"
+#include "convergia/v1/cluster.grpc.pb.h"
+
+namespace convergia::node {
+
+class AttachStream;
+
+// What a node does with what mgmt says. Calls must not block. OnRestored() to OnDetached() come one
+// at a time.
+class AttachHandler {
+ public:
+  virtual ~AttachHandler() = default;
+
+  // From the disk, in NodeAgent::Start(), before anything else: what mgmt said last before this
+  // start, so that the node can serve while mgmt is away. Not called if it never said anything.
+  virtual void OnRestored(const v1::Welcome& /*welcome*/, const v1::Revocations& /*revocations*/) {}
+
+  // mgmt has welcomed us and knows nothing of us but Hello: now is the time to Send() the whole.
+  virtual void OnAttached(const v1::Welcome& welcome) = 0;
+
+  // All but Welcome and Pins, which the agent keeps itself. `message` may be moved from.
+  virtual void OnMessage(v1::ToNode& message) = 0;
+
+  // The stream of the last OnAttached() has ended; the agent is trying again already.
+  virtual void OnDetached() = 0;
+
+  // On the agent's own thread: add what only the node knows (sessions, draining); the rest is
+  // there.
+  virtual void FillHeartbeat(v1::Heartbeat* /*heartbeat*/) {}
+
+  // On the agent's own thread: node.pem was renewed. gRPC reads it by itself; reload what does not.
+  virtual void OnRenewed(const std::string& /*certificate_chain_pem*/) {}
+
+  // On the agent's own thread, last and at most once: the cluster has no place for this node any
+  // more (revoked, replaced by a newer start, expired). The program should say so and stop.
+  virtual void OnExpelled(const absl::Status& /*why*/) {}
+};
+
+// A node's membership in the cluster: it enrols once, keeps the certificate fresh, holds the stream
+// to mgmt and knows the valid pins, also across a restart while mgmt is away. The same for every
+// role but mgmt.
+//
+// Life: Create() → EnsureEnrolled() → (make servers with tls_files() and pins()) → Start() →
+// Stop(). Thread-safe.
+class NodeAgent {
+ public:
+  struct Options {
+    Role role = Role::kEdge;
+    std::string name;
+    std::string dir;              // Of the node's files (node_files.h); made if missing.
+    std::string mgmt_address;     // "host:port".
+    std::string join_token_file;  // Needed until enrolled.
+    std::string version;
+    AttachPlan::Options plan;
+    const Clock* clock = &RealClock::Get();
+  };
+
+  // Reads what is in the folder, and counts this start (epoch()).
+  //
+  // Errors: a folder that cannot be used, or that belongs to another node; names the file.
+  static absl::StatusOr<std::unique_ptr<NodeAgent>> Create(const Options& options);
+
+  ~NodeAgent();  // Stop().
+
+  // Returns once this node has a certificate: at once if it is enrolled. Else it enrols, for as
+  // long as mgmt cannot be reached, asking `give_up` several times a second. Blocks.
+  //
+  // Errors: kCancelled when given up; else what trying again would not change: no token file, a
+  // token that mgmt refuses (with its reason), or a server that is not the mgmt that made the
+  // token.
+  absl::Status EnsureEnrolled(const std::function<bool()>& give_up);
+
+  // Attaches from now on, for ever. `hello` says where this node is reached; the agent adds epoch
+  // and version. `handler` must outlive Stop().
+  void Start(v1::Hello hello, AttachHandler* handler) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends the stream in order and returns when no handler call is under way or will come.
+  // Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Queues `message` for mgmt. Errors: kUnavailable while not attached (OnAttached() is the time to
+  // say it again); kBusy if too much waits, then the stream is given up and all is announced anew.
+  absl::Status Send(v1::FromNode message) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // A heartbeat now and not only at the next beat; for news such as draining.
+  void BeatNow() ABSL_LOCKS_EXCLUDED(mu_);
+
+  bool attached() const ABSL_LOCKS_EXCLUDED(mu_);
+  // OK, or why OnExpelled() was (or is about to be) called.
+  absl::Status final_status() const ABSL_LOCKS_EXCLUDED(mu_);
+  // 0 until the first Welcome, also of an earlier start.
+  NodeId node_id() const { return memory_.node_id(); }
+  Epoch epoch() const { return epoch_; }
+
+  const rpc::PinSet& pins() const { return memory_.pins(); }
+  const NodeFiles& files() const { return files_; }
+  rpc::TlsFiles tls_files() const { return files_.tls_files(); }
+  // For the other services of mgmt. After EnsureEnrolled().
+  const std::shared_ptr<grpc::Channel>& mgmt_channel() const { return mgmt_channel_; }
+
+  // For tests that move a FakeClock: look at it again now.
+  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  friend class AttachStream;
+
+  NodeAgent(const Options& options, NodeFiles files, Epoch epoch);
+
+  absl::Status LoadCertificate();
+  void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  // False: the loop ends.
+  bool Take(AttachPlan::Next next) ABSL_LOCKS_EXCLUDED(mu_);
+  void Sleep(absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);
+  void Attach() ABSL_LOCKS_EXCLUDED(mu_);
+  void EndStream() ABSL_LOCKS_EXCLUDED(mu_);
+  void Beat() ABSL_LOCKS_EXCLUDED(mu_);
+  void AskForRenewal() ABSL_LOCKS_EXCLUDED(mu_);
+  void TakeRenewal() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status KeepRenewed(const std::string& chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // From the stream.
+  void OnStreamMessage(v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnStreamClosed(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Constant after Start().
+  const Options options_;
+  const NodeFiles files_;
+  const Epoch epoch_;
+  identity::Pin own_pin_;
+  std::shared_ptr<grpc::Channel> mgmt_channel_;
+  std::unique_ptr<v1::Cluster::Stub> cluster_;
+  v1::Hello hello_;
+  AttachHandler* handler_ = nullptr;
+  std::thread thread_;
+
+  // Provide their own synchronization.
+  MgmtMemory memory_;
+  rpc::CallPool calls_{/*calls_max=*/4};
+
+  // Only on the agent's thread.
+  absl::Duration cpu_used_ = absl::ZeroDuration();
+  absl::Duration cpu_read_at_ = absl::ZeroDuration();
+
+  mutable absl::Mutex mu_;
+  AttachPlan plan_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<AttachStream> stream_ ABSL_GUARDED_BY(mu_);  // The newest, also if ended.
+  std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last one logged since we were attached.
+  absl::StatusOr<std::string> renewal_ ABSL_GUARDED_BY(mu_) = std::string();  // Empty: none came.
+  bool beat_due_ ABSL_GUARDED_BY(mu_) = false;
+  bool awake_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace convergia::node

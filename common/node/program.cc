@@ -1,0 +1,130 @@
+#include "common/node/program.h"
+
+#include <errno.h>
+#include <glog/logging.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+#include <grpc/support/log.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status_macros.h"
+#include "common/identity/files.h"
+
+namespace convergia::node {
+namespace {
+
+class ErrorLines final : public google::protobuf::io::ErrorCollector {
+ public:
+  explicit ErrorLines(absl::string_view path) : path_(path) {}
+
+  // Lines and columns count from 0 here; -1 is "at the end".
+  void AddError(int line, int column, const std::string& message) override {
+    lines_.push_back(line < 0 ? absl::StrCat(path_, ": ", message)
+                              : absl::StrCat(path_, ":", line + 1, ":", column + 1, ": ", message));
+  }
+
+  std::string Text() const { return absl::StrJoin(lines_, "\n"); }
+
+ private:
+  const std::string path_;
+  std::vector<std::string> lines_;
+};
+
+void LogOfGrpc(gpr_log_func_args* args) {
+  switch (args->severity) {
+    case GPR_LOG_SEVERITY_ERROR:
+      // Mostly handshakes of strangers that failed: worth knowing, not worth more than this.
+      google::LogMessage(args->file, args->line, google::GLOG_WARNING).stream()
+          << "grpc: " << args->message;
+      return;
+    default:
+      VLOG(1) << "grpc: " << args->message;
+  }
+}
+
+sigset_t AwaitedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
+                                ProgramFlags* flags) {
+  CLI::App app(facts.description, facts.name);
+  app.add_option("--config", flags->config, "Configuration, a textproto (see config.proto)")
+      ->required();
+  app.add_flag("--check", flags->check, "Check the configuration, then exit");
+  if (facts.has_init) {
+    app.add_flag("--init", flags->init, "Make keys, certificates and the store, then exit");
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  FLAGS_logtostderr = true;
+  FLAGS_log_prefix = true;
+  google::InitGoogleLogging(facts.name.c_str());
+  gpr_set_log_function(LogOfGrpc);
+  return std::nullopt;
+}
+
+absl::Status ReadConfig(const std::string& path, google::protobuf::Message* config) {
+  CVG_ASSIGN_OR_RETURN(const std::string text, identity::ReadFileToString(path));
+  return ParseConfig(text, path, config);
+}
+
+absl::Status ParseConfig(absl::string_view text, absl::string_view path,
+                         google::protobuf::Message* config) {
+  ErrorLines errors(path);
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  if (parser.ParseFromString(std::string(text), config)) return absl::OkStatus();
+  return absl::InvalidArgumentError(errors.Text());
+}
+
+int ExitWith(const absl::Status& status) {
+  if (status.ok()) return kExitOk;
+  std::cerr << status.message() << std::endl;
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ? kExitUsage : kExitFailed;
+}
+
+void PrintReady(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::cout << "READY " << absl::StrJoin(facts, " ", absl::PairFormatter("=")) << std::endl;
+}
+
+ShutdownSignal::ShutdownSignal() {
+  const sigset_t signals = AwaitedSignals();
+  CHECK_EQ(pthread_sigmask(SIG_BLOCK, &signals, nullptr), 0);
+  signal(SIGPIPE, SIG_IGN);  // A peer that goes away is an error of the write, not ours.
+}
+
+void ShutdownSignal::Await() {
+  const sigset_t signals = AwaitedSignals();
+  int got = 0;
+  CHECK_EQ(sigwait(&signals, &got), 0);
+  LOG(INFO) << "stopping (" << strsignal(got) << "); the same again stops at once";
+  CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &signals, nullptr), 0);
+}
+
+bool ShutdownSignal::pending() const {
+  sigset_t waiting;
+  CHECK_EQ(sigpending(&waiting), 0);
+  return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
+}
+
+void ShutdownSignal::Trigger() { PCHECK(kill(getpid(), SIGTERM) == 0); }
+
+}  // namespace convergia::node
