@@ -254,6 +254,13 @@ absl::StatusOr<std::string> LineClient::NextPush() {
   }
 }
 
+bool LineClient::TakePush(std::string* push) {
+  if (pushes_.empty()) return false;
+  *push = std::move(pushes_.front());
+  pushes_.pop_front();
+  return true;
+}
+
 absl::StatusOr<std::string> LineClient::Ask(absl::string_view packet) {
   CVG_RETURN_IF_ERROR(Send(packet));
   return NextAnswer();

@@ -50,6 +50,9 @@ class LineClient {
   absl::StatusOr<std::string> NextAnswer();
   absl::StatusOr<std::string> NextPush();
 
+  // A push that was passed over on the way to an answer; false if there is none.
+  bool TakePush(std::string* push);
+
   // Whatever packet has arrived or arrives next. Errors: kOutOfRange: the server has closed;
   // kDeadlineExceeded.
   absl::StatusOr<std::string> Next();

@@ -81,7 +81,8 @@ struct Word {
   int line;
 };
 
-// Rows of command tables: {"SENDMESSAGE", ... at the start of a line.
+// Rows of command tables: {"SENDMESSAGE", ... or {.word = "SENDMESSAGE", ... at the start of a
+// line.
 std::vector<Word> TableWords(const SourceTree& tree) {
   std::vector<Word> words;
   for (const SourceFile& file : tree) {
@@ -92,7 +93,8 @@ std::vector<Word> TableWords(const SourceTree& tree) {
     for (absl::string_view line : absl::StrSplit(file.text, '\n')) {
       ++number;
       line = absl::StripAsciiWhitespace(line);
-      if (!absl::ConsumePrefix(&line, "{\"")) continue;
+      if (!absl::ConsumePrefix(&line, "{\"") && !absl::ConsumePrefix(&line, "{.word = \""))
+        continue;
       const absl::string_view word = line.substr(0, line.find('"'));
       const bool is_row = absl::StartsWith(line.substr(word.size()), "\",");
       bool capitals = word.size() > 2;

@@ -50,7 +50,7 @@ const std::vector<Library>& Libraries() {
       {"histedit.h", {"client/"}},
       {"editline/", {"client/"}},
       {"xxhash.h", {"dataserver/", "datamgr/", "common/base/"}},
-      {"CLI/", {"client/", "tools/", "bench/", "tests/"}},
+      {"CLI/", {"common/node/", "client/", "tools/", "bench/", "tests/"}},
       {"grpc",
        {"common/rpc/", "common/node/", "mgmt/", "datamgr/", "dataserver/", "edge/", "tools/",
         "tests/", "bench/"}},
@@ -102,17 +102,8 @@ std::string WallBetween(absl::string_view from, absl::string_view to) {
   return absl::StrCat(from, " is not in the plan: give it a floor in tests/tidy/rules_walls.cc");
 }
 
-// Tests and their helpers may use GoogleTest wherever they live, and whatever library they test
-// with.
-bool IsTesting(absl::string_view path) {
-  const absl::string_view name = BaseName(path);
-  return IsTestCode(path) || absl::StrContains(path, "/testing/") ||
-         absl::StrContains(name, "_testing.") || absl::StrContains(name, "_fuzz.") ||
-         absl::StrContains(name, "_suite");
-}
-
 std::string LibraryWall(absl::string_view path, absl::string_view header) {
-  if (IsTesting(path)) return "";
+  if (IsTestCode(path)) return "";
   for (const Library& library : Libraries()) {
     if (absl::StartsWith(header, library.header_prefix) && !HasPrefix(path, library.rooms)) {
       return absl::StrCat(header, " belongs to {", absl::StrJoin(library.rooms, ", "),

@@ -74,7 +74,12 @@ bool IsCxx(absl::string_view path) {
 }
 
 bool IsTestCode(absl::string_view path) {
-  return absl::EndsWith(path, "_test.cc") || absl::StartsWith(path, "tests/");
+  if (absl::StartsWith(path, "tests/")) return true;
+  const std::string name = absl::StrCat("_", BaseName(path));
+  for (const absl::string_view word : {"_test.", "_test_", "_testing.", "_fake_", "_suite"}) {
+    if (absl::StrContains(name, word)) return true;
+  }
+  return false;
 }
 
 }  // namespace convergia::tidy

@@ -35,7 +35,9 @@ absl::StatusOr<SourceTree> ReadSourceTree(const std::string& root);
 absl::string_view BaseName(absl::string_view path);
 absl::string_view DirName(absl::string_view path);
 
-bool IsCxx(absl::string_view path);       // .h or .cc
-bool IsTestCode(absl::string_view path);  // A *_test.cc, or anything below tests/.
+bool IsCxx(absl::string_view path);  // .h or .cc
+
+// Tests and what they share: anything below tests/, and files whose name says test, fake or suite.
+bool IsTestCode(absl::string_view path);
 
 }  // namespace convergia::tidy

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct NamedRule {
   const char* name;
   std::vector<Finding> (*check)(const SourceTree&);
 };
+
+void PrintTo(const NamedRule& rule, std::ostream* out) { *out << rule.name; }
 
 class TidyTest : public testing::TestWithParam<NamedRule> {};
 
