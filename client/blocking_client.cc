@@ -10,11 +10,15 @@ namespace convergia::client {
 
 class BlockingClient::Inbox : public ClientObserver {
  public:
-  Inbox(BlockingClient* owner, ClientObserver* next) : owner_(owner), next_(next) {}
+  Inbox(BlockingClient* owner, ClientObserver* next, Messages messages)
+      : owner_(owner), next_(next), messages_(messages) {}
 
   void OnMessage(const Message& message) override {
-    owner_->TakeMessage(message);
-    if (next_ != nullptr) next_->OnMessage(message);
+    if (messages_ == Messages::kToQueue) {
+      owner_->TakeMessage(message);
+    } else if (next_ != nullptr) {
+      next_->OnMessage(message);
+    }
   }
   void OnPush(absl::string_view word, absl::string_view data) override {
     if (next_ != nullptr) next_->OnPush(word, data);
@@ -40,12 +44,13 @@ class BlockingClient::Inbox : public ClientObserver {
  private:
   BlockingClient* const owner_;
   ClientObserver* const next_;
+  const Messages messages_;
 };
 
-BlockingClient::BlockingClient(ClientOptions options, ClientObserver* observer)
+BlockingClient::BlockingClient(ClientOptions options, ClientObserver* observer, Messages messages)
     : io_(1),
       work_(asio::make_work_guard(io_)),
-      inbox_(std::make_unique<Inbox>(this, observer)),
+      inbox_(std::make_unique<Inbox>(this, observer, messages)),
       client_(io_, std::move(options), inbox_.get()),
       thread_([this] { io_.run(); }) {}
 
@@ -73,6 +78,11 @@ absl::StatusOr<std::string> BlockingClient::Request(std::string word,
 absl::StatusOr<std::string> BlockingClient::RequestAtManagement(std::string word,
                                                                 std::vector<std::string> fields) {
   return Await(client_.RequestAtManagement(std::move(word), std::move(fields)));
+}
+
+absl::StatusOr<std::string> BlockingClient::RequestWithoutSignIn(std::string word,
+                                                                 std::vector<std::string> fields) {
+  return Await(client_.RequestWithoutSignIn(std::move(word), std::move(fields)));
 }
 
 void BlockingClient::SendMessageThen(std::string to, std::string body,

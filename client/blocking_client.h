@@ -25,14 +25,18 @@ namespace convergia::client {
 //   client.SendMessage("bob", "hi");
 //   StatusOr<Message> message = client.NextMessage(absl::InfiniteDuration());
 //
-// Thread-safe. Messages wait in a queue for NextMessage(); while it is full, nothing more is read
-// from the main server. An observer that is given sees all else, on the client's own thread.
+// Thread-safe. Messages wait in a queue for NextMessage(), and while it is full, nothing more is
+// read from the main server; or they go to the observer, as all else does, on the client's own
+// thread.
 class BlockingClient {
  public:
+  enum class Messages { kToQueue, kToObserver };
+
   static constexpr size_t kMessagesMax = 10'000;
   static constexpr size_t kMessageBytesMax = 16 * 1024 * 1024;
 
-  explicit BlockingClient(ClientOptions options, ClientObserver* observer = nullptr);
+  explicit BlockingClient(ClientOptions options, ClientObserver* observer = nullptr,
+                          Messages messages = Messages::kToQueue);
   ~BlockingClient();  // Close().
 
   // Each as in Client.
@@ -41,6 +45,9 @@ class BlockingClient {
   absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields);
   absl::StatusOr<std::string> RequestAtManagement(std::string word,
                                                   std::vector<std::string> fields);
+
+  absl::StatusOr<std::string> RequestWithoutSignIn(std::string word,
+                                                   std::vector<std::string> fields);
 
   // SendMessage() without waiting; `done` runs on the client's thread, and always runs. Messages
   // are sent in the order of the calls.

@@ -397,25 +397,39 @@ asio::awaitable<absl::StatusOr<std::string>> Client::Core::Request(
   co_return co_await connection->Request(std::move(word), std::move(fields));
 }
 
+// By ticket if there is one; if it is refused, by password if there is one.
+asio::awaitable<absl::Status> Client::Core::SignInAsAllowed(Connection& management) {
+  const bool has_ticket = !options_.ticket.empty();
+  absl::StatusOr<SignedIn> signed_in = co_await SignInWith(
+      management, has_ticket ? StartPlan::Secret::kTicket : StartPlan::Secret::kPassword);
+  if (!signed_in.ok() && has_ticket && !options_.password.empty()) {
+    signed_in = co_await SignInWith(management, StartPlan::Secret::kPassword);
+  }
+  if (signed_in.ok()) TakeTicket(*signed_in);
+  co_return signed_in.status();
+}
+
 asio::awaitable<absl::StatusOr<std::string>> Client::Core::RequestAtManagement(
     std::string word, std::vector<std::string> fields) {
-  auto opened = co_await OpenManagement();
-  if (!opened.ok()) co_return opened.status();
-  const auto connection = *std::move(opened);
+  CVG_CO_ASSIGN_OR_RETURN(const auto connection, co_await OpenManagement());
   const StopSource::Handle handle = stop_.Add([connection] { connection->Close(); });
   absl::StatusOr<std::string> answer;
-  auto signed_in =
-      co_await SignInWith(*connection, options_.ticket.empty() ? StartPlan::Secret::kPassword
-                                                               : StartPlan::Secret::kTicket);
-  if (!signed_in.ok() && !options_.ticket.empty() && !options_.password.empty()) {
-    signed_in = co_await SignInWith(*connection, StartPlan::Secret::kPassword);
-  }
-  if (signed_in.ok()) {
-    TakeTicket(*signed_in);
-    answer = co_await connection->Request(std::move(word), std::move(fields));
+  if (absl::Status status = co_await SignInAsAllowed(*connection); !status.ok()) {
+    answer = status;
   } else {
-    answer = signed_in.status();
+    answer = co_await connection->Request(std::move(word), std::move(fields));
   }
+  connection->Close();
+  stop_.Remove(handle);
+  co_return answer;
+}
+
+asio::awaitable<absl::StatusOr<std::string>> Client::Core::RequestWithoutSignIn(
+    std::string word, std::vector<std::string> fields) {
+  CVG_CO_ASSIGN_OR_RETURN(const auto connection, co_await OpenManagement());
+  const StopSource::Handle handle = stop_.Add([connection] { connection->Close(); });
+  absl::StatusOr<std::string> answer =
+      co_await connection->Request(std::move(word), std::move(fields));
   connection->Close();
   stop_.Remove(handle);
   co_return answer;
@@ -463,6 +477,10 @@ asio::awaitable<absl::StatusOr<std::string>> Client::Request(std::string word,
 asio::awaitable<absl::StatusOr<std::string>> Client::RequestAtManagement(
     std::string word, std::vector<std::string> fields) {
   return core_->RequestAtManagement(std::move(word), std::move(fields));
+}
+asio::awaitable<absl::StatusOr<std::string>> Client::RequestWithoutSignIn(
+    std::string word, std::vector<std::string> fields) {
+  return core_->RequestWithoutSignIn(std::move(word), std::move(fields));
 }
 asio::awaitable<void> Client::Close() { return core_->Close(); }
 

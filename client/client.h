@@ -110,6 +110,10 @@ class Client {
   asio::awaitable<absl::StatusOr<std::string>> RequestAtManagement(std::string word,
                                                                    std::vector<std::string> fields);
 
+  // Any command of mgmt that needs no sign-in, over a connection of its own.
+  asio::awaitable<absl::StatusOr<std::string>> RequestWithoutSignIn(
+      std::string word, std::vector<std::string> fields);
+
   // Leaves the main server and waits for all that was begun.
   asio::awaitable<void> Close();
 

@@ -30,6 +30,8 @@ class Client::Core : public std::enable_shared_from_this<Core> {
                                                        std::vector<std::string> fields);
   asio::awaitable<absl::StatusOr<std::string>> RequestAtManagement(std::string word,
                                                                    std::vector<std::string> fields);
+  asio::awaitable<absl::StatusOr<std::string>> RequestWithoutSignIn(
+      std::string word, std::vector<std::string> fields);
   asio::awaitable<void> Close();
 
  private:
@@ -70,6 +72,7 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   asio::awaitable<void> Move(MainServer server);
 
   asio::awaitable<absl::StatusOr<std::shared_ptr<Connection>>> OpenManagement();
+  asio::awaitable<absl::Status> SignInAsAllowed(Connection& management);
   asio::awaitable<absl::StatusOr<SignedIn>> SignInWith(Connection& connection,
                                                        StartPlan::Secret secret);
   // On success also signed in. `*shown_pin` is set if the server has another key than expected.

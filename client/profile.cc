@@ -69,8 +69,12 @@ absl::StatusOr<std::string> Profile::DefaultHome() {
 }
 
 absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view name) {
-  CVG_ASSIGN_OR_RETURN(const std::string folder, ParseNodeName(name));  // The same rule will do.
-  Profile profile(absl::StrCat(home, "/", folder));
+  const absl::StatusOr<Username> folder = Username::Parse(name);  // The same rule will do.
+  if (!folder.ok()) {
+    return Fail(FailCode::kBadField,
+                absl::StrCat("\"", name, "\" is no profile's name: ", folder.status().message()));
+  }
+  Profile profile(absl::StrCat(home, "/", folder->str()));
   CVG_RETURN_IF_ERROR(profile.ReadSettings());
   CVG_ASSIGN_OR_RETURN(profile.ca_pem_, profile.Read(kCaFile));
   CVG_RETURN_IF_ERROR(profile.ReadTicket());

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "client/commands/context.h"
+
+// The families of commands of `convergia`, a file each. Each adds its subcommands to `app`; the one
+// that the command line names puts what is to be done in `*run`.
+namespace convergia::client {
+
+struct CommandLine {
+  GlobalOptions options;
+  std::function<absl::Status(CommandContext&)> run;
+};
+
+void AddRegisterCommand(CLI::App& app, CommandLine* line);
+void AddChatCommand(CLI::App& app, CommandLine* line);
+void AddSendCommand(CLI::App& app, CommandLine* line);
+void AddListenCommand(CLI::App& app, CommandLine* line);
+void AddMapCommand(CLI::App& app, CommandLine* line);
+void AddPasswdCommand(CLI::App& app, CommandLine* line);
+
+}  // namespace convergia::client

@@ -1,0 +1,241 @@
+#include "client/commands/context.h"
+
+#include <iostream>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "client/commands/prompt.h"
+#include "client/commands/trust.h"
+#include "common/base/clock.h"
+#include "common/base/fail.h"
+#include "common/base/ids.h"
+#include "common/base/status_macros.h"
+#include "common/identity/certificate.h"
+#include "common/identity/files.h"
+
+namespace convergia::client {
+namespace {
+
+// A ticket about to expire is of no use to a command that runs for a while.
+constexpr absl::Duration kTicketReserve = absl::Minutes(1);
+
+bool IsRefusedSecret(const absl::Status& status) {
+  if (status.ok()) return false;
+  const FailCode code = FailCodeOf(status);
+  return code == FailCode::kSignInFailed || code == FailCode::kExpired;
+}
+
+}  // namespace
+
+// Takes what the client learns, on its thread, for Save() to write.
+class CommandContext::Keeper : public ClientObserver {
+ public:
+  void set_next(ClientObserver* next) { next_ = next; }
+
+  void OnMessage(const Message& message) override {
+    if (next_ != nullptr) next_->OnMessage(message);
+  }
+  void OnPush(absl::string_view word, absl::string_view data) override {
+    if (next_ != nullptr) next_->OnPush(word, data);
+  }
+  void OnUp(const MainServer& server) override {
+    if (next_ != nullptr) next_->OnUp(server);
+  }
+  void OnDown(const absl::Status& why) override {
+    if (next_ != nullptr) next_->OnDown(why);
+  }
+  void OnGaveUp(const absl::Status& why) override {
+    if (next_ != nullptr) next_->OnGaveUp(why);
+  }
+  void OnTicket(absl::string_view ticket, absl::Time expires) override {
+    absl::MutexLock lock(&mu_);
+    ticket_ = std::make_pair(std::string(ticket), expires);
+  }
+  void OnMemory(const StartMemory& memory) override {
+    absl::MutexLock lock(&mu_);
+    memory_ = memory;
+  }
+
+  std::optional<std::pair<std::string, absl::Time>> TakeTicket() {
+    absl::MutexLock lock(&mu_);
+    return std::exchange(ticket_, std::nullopt);
+  }
+  std::optional<StartMemory> TakeMemory() {
+    absl::MutexLock lock(&mu_);
+    return std::exchange(memory_, std::nullopt);
+  }
+
+ private:
+  ClientObserver* next_ = nullptr;  // Set before the client starts.
+  absl::Mutex mu_;
+  std::optional<std::pair<std::string, absl::Time>> ticket_ ABSL_GUARDED_BY(mu_);
+  std::optional<StartMemory> memory_ ABSL_GUARDED_BY(mu_);
+};
+
+CommandContext::CommandContext(const GlobalOptions& options, Profile profile)
+    : options_(options), profile_(std::move(profile)), keeper_(std::make_unique<Keeper>()) {}
+
+CommandContext::~CommandContext() = default;
+
+absl::StatusOr<std::unique_ptr<CommandContext>> CommandContext::Create(
+    const GlobalOptions& options) {
+  CVG_ASSIGN_OR_RETURN(const std::string home, Profile::DefaultHome());
+  CVG_ASSIGN_OR_RETURN(Profile profile, Profile::Load(home, options.profile));
+  return std::unique_ptr<CommandContext>(new CommandContext(options, std::move(profile)));
+}
+
+absl::StatusOr<Address> CommandContext::Server() const {
+  const std::string& text = options_.server.empty() ? profile_.server() : options_.server;
+  if (text.empty()) {
+    return Fail(FailCode::kBadField,
+                "which server? Say --server HOST:PORT once; the profile remembers it");
+  }
+  return Address::Parse(text);
+}
+
+absl::StatusOr<std::string> CommandContext::User() {
+  if (user_.empty()) user_ = options_.user.empty() ? profile_.user() : options_.user;
+  if (user_.empty()) {
+    CVG_ASSIGN_OR_RETURN(user_, AskLine("Username: "));
+  }
+  CVG_ASSIGN_OR_RETURN(const Username user, Username::Parse(user_));
+  user_ = user.str();
+  return user_;
+}
+
+absl::StatusOr<std::string> CommandContext::Password(const std::string& prompt) {
+  if (options_.password_file.empty()) return AskHidden(prompt, options_.stdin_is_taken);
+  if (options_.password_file == "-") return AskLine("");
+  CVG_ASSIGN_OR_RETURN(const std::string contents,
+                       identity::ReadFileToString(options_.password_file));
+  return contents.substr(0, contents.find_first_of("\r\n"));
+}
+
+absl::StatusOr<std::string> CommandContext::TrustedCa() {
+  if (!options_.ca_file.empty()) {
+    CVG_ASSIGN_OR_RETURN(std::string ca, identity::ReadFileToString(options_.ca_file));
+    CVG_RETURN_IF_ERROR(identity::FingerprintOfPem(ca).status());
+    return ca;
+  }
+  if (!profile_.ca_pem().empty()) return profile_.ca_pem();
+  CVG_ASSIGN_OR_RETURN(const Address address, Server());
+  return MeetCa(address);
+}
+
+// Nothing is known of this cluster yet: the person decides, by the fingerprint.
+absl::StatusOr<std::string> CommandContext::MeetCa(const Address& address) {
+  CVG_ASSIGN_OR_RETURN(const std::string chain, FetchChain(address, timeout()));
+  CVG_ASSIGN_OR_RETURN(std::string ca, CaOfChain(chain, RealClock::Get().Now()));
+  CVG_ASSIGN_OR_RETURN(const std::string fingerprint, identity::FingerprintOfPem(ca));
+  if (!options_.ca_fingerprint.empty()) {
+    CVG_ASSIGN_OR_RETURN(const std::string expected, ParseFingerprint(options_.ca_fingerprint));
+    if (fingerprint == expected) return ca;
+    return Fail(FailCode::kDenied,
+                absl::StrCat("the certificate authority of ", address.ToString(),
+                             " has the fingerprint ", fingerprint, ", not the one given"));
+  }
+  if (!InputIsTerminal() || options_.stdin_is_taken) {
+    return Fail(
+        FailCode::kDenied,
+        "this is the first contact with this server: say --ca FILE or --ca-fingerprint HEX");
+  }
+  std::cerr << "This is the first contact with " << address.ToString()
+            << ". Its certificate authority has the fingerprint (SHA-256)\n  " << fingerprint
+            << "\nAsk its operator whether that is right.\n";
+  CVG_ASSIGN_OR_RETURN(const std::string answer, AskLine("Trust it from now on? (yes/no) "));
+  if (answer == "yes") return ca;
+  return Fail(FailCode::kDenied, "the server is not trusted; nothing was sent to it");
+}
+
+absl::StatusOr<ClientOptions> CommandContext::MakeOptions() {
+  ClientOptions client;
+  CVG_ASSIGN_OR_RETURN(client.management, Server());
+  CVG_ASSIGN_OR_RETURN(client.ca_pem, TrustedCa());
+  if (client.ca_pem != profile_.ca_pem()) CVG_RETURN_IF_ERROR(profile_.PinCa(client.ca_pem));
+  client.memory = profile_.memory();
+  return client;
+}
+
+std::optional<std::string> CommandContext::UsableTicket(const ClientOptions& options) const {
+  const std::optional<CachedTicket>& ticket = profile_.ticket();
+  const bool usable = ticket.has_value() && ticket->user == options.user &&
+                      ticket->server == options.management.ToString() &&
+                      ticket->expires > RealClock::Get().Now() + kTicketReserve;
+  return usable ? std::make_optional(ticket->ticket) : std::nullopt;
+}
+
+template <typename Attempt>
+absl::Status CommandContext::WithSecret(const Attempt& attempt) {
+  CVG_ASSIGN_OR_RETURN(ClientOptions client, MakeOptions());
+  CVG_ASSIGN_OR_RETURN(client.user, User());
+  if (const std::optional<std::string> ticket = UsableTicket(client); ticket.has_value()) {
+    client.ticket = *ticket;
+    const absl::Status status = attempt(client);
+    if (!IsRefusedSecret(status)) return status.ok() ? Save() : status;
+    CVG_RETURN_IF_ERROR(profile_.ForgetTicket());
+    client.ticket.clear();
+  }
+  CVG_ASSIGN_OR_RETURN(client.password, Password(absl::StrCat("Password of ", client.user, ": ")));
+  CVG_RETURN_IF_ERROR(attempt(client));
+  return Save();
+}
+
+absl::StatusOr<std::unique_ptr<BlockingClient>> CommandContext::Connect(
+    ClientObserver* observer, BlockingClient::Messages messages) {
+  keeper_->set_next(observer);
+  std::unique_ptr<BlockingClient> client;
+  CVG_RETURN_IF_ERROR(WithSecret([&](const ClientOptions& options) {
+    client = std::make_unique<BlockingClient>(options, keeper_.get(), messages);
+    return client->Connect(timeout());
+  }));
+  return client;
+}
+
+absl::StatusOr<std::string> CommandContext::AskManagement(const std::string& word,
+                                                          const std::vector<std::string>& fields) {
+  std::string answer;
+  CVG_RETURN_IF_ERROR(WithSecret([&](const ClientOptions& options) -> absl::Status {
+    BlockingClient client(options, keeper_.get());
+    CVG_ASSIGN_OR_RETURN(answer, client.RequestAtManagement(word, fields));
+    return absl::OkStatus();
+  }));
+  return answer;
+}
+
+absl::StatusOr<std::string> CommandContext::AskManagementByPassword(
+    const std::string& password, const std::string& word, const std::vector<std::string>& fields) {
+  CVG_ASSIGN_OR_RETURN(ClientOptions client, MakeOptions());
+  CVG_ASSIGN_OR_RETURN(client.user, User());
+  client.password = password;
+  return BlockingClient(client).RequestAtManagement(word, fields);
+}
+
+absl::StatusOr<std::string> CommandContext::AskWithoutSignIn(
+    const std::string& word, const std::vector<std::string>& fields) {
+  CVG_ASSIGN_OR_RETURN(const ClientOptions client, MakeOptions());
+  return BlockingClient(client).RequestWithoutSignIn(word, fields);
+}
+
+void CommandContext::KeepTicket(absl::string_view ticket, absl::Time expires) {
+  keeper_->OnTicket(ticket, expires);
+}
+
+absl::Status CommandContext::Save() {
+  CVG_ASSIGN_OR_RETURN(const Address server, Server());
+  CVG_ASSIGN_OR_RETURN(const std::string user, User());
+  if (profile_.server().empty()) {
+    CVG_RETURN_IF_ERROR(profile_.SetServerAndUser(server.ToString(), user));
+  }
+  if (const auto ticket = keeper_->TakeTicket(); ticket.has_value()) {
+    CVG_RETURN_IF_ERROR(
+        profile_.SetTicket({user, server.ToString(), ticket->second, ticket->first}));
+  }
+  if (const auto memory = keeper_->TakeMemory(); memory.has_value()) {
+    CVG_RETURN_IF_ERROR(profile_.SetMemory(*memory));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace convergia::client

@@ -1,0 +1,57 @@
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/commands.h"
+#include "client/commands/text.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::client {
+namespace {
+
+struct Arguments {
+  uint64_t count = 0;  // 0: until it is ended.
+};
+
+// Says on standard error where the client is, so that scripts know when it listens.
+class Watcher : public ClientObserver {
+ public:
+  void OnUp(const MainServer& server) override {
+    std::cerr << absl::StrCat("listening at ", Printable(server.name), "\n") << std::flush;
+  }
+  void OnDown(const absl::Status& why) override {
+    std::cerr << absl::StrCat("connection lost (", Printable(why.message()),
+                              "); looking for another\n")
+              << std::flush;
+  }
+  void OnPush(absl::string_view word, absl::string_view data) override {
+    if (word == "NOTICE") std::cerr << absl::StrCat("notice: ", Printable(data), "\n");
+  }
+};
+
+absl::Status Listen(CommandContext& context, const Arguments& arguments) {
+  Watcher watcher;
+  CVG_ASSIGN_OR_RETURN(const auto client,
+                       context.Connect(&watcher, BlockingClient::Messages::kToQueue));
+  for (uint64_t taken = 0; arguments.count == 0 || taken < arguments.count; ++taken) {
+    CVG_ASSIGN_OR_RETURN(const Message message, client->NextMessage(absl::InfiniteDuration()));
+    std::cout << FormatMessage(message, "%Y-%m-%d %H:%M:%S") << std::endl;
+    if (!std::cout) return absl::CancelledError("nobody reads the output any more");
+  }
+  client->Close();
+  return context.Save();
+}
+
+}  // namespace
+
+void AddListenCommand(CLI::App& app, CommandLine* line) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("listen", "Print messages as they come");
+  command->add_option("--count", arguments->count, "End after so many")->check(CLI::PositiveNumber);
+  command->callback([line, arguments] {
+    line->run = [arguments](CommandContext& context) { return Listen(context, *arguments); };
+  });
+}
+
+}  // namespace convergia::client

@@ -1,0 +1,53 @@
+#include <iostream>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "client/commands/commands.h"
+#include "client/commands/prompt.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "common/line/rows.h"
+
+namespace convergia::client {
+namespace {
+
+// The new password never comes from --password-file, which holds the old one.
+absl::StatusOr<std::string> NewPassword() {
+  CVG_ASSIGN_OR_RETURN(std::string password, AskHidden("New password: ", false));
+  if (!InputIsTerminal()) return password;
+  CVG_ASSIGN_OR_RETURN(const std::string again, AskHidden("The same again: ", false));
+  if (password == again) return password;
+  return Fail(FailCode::kBadField, "the two passwords differ; nothing was changed");
+}
+
+absl::Status ChangePassword(CommandContext& context) {
+  CVG_ASSIGN_OR_RETURN(const std::string user, context.User());
+  CVG_ASSIGN_OR_RETURN(const std::string old,
+                       context.Password(absl::StrCat("Old password of ", user, ": ")));
+  CVG_ASSIGN_OR_RETURN(const std::string password, NewPassword());
+  CVG_ASSIGN_OR_RETURN(const std::string answer,
+                       context.AskManagementByPassword(old, "CHANGEPASSWORD", {old, password}));
+  int64_t expires_ms = 0;
+  const absl::string_view ticket = line::ValueInRows(answer, "ticket");
+  if (!ticket.empty() && absl::SimpleAtoi(line::ValueInRows(answer, "expires"), &expires_ms)) {
+    context.KeepTicket(ticket, absl::FromUnixMillis(expires_ms));
+  } else {
+    CVG_RETURN_IF_ERROR(context.profile().ForgetTicket());
+  }
+  CVG_RETURN_IF_ERROR(context.Save());
+  std::cout << "The password of " << user << " is changed." << std::endl;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddPasswdCommand(CLI::App& app, CommandLine* line) {
+  CLI::App* command =
+      app.add_subcommand("passwd",
+                         "Change the password (old and new are asked for, or read from "
+                         "standard input, a line each)");
+  command->callback([line] { line->run = ChangePassword; });
+}
+
+}  // namespace convergia::client

@@ -1,0 +1,107 @@
+#include <fcntl.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/commands.h"
+#include "client/commands/prompt.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "common/identity/files.h"
+
+extern char** environ;
+
+namespace convergia::client {
+namespace {
+
+constexpr int kTries = 3;  // Of reading one captcha after another.
+
+struct Arguments {
+  std::string user;
+  std::string captcha_file;
+};
+
+// Shows the picture where there is a desktop. Whether that worked cannot be known: the path is
+// printed in any case.
+void OpenPicture(const std::string& path) {
+  if (std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) return;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  std::string program = "xdg-open";
+  std::string argument = path;
+  char* const argv[] = {program.data(), argument.data(), nullptr};
+  pid_t pid = 0;
+  posix_spawnp(&pid, program.c_str(), &actions, nullptr, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+}
+
+absl::StatusOr<std::string> NewPassword(CommandContext& context) {
+  CVG_ASSIGN_OR_RETURN(std::string password, context.Password("New password: "));
+  if (!InputIsTerminal() || !context.options().password_file.empty()) return password;
+  CVG_ASSIGN_OR_RETURN(const std::string again, context.Password("The same again: "));
+  if (password == again) return password;
+  return Fail(FailCode::kBadField, "the two passwords differ; begin again");
+}
+
+// One captcha: asks for it, shows it, sends what the person read.
+absl::Status RegisterOnce(CommandContext& context, const std::string& user,
+                          const std::string& password, const std::string& picture_path) {
+  CVG_ASSIGN_OR_RETURN(const std::string answer,
+                       context.AskWithoutSignIn("REGISTERACCOUNT", {user, password}));
+  const size_t newline = answer.find('\n');
+  if (newline == std::string::npos) {
+    return Fail(FailCode::kBadPacket, "the answer to REGISTERACCOUNT holds no picture");
+  }
+  CVG_RETURN_IF_ERROR(identity::WriteFileAtomically(
+      picture_path, absl::string_view(answer).substr(newline + 1), identity::kSecretFileMode));
+  std::cerr << "The captcha is the picture " << picture_path << std::endl;
+  OpenPicture(picture_path);
+  CVG_ASSIGN_OR_RETURN(const std::string text, AskLine("What does it show? (within one minute) "));
+  return context.AskWithoutSignIn("CONFIRMREGISTERACCOUNT", {answer.substr(0, newline), text})
+      .status();
+}
+
+absl::Status Register(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const std::string user, context.User());
+  CVG_ASSIGN_OR_RETURN(const std::string password, NewPassword(context));
+  const std::string picture_path = arguments.captcha_file.empty()
+                                       ? absl::StrCat(context.profile().folder(), "/captcha.jpg")
+                                       : arguments.captcha_file;
+  absl::Status status;
+  for (int i = 0; i < kTries; ++i) {
+    status = RegisterOnce(context, user, password, picture_path);
+    const bool misread = !status.ok() && FailCodeOf(status) == FailCode::kWrongCaptcha;
+    if (!misread || !InputIsTerminal()) break;
+    std::cerr << "That is not what it shows; here is another.\n";
+  }
+  if (arguments.captcha_file.empty()) unlink(picture_path.c_str());
+  CVG_RETURN_IF_ERROR(status);
+  CVG_RETURN_IF_ERROR(context.Save());
+  std::cout << "The account " << user << " is yours. Try: convergia chat" << std::endl;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddRegisterCommand(CLI::App& app, CommandLine* line) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("register", "Make an account (shows a captcha)");
+  command->add_option("user", arguments->user, "Its name");
+  command->add_option("--captcha-file", arguments->captcha_file,
+                      "Write the picture here, and leave it there");
+  command->callback([line, arguments] {
+    if (!arguments->user.empty()) line->options.user = arguments->user;
+    line->run = [arguments](CommandContext& context) { return Register(context, *arguments); };
+  });
+}
+
+}  // namespace convergia::client

@@ -1,0 +1,70 @@
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/commands.h"
+#include "common/base/fail.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::client {
+namespace {
+
+struct Arguments {
+  std::string to;
+  std::string text;
+  bool from_stdin = false;
+  bool quiet = false;
+};
+
+// All of standard input; one LF at its end belongs to the terminal or the pipe, not to the message.
+absl::StatusOr<std::string> ReadBody() {
+  std::string body;
+  char byte = 0;
+  while (std::cin.get(byte)) {
+    body.push_back(byte);
+    if (body.size() > limits::kPacketBytesMax) {
+      return Fail(FailCode::kTooLong, absl::StrCat("a message has at most ",
+                                                   limits::kPacketBytesMax, " bytes; send less"));
+    }
+  }
+  if (!body.empty() && body.back() == '\n') body.pop_back();
+  return body;
+}
+
+absl::Status Send(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const Username to, Username::Parse(arguments.to));
+  std::string body = arguments.text;
+  if (arguments.from_stdin) {
+    CVG_ASSIGN_OR_RETURN(body, ReadBody());
+  }
+  CVG_ASSIGN_OR_RETURN(const auto client,
+                       context.Connect(nullptr, BlockingClient::Messages::kToObserver));
+  CVG_ASSIGN_OR_RETURN(const int sessions, client->SendMessage(to.str(), body));
+  if (!arguments.quiet) {
+    std::cout << "delivered to " << sessions << (sessions == 1 ? " session" : " sessions") << " of "
+              << to.str() << std::endl;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddSendCommand(CLI::App& app, CommandLine* line) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      app.add_subcommand("send", "Send one message; its text is TEXT, or standard input");
+  command->add_option("to", arguments->to, "To whom")->required();
+  CLI::Option* text = command->add_option("text", arguments->text, "The message");
+  command->add_flag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");
+  command->callback([line, arguments, text] {
+    arguments->from_stdin = text->count() == 0;
+    line->options.stdin_is_taken = arguments->from_stdin;
+    line->run = [arguments](CommandContext& context) { return Send(context, *arguments); };
+  });
+}
+
+}  // namespace convergia::client

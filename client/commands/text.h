@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "client/client.h"
+
+// What people read: nothing that other people sent may steer the terminal it is shown on.
+namespace convergia::client {
+
+// `text` with everything that a terminal would obey, or that is no UTF-8, replaced by "?": control
+// characters, escape sequences, changes of the writing direction. LF stays, TAB becomes a space.
+std::string Printable(absl::string_view text);
+
+// "[21:05:59] alice: hi", further lines of the body indented. `time_format` is absl::FormatTime's.
+std::string FormatMessage(const Message& message, absl::string_view time_format);
+
+// Columns lined up, two spaces apart; the first row is the heading. Cells are made printable.
+std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace convergia::client
