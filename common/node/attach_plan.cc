@@ -22,7 +22,7 @@ bool IsFinal(const absl::Status& why) {
 }  // namespace
 
 void AttachPlan::OnCertificate(absl::Time not_before, absl::Time not_after) {
-  not_before_ = not_before;
+  renew_at_ = not_before + (not_after - not_before) * 2 / 3;
   not_after_ = not_after;
   renewing_ = false;
 }
@@ -55,13 +55,13 @@ AttachPlan::Next AttachPlan::NextStep(absl::Time now, absl::Duration elapsed) {
                                               "; remove the node at mgmt and enrol it anew"));
   }
   if (!final_status_.ok()) return step(Step::kGiveUp);
-  if (!renewing_ && now >= RenewAt() && elapsed >= renew_not_before_) {
+  if (!renewing_ && now >= renew_at_ && elapsed >= renew_not_before_) {
     renewing_ = true;
     renew_not_before_ = elapsed + options_.renew_retry;
     return step(Step::kRenew);
   }
   absl::Duration wait = absl::InfiniteDuration();
-  if (!renewing_) wait = std::max(RenewAt() - now, renew_not_before_ - elapsed);
+  if (!renewing_) wait = std::max(renew_at_ - now, renew_not_before_ - elapsed);
   switch (stream_) {
     case Stream::kNone:
       if (elapsed >= attach_at_) {

@@ -61,11 +61,9 @@ class AttachPlan {
  private:
   enum class Stream { kNone, kOpening, kAttached };
 
-  absl::Time RenewAt() const { return not_before_ + (not_after_ - not_before_) * 2 / 3; }
-
   const Options options_;
   Backoff backoff_;
-  absl::Time not_before_ = absl::InfinitePast();
+  absl::Time renew_at_ = absl::InfiniteFuture();
   absl::Time not_after_ = absl::InfiniteFuture();
   Stream stream_ = Stream::kNone;
   bool abandoned_ = false;  // kAbandon was said of this stream.

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/pin_set.h"
+#include "common/rpc/server.h"
+#include "common/rpc/test_pki.h"
+#include "convergia/v1/cluster.grpc.pb.h"
+
+namespace convergia::node {
+
+class FakeSession;
+
+// A mgmt for tests: the Cluster service over real TLS, which does as told and keeps what it hears.
+// Thread-safe.
+class FakeMgmt final : public v1::Cluster::CallbackService {
+ public:
+  // Serves at once.
+  FakeMgmt();
+  ~FakeMgmt() override;
+
+  // A text for a join token file, good for one node. An empty fingerprint is the right one.
+  std::string MakeToken(Role role, const std::string& ca_fingerprint = "");
+
+  // Kills the server and brings it back, at the same address.
+  void Stop();
+  void Start();
+  const std::string& address() const { return address_; }
+
+  // To all streams.
+  void Push(const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
+  void EndStreams(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Set what Attach answers from now on: the status, or no Welcome at all.
+  void RefuseAttach(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void SetWelcomes(bool welcomes) ABSL_LOCKS_EXCLUDED(mu_);
+  void RefuseRenew(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What was heard; Await...() die if it does not come.
+  std::vector<v1::Hello> AwaitHellos(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitHeartbeats(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<v1::FromNode> AwaitOthers(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
+  int enrol_calls() const ABSL_LOCKS_EXCLUDED(mu_);
+  int renew_calls() const ABSL_LOCKS_EXCLUDED(mu_);
+  v1::Heartbeat last_heartbeat() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  rpc::TestPki& pki() { return pki_; }
+  rpc::PinSet& pins() { return pins_; }
+
+  // Cluster.
+  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
+                                  const v1::EnrolRequest* request,
+                                  v1::EnrolResponse* response) override;
+  grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
+                                  const v1::RenewRequest* request,
+                                  v1::RenewResponse* response) override;
+  grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* Attach(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  friend class FakeSession;
+
+  void Heard(FakeSession& session, const v1::FromNode& message) ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitOrDie(const std::function<bool()>& condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  rpc::TestPki pki_;
+  rpc::PinSet pins_;
+  std::string address_ = "127.0.0.1:0";
+  std::unique_ptr<rpc::Server> server_;
+
+  mutable absl::Mutex mu_;
+  std::map<std::string, Role> tokens_ ABSL_GUARDED_BY(mu_);  // Unused ones, by their secret.
+  std::vector<std::weak_ptr<FakeSession>> sessions_ ABSL_GUARDED_BY(mu_);
+  absl::Status attach_answer_ ABSL_GUARDED_BY(mu_);
+  absl::Status renew_answer_ ABSL_GUARDED_BY(mu_);
+  bool welcomes_ ABSL_GUARDED_BY(mu_) = true;
+  std::vector<v1::Hello> hellos_ ABSL_GUARDED_BY(mu_);
+  std::vector<v1::FromNode> others_ ABSL_GUARDED_BY(mu_);
+  v1::Heartbeat last_heartbeat_ ABSL_GUARDED_BY(mu_);
+  int heartbeats_ ABSL_GUARDED_BY(mu_) = 0;
+  int enrol_calls_ ABSL_GUARDED_BY(mu_) = 0;
+  int renew_calls_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace convergia::node

@@ -1,0 +1,420 @@
+// The agent against a fake mgmt over real TLS on loopback.
+#include "common/node/node_agent.h"
+
+#include <glog/logging.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "common/base/fail.h"
+#include "common/base/random.h"
+#include "common/base/status_testing.h"
+#include "common/identity/files.h"
+#include "common/node/enrolment.h"
+#include "common/node/fake_mgmt.h"
+#include "common/rpc/server.h"
+
+namespace convergia::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+bool Never() { return false; }
+
+// Counts what the agent says, and lets a test wait for it.
+class Listener final : public AttachHandler {
+ public:
+  void OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) override {
+    absl::MutexLock lock(&mu_);
+    restored_node = welcome.node_id();
+    restored_revocations = revocations.tickets_size();
+  }
+  void OnAttached(const v1::Welcome&) override { Count(&attached); }
+  void OnMessage(v1::ToNode&) override { Count(&messages); }
+  void OnDetached() override { Count(&detached); }
+  void FillHeartbeat(v1::Heartbeat* heartbeat) override { heartbeat->set_sessions(42); }
+  void OnRenewed(const std::string& chain) override {
+    {
+      absl::MutexLock lock(&mu_);
+      renewed_chain = chain;
+    }
+    Count(&renewed);
+  }
+  void OnExpelled(const absl::Status& why) override {
+    {
+      absl::MutexLock lock(&mu_);
+      expelled_why = why;
+    }
+    Count(&expelled);
+  }
+
+  void Await(const int Listener::*what, int count) {
+    absl::MutexLock lock(&mu_);
+    const auto enough = [&] { return this->*what >= count; };
+    CHECK(mu_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30))) << "it did not come";
+  }
+  int Get(const int Listener::*what) {
+    absl::MutexLock lock(&mu_);
+    return this->*what;
+  }
+
+  absl::Mutex mu_;
+  int attached = 0, messages = 0, detached = 0, renewed = 0, expelled = 0;
+  uint32_t restored_node = 0;
+  int restored_revocations = -1;
+  std::string renewed_chain;
+  absl::Status expelled_why;
+
+ private:
+  void Count(int* what) {
+    absl::MutexLock lock(&mu_);
+    ++*what;
+  }
+};
+
+class NodeAgentTest : public testing::Test {
+ protected:
+  NodeAgentTest() : dir_(absl::StrCat(testing::TempDir(), "/node-", SecureRandomHex(6))) {
+    PCHECK(mkdir(dir_.c_str(), 0700) == 0);
+    WriteToken(mgmt_.MakeToken(Role::kEdge));
+  }
+
+  void WriteToken(const std::string& token) {
+    CHECK(identity::WriteFileAtomically(dir_ + "/token", token + "\n", 0600).ok());
+  }
+
+  NodeAgent::Options Options() {
+    NodeAgent::Options options;
+    options.role = Role::kEdge;
+    options.name = "e1";
+    options.dir = dir_ + "/node";
+    options.mgmt_address = mgmt_.address();
+    options.join_token_file = dir_ + "/token";
+    options.version = "test";
+    options.plan.backoff_first = absl::Milliseconds(5);
+    options.plan.backoff_max = absl::Milliseconds(50);
+    options.plan.heartbeat = absl::Milliseconds(20);
+    return options;
+  }
+
+  // An agent that is enrolled and started.
+  std::unique_ptr<NodeAgent> Launch(const NodeAgent::Options& options) {
+    auto agent = NodeAgent::Create(options);
+    CHECK(agent.ok()) << agent.status();
+    const absl::Status enrolled = (*agent)->EnsureEnrolled(Never);
+    CHECK(enrolled.ok()) << enrolled;
+    v1::Hello hello;
+    hello.mutable_addresses()->set_grpc("127.0.0.1:1");
+    (*agent)->Start(hello, &listener_);
+    return *std::move(agent);
+  }
+  std::unique_ptr<NodeAgent> Launch() { return Launch(Options()); }
+
+  identity::Pin OwnPin(const NodeAgent& agent) {
+    return *identity::PinOfPem(rpc::ReadOrDie(agent.tls_files().certificate_chain));
+  }
+
+  static v1::ToNode PinsMessage(const std::vector<std::string>& valid,
+                                const std::vector<std::string>& revoked) {
+    v1::ToNode message;
+    message.mutable_pins()->set_whole(revoked.empty());
+    for (const std::string& pin : valid) {
+      v1::PinEntry* const entry = message.mutable_pins()->add_valid();
+      entry->set_pin(pin);
+      entry->set_role(v1::ROLE_EDGE);
+      entry->set_name("e2");
+      entry->set_node_id(9);
+    }
+    for (const std::string& pin : revoked) message.mutable_pins()->add_revoked(pin);
+    return message;
+  }
+
+  FakeMgmt mgmt_;
+  const std::string dir_;
+  Listener listener_;
+};
+
+TEST_F(NodeAgentTest, EnrolsOnceAttachesAndBeats) {
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  EXPECT_TRUE(agent->attached());
+  EXPECT_EQ(agent->node_id(), 7u);
+  const v1::Hello hello = mgmt_.AwaitHellos(1)[0];
+  EXPECT_EQ(hello.epoch(), 1u);
+  EXPECT_EQ(hello.version(), "test");
+  EXPECT_EQ(hello.addresses().grpc(), "127.0.0.1:1");
+  mgmt_.AwaitHeartbeats(3);
+  EXPECT_EQ(mgmt_.last_heartbeat().sessions(), 42u);
+  EXPECT_GT(mgmt_.last_heartbeat().memory_bytes(), 1'000'000u);
+  struct stat key_file;
+  ASSERT_EQ(stat(agent->tls_files().key.c_str(), &key_file), 0);
+  EXPECT_EQ(key_file.st_mode & 0777, 0600u);
+  agent->Stop();
+  EXPECT_EQ(listener_.Get(&Listener::detached), 1);
+  EXPECT_EQ(mgmt_.enrol_calls(), 1);
+}
+
+TEST_F(NodeAgentTest, TheNextStartNeedsNoTokenAndHasAHigherEpoch) {
+  {
+    const auto first = Launch();
+    listener_.Await(&Listener::attached, 1);
+  }
+  NodeAgent::Options options = Options();
+  options.join_token_file = "";
+  const auto agent = Launch(options);
+  EXPECT_EQ(mgmt_.AwaitHellos(2)[1].epoch(), 2u);
+  EXPECT_EQ(mgmt_.enrol_calls(), 1);
+}
+
+TEST_F(NodeAgentTest, AUsedTokenIsRefusedWithItsReason) {
+  Launch()->Stop();
+  NodeAgent::Options options = Options();
+  options.dir = dir_ + "/other";
+  auto agent = NodeAgent::Create(options);
+  ASSERT_OK(agent);
+  const absl::Status refused = (*agent)->EnsureEnrolled(Never);
+  EXPECT_EQ(FailCodeOf(refused), FailCode::kDenied);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("used already"));
+}
+
+TEST_F(NodeAgentTest, AServerOfAnotherClusterIsNotToldTheToken) {
+  WriteToken(mgmt_.MakeToken(Role::kEdge, std::string(64, 'a')));
+  auto agent = NodeAgent::Create(Options());
+  ASSERT_OK(agent);
+  const absl::Status refused = (*agent)->EnsureEnrolled(Never);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("fingerprint"));
+  EXPECT_EQ(mgmt_.enrol_calls(), 0);
+}
+
+TEST_F(NodeAgentTest, ATokenOfAnotherRoleAMissingAndABrokenOneAreNamed) {
+  const auto refusal = [this] {
+    auto agent = NodeAgent::Create(Options());
+    CHECK(agent.ok());
+    return (*agent)->EnsureEnrolled(Never);
+  };
+  WriteToken(mgmt_.MakeToken(Role::kDataserver));
+  EXPECT_THAT(std::string(refusal().message()), HasSubstr("for the role dataserver"));
+  WriteToken("cvj1.nonsense");
+  EXPECT_EQ(FailCodeOf(refusal()), FailCode::kBadField);
+  ASSERT_EQ(remove((dir_ + "/token").c_str()), 0);
+  EXPECT_THAT(refusal(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(mgmt_.enrol_calls(), 0);
+}
+
+TEST_F(NodeAgentTest, EnrolmentWaitsForMgmtUntilGivenUp) {
+  mgmt_.Stop();
+  auto agent = NodeAgent::Create(Options());
+  ASSERT_OK(agent);
+  int asked = 0;
+  EXPECT_THAT((*agent)->EnsureEnrolled([&asked] { return ++asked == 3; }),
+              StatusIs(absl::StatusCode::kCancelled));
+  asked = 0;
+  EXPECT_OK((*agent)->EnsureEnrolled([this, &asked] {
+    if (++asked == 3) mgmt_.Start();
+    return false;
+  }));
+  EXPECT_GE(asked, 3);
+}
+
+TEST_F(NodeAgentTest, AFolderOfAnotherNodeIsRefused) {
+  Launch()->Stop();
+  NodeAgent::Options options = Options();
+  options.name = "e2";
+  const absl::Status refused = NodeAgent::Create(options).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("belongs to edge e1"));
+}
+
+TEST_F(NodeAgentTest, ReattachesAndAnnouncesAgainAfterTheStreamEnds) {
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.EndStreams(absl::OkStatus());
+  listener_.Await(&Listener::attached, 2);
+  mgmt_.EndStreams(absl::InternalError("x"));
+  listener_.Await(&Listener::attached, 3);
+  EXPECT_EQ(mgmt_.AwaitHellos(3).size(), 3u);
+  EXPECT_EQ(listener_.Get(&Listener::detached), 2);
+}
+
+TEST_F(NodeAgentTest, ReattachesAfterMgmtDiesAndComesBack) {
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.Stop();
+  listener_.Await(&Listener::detached, 1);
+  EXPECT_THAT(agent->Send(v1::FromNode()), StatusIs(absl::StatusCode::kUnavailable));
+  mgmt_.Start();
+  listener_.Await(&Listener::attached, 2);
+  v1::FromNode report;
+  report.mutable_links();
+  EXPECT_OK(agent->Send(report));
+  EXPECT_TRUE(mgmt_.AwaitOthers(1)[0].has_links());
+}
+
+TEST_F(NodeAgentTest, AStreamThatIsNeverWelcomedIsTriedAgain) {
+  FakeClock clock(absl::Now());
+  NodeAgent::Options options = Options();
+  options.clock = &clock;
+  mgmt_.SetWelcomes(false);
+  const auto agent = Launch(options);
+  mgmt_.AwaitHellos(1);
+  mgmt_.SetWelcomes(true);
+  clock.Advance(absl::Seconds(11));
+  agent->Wake();
+  // Then the wait before the next try.
+  while (mgmt_.AwaitHellos(1).size() < 2) {
+    clock.Advance(absl::Milliseconds(50));
+    agent->Wake();
+  }
+  listener_.Await(&Listener::attached, 1);
+  EXPECT_EQ(listener_.Get(&Listener::detached), 0);
+}
+
+TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
+  {
+    const auto agent = Launch();
+    listener_.Await(&Listener::attached, 1);
+    mgmt_.Push(PinsMessage({"peer", "gone"}, {}));
+    mgmt_.Push(PinsMessage({}, {"gone"}));
+    v1::ToNode revocations;
+    v1::TicketRevocation* const ticket = revocations.mutable_revocations()->add_tickets();
+    ticket->set_account_id(5);
+    ticket->set_issued_before_ms(absl::ToUnixMillis(absl::Now()));
+    mgmt_.Push(revocations);
+    listener_.Await(&Listener::messages, 1);
+    agent->Stop();
+  }
+  mgmt_.Stop();
+  Listener second;
+  auto agent = NodeAgent::Create(Options());
+  ASSERT_OK(agent);
+  ASSERT_OK((*agent)->EnsureEnrolled(Never));
+  (*agent)->Start(v1::Hello(), &second);
+  EXPECT_TRUE((*agent)->pins().Find("peer").has_value());
+  EXPECT_EQ((*agent)->pins().Find("peer")->node, 9u);
+  EXPECT_FALSE((*agent)->pins().Find("gone").has_value());
+  EXPECT_EQ((*agent)->node_id(), 7u);
+  EXPECT_EQ(second.restored_node, 7u);
+  EXPECT_EQ(second.restored_revocations, 1);
+  EXPECT_FALSE((*agent)->attached());
+}
+
+TEST_F(NodeAgentTest, PeersWhosePinIsRevokedAreReported) {
+  const auto agent = Launch();
+  absl::Notification revoked;
+  const auto token = agent->pins().AddRevocationListener([&](const identity::Pin& pin) {
+    EXPECT_EQ(pin, "peer");
+    revoked.Notify();
+  });
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.Push(PinsMessage({"peer", "other"}, {}));
+  mgmt_.Push(PinsMessage({}, {"peer"}));
+  EXPECT_TRUE(revoked.WaitForNotificationWithTimeout(absl::Seconds(30)));
+}
+
+TEST_F(NodeAgentTest, BeingRevokedIsTheEnd) {
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.pins().Apply({}, {OwnPin(*agent)});  // Cuts the stream, and refuses the next.
+  listener_.Await(&Listener::expelled, 1);
+  EXPECT_THAT(agent->final_status(), StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_EQ(listener_.Get(&Listener::detached), 1);
+}
+
+TEST_F(NodeAgentTest, BeingToldOfOnesOwnRevocationIsTheEndToo) {
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.Push(PinsMessage({}, {OwnPin(*agent)}));
+  listener_.Await(&Listener::expelled, 1);
+  EXPECT_THAT(agent->final_status(), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(listener_.Get(&Listener::detached), 1);
+}
+
+TEST_F(NodeAgentTest, ANewerStartOfTheSameNodeIsTheEndOfThisOne) {
+  mgmt_.RefuseAttach(absl::FailedPreconditionError("a newer start of e1 is attached"));
+  const auto agent = Launch();
+  listener_.Await(&Listener::expelled, 1);
+  EXPECT_EQ(listener_.Get(&Listener::attached), 0);
+  EXPECT_THAT(std::string(agent->final_status().message()), HasSubstr("newer start"));
+}
+
+// The serial number of what `server` shows to a new connection.
+std::string ServedSerial(const std::string& address) {
+  const auto chain = FetchServerChain(address, absl::Seconds(10));
+  CHECK(chain.ok()) << chain.status();
+  return identity::ReadCertificate(*chain)->serial;
+}
+
+TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
+  FakeClock clock(absl::Now());
+  NodeAgent::Options options = Options();
+  options.clock = &clock;
+  const auto agent = Launch(options);
+  listener_.Await(&Listener::attached, 1);
+  const auto credentials =
+      rpc::MakeServerCredentials(agent->tls_files(), rpc::CallPolicy::Cluster(), agent->pins());
+  ASSERT_OK(credentials);
+  const auto server = rpc::Server::Create({"127.0.0.1:0", *credentials, {}});
+  ASSERT_OK(server);
+  const std::string old_serial = ServedSerial((*server)->address());
+  const identity::Pin pin = OwnPin(*agent);
+
+  mgmt_.RefuseRenew(absl::UnavailableError("later"));
+  clock.Advance(absl::Minutes(90));
+  while (mgmt_.renew_calls() == 0) agent->Wake();
+  EXPECT_EQ(listener_.Get(&Listener::renewed), 0);
+  mgmt_.RefuseRenew(absl::OkStatus());
+  while (listener_.Get(&Listener::renewed) == 0) {
+    clock.Advance(absl::Seconds(1));
+    agent->Wake();
+  }
+  const auto renewed = identity::ReadCertificate(listener_.renewed_chain);
+  ASSERT_OK(renewed);
+  EXPECT_NE(renewed->serial, old_serial);
+  EXPECT_EQ(renewed->pin, pin);
+  std::string served = old_serial;
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (served == old_serial && absl::Now() < deadline) {
+    served = ServedSerial((*server)->address());
+  }
+  EXPECT_EQ(served, renewed->serial);
+  EXPECT_EQ(listener_.Get(&Listener::detached), 0);
+}
+
+TEST_F(NodeAgentTest, ANodeThatWasAwayTooLongIsToldSo) {
+  Launch()->Stop();
+  FakeClock clock(absl::Now() + absl::Hours(24));
+  NodeAgent::Options options = Options();
+  options.clock = &clock;
+  const auto agent = Launch(options);
+  listener_.Await(&Listener::expelled, 1);
+  EXPECT_EQ(FailCodeOf(agent->final_status()), FailCode::kExpired);
+}
+
+TEST_F(NodeAgentTest, WhatCannotBeReadFromDiskIsNamedOrWaitedFor) {
+  Launch()->Stop();
+  const std::string epoch = Options().dir + "/epoch";
+  ASSERT_OK(identity::WriteFileAtomically(Options().dir + "/pins.textproto", "\x01garbage", 0600));
+  ASSERT_OK(NodeAgent::Create(Options()));
+  ASSERT_OK(identity::WriteFileAtomically(epoch, "many\n", 0600));
+  const absl::Status refused = NodeAgent::Create(Options()).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr(epoch));
+}
+
+TEST(FetchServerChainTest, SaysWhatIsWrong) {
+  EXPECT_THAT(FetchServerChain("nonsense", absl::Seconds(1)).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(FetchServerChain("127.0.0.1:", absl::Seconds(1)).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(FetchServerChain("127.0.0.1:1", absl::Seconds(1)).status(),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+}  // namespace
+}  // namespace convergia::node
