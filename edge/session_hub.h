@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -33,11 +34,15 @@ class SessionHub {
  public:
   using SessionId = uint64_t;
 
-  // `directory` must outlive the hub. `self` is this edge, which the directory names too.
-  SessionHub(NodeId self, const Directory* directory, int sessions_per_user_max)
-      : self_(self), directory_(directory), sessions_per_user_max_(sessions_per_user_max) {}
+  // `directory` must outlive the hub.
+  SessionHub(const Directory* directory, int sessions_per_user_max)
+      : directory_(directory), sessions_per_user_max_(sessions_per_user_max) {}
 
-  // Errors: FailCode::kDenied if the user has as many as there may be.
+  // This edge, which the directory names too. Before anyone signs in.
+  void set_self(NodeId self) { self_ = self; }
+  NodeId self() const { return self_; }
+
+  // Errors: FailCode::kBusy if the user has as many as there may be.
   absl::Status Add(const Username& user, AccountId account, SessionId id, Handle handle);
   void Remove(const Username& user, SessionId id);
 
@@ -85,7 +90,7 @@ class SessionHub {
   }
   Places Elsewhere(absl::string_view user) const;
 
-  const NodeId self_;
+  std::atomic<NodeId> self_ = 0;
   const Directory* const directory_;
   const int sessions_per_user_max_;
   std::array<Stripe, kStripes> stripes_;
@@ -100,7 +105,7 @@ absl::Status SessionHub<Handle>::Add(const Username& user, AccountId account, Se
   absl::MutexLock lock(&stripe.mu);
   Person& person = stripe.people[user.str()];
   if (person.sessions.size() >= sessions_per_user_max_) {
-    return Fail(FailCode::kDenied,
+    return Fail(FailCode::kBusy,
                 absl::StrCat("you are signed in ", person.sessions.size(),
                              " times on this server, which is all there may be; sign out of one"));
   }

@@ -27,7 +27,9 @@ class SessionHubTest : public testing::Test {
 
   Directory::Position position_{1, 0};
   Directory directory_;
-  Hub hub_{/*self=*/1, &directory_, /*sessions_per_user_max=*/3};
+  SessionHubTest() { hub_.set_self(1); }
+
+  Hub hub_{&directory_, /*sessions_per_user_max=*/3};
 };
 
 TEST_F(SessionHubTest, FindsAllSessionsOfAUser) {
@@ -55,7 +57,7 @@ TEST_F(SessionHubTest, KnowsTheOtherEdgesAndTheirChanges) {
 
 TEST_F(SessionHubTest, RefusesMoreSessionsThanAUserMayHave) {
   for (int i = 0; i < 3; ++i) ASSERT_OK(hub_.Add(User("alice"), 7, i, i));
-  EXPECT_EQ(FailCodeOf(hub_.Add(User("alice"), 7, 3, 3)), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(hub_.Add(User("alice"), 7, 3, 3)), FailCode::kBusy);
   ASSERT_OK(hub_.Add(User("bob"), 8, 4, 4));
   hub_.Remove(User("alice"), 0);
   EXPECT_OK(hub_.Add(User("alice"), 7, 5, 5));
@@ -84,7 +86,7 @@ TEST_F(SessionHubTest, RemovingWhoIsNotThereChangesNothing) {
 }
 
 TEST_F(SessionHubTest, ManyThreadsComeAndGo) {
-  Hub hub(1, &directory_, /*sessions_per_user_max=*/100);
+  Hub hub(&directory_, /*sessions_per_user_max=*/100);
   std::atomic<int> found = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

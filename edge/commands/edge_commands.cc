@@ -1,0 +1,40 @@
+#include "edge/commands/edge_commands.h"
+
+namespace convergia::edge {
+
+using lineserver::Access;
+using lineserver::CommandSpec;
+using lineserver::Fields;
+using lineserver::Responder;
+using lineserver::Session;
+
+std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
+  const auto on_mgmt = [mgmt = rooms.mgmt](auto handle) -> lineserver::Handler {
+    return [mgmt, handle](Session& session, Fields fields, Responder responder) {
+      handle(*mgmt, session, fields, std::move(responder));
+    };
+  };
+  const auto watch = [map_watch = rooms.map_watch](Session& session, Fields fields,
+                                                   Responder responder) {
+    HandleWatchServerMap(*map_watch, session, fields, std::move(responder));
+  };
+  const auto send = [router = rooms.router](Session& session, Fields fields, Responder responder) {
+    router->HandleSendMessage(session, fields, std::move(responder));
+  };
+  // clang-format off
+  return {
+      {"CONFIRMREGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleConfirmRegisterAccount),
+       "id LF text: make the account whose picture shows this text"},
+      {"GETSERVERMAP", 0, 2, Access::kSignedIn, on_mgmt(HandleGetServerMap),
+       "[after LF limit]: servers and clients, and what they are connected to"},
+      {"REGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleRegisterAccount),
+       "username LF password: ask for a new account; answers an id and a picture"},
+      {"SENDMESSAGE", 2, 2, Access::kSignedIn, send,
+       "to LF body: send a message to someone who is signed in", /*counts_as_message=*/true},
+      {"WATCHSERVERMAP", 1, 1, Access::kSignedIn, watch,
+       "on|off: be told of changes of the server map"},
+  };
+  // clang-format on
+}
+
+}  // namespace convergia::edge

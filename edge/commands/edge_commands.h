@@ -1,0 +1,31 @@
+#pragma once
+
+#include "absl/functional/any_invocable.h"
+#include "common/lineserver/command_table.h"
+#include "edge/map_watch.h"
+#include "edge/message_router.h"
+#include "edge/mgmt_client.h"
+
+namespace convergia::edge {
+
+// What the commands of this edge work with; all must outlive the table.
+struct CommandRooms {
+  MessageRouter* router = nullptr;
+  MgmtClient* mgmt = nullptr;
+  MapWatch* map_watch = nullptr;
+};
+
+// The commands that clients may send to an edge (docs/PROTOCOL.md).
+std::vector<lineserver::CommandSpec> MakeEdgeCommands(const CommandRooms& rooms);
+
+// Each in a file of its subject.
+void HandleRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,
+                           lineserver::Fields fields, lineserver::Responder responder);
+void HandleConfirmRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,
+                                  lineserver::Fields fields, lineserver::Responder responder);
+void HandleGetServerMap(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
+                        lineserver::Responder responder);
+void HandleWatchServerMap(MapWatch& watch, lineserver::Session& session, lineserver::Fields fields,
+                          lineserver::Responder responder);
+
+}  // namespace convergia::edge

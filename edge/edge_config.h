@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/lineserver/session_limits.h"
+#include "convergia/v1/config.pb.h"
+
+namespace convergia::edge {
+
+// An edge's configuration with every default in its place.
+struct EdgeSettings {
+  std::string name;
+  std::string dir;
+  std::string mgmt_address;
+  std::string join_token_file;
+  std::string grpc_listen;
+  std::string line_listen;
+  std::vector<std::string> advertise_grpc;  // Empty: where it listens.
+  std::string advertise_line;               // The same.
+  int io_threads = 1;
+  int sessions_per_user_max = 0;
+  lineserver::SessionLimits limits;
+};
+
+// Errors: kInvalidArgument, naming the field and what is wrong with it.
+absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config);
+
+// The address at which others reach `bound` ("host:port" as it is listened at): the same, but for a
+// host that means "all" it is the one from which this machine reaches `mgmt_address`.
+std::string ReachableAddress(absl::string_view bound, absl::string_view mgmt_address);
+
+}  // namespace convergia::edge

@@ -1,0 +1,75 @@
+#include "edge/edge_config.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "common/base/limits.h"
+#include "common/base/status_testing.h"
+
+namespace convergia::edge {
+namespace {
+
+v1::EdgeConfig Good() {
+  v1::EdgeConfig config;
+  config.set_name("edge1");
+  config.set_dir("/var/lib/edge1");
+  config.set_mgmt("mgmt.example:64478");
+  return config;
+}
+
+TEST(EdgeConfigTest, FillsInTheDefaults) {
+  ASSERT_OK_AND_ASSIGN(const EdgeSettings settings, ReadSettings(Good()));
+  EXPECT_EQ(settings.grpc_listen, "0.0.0.0:64477");
+  EXPECT_EQ(settings.line_listen, "0.0.0.0:64473");
+  EXPECT_GE(settings.io_threads, 1);
+  EXPECT_EQ(settings.sessions_per_user_max, limits::kSessionsPerUserMax);
+  EXPECT_EQ(settings.limits.messages_burst, limits::kMessagesBurst);
+}
+
+TEST(EdgeConfigTest, TakesWhatIsGiven) {
+  v1::EdgeConfig config = Good();
+  config.set_io_threads(3);
+  config.mutable_line_limits()->set_messages_per_second(7);
+  config.mutable_line_limits()->set_sessions_per_user_max(2);
+  ASSERT_OK_AND_ASSIGN(const EdgeSettings settings, ReadSettings(config));
+  EXPECT_EQ(settings.io_threads, 3);
+  EXPECT_EQ(settings.limits.messages_per_second, 7);
+  EXPECT_EQ(settings.sessions_per_user_max, 2);
+}
+
+TEST(EdgeConfigTest, NamesTheFieldThatIsWrong) {
+  const struct {
+    const char* field;
+    std::function<void(v1::EdgeConfig*)> spoil;
+  } cases[] = {
+      {"name", [](v1::EdgeConfig* config) { config->set_name("Edge One"); }},
+      {"name", [](v1::EdgeConfig* config) { config->clear_name(); }},
+      {"dir", [](v1::EdgeConfig* config) { config->clear_dir(); }},
+      {"mgmt", [](v1::EdgeConfig* config) { config->clear_mgmt(); }},
+      {"mgmt", [](v1::EdgeConfig* config) { config->set_mgmt("host:99999"); }},
+      {"grpc_listen", [](v1::EdgeConfig* config) { config->set_grpc_listen("nowhere"); }},
+      {"line_listen", [](v1::EdgeConfig* config) { config->set_line_listen(":80"); }},
+      {"advertise.grpc",
+       [](v1::EdgeConfig* config) { config->mutable_advertise()->add_grpc("x"); }},
+      {"advertise.line",
+       [](v1::EdgeConfig* config) { config->mutable_advertise()->set_line("x"); }},
+      {"io_threads", [](v1::EdgeConfig* config) { config->set_io_threads(5000); }},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.field);
+    v1::EdgeConfig config = Good();
+    c.spoil(&config);
+    const absl::Status status = ReadSettings(config).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_EQ(status.message().substr(0, strlen(c.field)), c.field);
+  }
+}
+
+TEST(EdgeConfigTest, AnAddressForAllIsToldAsOneThatCanBeReached) {
+  EXPECT_EQ(ReachableAddress("127.0.0.1:5", "127.0.0.1:7"), "127.0.0.1:5");
+  EXPECT_EQ(ReachableAddress("0.0.0.0:5", "127.0.0.1:7"), "127.0.0.1:5");
+}
+
+}  // namespace
+}  // namespace convergia::edge

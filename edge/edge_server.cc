@@ -1,0 +1,211 @@
+#include "edge/edge_server.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/identity/files.h"
+#include "common/rpc/call_policy.h"
+#include "common/rpc/credentials.h"
+#include "edge/commands/edge_commands.h"
+
+namespace convergia::edge {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+// Sign-ins and registrations that wait for mgmt; the others read BUSY.
+constexpr int kMgmtCallsMax = 1000;
+
+absl::Status IsDraining() {
+  return Fail(FailCode::kUnavailable, "this main server is closing; connect to another");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EdgeServer>> EdgeServer::Create(const EdgeSettings& settings,
+                                                               OnExpelled on_expelled) {
+  CVG_ASSIGN_OR_RETURN(std::unique_ptr<node::NodeAgent> agent,
+                       node::NodeAgent::Create({.role = Role::kEdge,
+                                                .name = settings.name,
+                                                .dir = settings.dir,
+                                                .mgmt_address = settings.mgmt_address,
+                                                .join_token_file = settings.join_token_file,
+                                                .version = kVersion}));
+  return std::unique_ptr<EdgeServer>(
+      new EdgeServer(settings, std::move(agent), std::move(on_expelled)));
+}
+
+EdgeServer::EdgeServer(const EdgeSettings& settings, std::unique_ptr<node::NodeAgent> agent,
+                       OnExpelled on_expelled)
+    : settings_(settings),
+      on_expelled_(std::move(on_expelled)),
+      agent_(std::move(agent)),
+      hub_(&directory_, settings.sessions_per_user_max) {}
+
+EdgeServer::~EdgeServer() { Stop(); }
+
+absl::Status EdgeServer::Start(const std::function<bool()>& give_up) {
+  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(give_up));
+  MakeRooms();
+  CVG_RETURN_IF_ERROR(MakeLineServer());
+  router_->Attach(loop_.get(), line_server_->shards());
+  CVG_RETURN_IF_ERROR(MakeRpcServer());
+  agent_->Start(MakeHello(), mgmt_link_.get());
+  CVG_RETURN_IF_ERROR(AwaitNodeId(give_up));
+  const NodeId self = agent_->node_id();
+  hub_.set_self(self);
+  links_->Start(self);
+  loop_->Start(self);
+  locations_->Start();
+  line_server_->Start();
+  return absl::OkStatus();
+}
+
+void EdgeServer::MakeRooms() {
+  mgmt_ = std::make_unique<MgmtClient>(agent_->mgmt_channel(), kMgmtCallsMax);
+  authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
+  map_watch_ = std::make_unique<MapWatch>(&mgmt_->stub());
+  router_ = std::make_unique<MessageRouter>(&hub_, &clock_);
+  const auto make_channel = [this](const DialPlan::Dial& dial) {
+    return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
+                            &agent_->pins());
+  };
+  links_ = std::make_unique<PeerLinks>(
+      PeerLinks::Options{.epoch = agent_->epoch(), .make_channel = make_channel},
+      [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
+  loop_ = std::make_unique<RelayLoop>(agent_->epoch(), Switchboard::Options(), clock_,
+                                      router_.get(), links_.get());
+  links_->Attach(loop_.get());
+  // What mgmt does not get now it gets with the whole, at the next attach.
+  const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
+  locations_ = std::make_unique<LocationReporter>(&hub_, send);
+  mgmt_link_ = std::make_unique<MgmtLink>(
+      MgmtLink::Rooms{.directory = &directory_,
+                      .hub = &hub_,
+                      .loop = loop_.get(),
+                      .links = links_.get(),
+                      .router = router_.get(),
+                      .authenticator = authenticator_.get(),
+                      .revoked = &revoked_,
+                      .map_watch = map_watch_.get(),
+                      .locations = locations_.get(),
+                      .clock = &clock_},
+      MgmtLink::Callbacks{.send = send,
+                          .drain = [this] { OnDrainOrdered(); },
+                          .renewed = [this](const std::string& chain) { OnRenewed(chain); },
+                          .expelled = on_expelled_});
+}
+
+absl::Status EdgeServer::MakeLineServer() {
+  const rpc::TlsFiles files = agent_->tls_files();
+  CVG_ASSIGN_OR_RETURN(const std::string chain,
+                       identity::ReadFileToString(files.certificate_chain));
+  CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(files.key));
+  CVG_ASSIGN_OR_RETURN(tls_, tls::TlsContext::Server(chain, key));
+  commands_ = std::make_unique<lineserver::CommandTable>(MakeEdgeCommands(
+      {.router = router_.get(), .mgmt = mgmt_.get(), .map_watch = map_watch_.get()}));
+  lineserver::LineServer::Options options;
+  options.listen = {{.address = settings_.line_listen, .table = commands_.get()}};
+  options.tls = tls_.get();
+  options.authenticator = authenticator_.get();
+  options.observer = this;
+  options.shards = settings_.io_threads;
+  options.limits = settings_.limits;
+  options.greeting = {{"protocol", "1"},
+                      {"version", kVersion},
+                      {"server", settings_.name},
+                      {"type", "mainserver"},
+                      {"sessions_per_user_max", absl::StrCat(settings_.sessions_per_user_max)}};
+  CVG_ASSIGN_OR_RETURN(line_server_, lineserver::LineServer::Create(std::move(options)));
+  line_address_ = line_server_->addresses().front();
+  return absl::OkStatus();
+}
+
+absl::Status EdgeServer::MakeRpcServer() {
+  CVG_ASSIGN_OR_RETURN(
+      auto credentials,
+      rpc::MakeServerCredentials(agent_->tls_files(), rpc::CallPolicy::Cluster(), agent_->pins()));
+  relay_service_ = std::make_unique<RelayService>(&agent_->pins(), links_.get());
+  CVG_ASSIGN_OR_RETURN(rpc_server_, rpc::Server::Create({.listen = settings_.grpc_listen,
+                                                         .credentials = std::move(credentials),
+                                                         .services = {relay_service_.get()}}));
+  return absl::OkStatus();
+}
+
+v1::Hello EdgeServer::MakeHello() const {
+  std::vector<std::string> grpc = settings_.advertise_grpc;
+  if (grpc.empty()) grpc = {ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  v1::Hello hello;
+  hello.mutable_addresses()->set_grpc(grpc.front());
+  hello.mutable_addresses()->set_line(settings_.advertise_line.empty()
+                                          ? ReachableAddress(line_address_, settings_.mgmt_address)
+                                          : settings_.advertise_line);
+  for (const std::string& address : grpc) hello.add_grpc_addresses(address);
+  return hello;
+}
+
+absl::Status EdgeServer::AwaitNodeId(const std::function<bool()>& give_up) {
+  while (agent_->node_id() == 0) {
+    if (mgmt_link_->welcomed().WaitForNotificationWithTimeout(absl::Milliseconds(100))) continue;
+    CVG_RETURN_IF_ERROR(agent_->final_status());
+    if (give_up()) return absl::CancelledError("stopped before mgmt could be reached");
+  }
+  return absl::OkStatus();
+}
+
+void EdgeServer::OnRenewed(const std::string& chain_pem) {
+  const absl::StatusOr<std::string> key = identity::ReadFileToString(agent_->tls_files().key);
+  const absl::Status reloaded = key.ok() ? tls_->Reload(chain_pem, *key) : key.status();
+  LOG_IF(ERROR, !reloaded.ok()) << "clients still see the old certificate: " << reloaded;
+}
+
+void EdgeServer::OnDrainOrdered() {
+  LOG(INFO) << "mgmt orders to drain: no new clients, and those here are sent away";
+  draining_ = true;
+  mgmt_link_->SetDraining();
+  agent_->BeatNow();
+  router_->ForEachSession([](lineserver::Session& session) { session.Drain(); });
+}
+
+absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
+  if (draining_) return IsDraining();
+  const lineserver::SignedIn& who = *session.signed_in();
+  if (revoked_.IsRevoked(who.account, who.issued)) {  // Since it was checked.
+    return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
+  }
+  CVG_RETURN_IF_ERROR(router_->OnSignedIn(session));
+  locations_->OnChange();
+  return absl::OkStatus();
+}
+
+void EdgeServer::OnClosed(lineserver::Session& session) {
+  map_watch_->Remove(session);
+  router_->OnClosed(session);
+  locations_->OnChange();
+}
+
+void EdgeServer::Drain(absl::Duration deadline) {
+  draining_ = true;
+  if (mgmt_link_ != nullptr) mgmt_link_->SetDraining();
+  agent_->BeatNow();
+  if (rpc_server_ != nullptr) rpc_server_->Drain();
+  if (line_server_ != nullptr) line_server_->Drain(deadline);
+}
+
+void EdgeServer::Stop() {
+  if (line_server_ != nullptr) line_server_->Stop();
+  if (locations_ != nullptr) locations_->Stop();  // Tells mgmt who left.
+  agent_->Stop();
+  if (mgmt_ != nullptr) {
+    map_watch_->Stop();
+    mgmt_->Stop();
+    links_->Stop();
+  }
+  if (rpc_server_ != nullptr) rpc_server_->Stop(absl::ZeroDuration());
+  if (loop_ != nullptr) loop_->Stop();
+}
+
+}  // namespace convergia::edge

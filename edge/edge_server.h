@@ -1,0 +1,109 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/lineserver/line_server.h"
+#include "common/node/node_agent.h"
+#include "common/rpc/server.h"
+#include "common/tls/context.h"
+#include "edge/authenticator.h"
+#include "edge/directory.h"
+#include "edge/edge_config.h"
+#include "edge/location_reporter.h"
+#include "edge/map_watch.h"
+#include "edge/message_router.h"
+#include "edge/mgmt_client.h"
+#include "edge/mgmt_link.h"
+#include "edge/peer_links.h"
+#include "edge/relay_loop.h"
+#include "edge/relay_service.h"
+
+namespace convergia::edge {
+
+// A main server: lines in, RPCs out, lines back. Wires the rooms together and does nothing else.
+//
+//   clients -- LineServer -- commands -- MessageRouter -- SessionHub, Directory
+//                                             |
+//   other edges -- PeerLinks, RelayService -- RelayLoop
+//   mgmt -- NodeAgent -- MgmtLink -> all of them;  MgmtClient: what clients ask of mgmt
+//
+// Create() → Start() → Drain() → Stop().
+class EdgeServer final : private lineserver::SessionObserver {
+ public:
+  // Called at most once, from any thread: the cluster has no place for this node any more.
+  using OnExpelled = std::function<void(const absl::Status& why)>;
+
+  // Reads the node's folder.
+  static absl::StatusOr<std::unique_ptr<EdgeServer>> Create(const EdgeSettings& settings,
+                                                            OnExpelled on_expelled);
+  ~EdgeServer() override;  // Stop().
+
+  // Enrols if this node is new, attaches to mgmt, and serves. A node that was attached before
+  // serves also while mgmt is away. Blocks until clients are served; asks `give_up` several times a
+  // second while it waits.
+  //
+  // Errors: those of enrolment; kUnavailable for an address that is taken; kCancelled.
+  absl::Status Start(const std::function<bool()>& give_up);
+
+  // Takes no new clients, lets what is under way be answered, and says BYE to those who are here.
+  void Drain(absl::Duration deadline);
+
+  // Ends everything and waits for it. Idempotent.
+  void Stop();
+
+  // "host:port" as bound. After Start().
+  const std::string& grpc_address() const { return rpc_server_->address(); }
+  const std::string& line_address() const { return line_address_; }
+
+ private:
+  EdgeServer(const EdgeSettings& settings, std::unique_ptr<node::NodeAgent> agent,
+             OnExpelled on_expelled);
+
+  absl::Status MakeLineServer();
+  absl::Status MakeRpcServer();
+  void MakeRooms();
+  v1::Hello MakeHello() const;
+  absl::Status AwaitNodeId(const std::function<bool()>& give_up);
+  void OnRenewed(const std::string& chain_pem);
+  void OnDrainOrdered();
+
+  // lineserver::SessionObserver:
+  absl::Status OnSignedIn(lineserver::Session& session) override;
+  void OnClosed(lineserver::Session& session) override;
+
+  // Constant after construction.
+  const EdgeSettings settings_;
+  const Clock& clock_ = RealClock::Get();
+  const OnExpelled on_expelled_;
+  const std::unique_ptr<node::NodeAgent> agent_;
+
+  std::atomic<bool> draining_ = false;
+
+  // In the order in which they need one another; made in Start().
+  Directory directory_;
+  RevokedTickets revoked_;
+  EdgeSessionHub hub_;
+  std::unique_ptr<MgmtClient> mgmt_;
+  std::unique_ptr<EdgeAuthenticator> authenticator_;
+  std::unique_ptr<MapWatch> map_watch_;
+  std::unique_ptr<MessageRouter> router_;
+  std::unique_ptr<PeerLinks> links_;
+  std::unique_ptr<RelayLoop> loop_;
+  std::unique_ptr<LocationReporter> locations_;
+  std::unique_ptr<MgmtLink> mgmt_link_;
+  std::unique_ptr<tls::TlsContext> tls_;
+  std::unique_ptr<lineserver::CommandTable> commands_;
+  std::unique_ptr<lineserver::LineServer> line_server_;
+  std::unique_ptr<RelayService> relay_service_;
+  std::unique_ptr<rpc::Server> rpc_server_;
+  std::string line_address_;
+};
+
+}  // namespace convergia::edge

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/lineserver/command_table.h"
+#include "common/lineserver/responder.h"
+#include "common/lineserver/session.h"
+#include "common/lineserver/shard.h"
+#include "edge/relay_loop.h"
+#include "edge/send_order.h"
+#include "edge/session_hub.h"
+
+namespace convergia::edge {
+
+// Reaches one session. The pointer may be used on the session's own shard only, where the session
+// cannot go while it is looked at; elsewhere the id finds it, or finds that it has gone.
+struct SessionRef {
+  lineserver::Shard* shard = nullptr;
+  lineserver::Session* session = nullptr;
+  uint64_t id = 0;
+};
+using EdgeSessionHub = SessionHub<SessionRef>;
+
+// Brings messages from sessions to sessions.
+//
+//   sender's session -> sessions on the same shard: at once, without a hop
+//                    -> sessions on other shards: posted there, the count posted back
+//                    -> other edges: an envelope each on the relay loop
+//   relay loop       -> sessions here, posted to their shards; the results go back in one batch
+//
+// What a sender reads is the sum of what was reached; only if that is none, why.
+//
+// On*() of sessions run on the session's thread, those of RelayLoop::Messages on the loop's.
+class MessageRouter final : public RelayLoop::Messages {
+ public:
+  // Both must outlive the router.
+  MessageRouter(EdgeSessionHub* hub, const Clock* clock);
+  ~MessageRouter() override;
+
+  // Before any session; both must outlive the last use.
+  void Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<lineserver::Shard>> shards);
+
+  // Errors: those of SessionHub::Add().
+  absl::Status OnSignedIn(lineserver::Session& session);
+  void OnClosed(lineserver::Session& session);
+
+  // SENDMESSAGE to, body.
+  void HandleSendMessage(lineserver::Session& session, lineserver::Fields fields,
+                         lineserver::Responder responder);
+
+  // Calls `fn` for each signed-in session, on its shard. From any thread.
+  using ForEach = std::function<void(lineserver::Session& session)>;
+  void ForEachSession(const ForEach& fn);
+
+  // RelayLoop::Messages:
+  void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) override;
+  void OnAnswers(std::vector<RelaySender::Answer> answers) override;
+
+ private:
+  class Request;
+  class Leg;
+  struct Held {
+    std::string body;
+    lineserver::Responder responder;
+  };
+  struct SessionState {
+    SendOrder<Held> order;
+  };
+  // Of one shard's thread.
+  struct Roster {
+    lineserver::Shard* shard = nullptr;
+    absl::flat_hash_map<uint64_t, lineserver::Session*> sessions;
+  };
+  using SessionIds = absl::InlinedVector<uint64_t, 2>;
+  struct Spread;
+  struct ShardDelivery;
+  struct LegAnswer;
+
+  Roster& RosterOf(const lineserver::Shard& shard) { return *rosters_[shard.index()]; }
+  static SessionState& StateOf(lineserver::Session& session) {
+    return *static_cast<SessionState*>(session.attachment());
+  }
+  Places PlacesOf(const EdgeSessionHub::Whereabouts& where) const;
+
+  void Dispatch(lineserver::Session& session, absl::string_view to, absl::string_view body,
+                const EdgeSessionHub::Whereabouts& where, lineserver::Responder responder);
+  void SendToShard(lineserver::Shard& shard, SessionIds ids,
+                   std::shared_ptr<const std::string> packet, Leg leg);
+  void PushOnShard(Roster& roster, const SessionIds& ids, absl::string_view packet,
+                   RelayResult* result);
+  void OnLegAnswers(std::vector<LegAnswer> answers);
+  void OnRequestDone(Request& request);
+  void DispatchHeld(lineserver::Session& session, const std::string& to);
+  void DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries);
+
+  EdgeSessionHub* const hub_;
+  const Clock* const clock_;
+  RelayLoop* loop_ = nullptr;
+  std::vector<std::unique_ptr<Roster>> rosters_;  // By the shards' index.
+};
+
+}  // namespace convergia::edge

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "common/rpc/call_pool.h"
+#include "convergia/v1/accounts.grpc.pb.h"
+
+namespace convergia::edge {
+
+// What the edge asks of mgmt in the name of clients. Every error is one that the client may read:
+// mgmt's own, or MANAGEMENTDOWN if mgmt did not answer. Thread-safe; `done` is called once, on any
+// thread, perhaps before the call returns.
+class MgmtClient {
+ public:
+  template <typename Response>
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
+
+  // `channel` leads to mgmt. At most `calls_max` calls at once, the others read BUSY.
+  MgmtClient(std::shared_ptr<grpc::Channel> channel, int calls_max);
+
+  void SignIn(v1::SignInRequest request, Done<v1::SignInResponse> done);
+  void Register(v1::RegisterRequest request, Done<v1::RegisterResponse> done);
+  void Confirm(v1::ConfirmRequest request, Done<v1::ConfirmResponse> done);
+  void GetServerMap(v1::GetServerMapRequest request, Done<v1::GetServerMapResponse> done);
+
+  v1::Accounts::Stub& stub() { return *stub_; }
+
+  // Ends what is under way and returns when each `done` has returned. Idempotent.
+  void Stop() { calls_.Stop(); }
+
+ private:
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Accounts::Stub> stub_;
+  rpc::CallPool calls_;
+};
+
+// MANAGEMENTDOWN, for what cannot be done without mgmt.
+absl::Status ManagementIsDown();
+
+}  // namespace convergia::edge
