@@ -22,7 +22,6 @@ std::shared_ptr<v1::ToNode> NewMessage() { return std::make_shared<v1::ToNode>()
 Cluster::Cluster(const Options& options, const AccountBook& accounts)
     : options_(options), accounts_(accounts), state_(options.epoch) {
   state_.self = options.self;
-  state_.self_addresses = options.self_addresses;
   state_.version = options.version;
 }
 

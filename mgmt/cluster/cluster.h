@@ -62,7 +62,6 @@ class Cluster {
   struct Options {
     Epoch epoch = 0;  // Of this start of mgmt: greater than at any start before.
     NodeId self = 0;
-    v1::NodeAddresses self_addresses;
     std::string version;
     std::vector<std::string> ticket_key_pems;
     bool hide_clients = false;  // No clients among map_rows.
@@ -84,6 +83,9 @@ class Cluster {
 
   void OnAccountAdded(const Account& account);
   void OnTicketsVoid(const Account& account, absl::string_view reason);
+
+  // Where mgmt itself listens: known once it does.
+  void SetSelfAddresses(const v1::NodeAddresses& addresses) { state_.self_addresses = addresses; }
 
   // While somebody watches, rows of clients are told too.
   void SetMapWatched(bool watched) { map_watched_ = watched; }

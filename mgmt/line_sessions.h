@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/lineserver/session.h"
+#include "common/lineserver/session_types.h"
+#include "mgmt/accounts/accounts_desk.h"
+
+namespace convergia::mgmt {
+
+// Signs clients in on mgmt's own port, and ends their sessions when the tickets behind them are
+// void. Thread-safe; the observer's methods run on each session's thread.
+class LineSessions final : public lineserver::Authenticator, public lineserver::SessionObserver {
+ public:
+  // `accounts` outlives this; `desk` too, and is given before anybody signs in.
+  LineSessions(const AccountBook& accounts, int sessions_per_user_max)
+      : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max) {}
+  void set_desk(AccountsDesk* desk) { desk_ = desk; }
+
+  void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
+              Done done) override;
+  absl::Status OnSignedIn(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnClosed(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Closes the sessions whose ticket is older than `account.not_before`, but those that KeepWhile()
+  // protects.
+  void OnTicketsVoid(const Account& account, absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The session that changes its user's password outlives that: between the two calls it is not
+  // closed, and after Renewed() it is as if signed in at `issued`. A change that failed gives back
+  // what Protect() returned.
+  absl::Time Protect(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
+  void Renewed(AccountId account, uint64_t session, absl::Time issued) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Entry {
+    lineserver::SessionHandle handle;
+    absl::Time issued;
+  };
+  using Sessions = absl::flat_hash_map<uint64_t, Entry>;
+
+  const AccountBook& accounts_;
+  const int sessions_per_user_max_;
+  AccountsDesk* desk_ = nullptr;
+
+  absl::Mutex mu_;
+  absl::flat_hash_map<AccountId, Sessions> by_account_ ABSL_GUARDED_BY(mu_);
+};
+
+// For the port of people who have no account yet: nobody signs in there.
+class NobodySignsIn final : public lineserver::Authenticator {
+ public:
+  void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
+              Done done) override;
+};
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,328 @@
+#include "mgmt/mgmt_server.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/identity/certificate_authority.h"
+#include "common/identity/files.h"
+#include "common/lineserver/line_server.h"
+#include "common/rpc/call_policy.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/pin_set.h"
+#include "common/rpc/server.h"
+#include "common/store/rocks_store.h"
+#include "common/tls/context.h"
+#include "mgmt/accounts/account_book.h"
+#include "mgmt/accounts/ticket_office.h"
+#include "mgmt/cluster/node_registry.h"
+#include "mgmt/commands/account_commands.h"
+#include "mgmt/commands/main_server_commands.h"
+#include "mgmt/commands/map_commands.h"
+#include "mgmt/config.h"
+#include "mgmt/line_sessions.h"
+#include "mgmt/own_certificate.h"
+#include "mgmt/services/accounts_service.h"
+#include "mgmt/services/admin_service.h"
+#include "mgmt/services/cluster_loop.h"
+#include "mgmt/services/cluster_service.h"
+#include "mgmt/services/map_watchers.h"
+#include "mgmt/services/members_desk.h"
+#include "mgmt/start_counter.h"
+
+namespace convergia::mgmt {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+constexpr absl::Duration kStopGrace = absl::Seconds(1);
+
+using lineserver::CommandSpec;
+using lineserver::CommandTable;
+using lineserver::LineServer;
+
+// One event is forgiven each 1/`count` of `per`; the longest wait is `per`.
+BucketRule Rule(uint32_t count, absl::Duration per) {
+  return {.burst = static_cast<double>(count),
+          .forgiven_each = per / static_cast<int64_t>(count),
+          .level_max = 2.0 * count,
+          .keys_max = 100'000};
+}
+
+AccountsDesk::Options DeskOptions(const MgmtServer::Options& options) {
+  const v1::RegistrationLimits& limits = options.config.registration_limits();
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  AccountsDesk::Options desk;
+  desk.threads = options.hash_threads > 0 ? options.hash_threads : std::max(1, cores / 2);
+  desk.registration_open = options.config.registration_open();
+  desk.hash_cost = options.hash_cost;
+  desk.registrations.per_address = Rule(limits.per_address_per_hour(), absl::Hours(1));
+  desk.sign_ins.address = Rule(limits.failed_sign_ins_per_address_per_minute(), absl::Minutes(1));
+  return desk;
+}
+
+lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
+  lineserver::SessionLimits limits;
+  limits.unauthenticated_per_address_max =
+      static_cast<int>(config.unauthenticated_per_address_max());
+  limits.signed_in_per_address_max = static_cast<int>(config.signed_in_per_address_max());
+  return limits;
+}
+
+std::vector<CommandSpec> Joined(std::vector<std::vector<CommandSpec>> families) {
+  std::vector<CommandSpec> all;
+  for (std::vector<CommandSpec>& family : families) {
+    std::move(family.begin(), family.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+}  // namespace
+
+// All that the server is made of, in the order in which it is made; it ends in the opposite one.
+struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
+  Parts(const Options& options, identity::CertificateAuthority authority)
+      : config(options.config),
+        paths(options.config),
+        clock(options.clock == nullptr ? RealClock::Get() : *options.clock),
+        ca(std::move(authority)) {}
+
+  absl::Status OpenBooks(const Options& options);
+  absl::Status MakeCores(const Options& options);
+  absl::Status Listen(const Options& options);
+  absl::Status ListenForClients(const Options& options);
+  void PublishMembers();
+
+  // AccountsObserver: on the desk's threads.
+  void OnAccountAdded(const Account& account) override;
+  void OnTicketsVoid(const Account& account, absl::string_view reason) override;
+  // ClusterOutput: on the loop's thread.
+  void Send(StreamId stream, const v1::ToNode& message) override {
+    cluster_service->Send(stream, message);
+  }
+  void Close(StreamId stream, const absl::Status& reason) override {
+    cluster_service->Close(stream, reason);
+  }
+  void OnMapRows(const std::vector<v1::ServerMapRow>& rows) override { watchers.Tell(rows); }
+
+  const v1::MgmtConfig config;
+  const Paths paths;
+  const Clock& clock;
+  const identity::CertificateAuthority ca;
+
+  std::unique_ptr<store::Store> own_store;
+  store::Store* store = nullptr;
+  std::unique_ptr<CaptchaPainter> own_painter;
+  CaptchaPainter* painter = nullptr;
+  std::unique_ptr<NodeRegistry> registry;
+  std::unique_ptr<AccountBook> book;
+  std::unique_ptr<TicketOffice> tickets;
+  NodeId self = 0;
+  Epoch epoch = 0;
+
+  rpc::PinSet pins;
+  std::unique_ptr<LineSessions> sessions;
+  NobodySignsIn nobody_signs_in;
+  MapWatchers watchers;                     // On the loop's thread.
+  LineMapWatchers line_watchers{watchers};  // The same.
+  std::unique_ptr<ClusterService> cluster_service;
+  std::unique_ptr<ClusterLoop> loop;
+  std::unique_ptr<MembersDesk> members;
+  std::unique_ptr<AccountsDesk> desk;
+  std::unique_ptr<AccountsService> accounts_service;
+  std::unique_ptr<AdminService> admin_service;
+
+  std::unique_ptr<tls::TlsContext> tls;
+  std::unique_ptr<CommandTable> table, open_table;
+  std::unique_ptr<LineServer> line, open_line;
+  std::string line_address, open_line_address;
+  std::unique_ptr<rpc::Server> rpc;
+  bool stopped = false;
+};
+
+absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
+  store = options.store;
+  if (store == nullptr) {
+    CVG_ASSIGN_OR_RETURN(own_store, store::RocksStore::Open({.dir = paths.store}));
+    store = own_store.get();
+  }
+  painter = options.painter;
+  if (painter == nullptr) {
+    CVG_ASSIGN_OR_RETURN(own_painter, GdCaptchaPainter::Create());
+    painter = own_painter.get();
+  }
+  CVG_ASSIGN_OR_RETURN(registry, NodeRegistry::Create(*store, ca));
+  CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
+  CVG_ASSIGN_OR_RETURN(book, AccountBook::Create(*store));
+  CVG_ASSIGN_OR_RETURN(tickets, TicketOffice::Create(*store));
+  CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
+  return absl::OkStatus();
+}
+
+absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
+  auto cluster =
+      std::make_unique<Cluster>(Cluster::Options{.epoch = epoch,
+                                                 .self = self,
+                                                 .version = kVersion,
+                                                 .ticket_key_pems = tickets->PublicKeyPems(),
+                                                 .hide_clients = config.hide_other_clients()},
+                                *book);
+  cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
+  for (const Account& account : book->WithVoidTickets(clock.Now(), limits::kTicketLifetime)) {
+    cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again");
+  }
+  pins.Replace(registry->ValidPins());
+  sessions = std::make_unique<LineSessions>(
+      *book, static_cast<int>(config.line_limits().sessions_per_user_max()));
+  members = std::make_unique<MembersDesk>(*registry, clock, [this] { PublishMembers(); });
+  cluster_service = std::make_unique<ClusterService>(*members, pins);
+  loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
+  cluster_service->set_loop(loop.get());
+  desk = std::make_unique<AccountsDesk>(
+      AccountsDesk::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
+  sessions->set_desk(desk.get());
+  accounts_service =
+      std::make_unique<AccountsService>(*desk, *loop, watchers, config.hide_other_clients());
+  admin_service = std::make_unique<AdminService>(*desk, *members, *loop);
+  return absl::OkStatus();
+}
+
+absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
+  CVG_ASSIGN_OR_RETURN(const std::string chain, identity::ReadFileToString(paths.chain_pem));
+  CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(paths.key_pem));
+  CVG_ASSIGN_OR_RETURN(tls, tls::TlsContext::Server(chain, key));
+  table = std::make_unique<CommandTable>(Joined(
+      {RegistrationCommands(*desk), PasswordCommands(*desk, *sessions), MainServerCommands(*loop),
+       MapCommands(*loop, watchers, line_watchers, config.hide_other_clients())}));
+  open_table = std::make_unique<CommandTable>(RegistrationCommands(*desk));
+  LineServer::Options line_options;
+  line_options.listen = {{.address = config.line_listen(), .table = table.get()}};
+  line_options.tls = tls.get();
+  line_options.authenticator = sessions.get();
+  line_options.observer = sessions.get();
+  line_options.clock = &clock;
+  line_options.shards = options.line_shards;
+  line_options.limits = LimitsOf(config.line_limits());
+  line_options.greeting = {
+      {"protocol", "1"},
+      {"version", kVersion},
+      {"server", kOwnName},
+      {"type", "managementserver"},
+      {"sessions_per_user_max", absl::StrCat(config.line_limits().sessions_per_user_max())}};
+  LineServer::Options open_options = line_options;
+  // Whoever registers looks at a picture first; only silence ends the connection.
+  open_options.listen = {{.address = config.open_line_listen(),
+                          .table = open_table.get(),
+                          .sign_in_timeout = absl::InfiniteDuration()}};
+  open_options.authenticator = &nobody_signs_in;
+  open_options.observer = nullptr;
+  open_options.shards = 1;
+  CVG_ASSIGN_OR_RETURN(line, LineServer::Create(std::move(line_options)));
+  CVG_ASSIGN_OR_RETURN(open_line, LineServer::Create(std::move(open_options)));
+  line_address = line->addresses().front();
+  open_line_address = open_line->addresses().front();
+  return absl::OkStatus();
+}
+
+absl::Status MgmtServer::Parts::Listen(const Options& options) {
+  CVG_RETURN_IF_ERROR(ListenForClients(options));
+  CVG_ASSIGN_OR_RETURN(
+      auto credentials,
+      rpc::MakeServerCredentials(
+          {.ca = paths.ca_pem, .certificate_chain = paths.chain_pem, .key = paths.key_pem},
+          rpc::CallPolicy::Cluster(), pins));
+  CVG_ASSIGN_OR_RETURN(
+      rpc, rpc::Server::Create(
+               {.listen = config.grpc_listen(),
+                .credentials = std::move(credentials),
+                .services = {cluster_service.get(), accounts_service.get(), admin_service.get()}}));
+  v1::NodeAddresses addresses;
+  const v1::NodeAddressesConfig& told = config.advertise();
+  addresses.set_grpc(told.grpc().empty() ? rpc->address() : told.grpc(0));
+  addresses.set_line(told.line().empty() ? line_address : told.line());
+  const bool posted =
+      loop->Post([addresses](Cluster& cluster) { cluster.SetSelfAddresses(addresses); });
+  CHECK(posted) << "the loop has not even started";
+  loop->Start();
+  return absl::OkStatus();
+}
+
+void MgmtServer::Parts::PublishMembers() {
+  const bool posted = loop->Post([this](Cluster& cluster) {
+    cluster.SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
+  });
+  LOG_IF(ERROR, !posted) << "the cluster was not told of a change among its members";
+  pins.Replace(registry->ValidPins());
+}
+
+void MgmtServer::Parts::OnAccountAdded(const Account& account) {
+  const bool posted = loop->Post([account](Cluster& cluster) { cluster.OnAccountAdded(account); });
+  LOG_IF(ERROR, !posted) << "watchers of the map were not told of the new account "
+                         << account.user.str();
+}
+
+void MgmtServer::Parts::OnTicketsVoid(const Account& account, absl::string_view reason) {
+  const bool posted = loop->Post([account, reason = std::string(reason)](Cluster& cluster) {
+    cluster.OnTicketsVoid(account, reason);
+  });
+  LOG_IF(ERROR, !posted) << "edges were not told that tickets of " << account.user.str()
+                         << " are void";
+  sessions->OnTicketsVoid(account, reason);
+}
+
+absl::StatusOr<std::unique_ptr<MgmtServer>> MgmtServer::Create(const Options& options) {
+  const Paths paths(options.config);
+  const absl::StatusOr<std::string> ca_pem = identity::ReadFileToString(paths.ca_pem);
+  if (absl::IsNotFound(ca_pem.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is no cluster in ", options.config.dir(), "; make one with --init"));
+  }
+  CVG_RETURN_IF_ERROR(ca_pem.status());
+  CVG_ASSIGN_OR_RETURN(const std::string ca_key, identity::ReadFileToString(paths.ca_key));
+  const Clock& clock = options.clock == nullptr ? RealClock::Get() : *options.clock;
+  CVG_ASSIGN_OR_RETURN(auto ca, identity::CertificateAuthority::Load(*ca_pem, ca_key, clock));
+  auto parts = std::make_unique<Parts>(options, std::move(ca));
+  CVG_RETURN_IF_ERROR(parts->OpenBooks(options));
+  CVG_RETURN_IF_ERROR(parts->MakeCores(options));
+  auto server = std::unique_ptr<MgmtServer>(new MgmtServer(std::move(parts)));
+  CVG_RETURN_IF_ERROR(server->parts_->Listen(options));
+  return server;
+}
+
+MgmtServer::MgmtServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+MgmtServer::~MgmtServer() { Stop(); }
+
+void MgmtServer::Start() {
+  parts_->line->Start();
+  parts_->open_line->Start();
+}
+
+void MgmtServer::Drain(absl::Duration deadline) {
+  parts_->rpc->Drain();
+  parts_->open_line->Drain(deadline / 2);
+  parts_->line->Drain(deadline / 2);
+}
+
+// First those who ask, then those who answer: a request under way is answered by desks and loop.
+void MgmtServer::Stop() {
+  if (std::exchange(parts_->stopped, true)) return;
+  if (parts_->open_line != nullptr) parts_->open_line->Stop();
+  if (parts_->line != nullptr) parts_->line->Stop();
+  if (parts_->rpc != nullptr) parts_->rpc->Stop(kStopGrace);
+  parts_->desk->Stop();
+  parts_->members->Stop();
+  parts_->loop->Stop();
+  if (parts_->own_store != nullptr) parts_->own_store->Stop();
+}
+
+const std::string& MgmtServer::grpc_address() const { return parts_->rpc->address(); }
+const std::string& MgmtServer::line_address() const { return parts_->line_address; }
+const std::string& MgmtServer::open_line_address() const { return parts_->open_line_address; }
+
+}  // namespace convergia::mgmt

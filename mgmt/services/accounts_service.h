@@ -1,0 +1,41 @@
+#pragma once
+
+#include "convergia/v1/accounts.grpc.pb.h"
+#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/services/cluster_loop.h"
+#include "mgmt/services/map_watchers.h"
+
+namespace convergia::mgmt {
+
+// Accounts: what edges ask in the name of their clients. Translates; desk and cluster decide.
+// Thread-safe.
+class AccountsService final : public v1::Accounts::CallbackService {
+ public:
+  // All outlive the service. `hide_other_clients`: a viewer sees no client but itself.
+  AccountsService(AccountsDesk& desk, ClusterLoop& loop, MapWatchers& watchers,
+                  bool hide_other_clients)
+      : desk_(desk), loop_(loop), watchers_(watchers), hide_other_clients_(hide_other_clients) {}
+
+  grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
+                                     const v1::RegisterRequest* request,
+                                     v1::RegisterResponse* response) override;
+  grpc::ServerUnaryReactor* Confirm(grpc::CallbackServerContext* context,
+                                    const v1::ConfirmRequest* request,
+                                    v1::ConfirmResponse* response) override;
+  grpc::ServerUnaryReactor* SignIn(grpc::CallbackServerContext* context,
+                                   const v1::SignInRequest* request,
+                                   v1::SignInResponse* response) override;
+  grpc::ServerUnaryReactor* GetServerMap(grpc::CallbackServerContext* context,
+                                         const v1::GetServerMapRequest* request,
+                                         v1::GetServerMapResponse* response) override;
+  grpc::ServerWriteReactor<v1::ServerMapUpdate>* WatchServerMap(
+      grpc::CallbackServerContext* context, const v1::WatchServerMapRequest* request) override;
+
+ private:
+  AccountsDesk& desk_;
+  ClusterLoop& loop_;
+  MapWatchers& watchers_;
+  const bool hide_other_clients_;
+};
+
+}  // namespace convergia::mgmt

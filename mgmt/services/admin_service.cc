@@ -1,0 +1,211 @@
+#include "mgmt/services/admin_service.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/fail.h"
+#include "common/base/limits.h"
+#include "common/rpc/peer.h"
+#include "common/rpc/reply.h"
+#include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/cluster/protos.h"
+
+namespace convergia::mgmt {
+namespace {
+
+constexpr int kAccountsDefault = 1'000;
+
+// What operators did, in the log of mgmt.
+void Record(grpc::CallbackServerContext* context, absl::string_view deed,
+            const absl::Status& outcome) {
+  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context);
+  LOG(INFO) << "operator " << (peer.ok() ? peer->name : "?") << ": " << deed << ": " << outcome;
+}
+
+// A callback that answers `reply`, after `fill` has put a good result into the response.
+template <typename T, typename Fill>
+absl::AnyInvocable<void(absl::StatusOr<T>)> Answer(grpc::CallbackServerContext* context,
+                                                   std::string deed, rpc::LaterReply reply,
+                                                   Fill fill) {
+  return [context, deed = std::move(deed), reply = std::move(reply),
+          fill = std::move(fill)](absl::StatusOr<T> result) mutable {
+    if (!deed.empty()) Record(context, deed, result.status());
+    if (result.ok()) fill(*result);
+    reply.Finish(result.status());
+  };
+}
+
+absl::AnyInvocable<void(absl::Status)> AnswerStatus(grpc::CallbackServerContext* context,
+                                                    std::string deed, rpc::LaterReply reply) {
+  return [context, deed = std::move(deed),
+          reply = std::move(reply)](const absl::Status& result) mutable {
+    Record(context, deed, result);
+    reply.Finish(result);
+  };
+}
+
+absl::Status NoRole() {
+  return Fail(FailCode::kBadField, "say which role: edge, datamgr, dataserver or operator");
+}
+
+Moment MomentOf(const Clock& clock) { return {clock.Now(), clock.Elapsed()}; }
+
+}  // namespace
+
+grpc::ServerUnaryReactor* AdminService::CreateJoinToken(grpc::CallbackServerContext* context,
+                                                        const v1::CreateJoinTokenRequest* request,
+                                                        v1::CreateJoinTokenResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  const std::optional<Role> role = FromProto(request->role());
+  if (!role) {
+    reply.Finish(NoRole());
+    return reactor;
+  }
+  members_.MakeToken(
+      *role, request->name(), absl::Seconds(request->ttl_seconds()),
+      Answer<NodeRegistry::NewToken>(
+          context, absl::StrCat("made a join token for ", RoleWord(*role), " ", request->name()),
+          std::move(reply), [response](const NodeRegistry::NewToken& token) {
+            response->set_token(token.text);
+            response->set_expires_ms(absl::ToUnixMillis(token.expires));
+          }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* context,
+                                                  const v1::ListNodesRequest* /*request*/,
+                                                  v1::ListNodesResponse* response) {
+  using Nodes = std::vector<v1::Node>;
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  loop_.Ask<Nodes>(
+      [&clock = loop_.clock()](Cluster& cluster) {
+        return mgmt::ListNodes(cluster.state(), MomentOf(clock));
+      },
+      Answer<Nodes>(context, "", std::move(reply), [response](Nodes& nodes) {
+        for (v1::Node& node : nodes) *response->add_nodes() = std::move(node);
+      }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::Revoke(grpc::CallbackServerContext* context,
+                                               const v1::RevokeRequest* request,
+                                               v1::RevokeResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  const std::optional<Role> role = FromProto(request->role());
+  if (!role) {
+    reply.Finish(NoRole());
+    return reactor;
+  }
+  members_.Revoke(
+      *role, request->name(),
+      Answer<int>(context, absl::StrCat("revoked ", RoleWord(*role), " ", request->name()),
+                  std::move(reply), [response](int count) { response->set_pins_revoked(count); }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* context,
+                                                   const v1::RemoveNodeRequest* request,
+                                                   v1::RemoveNodeResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  members_.Remove(
+      request->name(),
+      AnswerStatus(context, absl::StrCat("removed node ", request->name()), std::move(reply)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateOperator(grpc::CallbackServerContext* context,
+                                                       const v1::CreateOperatorRequest* request,
+                                                       v1::CreateOperatorResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  members_.AddOperator(request->name(), request->csr_pem(),
+                       Answer<std::string>(context, absl::StrCat("made operator ", request->name()),
+                                           std::move(reply), [response](const std::string& chain) {
+                                             response->set_certificate_chain_pem(chain);
+                                           }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateAccount(grpc::CallbackServerContext* context,
+                                                      const v1::CreateAccountRequest* request,
+                                                      v1::CreateAccountResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.Create(request->username(), request->password(),
+                   Answer<Account>(context, absl::StrCat("made account ", request->username()),
+                                   std::move(reply), [response](const Account& account) {
+                                     response->set_account_id(account.id);
+                                   }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::SetAccountDisabled(
+    grpc::CallbackServerContext* context, const v1::SetAccountDisabledRequest* request,
+    v1::SetAccountDisabledResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.SetDisabled(request->username(), request->disabled(),
+                        AnswerStatus(context,
+                                     absl::StrCat(request->disabled() ? "disabled" : "enabled",
+                                                  " account ", request->username()),
+                                     std::move(reply)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::RevokeTickets(grpc::CallbackServerContext* context,
+                                                      const v1::RevokeTicketsRequest* request,
+                                                      v1::RevokeTicketsResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.VoidTickets(
+      request->username(),
+      AnswerStatus(context, absl::StrCat("voided the tickets of ", request->username()),
+                   std::move(reply)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext* context,
+                                                     const v1::ListAccountsRequest* request,
+                                                     v1::ListAccountsResponse* response) {
+  using Accounts = std::vector<v1::Account>;
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  const int asked = static_cast<int>(std::min<uint32_t>(request->limit(), limits::kListRowsMax));
+  loop_.Ask<Accounts>(
+      [after = request->after(), limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
+        Accounts accounts;
+        for (const Account& account : cluster.accounts().ListByName(after, limit)) {
+          accounts.push_back(DescribeAccount(cluster.state(), account));
+        }
+        return accounts;
+      },
+      Answer<Accounts>(context, "", std::move(reply), [response](Accounts& accounts) {
+        for (v1::Account& account : accounts) *response->add_accounts() = std::move(account);
+      }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::GetClusterMap(grpc::CallbackServerContext* context,
+                                                      const v1::GetClusterMapRequest* /*request*/,
+                                                      v1::GetClusterMapResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  loop_.Ask<v1::GetClusterMapResponse>(
+      [&clock = loop_.clock()](Cluster& cluster) {
+        return mgmt::GetClusterMap(cluster.state(), MomentOf(clock));
+      },
+      Answer<v1::GetClusterMapResponse>(
+          context, "", std::move(reply),
+          [response](v1::GetClusterMapResponse& map) { *response = std::move(map); }));
+  return reactor;
+}
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "convergia/v1/admin.grpc.pb.h"
+#include "mgmt/accounts/account_book.h"
+#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/services/cluster_loop.h"
+#include "mgmt/services/members_desk.h"
+
+namespace convergia::mgmt {
+
+// Admin: what operators do. Translates; the desks and the cluster decide. Thread-safe.
+class AdminService final : public v1::Admin::CallbackService {
+ public:
+  // All outlive the service.
+  AdminService(AccountsDesk& accounts, MembersDesk& members, ClusterLoop& loop)
+      : accounts_(accounts), members_(members), loop_(loop) {}
+
+  grpc::ServerUnaryReactor* CreateJoinToken(grpc::CallbackServerContext* context,
+                                            const v1::CreateJoinTokenRequest* request,
+                                            v1::CreateJoinTokenResponse* response) override;
+  grpc::ServerUnaryReactor* ListNodes(grpc::CallbackServerContext* context,
+                                      const v1::ListNodesRequest* request,
+                                      v1::ListNodesResponse* response) override;
+  grpc::ServerUnaryReactor* Revoke(grpc::CallbackServerContext* context,
+                                   const v1::RevokeRequest* request,
+                                   v1::RevokeResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveNode(grpc::CallbackServerContext* context,
+                                       const v1::RemoveNodeRequest* request,
+                                       v1::RemoveNodeResponse* response) override;
+  grpc::ServerUnaryReactor* CreateOperator(grpc::CallbackServerContext* context,
+                                           const v1::CreateOperatorRequest* request,
+                                           v1::CreateOperatorResponse* response) override;
+  grpc::ServerUnaryReactor* CreateAccount(grpc::CallbackServerContext* context,
+                                          const v1::CreateAccountRequest* request,
+                                          v1::CreateAccountResponse* response) override;
+  grpc::ServerUnaryReactor* SetAccountDisabled(grpc::CallbackServerContext* context,
+                                               const v1::SetAccountDisabledRequest* request,
+                                               v1::SetAccountDisabledResponse* response) override;
+  grpc::ServerUnaryReactor* RevokeTickets(grpc::CallbackServerContext* context,
+                                          const v1::RevokeTicketsRequest* request,
+                                          v1::RevokeTicketsResponse* response) override;
+  grpc::ServerUnaryReactor* ListAccounts(grpc::CallbackServerContext* context,
+                                         const v1::ListAccountsRequest* request,
+                                         v1::ListAccountsResponse* response) override;
+  grpc::ServerUnaryReactor* GetClusterMap(grpc::CallbackServerContext* context,
+                                          const v1::GetClusterMapRequest* request,
+                                          v1::GetClusterMapResponse* response) override;
+
+ private:
+  AccountsDesk& accounts_;
+  MembersDesk& members_;
+  ClusterLoop& loop_;
+};
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
+#include "common/base/fail.h"
+#include "mgmt/cluster/cluster.h"
+
+namespace convergia::mgmt {
+
+// Carries out what the cluster decides. Called on the loop's thread; must not block.
+class ClusterOutput {
+ public:
+  virtual ~ClusterOutput() = default;
+  virtual void Send(StreamId stream, const v1::ToNode& message) = 0;
+  virtual void Close(StreamId stream, const absl::Status& reason) = 0;
+  virtual void OnMapRows(const std::vector<v1::ServerMapRow>& rows) = 0;
+};
+
+// The one thread on which the Cluster lives: takes events from all others, in order, and after each
+// burst of them flushes. Ticks every Cluster::kTick.
+//
+// Thread-safe. Life: events may be posted from the start on and are run after Start(). What still
+// waits at Stop() is run; what comes later is refused.
+class ClusterLoop {
+ public:
+  static constexpr size_t kTasksMax = 200'000;  // A second of the wildest burst.
+
+  // `clock` and `output` outlive the loop.
+  ClusterLoop(std::unique_ptr<Cluster> cluster, const Clock& clock, ClusterOutput& output);
+  ~ClusterLoop() { Stop(); }
+
+  void Start();
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  using Task = absl::AnyInvocable<void(Cluster&)>;
+  // False when full or stopped; `task` was then not taken.
+  [[nodiscard]] bool Post(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Gives `done` what `question` answers, on the loop's thread; FailCode::kBusy, on this one, when
+  // full or stopped.
+  template <typename T>
+  void Ask(absl::AnyInvocable<absl::StatusOr<T>(Cluster&)> question,
+           absl::AnyInvocable<void(absl::StatusOr<T>)> done) {
+    // Shared, for a refused task is gone before we know.
+    auto kept = std::make_shared<absl::AnyInvocable<void(absl::StatusOr<T>)>>(std::move(done));
+    const bool posted = Post([kept, question = std::move(question)](Cluster& cluster) mutable {
+      (*kept)(question(cluster));
+    });
+    if (!posted) {
+      (*kept)(Fail(FailCode::kBusy, "the management server is busy; try again in a few seconds"));
+    }
+  }
+
+  const Clock& clock() const { return clock_; }
+
+ private:
+  void RunLoop() ABSL_LOCKS_EXCLUDED(mu_);
+  void RunTasks(std::vector<Task>* tasks);
+  void Flush();
+  bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return stopped_ || !tasks_.empty();
+  }
+
+  const Clock& clock_;
+  ClusterOutput& output_;
+  const std::unique_ptr<Cluster> cluster_;  // Only the loop's thread.
+
+  absl::Mutex mu_;
+  std::vector<Task> tasks_ ABSL_GUARDED_BY(mu_);
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;
+};
+
+}  // namespace convergia::mgmt

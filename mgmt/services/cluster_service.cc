@@ -1,0 +1,161 @@
+#include "mgmt/services/cluster_service.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/peer.h"
+#include "common/rpc/reply.h"
+#include "common/rpc/stream_reactor.h"
+
+namespace convergia::mgmt {
+namespace {
+
+// A directory of a million users fits twice. A node that lets more pile up is cut off; it attaches
+// again and gets the whole.
+constexpr size_t kQueueBytesMax = 64 * 1024 * 1024;
+
+}  // namespace
+
+// One attached node. All it hears goes to the loop, in order.
+class ClusterService::NodeStream final : public rpc::ServerStream<v1::FromNode, v1::ToNode> {
+ public:
+  NodeStream(grpc::CallbackServerContext* context, ClusterService& service, StreamId id,
+             const rpc::Peer& peer)
+      : ServerStream(context, {.queue_bytes_max = kQueueBytesMax,
+                               .when_full = rpc::StreamOptions::WhenFull::kCancel}),
+        service_(service),
+        id_(id),
+        peer_(peer) {}
+
+  const rpc::Peer& peer() const { return peer_; }
+
+ private:
+  void OnMessage(v1::FromNode& message) override {
+    const bool first = !std::exchange(said_hello_, true);
+    if (first != message.has_hello()) {
+      Cancel(absl::InvalidArgumentError("Hello is the first message of a stream, and only that"));
+      return;
+    }
+    const bool posted =
+        service_.loop_->Post([id = id_, node = peer_.node, message = std::move(message),
+                              &clock = service_.loop_->clock()](Cluster& cluster) {
+          if (message.has_hello()) {
+            cluster.OnHello(id, node, message.hello(), clock.Elapsed());
+          } else {
+            cluster.OnMessage(id, message, clock.Elapsed());
+          }
+        });
+    if (!posted) Cancel(absl::UnavailableError("the management server is busy or stopping"));
+  }
+
+  void OnClosed(const absl::Status& status) override {
+    LOG(INFO) << "the stream of " << RoleWord(peer_.role) << " " << peer_.name
+              << " has ended: " << status;
+    // When the loop has stopped nobody needs to know.
+    (void)service_.loop_->Post([id = id_, &clock = service_.loop_->clock()](Cluster& cluster) {
+      cluster.OnStreamClosed(id, clock.Elapsed());
+    });
+    service_.Forget(id_);
+  }
+
+  ClusterService& service_;
+  const StreamId id_;
+  const rpc::Peer peer_;
+  bool said_hello_ = false;  // OnMessage() is called one at a time.
+};
+
+grpc::ServerUnaryReactor* ClusterService::Enrol(grpc::CallbackServerContext* context,
+                                                const v1::EnrolRequest* request,
+                                                v1::EnrolResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  members_.Enrol(request->token_secret(), request->name(), request->csr_pem(),
+                 [reply = std::move(reply), name = request->name(), peer = context->peer(),
+                  response](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
+                   if (!admission.ok()) {
+                     LOG(WARNING) << "enrolment of " << name << " from " << peer
+                                  << " refused: " << admission.status();
+                     return reply.Finish(admission.status());
+                   }
+                   LOG(INFO) << name << " has enrolled as node " << admission->node;
+                   response->set_node_id(admission->node);
+                   response->set_certificate_chain_pem(admission->chain_pem);
+                   reply.Finish(absl::OkStatus());
+                 });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* context,
+                                                const v1::RenewRequest* request,
+                                                v1::RenewResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
+  if (!peer.ok()) {
+    reply.Finish(peer.status());
+    return reactor;
+  }
+  members_.Renew({peer->role, peer->name}, request->csr_pem(),
+                 [reply = std::move(reply), response](absl::StatusOr<std::string> chain) mutable {
+                   if (!chain.ok()) return reply.Finish(chain.status());
+                   response->set_certificate_chain_pem(*chain);
+                   reply.Finish(absl::OkStatus());
+                 });
+  return reactor;
+}
+
+grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
+    grpc::CallbackServerContext* context) {
+  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
+  if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
+  std::shared_ptr<NodeStream> stream;
+  {
+    absl::MutexLock lock(&mu_);
+    const StreamId id = ++last_stream_;
+    stream = std::make_shared<NodeStream>(context, *this, id, *peer);
+    streams_.emplace(id, stream);
+  }
+  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from " << context->peer();
+  return stream->Start(pins_, peer->pin);
+}
+
+std::shared_ptr<ClusterService::NodeStream> ClusterService::Find(StreamId stream) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = streams_.find(stream);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+void ClusterService::Forget(StreamId stream) {
+  std::shared_ptr<NodeStream> last;  // Ends outside the lock.
+  absl::MutexLock lock(&mu_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  last = std::move(found->second);
+  streams_.erase(found);
+}
+
+void ClusterService::Send(StreamId id, const v1::ToNode& message) {
+  const std::shared_ptr<NodeStream> stream = Find(id);
+  if (stream == nullptr) return;
+  const absl::Status sent = stream->Send(message);
+  // A node that was not told something must not go on as if it had been.
+  if (!sent.ok()) stream->Cancel(sent);
+}
+
+void ClusterService::Close(StreamId id, const absl::Status& reason) {
+  const std::shared_ptr<NodeStream> stream = Find(id);
+  if (stream == nullptr) return;
+  LOG(WARNING) << "closing the stream of " << RoleWord(stream->peer().role) << " "
+               << stream->peer().name << ": " << reason;
+  // Who was silent for long will not read our farewell.
+  if (absl::IsDeadlineExceeded(reason)) {
+    stream->Cancel(reason);
+  } else {
+    stream->Close(reason);
+  }
+}
+
+}  // namespace convergia::mgmt

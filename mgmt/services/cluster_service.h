@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/pin_set.h"
+#include "convergia/v1/cluster.grpc.pb.h"
+#include "mgmt/services/cluster_loop.h"
+#include "mgmt/services/members_desk.h"
+
+namespace convergia::mgmt {
+
+// Cluster: how nodes join and stay attached. Translates; the registry and the cluster decide.
+// Thread-safe.
+class ClusterService final : public v1::Cluster::CallbackService {
+ public:
+  // Both outlive the service; `loop` is given before the service is served.
+  ClusterService(MembersDesk& members, const rpc::PinSet& pins) : members_(members), pins_(pins) {}
+  void set_loop(ClusterLoop* loop) { loop_ = loop; }
+
+  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
+                                  const v1::EnrolRequest* request,
+                                  v1::EnrolResponse* response) override;
+  grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
+                                  const v1::RenewRequest* request,
+                                  v1::RenewResponse* response) override;
+  grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* Attach(
+      grpc::CallbackServerContext* context) override;
+
+  // What the cluster decided; for streams that have ended meanwhile, nothing happens.
+  void Send(StreamId stream, const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
+  void Close(StreamId stream, const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  class NodeStream;
+  std::shared_ptr<NodeStream> Find(StreamId stream) const ABSL_LOCKS_EXCLUDED(mu_);
+  void Forget(StreamId stream) ABSL_LOCKS_EXCLUDED(mu_);
+
+  MembersDesk& members_;
+  const rpc::PinSet& pins_;
+  ClusterLoop* loop_ = nullptr;
+
+  mutable absl::Mutex mu_;
+  StreamId last_stream_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::flat_hash_map<StreamId, std::shared_ptr<NodeStream>> streams_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::mgmt

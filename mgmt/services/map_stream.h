@@ -1,0 +1,57 @@
+#pragma once
+
+#include <grpcpp/support/server_callback.h>
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "convergia/v1/server_map.pb.h"
+#include "mgmt/services/cluster_loop.h"
+#include "mgmt/services/map_watchers.h"
+
+namespace convergia::mgmt {
+
+// One edge's watch of the server map (Accounts.WatchServerMap): writes the changes until the edge
+// ends it, or falls too far behind; then it must read the map anew.
+//
+// Life: Start() -> watches on the loop -> OnDone(). Held by itself and by the watcher. Thread-safe.
+class MapStream final : public grpc::ServerWriteReactor<v1::ServerMapUpdate>,
+                        public std::enable_shared_from_this<MapStream> {
+ public:
+  static constexpr size_t kUpdatesMax = 1'000;  // That wait for the edge to read.
+
+  MapStream(ClusterLoop& loop, MapWatchers& watchers) : loop_(loop), watchers_(watchers) {}
+
+  // Once. Returns what the service's method returns.
+  grpc::ServerWriteReactor<v1::ServerMapUpdate>* Start();
+
+ private:
+  void Tell(const std::vector<v1::ServerMapRow>& rows) ABSL_LOCKS_EXCLUDED(mu_);
+  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Begins the next write, or the end, if it is due.
+  void Step() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  ClusterLoop& loop_;
+  MapWatchers& watchers_;
+  std::shared_ptr<MapStream> self_;  // Until OnDone().
+  MapWatchers::Id watcher_ = 0;      // The loop's thread only.
+
+  absl::Mutex mu_;
+  v1::ServerMapUpdate writing_;  // gRPC's while a write is in flight.
+  std::deque<v1::ServerMapUpdate> waiting_ ABSL_GUARDED_BY(mu_);
+  bool in_flight_ ABSL_GUARDED_BY(mu_) = false;
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status status_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,80 @@
+#include "mgmt/services/members_desk.h"
+
+#include <memory>
+#include <utility>
+
+#include "common/base/fail.h"
+
+namespace convergia::mgmt {
+
+MembersDesk::MembersDesk(NodeRegistry& registry, const Clock& clock,
+                         std::function<void()> on_change)
+    : registry_(registry),
+      clock_(clock),
+      on_change_(std::move(on_change)),
+      work_(/*threads=*/1, kTasksMax) {}
+
+template <typename Result>
+void MembersDesk::Post(absl::AnyInvocable<Result()> task, absl::AnyInvocable<void(Result)> done) {
+  struct Job {
+    absl::AnyInvocable<Result()> task;
+    absl::AnyInvocable<void(Result)> done;
+  };
+  auto job = std::make_shared<Job>(Job{std::move(task), std::move(done)});
+  const bool posted = work_.TryPost([this, job] {
+    Result result = job->task();
+    if (result.ok()) on_change_();
+    job->done(std::move(result));
+  });
+  if (!posted) {
+    job->done(Fail(FailCode::kBusy, "the management server is busy; try again in a few seconds"));
+  }
+}
+
+void MembersDesk::MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
+                            Done<NodeRegistry::NewToken> done) {
+  Post<absl::StatusOr<NodeRegistry::NewToken>>(
+      [this, role, name = std::string(name), lifetime] {
+        return registry_.MakeToken(role, name, lifetime, clock_.Now());
+      },
+      std::move(done));
+}
+
+void MembersDesk::Enrol(absl::string_view token_secret, absl::string_view name,
+                        absl::string_view csr_pem, Done<NodeRegistry::Admission> done) {
+  Post<absl::StatusOr<NodeRegistry::Admission>>(
+      [this, secret = std::string(token_secret), name = std::string(name),
+       csr = std::string(csr_pem)] { return registry_.Enrol(secret, name, csr, clock_.Now()); },
+      std::move(done));
+}
+
+void MembersDesk::Renew(const identity::NodeIdentity& identity, absl::string_view csr_pem,
+                        Done<std::string> done) {
+  Post<absl::StatusOr<std::string>>(
+      [this, identity, csr = std::string(csr_pem)] {
+        return registry_.Renew(identity, csr, clock_.Now());
+      },
+      std::move(done));
+}
+
+void MembersDesk::AddOperator(absl::string_view name, absl::string_view csr_pem,
+                              Done<std::string> done) {
+  Post<absl::StatusOr<std::string>>(
+      [this, name = std::string(name), csr = std::string(csr_pem)] {
+        return registry_.AddOperator(name, csr, clock_.Now());
+      },
+      std::move(done));
+}
+
+void MembersDesk::Revoke(Role role, absl::string_view name, Done<int> done) {
+  Post<absl::StatusOr<int>>(
+      [this, role, name = std::string(name)] { return registry_.Revoke(role, name); },
+      std::move(done));
+}
+
+void MembersDesk::Remove(absl::string_view name, absl::AnyInvocable<void(absl::Status)> done) {
+  Post<absl::Status>([this, name = std::string(name)] { return registry_.Remove(name); },
+                     std::move(done));
+}
+
+}  // namespace convergia::mgmt
