@@ -1,0 +1,80 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/base/status_testing.h"
+#include "tests/testing/eventually.h"
+#include "tests/testing/line_client.h"
+#include "tools/devcluster/cluster.h"
+
+namespace convergia::testing {
+
+// One cluster of real processes for all tests of a suite. A suite derives from this and starts it:
+//
+//   static void SetUpTestSuite() { StartCluster({.counts = {.edges = 2}, .accounts =
+//   Accounts({"alice"})}); }
+//
+// Tests of a suite share nodes and accounts, so each leaves them as it found them.
+class ClusterTest : public ::testing::Test {
+ public:
+  static void TearDownTestSuite();
+
+ protected:
+  // Fails the suite, with the end of the logs, if the cluster does not come up.
+  static void StartCluster(devcluster::Cluster::Options options);
+
+  void SetUp() override;
+
+  // Accounts whose passwords are PasswordOf().
+  static std::vector<devcluster::Cluster::Account> Accounts(const std::vector<std::string>& names);
+  static std::string PasswordOf(absl::string_view name) { return absl::StrCat("pw-", name); }
+
+  static devcluster::Cluster& cluster() { return *cluster_; }
+  static std::string LineOf(absl::string_view node);
+  static std::string CaFile() { return cluster_->operator_files().ca; }
+
+  // A connection to the line port of `node`, not signed in.
+  static absl::StatusOr<std::unique_ptr<LineClient>> Dial(absl::string_view node);
+
+  // The same, signed in with the account's password.
+  static absl::StatusOr<std::unique_ptr<LineClient>> SignIn(absl::string_view node,
+                                                            absl::string_view name);
+
+  // A ticket of a new sign-in at mgmt.
+  static absl::StatusOr<std::string> TicketOf(absl::string_view name);
+
+ private:
+  static std::unique_ptr<devcluster::Cluster> cluster_;
+};
+
+// The value in rows of key TAB value of an "OK ..." answer; empty if there is none.
+std::string ValueIn(absl::string_view answer, absl::string_view key);
+
+// "OK a\tb\nc\td" -> {{"a", "b"}, {"c", "d"}}.
+std::vector<std::vector<std::string>> RowsIn(absl::string_view answer);
+
+// An answer without id that is FAIL with this code and some text.
+MATCHER_P(IsFail, code, "") {
+  const std::string prefix = absl::StrCat("FAIL ", code, " ");
+  return arg.ok() && absl::StartsWith(*arg, prefix) && arg->size() > prefix.size();
+}
+
+MATCHER_P(Holds, matcher, "") {
+  if (!arg.ok()) {
+    *result_listener << "whose status is " << arg.status();
+    return false;
+  }
+  return ::testing::ExplainMatchResult(matcher, *arg, result_listener);
+}
+
+}  // namespace convergia::testing

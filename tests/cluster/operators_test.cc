@@ -1,0 +1,120 @@
+// What an operator sees with nothing but a certificate: by grpcurl where it is installed, and by a
+// small reflection client of our own everywhere.
+
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "common/identity/files.h"
+#include "common/rpc/credentials.h"
+#include "tests/cluster/cluster_test_base.h"
+#include "tests/cluster/reflection_client.h"
+
+namespace convergia::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+struct CommandResult {
+  int status = -1;
+  std::string output;  // Both of its streams.
+};
+
+CommandResult RunCommand(const std::string& command) {
+  CommandResult result;
+  FILE* const pipe = popen(absl::StrCat(command, " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return result;
+  std::array<char, 4096> bytes;
+  size_t count;
+  while ((count = fread(bytes.data(), 1, bytes.size(), pipe)) > 0) {
+    result.output.append(bytes.data(), count);
+  }
+  const int status = pclose(pipe);
+  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return result;
+}
+
+class OperatorsTest : public ClusterTest {
+ public:
+  static void SetUpTestSuite() {
+    StartCluster({.counts = {.edges = 2}, .accounts = Accounts({"alice"})});
+  }
+
+ protected:
+  static bool HasGrpcurl() { return RunCommand("command -v grpcurl").status == 0; }
+
+  static std::string Grpcurl(absl::string_view node, absl::string_view role, bool with_certificate,
+                             absl::string_view what) {
+    const rpc::TlsFiles files = cluster().operator_files();
+    return absl::StrCat(
+        "grpcurl -max-time 20 -cacert '", files.ca, "' ",
+        with_certificate
+            ? absl::StrCat("-cert '", files.certificate_chain, "' -key '", files.key, "' ")
+            : "",
+        "-servername ", node, ".", role, ".convergia ", cluster().node(node)->grpc, " ", what);
+  }
+};
+
+TEST_F(OperatorsTest, GrpcurlListsServicesAndPrintsTheClusterMap) {
+  if (!HasGrpcurl()) GTEST_SKIP() << "grpcurl is not installed; OwnReflectionClient... stands in";
+  const CommandResult list = RunCommand(Grpcurl("mgmt", "mgmt", true, "list"));
+  EXPECT_EQ(list.status, 0) << list.output;
+  for (const char* const service : {"convergia.v1.Admin", "convergia.v1.Cluster",
+                                    "grpc.health.v1.Health", "grpc.channelz.v1.Channelz"}) {
+    EXPECT_THAT(list.output, HasSubstr(service));
+  }
+  const CommandResult map =
+      RunCommand(Grpcurl("mgmt", "mgmt", true, "convergia.v1.Admin/GetClusterMap"));
+  EXPECT_EQ(map.status, 0) << map.output;
+  for (const char* const text : {"\"edge1\"", "\"edge2\"", "LIVENESS_ALIVE", "\"links\""}) {
+    EXPECT_THAT(map.output, HasSubstr(text));
+  }
+  const CommandResult edge = RunCommand(Grpcurl("edge1", "edge", true, "list"));
+  EXPECT_EQ(edge.status, 0) << edge.output;
+  EXPECT_THAT(edge.output, HasSubstr("convergia.v1.Relay"));
+}
+
+TEST_F(OperatorsTest, GrpcurlIsRefusedWithoutACertificate) {
+  if (!HasGrpcurl()) GTEST_SKIP() << "grpcurl is not installed; OwnReflectionClient... stands in";
+  for (const char* const what : {"list", "convergia.v1.Admin/GetClusterMap"}) {
+    const CommandResult refused = RunCommand(Grpcurl("mgmt", "mgmt", false, what));
+    EXPECT_NE(refused.status, 0) << refused.output;
+    EXPECT_THAT(refused.output, HasSubstr("certificate"));
+  }
+}
+
+TEST_F(OperatorsTest, OwnReflectionClientListsTheServicesOfEveryNode) {
+  EXPECT_THAT(
+      ListServices(cluster().admin().channel()),
+      Holds(IsSupersetOf({"convergia.v1.Admin", "convergia.v1.Cluster", "convergia.v1.Accounts",
+                          "grpc.health.v1.Health", "grpc.channelz.v1.Channelz"})));
+  const auto edge = rpc::MakeChannel(cluster().node("edge1")->grpc, cluster().operator_files(),
+                                     {.role = Role::kEdge, .name = "edge1"});
+  EXPECT_THAT(ListServices(edge), Holds(Contains("convergia.v1.Relay")));
+}
+
+TEST_F(OperatorsTest, OwnReflectionClientIsRefusedWithoutACertificate) {
+  ASSERT_OK_AND_ASSIGN(const std::string ca, identity::ReadFileToString(CaFile()));
+  const auto channel = rpc::MakeEnrolChannel(cluster().node("mgmt")->grpc, ca);
+  EXPECT_THAT(ListServices(channel), StatusIs(absl::StatusCode::kUnauthenticated));
+}
+
+TEST_F(OperatorsTest, ClusterMapShowsNodesLinksAndRoutes) {
+  ASSERT_OK(cluster().AwaitWhole(absl::Seconds(30)));
+  ASSERT_OK_AND_ASSIGN(const auto map, cluster().admin().GetClusterMap());
+  std::vector<std::string> alive;
+  for (const v1::Node& node : map.nodes()) {
+    if (node.liveness() == v1::LIVENESS_ALIVE) alive.push_back(node.name());
+  }
+  EXPECT_THAT(alive, IsSupersetOf({"edge1", "edge2"}));
+  EXPECT_GE(map.links_size(), 1);
+  ASSERT_TRUE(Eventually([&] { return cluster().admin().GetClusterMap()->routes_size() == 2; }));
+}
+
+}  // namespace
+}  // namespace convergia::testing
