@@ -185,6 +185,11 @@ std::vector<v1::Hello> FakeMgmt::AwaitHellos(size_t count) {
   return hellos_;
 }
 
+void FakeMgmt::AwaitRenewCalls(int count) {
+  absl::MutexLock lock(&mu_);
+  AwaitOrDie([this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return renew_calls_ >= count; });
+}
+
 void FakeMgmt::AwaitHeartbeats(int count) {
   absl::MutexLock lock(&mu_);
   const int enough = heartbeats_ + count;
@@ -201,11 +206,6 @@ std::vector<v1::FromNode> FakeMgmt::AwaitOthers(size_t count) {
 int FakeMgmt::enrol_calls() const {
   absl::MutexLock lock(&mu_);
   return enrol_calls_;
-}
-
-int FakeMgmt::renew_calls() const {
-  absl::MutexLock lock(&mu_);
-  return renew_calls_;
 }
 
 v1::Heartbeat FakeMgmt::last_heartbeat() const {

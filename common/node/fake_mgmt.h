@@ -44,10 +44,11 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
 
   // What was heard; Await...() die if it does not come.
   std::vector<v1::Hello> AwaitHellos(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitRenewCalls(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  // So many more.
   void AwaitHeartbeats(int count) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<v1::FromNode> AwaitOthers(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   int enrol_calls() const ABSL_LOCKS_EXCLUDED(mu_);
-  int renew_calls() const ABSL_LOCKS_EXCLUDED(mu_);
   v1::Heartbeat last_heartbeat() const ABSL_LOCKS_EXCLUDED(mu_);
 
   rpc::TestPki& pki() { return pki_; }

@@ -134,6 +134,7 @@ void NodeAgent::Stop() {
   calls_.Stop();
   if (thread_.joinable()) thread_.join();
   EndStream();  // Nobody opens another one now.
+  SaveMemory();
 }
 
 void NodeAgent::EndStream() {
@@ -183,9 +184,7 @@ void NodeAgent::Wake() {
 
 void NodeAgent::Loop() {
   while (true) {
-    if (const absl::Status saved = memory_.Save(); !saved.ok()) {
-      LOG(ERROR) << Describe(options_) << " cannot keep what mgmt said: " << saved.message();
-    }
+    SaveMemory();
     TakeRenewal();
     AttachPlan::Next next;
     bool beat = false;
@@ -197,6 +196,12 @@ void NodeAgent::Loop() {
     }
     if (beat) Beat();
     if (!Take(next)) return;
+  }
+}
+
+void NodeAgent::SaveMemory() {
+  if (const absl::Status saved = memory_.Save(); !saved.ok()) {
+    LOG(ERROR) << Describe(options_) << " cannot keep what mgmt said: " << saved.message();
   }
 }
 

@@ -128,6 +128,7 @@ class NodeAgent {
 
   absl::Status LoadCertificate();
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  void SaveMemory();
   // False: the loop ends.
   bool Take(AttachPlan::Next next) ABSL_LOCKS_EXCLUDED(mu_);
   void Sleep(absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);

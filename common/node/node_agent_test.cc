@@ -260,17 +260,14 @@ TEST_F(NodeAgentTest, AStreamThatIsNeverWelcomedIsTriedAgain) {
   FakeClock clock(absl::Now());
   NodeAgent::Options options = Options();
   options.clock = &clock;
+  options.plan.backoff_first = absl::ZeroDuration();  // The fake clock stands still then.
   mgmt_.SetWelcomes(false);
   const auto agent = Launch(options);
   mgmt_.AwaitHellos(1);
   mgmt_.SetWelcomes(true);
   clock.Advance(absl::Seconds(11));
   agent->Wake();
-  // Then the wait before the next try.
-  while (mgmt_.AwaitHellos(1).size() < 2) {
-    clock.Advance(absl::Milliseconds(50));
-    agent->Wake();
-  }
+  EXPECT_EQ(mgmt_.AwaitHellos(2).size(), 2u);
   listener_.Await(&Listener::attached, 1);
   EXPECT_EQ(listener_.Get(&Listener::detached), 0);
 }
@@ -366,13 +363,13 @@ TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
 
   mgmt_.RefuseRenew(absl::UnavailableError("later"));
   clock.Advance(absl::Minutes(90));
-  while (mgmt_.renew_calls() == 0) agent->Wake();
+  agent->Wake();
+  mgmt_.AwaitRenewCalls(1);
   EXPECT_EQ(listener_.Get(&Listener::renewed), 0);
   mgmt_.RefuseRenew(absl::OkStatus());
-  while (listener_.Get(&Listener::renewed) == 0) {
-    clock.Advance(absl::Seconds(1));
-    agent->Wake();
-  }
+  clock.Advance(options.plan.renew_retry);
+  agent->Wake();
+  listener_.Await(&Listener::renewed, 1);
   const auto renewed = identity::ReadCertificate(listener_.renewed_chain);
   ASSERT_OK(renewed);
   EXPECT_NE(renewed->serial, old_serial);
