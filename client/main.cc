@@ -29,6 +29,9 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions* options) {
                  "Trust the certificate authority in this PEM file, from now on");
   app.add_option("--ca-fingerprint", options->ca_fingerprint,
                  "At the first contact, trust the authority with this SHA-256, without asking");
+  app.add_option(
+      "--main-server", options->main_server,
+      "Sign in at the main server of this name, not where the management server sends you");
   app.add_option("--timeout", options->timeout_seconds, "Seconds to try to connect")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));

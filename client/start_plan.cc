@@ -24,6 +24,28 @@ bool IsRefusal(const absl::Status& status) {
 
 }  // namespace
 
+StartPlan::StartPlan(Options options, StartMemory memory)
+    : options_(std::move(options)), memory_(std::move(memory)) {
+  if (options_.only.empty()) return;
+  memory_.report.clear();  // Of others too, so it says nothing here.
+  DropUnwanted(&memory_.assigned);
+}
+
+void StartPlan::DropUnwanted(std::vector<MainServer>* servers) const {
+  if (!options_.only.empty()) {
+    const auto unwanted = [this](const MainServer& server) { return server.name != options_.only; };
+    servers->erase(std::remove_if(servers->begin(), servers->end(), unwanted), servers->end());
+  }
+  if (servers->size() > options_.servers_max) servers->resize(options_.servers_max);
+}
+
+absl::Status StartPlan::NoServers(absl::string_view why) const {
+  const std::string which =
+      options_.only.empty() ? "no main server" : absl::StrCat("no main server ", options_.only);
+  return Fail(FailCode::kUnavailable,
+              absl::StrCat(which, " ", why, "; this client goes on trying"));
+}
+
 StartPlan::Actions StartPlan::Begin() {
   attempts_ = 0;
   management_up_ = false;
@@ -45,6 +67,11 @@ StartPlan::Actions StartPlan::OnManagementUp() {
     measures_ = memory_.report;
     return SendReport();
   }
+  return List();
+}
+
+StartPlan::Actions StartPlan::List() {
+  report_is_stale_ = true;
   state_ = State::kListing;
   return {ListMainServers{}};
 }
@@ -54,6 +81,7 @@ StartPlan::Actions StartPlan::OnManagementFailed(const absl::Status& status) {
     last_failure_ = status;
     return AfterSecretRefused(status);
   }
+  if (state_ == State::kReporting && !report_is_stale_) return List();
   return OnManagementAway(status);
 }
 
@@ -94,10 +122,9 @@ StartPlan::Actions StartPlan::StartOver() {
 
 StartPlan::Actions StartPlan::OnListed(std::vector<MainServer> servers) {
   if (state_ != State::kListing) return {};
-  if (servers.size() > options_.servers_max) servers.resize(options_.servers_max);
+  DropUnwanted(&servers);
   if (servers.empty()) {
-    last_failure_ =
-        Fail(FailCode::kUnavailable, "no main server is running now; this client goes on trying");
+    last_failure_ = NoServers("is running now");
     return StartOver();
   }
   state_ = State::kProbing;
@@ -146,10 +173,10 @@ StartPlan::Actions StartPlan::SendReport() {
 
 StartPlan::Actions StartPlan::OnAssigned(std::vector<MainServer> servers) {
   if (state_ != State::kReporting) return {};
+  DropUnwanted(&servers);
+  if (servers.empty() && !report_is_stale_) return List();
   if (servers.empty()) {
-    last_failure_ = Fail(FailCode::kUnavailable,
-                         "the management server knows no main server that can be reached from "
-                         "here; this client goes on trying");
+    last_failure_ = NoServers("can be reached from here, says the management server");
     return StartOver();
   }
   memory_.assigned = servers;

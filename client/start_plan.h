@@ -102,10 +102,11 @@ class StartPlan {
     int probes_max = 8;
     int attempts_max = 5;
     size_t servers_max = 10'000;  // More of a list are not looked at.
+    // The name of the one main server that is looked at; empty: all of them.
+    std::string only;
   };
 
-  StartPlan(const Options& options, StartMemory memory)
-      : options_(options), memory_(std::move(memory)) {}
+  StartPlan(Options options, StartMemory memory);
 
   // Which secrets there are to sign in with.
   void set_has_password(bool has) { has_password_ = has; }
@@ -156,12 +157,15 @@ class StartPlan {
 
   Actions SignIn();
   Actions StartOver();
+  Actions List();
   Actions AfterSecretRefused(const absl::Status& status);
   Actions NextProbes();
   Actions SendReport();
   Actions ConnectNext();
   Actions AttemptFailed(const absl::Status& status);
   void SetCandidates(std::vector<MainServer> servers);
+  void DropUnwanted(std::vector<MainServer>* servers) const;
+  absl::Status NoServers(absl::string_view why) const;
 
   const Options options_;
   StartMemory memory_;

@@ -161,6 +161,25 @@ TEST(StartPlanTest, ListIsBounded) {
   EXPECT_THAT(Texts(plan.OnListed(Servers({"a", "b", "c"}))), ElementsAre("probe a", "probe b"));
 }
 
+TEST(StartPlanTest, OnlyTheServerThatIsAskedForIsLookedAt) {
+  StartPlan plan(StartPlan::Options{.only = "b"}, Remembered());
+  plan.set_has_password(true);
+  plan.Begin();
+  EXPECT_THAT(Texts(plan.OnManagementUp()), ElementsAre("list"));
+  EXPECT_THAT(Texts(plan.OnListed(Servers({"a", "b"}))), ElementsAre("probe b"));
+  EXPECT_THAT(Texts(plan.OnProbed("b", absl::Microseconds(7))), ElementsAre("report b=7"));
+  EXPECT_THAT(Texts(plan.OnAssigned(Servers({"a", "b"}))), ElementsAre("connect b pin-b"));
+}
+
+TEST(StartPlanTest, ServerThatIsAskedForAndNotThereIsAwaited) {
+  StartPlan plan(StartPlan::Options{.only = "c"}, {});
+  plan.set_has_password(true);
+  plan.Begin();
+  plan.OnManagementUp();
+  EXPECT_THAT(Texts(plan.OnListed(Servers({"a", "b"}))), ElementsAre("leave mgmt", "wait"));
+  EXPECT_THAT(std::string(plan.last_failure().message()), testing::HasSubstr("server c"));
+}
+
 TEST(StartPlanTest, FiveFailedAttemptsStartOverWithAListAndProbes) {
   StartPlan plan = MakeConnectingPlan({"a", "b"});
   EXPECT_THAT(Texts(plan.OnMainServerFailed(kAway)), ElementsAre("connect b pin-b"));
@@ -283,13 +302,22 @@ TEST(StartPlanTest, NoMainServersAtAllWaitsAndStartsOver) {
   EXPECT_EQ(FailCodeOf(plan.last_failure()), FailCode::kUnavailable);
 }
 
-TEST(StartPlanTest, EmptyAssignmentStartsOverWithAList) {
+TEST(StartPlanTest, RememberedReportThatLeadsNowhereIsMadeAnew) {
   StartPlan plan = MakePlan(Remembered());
   plan.Begin();
   plan.OnManagementUp();
+  EXPECT_THAT(Texts(plan.OnAssigned({})), ElementsAre("list"));
+  plan.OnListed(Servers({"c"}));
+  EXPECT_THAT(Texts(plan.OnProbed("c", absl::Microseconds(1))), ElementsAre("report c=1"));
   EXPECT_THAT(Texts(plan.OnAssigned({})), ElementsAre("leave mgmt", "wait"));
-  plan.OnWaited();
-  EXPECT_THAT(Texts(plan.OnManagementUp()), ElementsAre("list"));
+}
+
+TEST(StartPlanTest, RememberedReportThatManagementRefusesIsMadeAnew) {
+  StartPlan plan = MakePlan(Remembered());
+  plan.Begin();
+  plan.OnManagementUp();
+  EXPECT_THAT(Texts(plan.OnManagementFailed(Fail(FailCode::kUnavailable, "none of these"))),
+              ElementsAre("list"));
 }
 
 TEST(StartPlanTest, EventsNobodyAskedForChangeNothing) {

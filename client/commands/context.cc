@@ -155,6 +155,7 @@ absl::StatusOr<ClientOptions> CommandContext::MakeOptions() {
   CVG_ASSIGN_OR_RETURN(client.ca_pem, TrustedCa());
   if (client.ca_pem != profile_.ca_pem()) CVG_RETURN_IF_ERROR(profile_.PinCa(client.ca_pem));
   client.memory = profile_.memory();
+  client.plan.only = options_.main_server;
   return client;
 }
 
@@ -232,7 +233,9 @@ absl::Status CommandContext::Save() {
     CVG_RETURN_IF_ERROR(
         profile_.SetTicket({user, server.ToString(), ticket->second, ticket->first}));
   }
-  if (const auto memory = keeper_->TakeMemory(); memory.has_value()) {
+  // A report of one chosen server would bind the next start to it, too.
+  if (const auto memory = keeper_->TakeMemory();
+      memory.has_value() && options_.main_server.empty()) {
     CVG_RETURN_IF_ERROR(profile_.SetMemory(*memory));
   }
   return absl::OkStatus();

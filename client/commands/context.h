@@ -20,6 +20,7 @@ struct GlobalOptions {
   std::string profile = "default";
   std::string user;
   std::string password_file;  // "-" is standard input.
+  std::string main_server;    // The one to sign in at; empty: as mgmt assigns.
   double timeout_seconds = 20;
   // Set by a command that reads a message from standard input: passwords then come from elsewhere.
   bool stdin_is_taken = false;
