@@ -13,12 +13,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/time/clock.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 #include "common/tls/context.h"
 #include "common/tls/stream.h"
@@ -69,7 +69,7 @@ absl::StatusOr<std::string> CallEnrol(const std::string& mgmt_address, const std
                                       const v1::EnrolRequest& request) {
   const auto stub = v1::Cluster::NewStub(rpc::MakeEnrolChannel(mgmt_address, ca_pem));
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kEnrolTimeout));
+  context.set_deadline(rpc::DeadlineIn(kEnrolTimeout));
   v1::EnrolResponse response;
   CVG_RETURN_IF_ERROR(rpc::FromGrpcStatus(stub->Enrol(&context, request, &response)));
   return response.certificate_chain_pem();

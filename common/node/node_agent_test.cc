@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
@@ -257,7 +257,7 @@ TEST_F(NodeAgentTest, ReattachesAfterMgmtDiesAndComesBack) {
 }
 
 TEST_F(NodeAgentTest, AStreamThatIsNeverWelcomedIsTriedAgain) {
-  FakeClock clock(absl::Now());
+  FakeClock clock(RealClock::Get().Now());
   NodeAgent::Options options = Options();
   options.clock = &clock;
   options.plan.backoff_first = absl::ZeroDuration();  // The fake clock stands still then.
@@ -281,7 +281,7 @@ TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
     v1::ToNode revocations;
     v1::TicketRevocation* const ticket = revocations.mutable_revocations()->add_tickets();
     ticket->set_account_id(5);
-    ticket->set_issued_before_ms(absl::ToUnixMillis(absl::Now()));
+    ticket->set_issued_before_ms(absl::ToUnixMillis(RealClock::Get().Now()));
     mgmt_.Push(revocations);
     listener_.Await(&Listener::messages, 1);
     agent->Stop();
@@ -348,7 +348,7 @@ std::string ServedSerial(const std::string& address) {
 }
 
 TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
-  FakeClock clock(absl::Now());
+  FakeClock clock(RealClock::Get().Now());
   NodeAgent::Options options = Options();
   options.clock = &clock;
   const auto agent = Launch(options);
@@ -375,8 +375,8 @@ TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
   EXPECT_NE(renewed->serial, old_serial);
   EXPECT_EQ(renewed->pin, pin);
   std::string served = old_serial;
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (served == old_serial && absl::Now() < deadline) {
+  const absl::Time deadline = RealClock::Get().Now() + absl::Seconds(20);
+  while (served == old_serial && RealClock::Get().Now() < deadline) {
     served = ServedSerial((*server)->address());
   }
   EXPECT_EQ(served, renewed->serial);
@@ -385,7 +385,7 @@ TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
 
 TEST_F(NodeAgentTest, ANodeThatWasAwayTooLongIsToldSo) {
   Launch()->Stop();
-  FakeClock clock(absl::Now() + absl::Hours(24));
+  FakeClock clock(RealClock::Get().Now() + absl::Hours(24));
   NodeAgent::Options options = Options();
   options.clock = &clock;
   const auto agent = Launch(options);

@@ -2,13 +2,9 @@
 
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "common/base/fail.h"
 
 namespace convergia::rpc {
-
-// gRPC counts deadlines on the machine's own clock.
-absl::Time CallPool::DeadlineAfter(absl::Duration timeout) { return absl::Now() + timeout; }
 
 int CallPool::calls_under_way() const {
   absl::MutexLock lock(&mu_);

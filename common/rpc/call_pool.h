@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 
 namespace convergia::rpc {
@@ -45,7 +46,7 @@ class CallPool {
     auto pending = std::make_shared<Pending>();
     pending->request = std::move(request);
     pending->done = std::move(done);
-    pending->context.set_deadline(absl::ToChronoTime(DeadlineAfter(timeout)));
+    pending->context.set_deadline(DeadlineIn(timeout));
     const std::shared_ptr<grpc::ClientContext> context(pending, &pending->context);
     if (const absl::Status admitted = Admit(context); !admitted.ok()) {
       pending->done(admitted);
@@ -68,7 +69,6 @@ class CallPool {
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  static absl::Time DeadlineAfter(absl::Duration timeout);
   absl::Status Admit(std::shared_ptr<grpc::ClientContext> context) ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(const grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -9,11 +9,12 @@
 #include <string>
 
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
 #include "common/identity/files.h"
 #include "common/rpc/call_pool.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/server.h"
@@ -103,7 +104,7 @@ class CredentialsTest : public testing::Test {
 
   static absl::StatusOr<std::string> Renew(const std::shared_ptr<grpc::Channel>& channel) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+    context.set_deadline(DeadlineIn(absl::Seconds(10)));
     v1::RenewResponse response;
     const grpc::Status status = v1::Cluster::NewStub(channel)->Renew(&context, {}, &response);
     if (!status.ok()) return FromGrpcStatus(status);
@@ -112,7 +113,7 @@ class CredentialsTest : public testing::Test {
 
   static absl::StatusOr<uint32_t> Enrol(const std::shared_ptr<grpc::Channel>& channel) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+    context.set_deadline(DeadlineIn(absl::Seconds(10)));
     v1::EnrolResponse response;
     const grpc::Status status = v1::Cluster::NewStub(channel)->Enrol(&context, {}, &response);
     if (!status.ok()) return FromGrpcStatus(status);
@@ -223,8 +224,8 @@ TEST_F(CredentialsTest, ARenewedCertificateIsServedWithoutARestart) {
   const auto renewed = identity::ReadCertificate(ReadOrDie(pki_.FilesOf(kMgmt).certificate_chain));
   ASSERT_OK(renewed);
   std::string served = before;
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (served != renewed->serial && absl::Now() < deadline) {
+  const absl::Time deadline = RealClock::Get().Now() + absl::Seconds(20);
+  while (served != renewed->serial && RealClock::Get().Now() < deadline) {
     served = ServedSerial(pki_, server_->address());
     ASSERT_NE(served, "") << "a call failed while the certificate changed";
   }

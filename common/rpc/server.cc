@@ -9,9 +9,9 @@
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/base/limits.h"
 #include "common/rpc/callback_threads.h"
+#include "common/rpc/deadline.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace convergia::rpc {
@@ -88,7 +88,7 @@ void Server::Drain() {
 }
 
 void Server::Stop(absl::Duration grace) {
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  server_->Shutdown(DeadlineIn(grace));
   server_->Wait();
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "common/base/clock.h"
 #include "common/base/status_testing.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/server.h"
@@ -278,12 +279,13 @@ TEST_F(StreamTest, AFullQueueRefusesAndTellsWhenThereIsRoomAgain) {
     absl::MutexLock lock(&relay_.mu);
     far = relay_.streams.front();
   }
-  const absl::Time deadline = absl::Now() + absl::Seconds(30);
-  while (near_->writable == 0 && absl::Now() < deadline) far->ResumeReading();
+  const absl::Time deadline = RealClock::Get().Now() + absl::Seconds(30);
+  while (near_->writable == 0 && RealClock::Get().Now() < deadline) far->ResumeReading();
   EXPECT_EQ(near_->writable, 1);
   // Each message pauses again; the peer of a stream that closes is read to its end.
   stream->Close();
-  while (!near_->closed.HasBeenNotified() && absl::Now() < deadline) far->ResumeReading();
+  while (!near_->closed.HasBeenNotified() && RealClock::Get().Now() < deadline)
+    far->ResumeReading();
   stream->AwaitClosed();
   EXPECT_OK(near_->status);
   EXPECT_EQ(FarPings().size(), sent);
