@@ -22,7 +22,6 @@ Responder::~Responder() { AnswerDropped(); }
 
 void Responder::AnswerDropped() {
   if (session_ == nullptr) return;
-  LOG(WARNING) << "a request was dropped without an answer";
   Fail(convergia::Fail(FailCode::kInternal, "the server lost this request; try again"));
 }
 

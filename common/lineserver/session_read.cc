@@ -67,7 +67,7 @@ void Session::ContinueReading() {
     shard_->counters().Add(Counter::kBytesIn, *count);
     if (!TakeBytes(shard_->read_buffer().first(*count))) return;
     if (!stream_->HasPending()) {
-      Account();
+      if (framer_.partial_bytes() > 0) Account();  // The outbox has its turn later.
       return AwaitReadable();
     }
   }

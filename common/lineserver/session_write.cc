@@ -1,5 +1,7 @@
 // Packets out: answers and pushes gather in the outbox and leave at the end of the turn.
 
+#include <glog/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -21,6 +23,7 @@ void Session::Answer(RequestKey key, const absl::Status& status, absl::string_vi
     }
   };
   if (!pending_.Finish(key, write, outbox_.Tail(shard_->buffers()), &answers)) return;
+  if (absl::IsInternal(status)) LOG(ERROR) << "session " << id_ << ": " << status;
   if (signs_in_ && key.generation == sign_in_generation_) signs_in_ = false;
   shard_->counters().Add(Counter::kPacketsOut, answers);
   shard_->MarkDirty(*this);

@@ -110,7 +110,10 @@ std::string TestClient::ReadToEnd() {
   std::string last;
   while (true) {
     std::string packet = ReadPacket();
-    if (packet == kClosed) return last;
+    if (packet == kClosed) {
+      Close();  // As a client does.
+      return last;
+    }
     last = std::move(packet);
   }
 }

@@ -32,7 +32,7 @@ class TestClient {
   // Send() and ReadPacket().
   std::string Ask(absl::string_view bytes);
 
-  // Reads packets until the server closes; the last one before that, "" if there was none.
+  // Reads packets until the server closes, and closes too. The last packet, "" if there was none.
   std::string ReadToEnd();
   // True once the server has closed its end, whatever plain bytes come before.
   bool ReadPlainToEnd();
