@@ -63,7 +63,10 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
   void DoRead(In* message) final { this->StartRead(message); }
   void DoWrite(const Out& message, bool more_follow) final {
     grpc::WriteOptions options;
-    if (more_follow) options.set_buffer_hint();
+    // The first message goes out with the initial metadata, and gRPC does not report it written
+    // before both have left: with a hint to buffer it, they would wait for what waits for them.
+    if (more_follow && has_written_) options.set_buffer_hint();
+    has_written_ = true;
     this->StartWrite(&message, options);
   }
   void DoHalfClose() final {}
@@ -80,6 +83,7 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
   }
 
   grpc::CallbackServerContext* const context_;
+  bool has_written_ = false;  // DoWrite() is called one at a time.
   std::shared_ptr<void> revocation_;
   std::shared_ptr<Stream<In, Out>> self_;
 };
