@@ -1,54 +1,47 @@
 #include "tools/devcluster/cluster_json.h"
 
-#include <glog/logging.h>
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace convergia::devcluster {
 namespace {
 
-void SetText(google::protobuf::Struct* object, const std::string& key, absl::string_view value) {
-  (*object->mutable_fields())[key].set_string_value(std::string(value));
+std::string Quote(absl::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppendFormat(&quoted, "\\u%04x", c);
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
 }
 
-google::protobuf::Struct NodeObject(const Cluster::Node& node) {
-  google::protobuf::Struct object;
-  SetText(&object, "name", node.name);
-  SetText(&object, "role", RoleWord(node.role));
-  SetText(&object, "grpc", node.grpc);
-  SetText(&object, "line", node.line);
-  SetText(&object, "http", node.http);
-  SetText(&object, "dir", node.dir);
-  SetText(&object, "log", node.log);
-  google::protobuf::Value& pid = (*object.mutable_fields())["pid"];
-  if (node.pid > 0) {
-    pid.set_number_value(node.pid);
-  } else {
-    pid.set_null_value(google::protobuf::NULL_VALUE);  // A number would invite kill(1).
-  }
-  return object;
+std::string NodeObject(const Cluster::Node& node) {
+  return absl::StrCat("    {\"name\": ", Quote(node.name),
+                      ", \"role\": ", Quote(RoleWord(node.role)),
+                      // A number in place of null would invite kill(1).
+                      ", \"pid\": ", node.pid > 0 ? absl::StrCat(node.pid) : "null",
+                      ",\n     \"grpc\": ", Quote(node.grpc), ", \"line\": ", Quote(node.line),
+                      ", \"http\": ", Quote(node.http), ",\n     \"dir\": ", Quote(node.dir),
+                      ",\n     \"log\": ", Quote(node.log), "}");
 }
 
 }  // namespace
 
 std::string ClusterJson(const std::vector<Cluster::Node>& nodes,
                         const rpc::TlsFiles& operator_files) {
-  google::protobuf::Struct cluster;
-  SetText(&cluster, "ca", operator_files.ca);
-  google::protobuf::Struct* const keys =
-      (*cluster.mutable_fields())["operator"].mutable_struct_value();
-  SetText(keys, "cert", operator_files.certificate_chain);
-  SetText(keys, "key", operator_files.key);
-  google::protobuf::ListValue* const list =
-      (*cluster.mutable_fields())["nodes"].mutable_list_value();
-  for (const Cluster::Node& node : nodes) {
-    *list->add_values()->mutable_struct_value() = NodeObject(node);
-  }
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  std::string json;
-  CHECK(google::protobuf::util::MessageToJsonString(cluster, &json, options).ok());
-  return json;
+  const auto append_node = [](std::string* out, const Cluster::Node& node) {
+    absl::StrAppend(out, NodeObject(node));
+  };
+  return absl::StrCat("{\n  \"ca\": ", Quote(operator_files.ca),
+                      ",\n  \"operator\": {\"cert\": ", Quote(operator_files.certificate_chain),
+                      ",\n               \"key\": ", Quote(operator_files.key),
+                      "},\n  \"nodes\": [\n", absl::StrJoin(nodes, ",\n", append_node),
+                      "\n  ]\n}\n");
 }
 
 }  // namespace convergia::devcluster

@@ -114,7 +114,7 @@ TEST(ReadyLineTest, ReadsWhatAServerPrints) {
 TEST(ClusterJsonTest, HasEveryFieldAndNoPidForWhatIsDown) {
   const std::vector<Cluster::Node> nodes = {
       {.name = "mgmt", .role = Role::kMgmt, .pid = 7, .grpc = "127.0.0.1:1", .dir = "/a \"b\""},
-      {.name = "edge1", .role = Role::kEdge, .line = "127.0.0.1:2", .log = "/log"}};
+      {.name = "edge1", .role = Role::kEdge, .line = "127.0.0.1:2", .log = "/a\\b\n"}};
   google::protobuf::Struct json;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(
                   ClusterJson(nodes, {.ca = "/ca", .certificate_chain = "/c", .key = "/k"}), &json)
@@ -135,7 +135,7 @@ TEST(ClusterJsonTest, HasEveryFieldAndNoPidForWhatIsDown) {
   const auto& edge = list.values(1).struct_value().fields();
   EXPECT_TRUE(edge.at("pid").has_null_value());
   EXPECT_EQ(edge.at("line").string_value(), "127.0.0.1:2");
-  EXPECT_EQ(edge.at("log").string_value(), "/log");
+  EXPECT_EQ(edge.at("log").string_value(), "/a\\b\n");
 }
 
 }  // namespace
