@@ -179,6 +179,7 @@ std::vector<CommandSpec> SessionTest::Commands() {
              const SessionHandle to = observer_.Find(std::string(fields[0]));
              int count = 0;
              ASSERT_TRUE(absl::SimpleAtoi(fields[1], &count));
+             if (to.shard == nullptr) return responder.Ok("0");  // Closed meanwhile.
              to.shard->Post([to, count, responder = std::move(responder)]() mutable {
                const std::shared_ptr<Session> session = to.session.lock();
                int went = 0;
