@@ -144,7 +144,7 @@ absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(Role role, absl::
   if (lifetime < absl::Seconds(1) || lifetime > kTokenLifetimeMax) {
     return Fail(FailCode::kBadField, "a join token is good for 1 second to 30 days");
   }
-  const std::string secret = SecureRandomBytes(kSecretBytes);
+  const std::string secret = SecureRandomHex(kSecretBytes);
   records::JoinToken record;
   record.set_role(std::string(RoleWord(role)));
   record.set_name(parsed_name);
