@@ -79,6 +79,8 @@ std::string ToText(absl::string_view bytes) {
       text += "\\n";
     } else if (c == '\t') {
       text += "\\t";
+    } else if (c == '\r') {
+      text += "\\r";
     } else if (c == '\\') {
       text += "\\\\";
     } else if (absl::ascii_isprint(static_cast<unsigned char>(c))) {
@@ -104,7 +106,7 @@ std::string FromText(absl::string_view text) {
       bytes += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
       i += 2;
     } else {
-      bytes += kind == 'n' ? '\n' : kind == 't' ? '\t' : kind;
+      bytes += kind == 'n' ? '\n' : kind == 't' ? '\t' : kind == 'r' ? '\r' : kind;
     }
   }
   return bytes;

@@ -46,7 +46,7 @@ TEST(TextTest, GoesThereAndBackForAllBytes) {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));
   EXPECT_EQ(FromText(ToText(bytes)), bytes);
-  EXPECT_EQ(ToText("a~\nb\tc\\\x01"), "a~\\nb\\tc\\\\\\x01");
+  EXPECT_EQ(ToText("a~\nb\tc\r\\\x01"), "a~\\nb\\tc\\r\\\\\\x01");
 }
 
 TEST(WithoutChanceTest, NamesWhatDiffersFromRunToRun) {
