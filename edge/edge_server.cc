@@ -74,7 +74,8 @@ void EdgeServer::MakeRooms() {
                             &agent_->pins());
   };
   links_ = std::make_unique<PeerLinks>(
-      PeerLinks::Options{.epoch = agent_->epoch(), .make_channel = make_channel},
+      PeerLinks::Options{
+          .epoch = agent_->epoch(), .pins = &agent_->pins(), .make_channel = make_channel},
       [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
   loop_ = std::make_unique<RelayLoop>(agent_->epoch(), Switchboard::Options(), clock_,
                                       router_.get(), links_.get());

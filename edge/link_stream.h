@@ -21,9 +21,10 @@ class LinkStream {
   class Owner {
    public:
     virtual ~Owner() = default;
-    // `frame` may be moved from.
+    // `frame` is read into again: what is left in it saves memory.
     virtual void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) = 0;
-    virtual void OnDrained(LinkId link) = 0;
+    // `spare` may be moved from.
+    virtual void OnDrained(LinkId link, v1::Frame* spare) = 0;
     virtual void OnClosed(LinkStream& stream, const absl::Status& status) = 0;
   };
 
@@ -80,7 +81,7 @@ class LinkStreamOver : public Base, public LinkStream {
   void OnMessage(v1::Frame& frame) override {
     owner_->OnFrame(std::shared_ptr<LinkStream>(this->shared_from_this(), this), &frame);
   }
-  void OnDrained() override { owner_->OnDrained(id()); }
+  void OnDrained(v1::Frame& spare) override { owner_->OnDrained(id(), &spare); }
   void OnClosed(const absl::Status& status) override { owner_->OnClosed(*this, status); }
 
   Owner* const owner_;

@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -86,6 +87,12 @@ std::string& Scratch() {
   if (scratch.capacity() > limits::kOutboxBytesSoft) std::string().swap(scratch);
   scratch.clear();
   return scratch;
+}
+
+// What goes into a packet as it is.
+bool IsUsername(const std::string& name) {
+  const absl::StatusOr<Username> parsed = Username::Parse(name);
+  return parsed.ok() && parsed->str() == name;
 }
 
 // The most that a sender needs to know: reached is better than not known, and that than why not.
@@ -213,8 +220,16 @@ void MessageRouter::Dispatch(Session& session, absl::string_view to, absl::strin
     }
   }
   for (const NodeId edge : where.edges) {
-    loop_->Send(Leg(request).Release(), edge, {from, std::string(to), time_ms, std::string(body)});
+    SendToEdge(RosterOf(session.shard()),
+               {Leg(request).Release(), edge, {from, std::string(to), time_ms, std::string(body)}});
   }
+}
+
+// All of one turn leave together, after it.
+void MessageRouter::SendToEdge(Roster& roster, RelayLoop::Request request) {
+  roster.outbound.push_back(std::move(request));
+  if (roster.outbound.size() > 1) return;
+  roster.shard->Post([this, &roster] { loop_->Send(&roster.outbound); });
 }
 
 void MessageRouter::SendToShard(Shard& shard, SessionIds ids,
@@ -273,57 +288,74 @@ void MessageRouter::DispatchHeld(Session& session, const std::string& to) {
 }
 
 void MessageRouter::OnAnswers(std::vector<RelaySender::Answer> answers) {
-  absl::flat_hash_map<Shard*, std::vector<LegAnswer>> by_shard;
+  std::vector<std::vector<LegAnswer>> by_shard(rosters_.size());
   for (const RelaySender::Answer& answer : answers) {
     Leg leg = Leg::Reclaim(answer.token);
-    Shard* const shard = leg.request().shard;
-    by_shard[shard].push_back({std::move(leg), answer.result});
+    std::vector<LegAnswer>& theirs = by_shard[leg.request().shard->index()];
+    if (theirs.empty()) theirs.reserve(answers.size());
+    theirs.push_back({std::move(leg), answer.result});
   }
-  for (auto& [shard, theirs] : by_shard) {
-    shard->Post([this, theirs = std::move(theirs)]() mutable { OnLegAnswers(std::move(theirs)); });
+  for (size_t shard = 0; shard < by_shard.size(); ++shard) {
+    if (by_shard[shard].empty()) continue;
+    rosters_[shard]->shard->Post(
+        [this, theirs = std::move(by_shard[shard])]() mutable { OnLegAnswers(std::move(theirs)); });
   }
 }
 
 void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) {
-  absl::flat_hash_map<Shard*, std::vector<ShardDelivery>> by_shard;
+  std::vector<std::vector<ShardDelivery>> by_shard(rosters_.size());
   std::vector<RelayLoop::Result> results;
   for (Switchboard::Delivery& delivery : deliveries) {
-    RelayLoop::Result result{delivery.origin, delivery.origin_epoch, delivery.sequence, {}};
-    const absl::StatusOr<Username> from = Username::Parse(delivery.envelope.from);
+    const RelayLoop::Result result{
+        delivery.origin, delivery.origin_epoch, delivery.sequence, {.fail = FailCode::kOffline}};
+    const bool is_sound = IsUsername(delivery.envelope.from);
+    LOG_IF(ERROR, !is_sound) << "edge " << delivery.origin << " sent a message from nobody";
     const auto refs = hub_->FindHere(delivery.envelope.to);
-    if (refs.empty() || !from.ok() || from->str() != delivery.envelope.from) {
-      LOG_IF(ERROR, !from.ok()) << "edge " << delivery.origin << " sent a message from nobody";
-      result.result.fail = FailCode::kOffline;
+    if (refs.empty() || !is_sound) {
       results.push_back(result);
-      continue;
-    }
-    absl::flat_hash_map<Shard*, SessionIds> ids;
-    for (const SessionRef& ref : refs) ids[ref.shard].push_back(ref.id);
-    std::shared_ptr<Spread> spread;
-    if (ids.size() > 1) {
-      spread = std::make_shared<Spread>();
-      spread->shards_left = static_cast<int>(ids.size());
-    }
-    for (auto& [shard, theirs] : ids) {
-      Envelope envelope = spread ? delivery.envelope : std::move(delivery.envelope);
-      by_shard[shard].push_back({std::move(theirs), result, std::move(envelope), spread});
+    } else {
+      Sort(refs, result, std::move(delivery.envelope), &by_shard);
     }
   }
-  for (auto& [shard, theirs] : by_shard) {
-    shard->Post([this, shard = shard, theirs = std::move(theirs)]() mutable {
-      DeliverOnShard(RosterOf(*shard), std::move(theirs));
+  for (size_t shard = 0; shard < by_shard.size(); ++shard) {
+    if (by_shard[shard].empty()) continue;
+    Roster& roster = *rosters_[shard];
+    roster.shard->Post([this, &roster, theirs = std::move(by_shard[shard])]() mutable {
+      DeliverOnShard(roster, std::move(theirs));
     });
   }
   if (!results.empty()) loop_->PostResults(std::move(results));
 }
 
+void MessageRouter::Sort(const absl::InlinedVector<SessionRef, 2>& refs,
+                         const RelayLoop::Result& result, Envelope envelope,
+                         std::vector<std::vector<ShardDelivery>>* by_shard) {
+  const auto is_elsewhere = [&](const SessionRef& ref) { return ref.shard != refs[0].shard; };
+  if (std::none_of(refs.begin(), refs.end(), is_elsewhere)) {
+    SessionIds ids;
+    for (const SessionRef& ref : refs) ids.push_back(ref.id);
+    (*by_shard)[refs[0].shard->index()].push_back(
+        {std::move(ids), result, std::move(envelope), nullptr});
+    return;
+  }
+  absl::flat_hash_map<int, SessionIds> ids;
+  for (const SessionRef& ref : refs) ids[ref.shard->index()].push_back(ref.id);
+  const auto spread = std::make_shared<Spread>();
+  spread->shards_left = static_cast<int>(ids.size());
+  for (auto& [shard, theirs] : ids) {
+    (*by_shard)[shard].push_back({std::move(theirs), result, envelope, spread});
+  }
+}
+
 void MessageRouter::DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries) {
   std::vector<RelayLoop::Result> results;
+  results.reserve(deliveries.size());
   for (ShardDelivery& delivery : deliveries) {
     const Envelope& envelope = delivery.envelope;
     std::string& packet = Scratch();
     AppendReceiveMessage(envelope.from, envelope.time_ms, envelope.body, &packet);
     RelayResult& result = delivery.result.result;
+    result = {};
     PushOnShard(roster, delivery.ids, packet, &result);
     if (Spread* const spread = delivery.spread.get()) {
       spread->sessions += result.sessions;

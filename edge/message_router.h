@@ -80,6 +80,7 @@ class MessageRouter final : public RelayLoop::Messages {
   struct Roster {
     lineserver::Shard* shard = nullptr;
     absl::flat_hash_map<uint64_t, lineserver::Session*> sessions;
+    std::vector<RelayLoop::Request> outbound;  // Of this turn, for the relay loop.
   };
   using SessionIds = absl::InlinedVector<uint64_t, 2>;
   struct Spread;
@@ -94,6 +95,7 @@ class MessageRouter final : public RelayLoop::Messages {
 
   void Dispatch(lineserver::Session& session, absl::string_view to, absl::string_view body,
                 const EdgeSessionHub::Whereabouts& where, lineserver::Responder responder);
+  void SendToEdge(Roster& roster, RelayLoop::Request request);
   void SendToShard(lineserver::Shard& shard, SessionIds ids,
                    std::shared_ptr<const std::string> packet, Leg leg);
   void PushOnShard(Roster& roster, const SessionIds& ids, absl::string_view packet,
@@ -101,6 +103,9 @@ class MessageRouter final : public RelayLoop::Messages {
   void OnLegAnswers(std::vector<LegAnswer> answers);
   void OnRequestDone(Request& request);
   void DispatchHeld(lineserver::Session& session, const std::string& to);
+  // To the shards of `refs`.
+  static void Sort(const absl::InlinedVector<SessionRef, 2>& refs, const RelayLoop::Result& result,
+                   Envelope envelope, std::vector<std::vector<ShardDelivery>>* by_shard);
   void DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries);
 
   EdgeSessionHub* const hub_;

@@ -24,6 +24,25 @@ PeerLinks::~PeerLinks() { Stop(); }
 void PeerLinks::Start(NodeId self) {
   plan_.emplace(self, /*seed=*/options_.epoch + self);
   self_ = self;
+  revocations_ =
+      options_.pins->AddRevocationListener([this](const identity::Pin&) { OnRevoked(); });
+}
+
+void PeerLinks::OnRevoked() {
+  absl::flat_hash_set<NodeId> valid;
+  for (const rpc::PinEntry& pin : options_.pins->All()) {
+    if (pin.role == Role::kEdge) valid.insert(pin.node);
+  }
+  std::vector<std::shared_ptr<LinkStream>> revoked;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [link, stream] : streams_) {
+      if (!valid.contains(stream->peer())) revoked.push_back(stream);
+    }
+  }
+  for (const auto& stream : revoked) {
+    stream->CancelStream(absl::UnauthenticatedError("the peer's certificate was revoked"));
+  }
 }
 
 void PeerLinks::SetPeers(std::vector<EdgePeer> peers) {
@@ -61,14 +80,14 @@ void PeerLinks::Cancel(LinkId link, const absl::Status& reason) {
 }
 
 grpc::ServerBidiReactor<v1::Frame, v1::Frame>* PeerLinks::Accept(
-    grpc::CallbackServerContext* context, const rpc::PinSet& pins, const rpc::Peer& peer) {
+    grpc::CallbackServerContext* context, const rpc::Peer& peer) {
   auto stream = std::make_shared<AcceptedLink>(this, ++last_link_, peer.node, context);
   if (self_ == 0 || !Keep(stream)) {
     return rpc::RefuseStream<v1::Frame, v1::Frame>(absl::UnavailableError("starting or stopping"));
   }
   loop_->Post([this, id = stream->id()](Switchboard&, absl::Duration now) { starting_[id] = now; });
   stream->SendFrame(Hello());
-  return stream->Start(pins, peer.pin);
+  return stream->Start(*options_.pins, peer.pin);
 }
 
 void PeerLinks::Dial(const DialPlan::Dial& dial, absl::Duration now) {
@@ -87,9 +106,9 @@ void PeerLinks::OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* fr
   }
   const size_t bytes = frame->ByteSizeLong();
   stream->AddUnworked(bytes);
-  loop_->Post([stream, bytes, frame = std::move(*frame)](Switchboard& switchboard,
-                                                         absl::Duration now) mutable {
-    switchboard.OnFrame(stream->id(), &frame, now);
+  loop_->Post([stream, bytes, arriving = TakeFrame(frame)](Switchboard& switchboard,
+                                                           absl::Duration now) mutable {
+    switchboard.OnFrame(stream->id(), std::move(arriving), now);
     stream->RemoveUnworked(bytes);
   });
 }
@@ -117,8 +136,10 @@ void PeerLinks::Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard,
   if (verdict.replaced) Cancel(*verdict.replaced, superfluous);
 }
 
-void PeerLinks::OnDrained(LinkId link) {
-  loop_->Post([link](Switchboard& switchboard, absl::Duration) { switchboard.OnDrained(link); });
+void PeerLinks::OnDrained(LinkId link, v1::Frame* spare) {
+  loop_->Post([link, spare = std::move(*spare)](Switchboard& switchboard, absl::Duration) mutable {
+    switchboard.OnDrained(link, std::move(spare));
+  });
 }
 
 void PeerLinks::OnClosed(LinkStream& stream, const absl::Status& status) {

@@ -32,6 +32,8 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
  public:
   struct Options {
     Epoch epoch = 0;
+    // Who may be linked; outlives the links, and changes no more when they are destroyed.
+    const rpc::PinSet* pins = nullptr;
     // How to reach an edge.
     std::function<std::shared_ptr<grpc::Channel>(const DialPlan::Dial& dial)> make_channel;
   };
@@ -52,7 +54,6 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
 
   // A stream that another edge opened. Returns what the service's method returns.
   grpc::ServerBidiReactor<v1::Frame, v1::Frame>* Accept(grpc::CallbackServerContext* context,
-                                                        const rpc::PinSet& pins,
                                                         const rpc::Peer& peer);
 
   // Closes all, takes no more, and returns when all have ended.
@@ -71,10 +72,12 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   std::shared_ptr<LinkStream> Find(LinkId link) ABSL_LOCKS_EXCLUDED(mu_);
   void Cancel(LinkId link, const absl::Status& reason);
   v1::Frame Hello() const;
+  // Closes the links that we dialled to who is not valid any more; ServerStream does the others.
+  void OnRevoked() ABSL_LOCKS_EXCLUDED(mu_);
 
   // LinkStream::Owner:
   void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) override;
-  void OnDrained(LinkId link) override;
+  void OnDrained(LinkId link, v1::Frame* spare) override;
   void OnClosed(LinkStream& stream, const absl::Status& status) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnHello(const std::shared_ptr<LinkStream>& stream, const v1::LinkHello& hello);
 
@@ -100,6 +103,7 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   absl::Mutex mu_;
   absl::flat_hash_map<LinkId, std::shared_ptr<LinkStream>> streams_ ABSL_GUARDED_BY(mu_);
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<void> revocations_;  // The listener; last, so that it goes first.
 };
 
 }  // namespace convergia::edge

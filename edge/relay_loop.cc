@@ -1,8 +1,18 @@
 #include "edge/relay_loop.h"
 
+#include <glog/logging.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace convergia::edge {
+namespace {
+
+// Above this the loop lets more gather before its next turn; below, a message waits for nothing.
+constexpr size_t kBusyItems = 16;
+constexpr absl::Duration kGather = absl::Microseconds(150);
+
+}  // namespace
 
 RelayLoop::RelayLoop(Epoch epoch, const Switchboard::Options& options, const Clock& clock,
                      Messages* messages, Links* links)
@@ -27,15 +37,20 @@ void RelayLoop::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void RelayLoop::Send(Switchboard::Token token, NodeId destination, Envelope envelope) {
+void RelayLoop::Send(std::vector<Request>* requests) {
+  std::vector<RelaySender::Answer> answers;
   {
     absl::MutexLock lock(&mu_);
-    if (!stopped_) {
-      inbox_.requests.push_back({token, destination, std::move(envelope)});
-      return;
+    for (Request& request : *requests) {
+      if (stopped_) {
+        answers.push_back({request.token, {.fail = FailCode::kUnroutable}});
+      } else {
+        inbox_.requests.push_back(std::move(request));
+      }
     }
   }
-  messages_->OnAnswers({{token, {.fail = FailCode::kUnroutable}}});
+  requests->clear();
+  if (!answers.empty()) messages_->OnAnswers(std::move(answers));
 }
 
 void RelayLoop::PostResults(std::vector<Result> results) {
@@ -49,23 +64,39 @@ void RelayLoop::Post(Event event) {
   if (!stopped_) inbox_.events.push_back(std::move(event));
 }
 
+void RelayLoop::Await(const Switchboard& switchboard, bool is_busy) {
+  // One wake-up for what many bring within a moment.
+  if (is_busy) mu_.AwaitWithTimeout(absl::Condition(&stopped_), kGather);
+  const absl::Duration wait = switchboard.NextTake() - clock_.Elapsed();
+  mu_.AwaitWithTimeout(absl::Condition(this, &RelayLoop::HasWorkOrStopped),
+                       std::clamp(wait, absl::ZeroDuration(), kTick));
+}
+
 void RelayLoop::RunLoop(NodeId self) {
   Switchboard switchboard(self, epoch_, options_);
   Inbox taken;
   bool stopped = false;
+  bool is_busy = false;
   while (!stopped) {
     {
       absl::MutexLock lock(&mu_);
-      mu_.AwaitWithTimeout(absl::Condition(this, &RelayLoop::HasWorkOrStopped), kTick);
+      Await(switchboard, is_busy);
       std::swap(taken, inbox_);
       stopped = stopped_;
     }
+    is_busy = taken.size() >= kBusyItems;
     Work(&taken, switchboard);
     taken.clear();
   }
   if (auto answers = switchboard.Abandon(); !answers.empty()) {
     messages_->OnAnswers(std::move(answers));
   }
+  const Switchboard::Counters& counters = switchboard.counters();
+  LOG(INFO) << "relay: " << counters.items_sent << " messages and results in "
+            << counters.frames_sent << " frames; segments forwarded " << counters.segments_forwarded
+            << ", bounced " << counters.segments_bounced << ", came back "
+            << counters.segments_came_back << ", dropped " << counters.segments_dropped
+            << ", refused " << counters.segments_refused;
 }
 
 void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {

@@ -52,8 +52,13 @@ class RelayLoop {
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   // A message to a user on `destination`; OnAnswers() follows with `token`.
-  void Send(Switchboard::Token token, NodeId destination, Envelope envelope)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  struct Request {
+    Switchboard::Token token = 0;
+    NodeId destination = 0;
+    Envelope envelope;
+  };
+  // In this order. Leaves `*requests` empty, with its memory.
+  void Send(std::vector<Request>* requests) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Result {
     NodeId origin = 0;
@@ -68,16 +73,12 @@ class RelayLoop {
   void Post(Event event) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Request {
-    Switchboard::Token token = 0;
-    NodeId destination = 0;
-    Envelope envelope;
-  };
   struct Inbox {
     std::vector<Request> requests;
     std::vector<Result> results;
     std::vector<Event> events;
 
+    size_t size() const { return requests.size() + results.size() + events.size(); }
     bool empty() const { return requests.empty() && results.empty() && events.empty(); }
     void clear() {
       requests.clear();
@@ -90,6 +91,7 @@ class RelayLoop {
   bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return stopped_ || !inbox_.empty();
   }
+  void Await(const Switchboard& switchboard, bool is_busy) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Work(Inbox* inbox, Switchboard& switchboard);
   void CarryOut(Switchboard::Output output, const Switchboard& switchboard);
 

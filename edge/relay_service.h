@@ -17,7 +17,7 @@ class RelayService final : public v1::Relay::CallbackService {
       grpc::CallbackServerContext* context) override {
     const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, *pins_);
     if (!peer.ok()) return rpc::RefuseStream<v1::Frame, v1::Frame>(peer.status());
-    return links_->Accept(context, *pins_, *peer);
+    return links_->Accept(context, *peer);
   }
 
  private:

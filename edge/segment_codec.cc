@@ -38,6 +38,11 @@ void WriteWaybill(const Waybill& waybill, v1::Segment* out) {
   out->mutable_visited()->Assign(waybill.visited.begin(), waybill.visited.end());
 }
 
+namespace {
+
+// What a link keeps between two frames at most.
+constexpr size_t kKeptBytesMax = 256 * 1024;
+
 Waybill ReadWaybill(const v1::Segment& segment) {
   return {.origin = segment.origin(),
           .destination = segment.destination(),
@@ -46,28 +51,47 @@ Waybill ReadWaybill(const v1::Segment& segment) {
           .bounced = segment.bounced()};
 }
 
-IncomingSegment TakeSegment(v1::Segment* segment) {
-  IncomingSegment taken{.origin_epoch = segment->origin_epoch(),
-                        .destination_epoch = segment->destination_epoch(),
-                        .first_sequence = segment->first_sequence(),
-                        .answered_below = segment->answered_below(),
-                        .acknowledged = segment->acknowledged(),
-                        .first_result = segment->first_result()};
-  taken.envelopes.reserve(segment->envelopes_size());
-  for (v1::Envelope& envelope : *segment->mutable_envelopes()) {
-    taken.envelopes.push_back({.from = std::move(*envelope.mutable_from()),
-                               .to = std::move(*envelope.mutable_to()),
-                               .time_ms = envelope.time_ms(),
-                               .body = std::move(*envelope.mutable_body())});
+IncomingSegment ReadSegment(const v1::Segment& segment) {
+  IncomingSegment read{.origin_epoch = segment.origin_epoch(),
+                       .destination_epoch = segment.destination_epoch(),
+                       .first_sequence = segment.first_sequence(),
+                       .answered_below = segment.answered_below(),
+                       .acknowledged = segment.acknowledged(),
+                       .first_result = segment.first_result()};
+  read.envelopes.reserve(segment.envelopes_size());
+  for (const v1::Envelope& envelope : segment.envelopes()) {
+    read.envelopes.push_back({.from = envelope.from(),
+                              .to = envelope.to(),
+                              .time_ms = envelope.time_ms(),
+                              .body = envelope.body()});
   }
-  taken.results.reserve(segment->results_size());
-  for (const v1::Result& result : segment->results()) {
-    RelayResult read{.sessions = result.sessions()};
+  read.results.reserve(segment.results_size());
+  for (const v1::Result& result : segment.results()) {
+    RelayResult added{.sessions = result.sessions()};
     if (!result.fail_code().empty()) {
-      read.fail = FailCodeFromWord(result.fail_code()).value_or(FailCode::kInternal);
+      added.fail = FailCodeFromWord(result.fail_code()).value_or(FailCode::kInternal);
     }
-    taken.results.push_back(read);
+    read.results.push_back(added);
   }
+  return read;
+}
+
+}  // namespace
+
+ArrivingFrame TakeFrame(v1::Frame* frame) {
+  ArrivingFrame taken{.ping = frame->ping(), .pong = frame->pong()};
+  const bool is_big = frame->ByteSizeLong() > kKeptBytesMax;
+  taken.segments.reserve(frame->segments_size());
+  for (v1::Segment& segment : *frame->mutable_segments()) {
+    ArrivingSegment& added = taken.segments.emplace_back();
+    added.waybill = ReadWaybill(segment);
+    if (added.waybill.route.empty() && !added.waybill.bounced) {
+      added.content = ReadSegment(segment);
+    } else {
+      added.passing.Swap(&segment);
+    }
+  }
+  if (is_big) v1::Frame().Swap(frame);
   return taken;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <list>
 #include <string>
 #include <utility>
 
@@ -69,7 +69,7 @@ class SendOrder {
   struct Recipient {
     Places places;  // Of those under way.
     int under_way = 0;
-    std::deque<Held> held;
+    std::list<Held> held;  // Mostly empty, and then without memory.
   };
   using Recipients = absl::flat_hash_map<std::string, Recipient>;
 

@@ -93,39 +93,42 @@ void Switchboard::OnLinkDown(LinkId link, absl::Duration now) {
   OnWaysChanged();
 }
 
-void Switchboard::OnDrained(LinkId link) {
-  if (const auto found = links_.find(link); found != links_.end()) found->second->writable = true;
+void Switchboard::OnDrained(LinkId link, v1::Frame spare) {
+  const auto found = links_.find(link);
+  if (found == links_.end()) return;
+  found->second->writable = true;
+  found->second->spare = std::move(spare);
 }
 
-void Switchboard::OnFrame(LinkId link, v1::Frame* frame, absl::Duration now) {
+void Switchboard::OnFrame(LinkId link, ArrivingFrame frame, absl::Duration now) {
   const auto found = links_.find(link);
   if (found == links_.end()) return;
   Link& over = *found->second;
   over.health.OnHeard(now);
-  if (frame->ping() != 0) over.pong_due = frame->ping();
-  if (frame->pong() != 0) {
+  if (frame.ping != 0) over.pong_due = frame.ping;
+  if (frame.pong != 0) {
     const bool first = over.health.rtt_us() == 0;
-    over.health.OnPong(frame->pong(), now);
+    over.health.OnPong(frame.pong, now);
     if (first) output_.links_changed = true;  // Now its round-trip time is known.
   }
-  for (v1::Segment& segment : *frame->mutable_segments()) OnSegment(over.peer, &segment, now);
+  for (ArrivingSegment& segment : frame.segments) OnSegment(over.peer, &segment, now);
 }
 
-void Switchboard::OnSegment(NodeId from, v1::Segment* segment, absl::Duration now) {
-  ForwardDecision decision = DecideForward(self_, from, ReadWaybill(*segment),
-                                           [&](NodeId peer) { return LinkIsUp(peer); });
+void Switchboard::OnSegment(NodeId from, ArrivingSegment* segment, absl::Duration now) {
+  ForwardDecision decision =
+      DecideForward(self_, from, segment->waybill, [&](NodeId peer) { return LinkIsUp(peer); });
   using What = ForwardDecision::What;
   switch (decision.what) {
     case What::kArrived:
-      return OnArrived(segment, now);
+      return OnArrived(segment->waybill.origin, std::move(segment->content), now);
     case What::kCameBack:
       return OnCameBack(decision.waybill, now);
     case What::kForward:
       ++counters_.segments_forwarded;
-      return Forward(segment, std::move(decision));
+      return Forward(&segment->passing, std::move(decision));
     case What::kBounce:
       ++counters_.segments_bounced;
-      return Forward(segment, std::move(decision));
+      return Forward(&segment->passing, std::move(decision));
     case What::kDrop:
       ++counters_.segments_dropped;
       return;
@@ -152,15 +155,14 @@ void Switchboard::Enqueue(NodeId next, v1::Segment segment) {
   link.forward.push_back(std::move(segment));
 }
 
-void Switchboard::OnArrived(v1::Segment* segment, absl::Duration now) {
-  const NodeId origin = segment->origin();
+void Switchboard::OnArrived(NodeId origin, IncomingSegment content, absl::Duration now) {
   if (!IsKnown(origin)) {
     ++counters_.segments_refused;
     return;
   }
   RelayChannel::Actions actions;
   Peer& peer = PeerOf(origin, now);
-  peer.channel.OnSegment(TakeSegment(segment), now, &actions);
+  peer.channel.OnSegment(std::move(content), now, &actions);
   CarryOut(origin, &actions);
   MarkReady(origin, &peer);
 }
@@ -231,22 +233,37 @@ void Switchboard::OnTimer(absl::Duration now) {
 }
 
 Switchboard::Output Switchboard::Take(absl::Duration now) {
+  next_take_ = absl::InfiniteDuration();
   absl::flat_hash_map<LinkId, Filling> fillings;
   for (auto& [id, link] : links_) {
     if (!link->writable) continue;
-    Filling filling;
+    if (now < link->rests_until) {
+      next_take_ = std::min(next_take_, link->rests_until);
+      continue;
+    }
+    Filling& filling = fillings[id];
+    filling.frame = std::move(link->spare);
     FillHeartbeat(link.get(), &filling, now);
     FillFromForward(link.get(), &filling);
-    fillings.emplace(id, std::move(filling));
   }
   FillFromChannels(&fillings, now);
-  for (auto& [id, filling] : fillings) {
-    if (filling.bytes == 0) continue;
-    links_.at(id)->writable = false;
-    ++counters_.frames_sent;
-    output_.frames.emplace_back(id, std::move(filling.frame));
-  }
+  for (auto& [id, filling] : fillings) Dispatch(id, &filling, now);
   return std::exchange(output_, Output());
+}
+
+void Switchboard::Dispatch(LinkId id, Filling* filling, absl::Duration now) {
+  Link& link = *links_.at(id);
+  if (filling->bytes == 0) {
+    link.spare = std::move(filling->frame);
+    return;
+  }
+  link.writable = false;
+  const bool is_busy = filling->items >= options_.busy_items;
+  const bool is_full = filling->bytes >= options_.frame_bytes_max / 2;
+  if (is_busy && !is_full) link.rests_until = now + options_.rest;
+  ++counters_.frames_sent;
+  counters_.items_sent += filling->items;
+  output_.frames.emplace_back(id, std::move(filling->frame));
 }
 
 void Switchboard::FillHeartbeat(Link* link, Filling* filling, absl::Duration now) {
@@ -263,8 +280,10 @@ void Switchboard::FillHeartbeat(Link* link, Filling* filling, absl::Duration now
 // At most half a frame, so that neither side of the traffic starves the other.
 void Switchboard::FillFromForward(Link* link, Filling* filling) {
   while (!link->forward.empty() && filling->bytes < options_.frame_bytes_max / 2) {
-    const size_t bytes = link->forward.front().ByteSizeLong();
+    const v1::Segment& next = link->forward.front();
+    const size_t bytes = next.ByteSizeLong();
     link->forward_bytes -= bytes;
+    filling->items += next.envelopes_size() + next.results_size();
     filling->bytes += bytes;
     *filling->frame.add_segments() = std::move(link->forward.front());
     link->forward.pop_front();
@@ -297,6 +316,7 @@ void Switchboard::AppendSegment(NodeId destination, Peer* peer, Filling* filling
                 .destination = destination,
                 .route = Hops(peer->hops.begin() + 1, peer->hops.end())},
                added);
+  filling->items += segment.envelopes.size() + segment.results.size();
   filling->bytes += kSegmentOverheadBytes + segment.results.size() * kResultBytes;
   for (const Envelope* envelope : segment.envelopes) filling->bytes += envelope->bytes();
 }

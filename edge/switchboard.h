@@ -16,6 +16,7 @@
 #include "edge/link_table.h"
 #include "edge/relay_channel.h"
 #include "edge/route_table.h"
+#include "edge/segment_codec.h"
 
 namespace convergia::edge {
 
@@ -23,7 +24,9 @@ namespace convergia::edge {
 // them, a relay channel to each other edge, and segments of others passing through.
 //
 // Events go in, then Take() gives all that is to be done. A link carries one frame at a time: what
-// comes while it is being written gathers and leaves as one frame when OnDrained() says so.
+// comes while it is being written gathers and leaves as one frame when OnDrained() says so. Since a
+// frame costs as much as a hundred messages, a link that is busy rests a little between two of
+// them; one that is not busy never does.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class Switchboard {
@@ -33,7 +36,9 @@ class Switchboard {
   struct Options {
     RelaySender::Options channel;
     size_t frame_bytes_max = limits::kRelayFrameBytesMax;
-    size_t forward_bytes_max = limits::kLinkQueueBytesMax;  // A link; then segments bounce.
+    size_t forward_bytes_max = limits::kLinkQueueBytesMax;  // A link; then segments are dropped.
+    size_t busy_items = 16;  // In one frame: then the link is busy, and rests so long.
+    absl::Duration rest = absl::Milliseconds(1);
   };
 
   struct Delivery {
@@ -51,6 +56,7 @@ class Switchboard {
   };
   struct Counters {
     uint64_t frames_sent = 0;
+    uint64_t items_sent = 0;  // Envelopes and results in them.
     uint64_t segments_forwarded = 0;
     uint64_t segments_bounced = 0;  // By us, for want of a link or of room.
     uint64_t segments_came_back = 0;
@@ -68,10 +74,10 @@ class Switchboard {
   LinkTable::Verdict OnLinkUp(LinkId link, NodeId peer, Epoch peer_epoch, Dialled dialled,
                               absl::Duration now);
   void OnLinkDown(LinkId link, absl::Duration now);
-  // Its last frame was written.
-  void OnDrained(LinkId link);
-  // A frame that came over `link`; moved from. Ignored if the link is not (or no longer) up.
-  void OnFrame(LinkId link, v1::Frame* frame, absl::Duration now);
+  // Its last frame was written. `spare` is that frame, cleared, or any other: it is filled next.
+  void OnDrained(LinkId link, v1::Frame spare = {});
+  // A frame that came over `link`. Ignored if the link is not (or no longer) up.
+  void OnFrame(LinkId link, ArrivingFrame frame, absl::Duration now);
 
   void OnResult(NodeId origin, Epoch origin_epoch, uint64_t sequence, const RelayResult& result);
 
@@ -84,6 +90,8 @@ class Switchboard {
 
   // All that is to be done since the last call.
   Output Take(absl::Duration now);
+  // When Take() is to be called though nothing comes: InfiniteDuration() if it need not be.
+  absl::Duration NextTake() const { return next_take_; }
 
   // Answers all that waits UNCONFIRMED (or UNROUTABLE if it never left): the end.
   std::vector<RelaySender::Answer> Abandon();
@@ -103,6 +111,8 @@ class Switchboard {
     NodeId peer = 0;
     LinkHealth health;
     bool writable = true;
+    absl::Duration rests_until = absl::ZeroDuration();  // To let more gather.
+    v1::Frame spare;
     uint64_t pong_due = 0;
     std::deque<v1::Segment> forward;  // Of others, on their way through.
     size_t forward_bytes = 0;
@@ -119,6 +129,7 @@ class Switchboard {
   struct Filling {
     v1::Frame frame;
     size_t bytes = 0;
+    size_t items = 0;  // Envelopes and results.
   };
 
   Peer& PeerOf(NodeId edge, absl::Duration now);
@@ -130,8 +141,8 @@ class Switchboard {
   bool ChooseWay(NodeId edge, Peer* peer, absl::Duration now);
   bool IsKnown(NodeId edge) const { return known_.contains(edge) || LinkIsUp(edge); }
 
-  void OnSegment(NodeId from, v1::Segment* segment, absl::Duration now);
-  void OnArrived(v1::Segment* segment, absl::Duration now);
+  void OnSegment(NodeId from, ArrivingSegment* segment, absl::Duration now);
+  void OnArrived(NodeId origin, IncomingSegment content, absl::Duration now);
   void OnCameBack(const Waybill& waybill, absl::Duration now);
   void Forward(v1::Segment* segment, ForwardDecision decision);
   void Enqueue(NodeId next, v1::Segment segment);
@@ -140,6 +151,7 @@ class Switchboard {
   void FillFromChannels(absl::flat_hash_map<LinkId, Filling>* fillings, absl::Duration now);
   void FillFromForward(Link* link, Filling* filling);
   void FillHeartbeat(Link* link, Filling* filling, absl::Duration now);
+  void Dispatch(LinkId link, Filling* filling, absl::Duration now);
   void AppendSegment(NodeId destination, Peer* peer, Filling* filling, absl::Duration now);
 
   const NodeId self_;
@@ -153,6 +165,7 @@ class Switchboard {
   uint64_t ways_version_ = 1;  // Grows whenever a way may have changed.
   std::deque<NodeId> ready_;   // Peers whose channel may have something to send.
   Output output_;
+  absl::Duration next_take_ = absl::InfiniteDuration();
   Counters counters_;
 };
 

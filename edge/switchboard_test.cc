@@ -86,7 +86,7 @@ class Net {
     wire.frames.pop_front();
     const NodeId to = from == wire.a ? wire.b : wire.a;
     carried_[{from, to}] += frame.segments_size();
-    edge(to).OnFrame(link, &frame, now_);
+    edge(to).OnFrame(link, TakeFrame(&frame), now_);
     edge(from).OnDrained(link);
     return true;
   }
@@ -264,7 +264,7 @@ TEST_F(DiamondTest, WhatCannotBeTrueIsCountedAndNothingElseSuffers) {
   stranger->set_destination(1);
   stranger->add_visited(2);
   stranger->set_first_sequence(1);
-  net_.edge(1).OnFrame(/*link=*/1, &frame, net_.now());
+  net_.edge(1).OnFrame(/*link=*/1, TakeFrame(&frame), net_.now());
   EXPECT_EQ(net_.edge(1).counters().segments_refused, before + 2);
   net_.Send(1, 4);
   net_.Settle();

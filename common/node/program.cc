@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
 
@@ -74,6 +75,8 @@ std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
+  // Debian builds Abseil with its debugging checks; this one costs a global lock at each lock.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   FLAGS_logtostderr = true;
   FLAGS_log_prefix = true;
   google::InitGoogleLogging(facts.name.c_str());

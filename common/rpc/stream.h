@@ -86,8 +86,9 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   virtual void OnWritable() {}
 
   // Called when the last message that waited has been written: time to gather the next one, for
-  // those who pack all that waits into one message.
-  virtual void OnDrained() {}
+  // those who pack all that waits into one message. `spare` is the one just written, cleared: to
+  // fill it again takes hardly any allocation. May be moved from.
+  virtual void OnDrained(Out& /*spare*/) {}
 
   // Packs `next` into `waiting`, the newest message in the queue that is not being sent yet, or
   // returns false to leave both untouched. Called under the stream's lock: only look at these two.
@@ -257,7 +258,8 @@ void Stream<In, Out>::ReadDone(bool ok) {
 
 template <typename In, typename Out>
 void Stream<In, Out>::WriteDone(bool ok) {
-  outgoing_.Clear();
+  Out spare = std::move(outgoing_);
+  spare.Clear();
   bool writable = false;
   bool drained = false;
   {
@@ -276,7 +278,7 @@ void Stream<In, Out>::WriteDone(bool ok) {
   }
   Pump();
   if (writable) OnWritable();
-  if (drained) OnDrained();
+  if (drained) OnDrained(spare);
 }
 
 template <typename In, typename Out>

@@ -1,0 +1,328 @@
+// A few edges in one process: real line servers and links over TLS, and a mgmt of a few lines.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
+#include "common/base/status_testing.h"
+#include "common/lineserver/line_server.h"
+#include "common/lineserver/test_client.h"
+#include "common/rpc/call_policy.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/server.h"
+#include "common/rpc/test_pki.h"
+#include "edge/message_router.h"
+#include "edge/peer_links.h"
+#include "edge/relay_loop.h"
+#include "edge/relay_service.h"
+
+namespace convergia::edge {
+namespace {
+
+using lineserver::TestClient;
+
+// Longer than anything takes, on any machine.
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+std::string NameOf(NodeId id) { return absl::StrCat("edge", id); }
+
+// An edge whose users sign in with any secret.
+class TestEdge final : public lineserver::Authenticator, public lineserver::SessionObserver {
+ public:
+  using OnLocation = std::function<void(NodeId edge, const std::string& user, bool here)>;
+
+  TestEdge(NodeId id, rpc::TestPki* pki, const rpc::PinSet* pins, OnLocation on_location)
+      : id_(id), on_location_(std::move(on_location)) {
+    const rpc::TlsFiles files = pki->FilesOf({Role::kEdge, NameOf(id)});
+    hub_.set_self(id);
+    links_ = std::make_unique<PeerLinks>(
+        PeerLinks::Options{
+            .epoch = 7 + id,
+            .pins = pins,
+            .make_channel =
+                [files, pins](const DialPlan::Dial& dial) {
+                  return rpc::MakeChannel(dial.address, files, {Role::kEdge, dial.name}, pins);
+                }},
+        [this](const std::vector<Switchboard::LinkView>& links) {
+          absl::MutexLock lock(&mu_);
+          up_.clear();
+          for (const auto& link : links) up_.push_back(link.peer);
+        });
+    loop_ = std::make_unique<RelayLoop>(7 + id, Switchboard::Options(), RealClock::Get(), &router_,
+                                        links_.get());
+    links_->Attach(loop_.get());
+    StartLineServer(files);
+    service_ = std::make_unique<RelayService>(pins, links_.get());
+    rpc_ = *rpc::Server::Create(
+        {.listen = "127.0.0.1:0",
+         .credentials = *rpc::MakeServerCredentials(files, rpc::CallPolicy::Cluster(), *pins),
+         .services = {service_.get()}});
+    links_->Start(id);
+    loop_->Start(id);
+  }
+
+  ~TestEdge() override {
+    line_->Stop();
+    links_->Stop();
+    rpc_->Stop(absl::ZeroDuration());
+    loop_->Stop();
+  }
+
+  EdgePeer AsPeer() const {
+    return {.node = id_, .name = NameOf(id_), .epoch = 7 + id_, .addresses = {rpc_->address()}};
+  }
+
+  std::unique_ptr<TestClient> SignIn(const std::string& user) {
+    auto client = std::make_unique<TestClient>(line_->addresses()[0]);
+    EXPECT_TRUE(client->Handshake());
+    client->ReadPacket();  // INFO.
+    const std::string answer = client->Ask(absl::StrCat("LOGIN ", user, "~\nx\n"));
+    EXPECT_EQ(answer.substr(0, 2), "OK") << answer;
+    return client;
+  }
+
+  // Waits until exactly these are linked.
+  void AwaitLinks(const std::vector<NodeId>& peers) {
+    absl::MutexLock lock(&mu_);
+    wanted_ = peers;
+    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(this, &TestEdge::HasWantedLinks), kPatience));
+  }
+
+  void StopClients() { line_->Stop(); }
+
+  Directory& directory() { return directory_; }
+  PeerLinks& links() { return *links_; }
+
+ private:
+  void StartLineServer(const rpc::TlsFiles& files) {
+    tls_ = *tls::TlsContext::Server(rpc::ReadOrDie(files.certificate_chain),
+                                    rpc::ReadOrDie(files.key));
+    std::vector<lineserver::CommandSpec> commands;
+    commands.push_back({.word = "SENDMESSAGE",
+                        .fields_min = 2,
+                        .fields_max = 2,
+                        .handler = [this](lineserver::Session& session, lineserver::Fields fields,
+                                          lineserver::Responder responder) {
+                          router_.HandleSendMessage(session, fields, std::move(responder));
+                        }});
+    table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
+    lineserver::LineServer::Options options;
+    options.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
+    options.tls = tls_.get();
+    options.authenticator = this;
+    options.observer = this;
+    options.shards = 3;
+    line_ = *lineserver::LineServer::Create(std::move(options));
+    router_.Attach(loop_.get(), line_->shards());
+    line_->Start();
+  }
+
+  bool HasWantedLinks() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return up_ == wanted_; }
+
+  void SignIn(const Username& user, absl::string_view, const std::string&, Done done) override {
+    done(lineserver::SignedIn{.account = 1, .user = user});
+  }
+  absl::Status OnSignedIn(lineserver::Session& session) override {
+    const absl::Status added = router_.OnSignedIn(session);
+    if (added.ok()) on_location_(id_, session.signed_in()->user.str(), true);
+    return added;
+  }
+  void OnClosed(lineserver::Session& session) override {
+    router_.OnClosed(session);
+    const std::string& user = session.signed_in()->user.str();
+    if (hub_.FindHere(user).empty()) on_location_(id_, user, false);
+  }
+
+  const NodeId id_;
+  const OnLocation on_location_;
+  Directory directory_;
+  EdgeSessionHub hub_{&directory_, /*sessions_per_user_max=*/10};
+  MessageRouter router_{&hub_, &RealClock::Get()};
+  std::unique_ptr<PeerLinks> links_;
+  std::unique_ptr<RelayLoop> loop_;
+  std::unique_ptr<tls::TlsContext> tls_;
+  std::unique_ptr<lineserver::CommandTable> table_;
+  std::unique_ptr<lineserver::LineServer> line_;
+  std::unique_ptr<RelayService> service_;
+  std::unique_ptr<rpc::Server> rpc_;
+
+  absl::Mutex mu_;
+  std::vector<NodeId> up_ ABSL_GUARDED_BY(mu_);
+  std::vector<NodeId> wanted_ ABSL_GUARDED_BY(mu_);
+};
+
+// Edges 1 and 2, linked, with a directory that is right at once.
+class EdgesTest : public testing::Test {
+ protected:
+  EdgesTest() {
+    std::vector<rpc::PinEntry> pins;
+    for (NodeId id : {1, 2}) pins.push_back(pki_.PinOf({Role::kEdge, NameOf(id)}, id));
+    pins_.Replace(pins);
+    for (NodeId id : {1, 2}) {
+      edges_.push_back(std::make_unique<TestEdge>(
+          id, &pki_, &pins_, [this](NodeId edge, const std::string& user, bool here) {
+            OnLocation(edge, user, here);
+          }));
+    }
+    for (auto& edge : edges_) {
+      edge->directory().Begin({1, 1}, /*whole=*/true);
+      edge->directory().End(/*more=*/false);
+    }
+    for (auto& edge : edges_) edge->links().SetPeers({edges_[0]->AsPeer(), edges_[1]->AsPeer()});
+    edge(1).AwaitLinks({2});
+    edge(2).AwaitLinks({1});
+  }
+
+  ~EdgesTest() override {
+    for (auto& edge : edges_) edge->StopClients();  // Nobody tells of them any more.
+  }
+
+  TestEdge& edge(NodeId id) { return *edges_[id - 1]; }
+
+  void OnLocation(NodeId at, const std::string& user, bool here) {
+    absl::MutexLock lock(&mu_);
+    std::vector<NodeId>& places = places_[user];
+    std::erase(places, at);
+    if (here) places.push_back(at);
+    Tell(user, places);
+  }
+  void Place(const std::string& user, const std::vector<NodeId>& places) {
+    absl::MutexLock lock(&mu_);
+    Tell(user, places);
+  }
+
+ private:
+  void Tell(const std::string& user, const std::vector<NodeId>& places)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    ++sequence_;
+    for (auto& edge : edges_) {
+      edge->directory().Begin({1, sequence_}, /*whole=*/false);
+      edge->directory().Set(user, places);
+      edge->directory().End(/*more=*/false);
+    }
+  }
+
+ protected:
+  rpc::TestPki pki_;
+  rpc::PinSet pins_;
+  absl::Mutex mu_;
+  uint64_t sequence_ ABSL_GUARDED_BY(mu_) = 1;
+  absl::flat_hash_map<std::string, std::vector<NodeId>> places_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<TestEdge>> edges_;
+};
+
+// Sender and body of a RECEIVEMESSAGE; its time is left out.
+std::string Received(TestClient& client) {
+  const std::string packet = client.ReadPacket();
+  const size_t first = packet.find('\n'), second = packet.find('\n', first + 1);
+  if (second == std::string::npos) return packet;
+  return packet.substr(0, first) + " " + packet.substr(second + 1);
+}
+
+TEST_F(EdgesTest, OnOneEdge) {
+  auto alice = edge(1).SignIn("alice");
+  auto bob = edge(1).SignIn("bob");
+  EXPECT_EQ(alice->Ask("7 SENDMESSAGE bob~\nhi ~~ there~\nyou\n"), "7 OK 1");
+  EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice hi ~ there\nyou");
+}
+
+TEST_F(EdgesTest, AcrossEdges) {
+  auto alice = edge(1).SignIn("alice");
+  auto bob = edge(2).SignIn("bob");
+  EXPECT_EQ(alice->Ask("SENDMESSAGE Bob~\nhi ~~ there~\nyou\n"), "OK 1");
+  EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice hi ~ there\nyou");
+  EXPECT_EQ(bob->Ask("SENDMESSAGE alice~\n\n"), "OK 1");
+  EXPECT_EQ(Received(*alice), "RECEIVEMESSAGE bob ");
+}
+
+TEST_F(EdgesTest, EverySessionOfTheRecipientIsReachedAndCounted) {
+  std::vector<std::unique_ptr<TestClient>> bobs;
+  for (int i = 0; i < 4; ++i) bobs.push_back(edge(1).SignIn("bob"));  // On all shards.
+  for (int i = 0; i < 4; ++i) bobs.push_back(edge(2).SignIn("bob"));
+  auto alice = edge(1).SignIn("alice");
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n"), "OK 8");
+  for (auto& bob : bobs) EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice hi");
+}
+
+TEST_F(EdgesTest, ToOneselfReachesAllOwnSessions) {
+  auto here = edge(1).SignIn("alice");
+  auto there = edge(2).SignIn("alice");
+  EXPECT_TRUE(here->Send("SENDMESSAGE alice~\nnote\n"));
+  EXPECT_EQ(Received(*here), "RECEIVEMESSAGE alice note");
+  EXPECT_EQ(here->ReadPacket(), "OK 2");
+  EXPECT_EQ(Received(*there), "RECEIVEMESSAGE alice note");
+}
+
+TEST_F(EdgesTest, MessagesOfOneSenderArriveInOrder) {
+  auto alice = edge(1).SignIn("alice");
+  auto near = edge(1).SignIn("bob");
+  auto far = edge(2).SignIn("bob");
+  constexpr int kMessages = 500;  // Below the burst that a session may send at once.
+  std::string packets;
+  for (int i = 0; i < kMessages; ++i) absl::StrAppend(&packets, "SENDMESSAGE bob~\n", i, "\n");
+  ASSERT_TRUE(alice->Send(packets));
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string wanted = absl::StrCat("RECEIVEMESSAGE alice ", i);
+    ASSERT_EQ(Received(*near), wanted);
+    ASSERT_EQ(Received(*far), wanted);
+    ASSERT_EQ(alice->ReadPacket(), "OK 2");
+  }
+}
+
+TEST_F(EdgesTest, NobodyThereIsOffline) {
+  auto alice = edge(1).SignIn("alice");
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n").substr(0, 12), "FAIL OFFLINE");
+  EXPECT_EQ(alice->Ask("SENDMESSAGE not a name~\nhi\n").substr(0, 13), "FAIL BADFIELD");
+  // The directory may lag behind: edge 2 knows that nobody is there.
+  Place("bob", {2});
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n").substr(0, 12), "FAIL OFFLINE");
+}
+
+TEST_F(EdgesTest, WithoutAWayThereItIsUnroutableAtOnce) {
+  auto alice = edge(1).SignIn("alice");
+  Place("bob", {9});
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n").substr(0, 15), "FAIL UNROUTABLE");
+}
+
+TEST_F(EdgesTest, ReachedSomewhereIsReached) {
+  auto alice = edge(1).SignIn("alice");
+  auto bob = edge(2).SignIn("bob");
+  Place("bob", {2, 9});
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n"), "OK 1");
+  EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice hi");
+}
+
+TEST_F(EdgesTest, WhoLeavesIsOfflineAndMayComeBackElsewhere) {
+  auto alice = edge(1).SignIn("alice");
+  auto bob = edge(2).SignIn("bob");
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\n1\n"), "OK 1");
+  EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice 1");
+  EXPECT_EQ(bob->Ask("QUIT\n"), "OK");
+  bob->ReadToEnd();
+  bob = edge(1).SignIn("bob");
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\n2\n"), "OK 1");
+  EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice 2");
+}
+
+TEST_F(EdgesTest, ARevokedEdgeIsCutOffAndComesBackWhenItsKeyDoes) {
+  auto alice = edge(1).SignIn("alice");
+  auto bob = edge(2).SignIn("bob");
+  const rpc::PinEntry pin = pki_.PinOf({Role::kEdge, NameOf(2)}, 2);
+  pins_.Apply({}, {pin.pin});
+  edge(1).AwaitLinks({});  // Whichever side dialled.
+  edge(2).AwaitLinks({});
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n").substr(0, 15), "FAIL UNROUTABLE");
+  pins_.Apply({pin}, {});
+  edge(1).AwaitLinks({2});
+  edge(2).AwaitLinks({1});
+  EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\nhi\n"), "OK 1");
+  EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice hi");
+}
+
+}  // namespace
+}  // namespace convergia::edge
