@@ -3,17 +3,9 @@
 #include <cstring>
 
 #include "absl/base/optimization.h"
+#include "common/line/scan.h"
 
 namespace convergia::line {
-namespace {
-
-// The first `wanted` in [begin, end), else `end`.
-char* Find(char* begin, char* end, char wanted) {
-  void* found = std::memchr(begin, wanted, end - begin);
-  return found == nullptr ? end : static_cast<char*>(found);
-}
-
-}  // namespace
 
 // The part of one packet that a buffer holds.
 struct Framer::Piece {
@@ -22,8 +14,7 @@ struct Framer::Piece {
   bool ends_in_plain_cr = false;  // If `text` is not empty: its last byte is a CR, not escaped.
 };
 
-// Unescapes in place up to the ending LF or to the end of `*bytes`. Each byte is looked at a fixed
-// number of times: the next LF is found once and kept until it turns out to be escaped.
+// Unescapes in place up to the ending LF or to the end of `*bytes`.
 Framer::Piece Framer::TakePiece(absl::Span<char>* bytes) {
   char* const begin = bytes->data();
   char* const end = begin + bytes->size();
@@ -36,31 +27,33 @@ Framer::Piece Framer::TakePiece(absl::Span<char>* bytes) {
     ++read;  // The byte stays where it is: it is the first of the piece.
     ++write;
   }
-  char* newline = Find(read, end, '\n');
+  bool ended = false;
   while (true) {
-    char* const tilde = Find(read, newline, '~');
-    const size_t run = tilde - read;
-    if (run > 0) {
+    char* const special = FindSpecial(read, end);
+    if (const size_t run = special - read; run > 0) {
       if (write != read) std::memmove(write, read, run);
       write += run;
       last_was_escaped = false;
     }
-    read = tilde;
-    if (tilde == newline) break;
+    read = special;
+    if (special == end) break;
     ++read;
+    if (*special == '\n') {
+      ended = true;
+      break;
+    }
     if (read == end) {
       escaped_ = true;
       break;
     }
-    if (read == newline) newline = Find(read + 1, end, '\n');
     *write++ = *read++;
     last_was_escaped = true;
   }
   Piece piece;
   piece.text = absl::string_view(begin, write - begin);
-  piece.ended = read != end && read == newline;
+  piece.ended = ended;
   piece.ends_in_plain_cr = !last_was_escaped && write != begin && write[-1] == '\r';
-  bytes->remove_prefix(read - begin + (piece.ended ? 1 : 0));
+  bytes->remove_prefix(read - begin);
   return piece;
 }
 

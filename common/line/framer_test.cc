@@ -151,6 +151,16 @@ TEST(FramerBufferTest, HoldsOnlyThePrefixOfWhatIsTooLong) {
                          absl::StrCat("!", std::string(Framer::kTooLongPrefixBytes, 'x')), "A"}));
 }
 
+TEST(FramerBufferTest, EndIsFoundAtEveryDistance) {
+  for (size_t length = 1; length <= 200; ++length) {
+    Framer framer(/*packet_bytes_max=*/1000);
+    std::vector<std::string> packets;
+    const std::string text(length, 'x');
+    Feed(&framer, absl::StrCat(text, "~~", text, "\n", text, "\n"), &packets);
+    EXPECT_EQ(packets, (std::vector<std::string>{absl::StrCat(text, "~", text), text}));
+  }
+}
+
 TEST(FramerBufferTest, MillionTildesAreHalfAMillion) {
   constexpr size_t kTildes = 1'000'000;
   Framer framer(limits::kPacketBytesMax);

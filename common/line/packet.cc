@@ -12,52 +12,52 @@ namespace {
 
 bool IsIdByte(char c) { return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-'; }
 
-bool IsId(absl::string_view text) {
-  return !text.empty() && text.size() <= limits::kRequestIdBytesMax &&
-         absl::ascii_isdigit(text.front()) && std::all_of(text.begin(), text.end(), IsIdByte);
+// Takes the bytes at the front of `*text` for which `is_part` holds, and the SP behind them, if
+// there is one. False if something else than a SP or the end stands there.
+template <typename IsPart>
+bool TakeToken(absl::string_view* text, IsPart is_part, absl::string_view* token, bool* has_space) {
+  size_t length = 0;
+  while (length < text->size() && is_part((*text)[length])) ++length;
+  *token = text->substr(0, length);
+  *has_space = length < text->size();
+  if (*has_space && (*text)[length] != ' ') return false;
+  text->remove_prefix(length + (*has_space ? 1 : 0));
+  return true;
 }
 
-bool IsWord(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isalpha);
+absl::Status BadId() {
+  return Fail(FailCode::kBadPacket,
+              absl::StrCat("an id has up to ", limits::kRequestIdBytesMax,
+                           " characters: a digit, then letters, digits and . _ -"));
 }
 
-// What stands before the first SP; `*rest` is what stands behind it, and `*more` whether there was
-// one.
-absl::string_view TakeToSpace(absl::string_view text, absl::string_view* rest, bool* more) {
-  const size_t space = text.find(' ');
-  *more = space != absl::string_view::npos;
-  *rest = *more ? text.substr(space + 1) : absl::string_view();
-  return text.substr(0, space);
+absl::Status BadWord() {
+  return Fail(FailCode::kBadPacket,
+              "a packet begins with a command, as in PING, or with an id and a command, as in 1 "
+              "PING; a space, then the data, may follow");
 }
 
 }  // namespace
 
 absl::StatusOr<Request> ParseRequest(absl::string_view packet, absl::string_view* id) {
   if (id != nullptr) *id = absl::string_view();
-  Request request;
-  absl::string_view rest;
-  bool more = false;
-  absl::string_view first = TakeToSpace(packet, &rest, &more);
-  if (!first.empty() && absl::ascii_isdigit(first.front())) {
-    if (!IsId(first)) {
-      return Fail(FailCode::kBadPacket,
-                  absl::StrCat("an id has up to ", limits::kRequestIdBytesMax,
-                               " characters: a digit, then letters, digits and . _ -"));
+  absl::StatusOr<Request> result(absl::in_place);
+  Request& request = *result;
+  bool has_space = false;
+  if (!packet.empty() && absl::ascii_isdigit(packet.front())) {
+    if (!TakeToken(&packet, IsIdByte, &request.id, &has_space) ||
+        request.id.size() > limits::kRequestIdBytesMax) {
+      return BadId();
     }
-    if (id != nullptr) *id = first;
-    if (!more) return Fail(FailCode::kBadPacket, "after the id comes a space and a command");
-    request.id = first;
-    first = TakeToSpace(rest, &rest, &more);
+    if (id != nullptr) *id = request.id;
+    if (!has_space) return Fail(FailCode::kBadPacket, "after the id comes a space and a command");
   }
-  if (!IsWord(first)) {
-    return Fail(FailCode::kBadPacket,
-                "a packet begins with a command, as in PING, or with an id and a command, as in 1 "
-                "PING; a space, then the data, may follow");
+  const auto is_letter = [](char c) { return absl::ascii_isalpha(c); };
+  if (!TakeToken(&packet, is_letter, &request.word, &request.has_data) || request.word.empty()) {
+    return BadWord();
   }
-  request.word = first;
-  request.data = rest;
-  request.has_data = more;
-  return request;
+  request.data = packet;
+  return result;
 }
 
 std::optional<std::pair<absl::string_view, absl::string_view>> ParseBareSignIn(

@@ -1,19 +1,11 @@
 #include "common/line/reply.h"
 
-#include <algorithm>
-#include <cstring>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/line/packet.h"
+#include "common/line/scan.h"
 
 namespace convergia::line {
 namespace {
-
-const char* Find(const char* begin, const char* end, char wanted) {
-  const void* found = std::memchr(begin, wanted, end - begin);
-  return found == nullptr ? end : static_cast<const char*>(found);
-}
 
 void AppendId(absl::string_view id, std::string* out) {
   if (!id.empty()) absl::StrAppend(out, id, " ");
@@ -40,16 +32,13 @@ absl::Status ReadFail(absl::string_view rest, ServerPacket* parsed) {
 void AppendEscaped(absl::string_view text, std::string* out) {
   const char* read = text.data();
   const char* const end = read + text.size();
-  if (read == end) return;
-  const char* newline = Find(read, end, '\n');  // Found once, kept until passed.
-  while (true) {
-    const char* const special = Find(read, newline, '~');
+  while (read != end) {
+    const char* const special = FindSpecial(read, end);
     out->append(read, special - read);
     if (special == end) return;
     const char pair[2] = {'~', *special};
     out->append(pair, 2);
     read = special + 1;
-    if (special == newline) newline = Find(read, end, '\n');
   }
 }
 
