@@ -56,7 +56,7 @@ class Process {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);  // The thread.
   absl::Status Spawn();
   void ReadUntilExit();
-  // False when there is no more for now.
+  // False when nothing is there.
   bool ReadSome();
   void Collect() ABSL_LOCKS_EXCLUDED(mu_);
 
