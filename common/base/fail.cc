@@ -93,9 +93,7 @@ absl::Status Fail(FailCode code, absl::string_view text) {
   return status;
 }
 
-bool HasFailCode(const absl::Status& status) {
-  return status.GetPayload(kPayloadUrl).has_value();
-}
+bool HasFailCode(const absl::Status& status) { return status.GetPayload(kPayloadUrl).has_value(); }
 
 FailCode FailCodeOf(const absl::Status& status) {
   CHECK(!status.ok());

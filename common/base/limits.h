@@ -27,7 +27,7 @@ inline constexpr absl::Duration kIdlePingAfter = absl::Seconds(90);    // Below 
 inline constexpr absl::Duration kIdleCloseAfter = absl::Seconds(150);  // Ping plus a slow answer.
 inline constexpr int kRequestsOutstandingMax = 64;     // Then the server stops reading.
 inline constexpr size_t kOutboxBytesSoft = 64 * 1024;  // Then the server stops reading that client.
-// Soft plus one full packet with every byte escaped, so that no single message closes its recipient.
+// Soft plus one full packet with every byte escaped: no single message closes its recipient.
 inline constexpr size_t kOutboxBytesHard = kOutboxBytesSoft + 2 * kPacketBytesMax + 1024;
 inline constexpr absl::Duration kOutboxStallMax = absl::Seconds(10);
 inline constexpr int kSessionsPerUserMax = 10;

@@ -76,7 +76,8 @@ bool IsCxx(absl::string_view path) {
 bool IsTestCode(absl::string_view path) {
   if (absl::StartsWith(path, "tests/")) return true;
   const std::string name = absl::StrCat("_", BaseName(path));
-  for (const absl::string_view word : {"_test.", "_test_", "_testing.", "_fake_", "_suite"}) {
+  for (const absl::string_view word :
+       {"_test.", "_test_", "_testing.", "_fake_", "_suite", "_fixture."}) {
     if (absl::StrContains(name, word)) return true;
   }
   return false;
