@@ -181,7 +181,11 @@ void Session::RunCommand(const CommandSpec& command, absl::string_view data, boo
         Fail(FailCode::kNotSignedIn, "sign in first: LOGIN, your name, a newline, your password"));
   }
   std::array<absl::string_view, kFieldsMax> fields;
-  const size_t count = std::min<size_t>(line::CountFields(data, has_data), command.fields_max);
+  // Counting reads all of a body that may be long; nearly every command needs no count.
+  const size_t count =
+      command.fields_min == command.fields_max
+          ? command.fields_max
+          : std::min<size_t>(line::CountFields(data, has_data), command.fields_max);
   const auto wanted = absl::MakeSpan(fields).first(count);
   if (count < static_cast<size_t>(command.fields_min) ||
       !line::SplitFields(data, has_data, wanted)) {
