@@ -236,9 +236,12 @@ TEST_F(BadInputTest, PlainTextOnTheTlsPortIsShutOut) {
 }
 
 TEST_F(BadInputTest, AClientThatTrustsAnotherAuthorityTurnsAway) {
-  // An edge's own certificate is no authority.
-  ASSERT_OK_AND_ASSIGN(const auto edge, cluster().node("edge1"));
-  EXPECT_FALSE(LineClient::Connect(edge.line, absl::StrCat(edge.dir, "/node.key")).ok());
+  const std::string file = ::testing::TempDir() + "another_ca.crt";
+  ASSERT_OK(identity::WriteFileAtomically(
+      file, identity::CertificateAuthority::Create(RealClock::Get()).certificate_pem(), 0644));
+  EXPECT_THAT(LineClient::Connect(LineOf("edge1"), file).status().message(),
+              HasSubstr("certificate"));
+  EXPECT_OK(LineClient::Connect(LineOf("edge1"), CaFile()).status());
 }
 
 }  // namespace

@@ -1,10 +1,6 @@
 // What an operator sees with nothing but a certificate: by grpcurl where it is installed, and by a
 // small reflection client of our own everywhere.
 
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -12,6 +8,7 @@
 #include "common/rpc/credentials.h"
 #include "tests/cluster/cluster_test_base.h"
 #include "tests/cluster/reflection_client.h"
+#include "tests/testing/run_command.h"
 
 namespace convergia::testing {
 namespace {
@@ -19,25 +16,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
-
-struct CommandResult {
-  int status = -1;
-  std::string output;  // Both of its streams.
-};
-
-CommandResult RunCommand(const std::string& command) {
-  CommandResult result;
-  FILE* const pipe = popen(absl::StrCat(command, " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return result;
-  std::array<char, 4096> bytes;
-  size_t count;
-  while ((count = fread(bytes.data(), 1, bytes.size(), pipe)) > 0) {
-    result.output.append(bytes.data(), count);
-  }
-  const int status = pclose(pipe);
-  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  return result;
-}
 
 class OperatorsTest : public ClusterTest {
  public:

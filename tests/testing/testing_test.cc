@@ -11,6 +11,7 @@
 #include "common/base/status_testing.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/line_client.h"
+#include "tests/testing/run_command.h"
 #include "tests/testing/tcp_proxy.h"
 
 namespace convergia::testing {
@@ -116,6 +117,13 @@ TEST(TcpProxyTest, HoldsBackAndThenDelivers) {
   client->set_patience(absl::Seconds(30));
   proxy->SetMode(TcpProxy::Mode::kPass);
   EXPECT_EQ(*client->Next(), "2");
+}
+
+TEST(RunCommandTest, GivesBothStreamsAndTheStatus) {
+  const CommandResult result = RunCommand("echo out; echo err >&2; exit 3");
+  EXPECT_EQ(result.output, "out\nerr\n");
+  EXPECT_EQ(result.status, 3);
+  EXPECT_EQ(RunCommand("kill -9 $$").status, 128);
 }
 
 TEST(EventuallyTest, StopsAtOnceWhenItHoldsAndAtTheEndOfItsPatience) {

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+namespace convergia::testing {
+
+struct CommandResult {
+  int status = -1;     // 128 if a signal ended it.
+  std::string output;  // Of both its streams.
+};
+
+// Runs `command` in a shell and waits for its end.
+CommandResult RunCommand(const std::string& command);
+
+}  // namespace convergia::testing
