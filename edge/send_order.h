@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <list>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
+#include "common/base/limits.h"
 #include "edge/directory.h"
 
 namespace convergia::edge {
@@ -39,8 +41,12 @@ class SendOrder {
     ++recipient.under_way;
   }
 
-  void Hold(absl::string_view to, Held message) {
-    recipients_[to].held.push_back(std::move(message));
+  // Holds `message`, of so many bytes. False, and it is not taken, if too many wait already.
+  [[nodiscard]] bool Hold(absl::string_view to, Held&& message, size_t bytes) {
+    if (held_bytes_ + bytes > limits::kHeldBytesMax) return false;
+    held_bytes_ += bytes;
+    recipients_[to].held.push_back({std::move(message), bytes});
+    return true;
   }
 
   void OnAnswered(absl::string_view to) {
@@ -55,7 +61,8 @@ class SendOrder {
     const auto found = recipients_.find(to);
     if (found == recipients_.end() || found->second.held.empty()) return false;
     if (!MayJoin(found->second, places)) return false;
-    *message = std::move(found->second.held.front());
+    *message = std::move(found->second.held.front().message);
+    held_bytes_ -= found->second.held.front().bytes;
     found->second.held.pop_front();
     Forget(found);
     return true;
@@ -66,10 +73,14 @@ class SendOrder {
   }
 
  private:
+  struct Entry {
+    Held message;
+    size_t bytes = 0;
+  };
   struct Recipient {
     Places places;  // Of those under way.
     int under_way = 0;
-    std::list<Held> held;  // Mostly empty, and then without memory.
+    std::list<Entry> held;  // Mostly empty, and then without memory.
   };
   using Recipients = absl::flat_hash_map<std::string, Recipient>;
 
@@ -82,6 +93,7 @@ class SendOrder {
   }
 
   Recipients recipients_;
+  size_t held_bytes_ = 0;  // Of all recipients.
 };
 
 }  // namespace convergia::edge

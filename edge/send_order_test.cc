@@ -24,7 +24,7 @@ TEST(SendOrderTest, OneToOtherPlacesWaitsForThoseUnderWay) {
   EXPECT_FALSE(order.MayLeave("bob", {3}));
   EXPECT_FALSE(order.MayLeave("bob", {2, 3}));
   EXPECT_TRUE(order.MayLeave("carol", {3}));
-  order.Hold("bob", 1);
+  ASSERT_TRUE(order.Hold("bob", 1, 10));
   int held = 0;
   EXPECT_FALSE(order.TakeHeld("bob", {3}, &held));
   order.OnAnswered("bob");
@@ -36,9 +36,9 @@ TEST(SendOrderTest, OneToOtherPlacesWaitsForThoseUnderWay) {
 TEST(SendOrderTest, NobodyOvertakesTheHeld) {
   Order order;
   order.OnLeft("bob", {2});
-  order.Hold("bob", 1);
+  ASSERT_TRUE(order.Hold("bob", 1, 10));
   EXPECT_FALSE(order.MayLeave("bob", {2}));  // Would itself be free to go.
-  order.Hold("bob", 2);
+  ASSERT_TRUE(order.Hold("bob", 2, 10));
   order.OnAnswered("bob");
   int held = 0;
   ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
@@ -48,6 +48,20 @@ TEST(SendOrderTest, NobodyOvertakesTheHeld) {
   EXPECT_TRUE(order.HasHeld("bob"));
   ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
   EXPECT_EQ(held, 2);
+}
+
+TEST(SendOrderTest, HoldsSoManyBytesAndNoMore) {
+  Order order;
+  order.OnLeft("bob", {2});
+  order.OnLeft("carol", {2});
+  ASSERT_TRUE(order.Hold("bob", 1, limits::kHeldBytesMax - 1));
+  EXPECT_FALSE(order.Hold("carol", 2, 2));
+  ASSERT_TRUE(order.Hold("carol", 3, 1));
+  EXPECT_FALSE(order.Hold("bob", 4, 1));
+  order.OnAnswered("bob");
+  int held = 0;
+  ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
+  EXPECT_TRUE(order.Hold("carol", 5, limits::kHeldBytesMax - 1));
 }
 
 }  // namespace

@@ -168,8 +168,13 @@ void Switchboard::OnArrived(NodeId origin, IncomingSegment content, absl::Durati
 }
 
 void Switchboard::OnCameBack(const Waybill& waybill, absl::Duration now) {
+  const auto found = peers_.find(waybill.destination);
+  if (found == peers_.end()) {  // Nothing was ever sent there that could come back.
+    ++counters_.segments_refused;
+    return;
+  }
   ++counters_.segments_came_back;
-  Peer& peer = PeerOf(waybill.destination, now);
+  Peer& peer = *found->second;
   const Hops& visited = waybill.visited;
   const bool is_current = peer.hops.size() >= visited.size() &&
                           std::equal(visited.begin(), visited.end(), peer.hops.begin());

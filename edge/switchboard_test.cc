@@ -264,8 +264,13 @@ TEST_F(DiamondTest, WhatCannotBeTrueIsCountedAndNothingElseSuffers) {
   stranger->set_destination(1);
   stranger->add_visited(2);
   stranger->set_first_sequence(1);
+  v1::Segment* const forged_bounce = frame.add_segments();
+  forged_bounce->set_origin(1);
+  forged_bounce->set_destination(88);
+  forged_bounce->add_visited(2);
+  forged_bounce->set_returning(true);
   net_.edge(1).OnFrame(/*link=*/1, TakeFrame(&frame), net_.now());
-  EXPECT_EQ(net_.edge(1).counters().segments_refused, before + 2);
+  EXPECT_EQ(net_.edge(1).counters().segments_refused, before + 3);
   net_.Send(1, 4);
   net_.Settle();
   EXPECT_EQ(CountAnswered(net_, std::nullopt), 1);
