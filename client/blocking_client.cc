@@ -4,9 +4,15 @@
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <asio/use_future.hpp>
+#include <future>
 #include <utility>
 
 namespace convergia::client {
+namespace {
+
+absl::Status ClientIsClosed() { return absl::CancelledError("the client is closed"); }
+
+}  // namespace
 
 class BlockingClient::Inbox : public ClientObserver {
  public:
@@ -58,12 +64,29 @@ BlockingClient::~BlockingClient() { Close(); }
 
 template <typename T>
 T BlockingClient::Await(asio::awaitable<T> work) {
-  return asio::co_spawn(io_, std::move(work), asio::use_future).get();
+  std::future<T> result;
+  {
+    // What is begun before Close() runs to its end; nothing runs what would be begun after it.
+    absl::MutexLock lock(&mu_);
+    if (closed_) return ClientIsClosed();
+    result = asio::co_spawn(io_, std::move(work), asio::use_future);
+  }
+  return result.get();
 }
 
 absl::Status BlockingClient::Connect(absl::Duration timeout) {
   asio::post(io_, [this] { client_.Start(); });
   return Await(client_.WaitUp(timeout));
+}
+
+void BlockingClient::SignInAgain(std::string password) {
+  absl::MutexLock lock(&mu_);
+  if (closed_) return;
+  gave_up_ = absl::OkStatus();
+  asio::post(io_, [this, password = std::move(password)]() mutable {
+    client_.set_password(std::move(password));
+    client_.Start();
+  });
 }
 
 absl::StatusOr<int> BlockingClient::SendMessage(std::string to, std::string body) {
@@ -87,10 +110,21 @@ absl::StatusOr<std::string> BlockingClient::RequestWithoutSignIn(std::string wor
 
 void BlockingClient::SendMessageThen(std::string to, std::string body,
                                      std::function<void(absl::StatusOr<int>)> done) {
-  asio::co_spawn(io_, client_.SendMessage(std::move(to), std::move(body)),
-                 [done = std::move(done)](std::exception_ptr, absl::StatusOr<int> sessions) {
-                   done(std::move(sessions));
-                 });
+  {
+    absl::MutexLock lock(&mu_);
+    if (!closed_) {
+      // Posted, since on the client's own thread co_spawn() may call back while mu_ is held.
+      asio::post(io_, [this, to = std::move(to), body = std::move(body),
+                       done = std::move(done)]() mutable {
+        asio::co_spawn(io_, client_.SendMessage(std::move(to), std::move(body)),
+                       [done = std::move(done)](std::exception_ptr, absl::StatusOr<int> sessions) {
+                         done(std::move(sessions));
+                       });
+      });
+      return;
+    }
+  }
+  done(ClientIsClosed());
 }
 
 void BlockingClient::TakeMessage(const Message& message) {
@@ -117,7 +151,7 @@ absl::StatusOr<Message> BlockingClient::NextMessage(absl::Duration timeout) {
   if (!mu_.AwaitWithTimeout(absl::Condition(&has_news), timeout)) {
     return absl::DeadlineExceededError("no message came");
   }
-  if (messages_.empty()) return closed_ ? absl::CancelledError("the client is closed") : gave_up_;
+  if (messages_.empty()) return closed_ ? ClientIsClosed() : gave_up_;
   Message message = std::move(messages_.front());
   messages_.pop_front();
   message_bytes_ -= message.body.size();

@@ -39,7 +39,7 @@ class BlockingClient {
                           Messages messages = Messages::kToQueue);
   ~BlockingClient();  // Close().
 
-  // Each as in Client.
+  // Each as in Client; kCancelled once it is closed.
   absl::Status Connect(absl::Duration timeout);
   absl::StatusOr<int> SendMessage(std::string to, std::string body);
   absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields);
@@ -49,8 +49,11 @@ class BlockingClient {
   absl::StatusOr<std::string> RequestWithoutSignIn(std::string word,
                                                    std::vector<std::string> fields);
 
-  // SendMessage() without waiting; `done` runs on the client's thread, and always runs. Messages
-  // are sent in the order of the calls.
+  // After it has given up: begins anew with this password. Calls made after this one wait for that.
+  void SignInAgain(std::string password) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // SendMessage() without waiting; `done` always runs: on the client's thread, or at once if it is
+  // closed. Messages are sent in the order of the calls.
   void SendMessageThen(std::string to, std::string body,
                        std::function<void(absl::StatusOr<int>)> done);
 
@@ -67,7 +70,7 @@ class BlockingClient {
   class Inbox;  // The observer between Client and this.
 
   template <typename T>
-  T Await(asio::awaitable<T> work);
+  T Await(asio::awaitable<T> work) ABSL_LOCKS_EXCLUDED(mu_);
   void TakeMessage(const Message& message) ABSL_LOCKS_EXCLUDED(mu_);
   void TakeGaveUp(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
   bool QueueIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {

@@ -130,5 +130,20 @@ TEST_F(BlockingClientTest, CloseEndsAWaitForMessages) {
   closer.join();
 }
 
+TEST_F(BlockingClientTest, CallsAfterCloseAreCancelled) {
+  BlockingClient client(MakeOptions("secret"));
+  ASSERT_OK(client.Connect(absl::Seconds(20)));
+  client.Close();
+  EXPECT_TRUE(absl::IsCancelled(client.Connect(absl::Seconds(20))));
+  EXPECT_TRUE(absl::IsCancelled(client.SendMessage("bob", "hi").status()));
+  EXPECT_TRUE(absl::IsCancelled(client.Request("WHOAMI", {}).status()));
+  EXPECT_TRUE(absl::IsCancelled(client.RequestAtManagement("WHOAMI", {}).status()));
+  bool done = false;
+  client.SendMessageThen("bob", "hi", [&done](const absl::StatusOr<int>& sessions) {
+    done = absl::IsCancelled(sessions.status());
+  });
+  EXPECT_TRUE(done);
+}
+
 }  // namespace
 }  // namespace convergia::client
