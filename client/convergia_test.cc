@@ -142,7 +142,9 @@ class ConvergiaTest : public testing::Test {
   }
 
   std::string CaFile() const { return home_ + "/cluster.pem"; }
-  std::string TicketOf(absl::string_view user) { return absl::StrCat("cvt1.of.", user); }
+  std::string TicketOf(absl::string_view user) {
+    return absl::StrCat("cvt", tickets_, ".of.", user);
+  }
 
   std::string LoginRows(absl::string_view user) {
     const int64_t expires = absl::ToUnixMillis(RealClock::Get().Now() + absl::Hours(24));
@@ -209,6 +211,13 @@ class ConvergiaTest : public testing::Test {
   void AddAccount(const std::string& user, const std::string& password) {
     OnServers([&] { passwords_[user] = password; });
   }
+  // None of the tickets so far is good any more, and everybody has to sign in again.
+  void EndTicketsAndConnections() {
+    OnServers([this] {
+      ++tickets_;
+      edge_.CloseAll();
+    });
+  }
   std::vector<std::string> EdgeRequests() {
     return OnServers([this] { return edge_.requests(); });
   }
@@ -256,6 +265,7 @@ class ConvergiaTest : public testing::Test {
   const identity::CertificateAuthority ca_;
   std::map<std::string, std::string> passwords_;
   std::vector<std::string> registering_;
+  int tickets_ = 1;
   std::string signed_in_;
   FakeServer edge_;
   FakeServer mgmt_;
@@ -411,6 +421,36 @@ TEST_F(ConvergiaTest, ChatAtATerminalKeepsTheLineBeingTyped) {
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nhalf a line"));
   chat.Type("/quit\r");
   EXPECT_EQ(chat.AwaitExit(), 0);
+}
+
+TEST_F(ConvergiaTest, ChatWhoseTicketHasEndedAsksForThePasswordAndGoesOn) {
+  AddAccount("alice", "secret");
+  ASSERT_EQ(Run({"map", "--user=alice"}, "secret\n").exit_code, 0);
+  OnTerminal chat(Arguments({"chat"}));
+  chat.AwaitShown("* connected to edge1");
+  EndTicketsAndConnections();
+  chat.AwaitShown("press Enter to give your password");
+  chat.Type("\r");
+  chat.AwaitShown("Password: ");
+  chat.Type("secret\r");
+  EXPECT_THAT(chat.AwaitShown("* connected to edge1"), Not(HasSubstr("secret")));
+  chat.Type("/msg carol x\r");
+  chat.AwaitShown("not delivered to carol");
+  chat.Type("/quit\r");
+  EXPECT_EQ(chat.AwaitExit(), 0);
+}
+
+TEST_F(ConvergiaTest, ListenWhoseTicketHasEndedTakesThePasswordOfItsFile) {
+  AddAccount("alice", "secret");
+  std::ofstream(home_ + "/password") << "secret\n";
+  ASSERT_EQ(Run({"map", "--user=alice"}, "secret\n").exit_code, 0);
+  OnTerminal listen(Arguments({"listen", "--count=1", "--password-file=" + home_ + "/password"}));
+  listen.AwaitShown("listening at edge1");
+  EndTicketsAndConnections();
+  listen.AwaitShown("listening at edge1");
+  OnServers([this] { edge_.Push("RECEIVEMESSAGE", "bob\n1700000000000\nhi"); });
+  listen.AwaitShown("bob: hi");
+  EXPECT_EQ(listen.AwaitExit(), 0);
 }
 
 TEST_F(ConvergiaTest, CtrlCAtThePasswordLeavesTheTerminal) {

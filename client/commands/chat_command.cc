@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "client/commands/chat_line.h"
 #include "client/commands/chat_terminal.h"
 #include "client/commands/commands.h"
+#include "client/commands/prompt.h"
 #include "client/commands/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
@@ -30,6 +32,8 @@ class Reporter : public ClientObserver {
     if (word == "NOTICE") terminal_->Print(absl::StrCat("* notice: ", Printable(data)));
   }
   void OnUp(const MainServer& server) override {
+    was_up_ = true;
+    needs_password_ = false;
     terminal_->Print(absl::StrCat("* connected to ", Printable(server.name)));
   }
   void OnDown(const absl::Status& why) override {
@@ -37,12 +41,21 @@ class Reporter : public ClientObserver {
                                   "); looking for another main server"));
   }
   void OnGaveUp(const absl::Status& why) override {
-    terminal_->Print(
-        absl::StrCat("* ", Printable(why.message()), "; leave with /quit and start again"));
+    if (!was_up_) return;  // Connect() tells.
+    needs_password_ = InputIsTerminal() && IsRefusedSecret(why);
+    terminal_->Print(absl::StrCat("* ", Printable(why.message()),
+                                  needs_password_ ? "; press Enter to give your password"
+                                                  : "; leave with /quit and start again"));
   }
+
+  // Whether the client waits for a password, for the thread that reads lines, which then gives it.
+  bool TakeNeedsPassword() { return needs_password_.exchange(false); }
+  void AskLater() { needs_password_ = true; }
 
  private:
   ChatTerminal* const terminal_;
+  bool was_up_ = false;
+  std::atomic<bool> needs_password_ = false;
 };
 
 // Messages whose answer is still to come.
@@ -69,7 +82,8 @@ class Pending {
 
 class Chat {
  public:
-  Chat(BlockingClient* client, ChatTerminal* terminal) : client_(client), terminal_(terminal) {}
+  Chat(CommandContext* context, BlockingClient* client, Reporter* reporter, ChatTerminal* terminal)
+      : context_(context), client_(client), reporter_(reporter), terminal_(terminal) {}
 
   void Run() {
     terminal_->Print("* /help lists what you can type");
@@ -77,13 +91,24 @@ class Chat {
       const std::optional<std::string> line =
           terminal_->ReadLine(to_.empty() ? "> " : absl::StrCat("to ", to_, "> "));
       if (!line.has_value()) break;
-      std::visit([this](const auto& typed) { Do(typed); }, ParseChatLine(*line, to_));
+      const ChatLine typed = ParseChatLine(*line, to_);
+      const bool leaves = std::holds_alternative<ChatQuit>(typed);
+      if (!leaves && reporter_->TakeNeedsPassword()) SignInAgain();
+      std::visit([this](const auto& one) { Do(one); }, typed);
     }
     pending_.AwaitNone(kLastAnswersTimeout);
     terminal_->Flush();
   }
 
  private:
+  // Whoever types nothing is asked again after the next line.
+  void SignInAgain() {
+    absl::StatusOr<std::string> password = context_->Password("Password: ");
+    if (password.ok()) return client_->SignInAgain(*std::move(password));
+    reporter_->AskLater();
+    terminal_->Print("* not signed in; press Enter to give your password, or leave with /quit");
+  }
+
   void Do(const ChatNothing&) {}
   void Do(const ChatQuit&) { done_ = true; }
   void Do(const ChatHelp&) { terminal_->Print(kChatHelp); }
@@ -102,7 +127,9 @@ class Chat {
                                   " ", Printable(status.message())));
   }
 
+  CommandContext* const context_;
   BlockingClient* const client_;
+  Reporter* const reporter_;
   ChatTerminal* const terminal_;
   Pending pending_;
   std::string to_;
@@ -114,7 +141,7 @@ absl::Status RunChat(CommandContext& context) {
   Reporter reporter(terminal.get());
   CVG_ASSIGN_OR_RETURN(const auto client,
                        context.Connect(&reporter, BlockingClient::Messages::kToObserver));
-  Chat(client.get(), terminal.get()).Run();
+  Chat(&context, client.get(), &reporter, terminal.get()).Run();
   client->Close();
   terminal->Flush();
   return context.Save();

@@ -21,13 +21,13 @@ namespace {
 // A ticket about to expire is of no use to a command that runs for a while.
 constexpr absl::Duration kTicketReserve = absl::Minutes(1);
 
+}  // namespace
+
 bool IsRefusedSecret(const absl::Status& status) {
   if (status.ok()) return false;
   const FailCode code = FailCodeOf(status);
   return code == FailCode::kSignInFailed || code == FailCode::kExpired;
 }
-
-}  // namespace
 
 // Takes what the client learns, on its thread, for Save() to write.
 class CommandContext::Keeper : public ClientObserver {
@@ -171,14 +171,24 @@ template <typename Attempt>
 absl::Status CommandContext::WithSecret(const Attempt& attempt) {
   CVG_ASSIGN_OR_RETURN(ClientOptions client, MakeOptions());
   CVG_ASSIGN_OR_RETURN(client.user, User());
+  const std::string prompt = absl::StrCat("Password of ", client.user, ": ");
+  // A password in a file costs nobody a question: a client that runs for long has it at hand when
+  // its ticket ends.
+  const bool is_in_file = !options_.password_file.empty() && options_.password_file != "-";
+  if (is_in_file) {
+    CVG_ASSIGN_OR_RETURN(client.password, Password(prompt));
+  }
   if (const std::optional<std::string> ticket = UsableTicket(client); ticket.has_value()) {
     client.ticket = *ticket;
     const absl::Status status = attempt(client);
     if (!IsRefusedSecret(status)) return status.ok() ? Save() : status;
     CVG_RETURN_IF_ERROR(profile_.ForgetTicket());
+    if (is_in_file) return status;  // The password was refused, too.
     client.ticket.clear();
   }
-  CVG_ASSIGN_OR_RETURN(client.password, Password(absl::StrCat("Password of ", client.user, ": ")));
+  if (!is_in_file) {
+    CVG_ASSIGN_OR_RETURN(client.password, Password(prompt));
+  }
   CVG_RETURN_IF_ERROR(attempt(client));
   return Save();
 }

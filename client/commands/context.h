@@ -26,6 +26,9 @@ struct GlobalOptions {
   bool stdin_is_taken = false;
 };
 
+// The ticket or password is not, or no longer, good: a password may help.
+bool IsRefusedSecret(const absl::Status& status);
+
 // What a command works with: the profile, whom to talk to, whom to trust, who one is. Asks the
 // person at the terminal for what neither the options nor the profile say. Used by one thread.
 class CommandContext {
