@@ -18,8 +18,8 @@ void TimingWheel::Link(Entry& list, Entry& entry) {
 
 void TimingWheel::Set(Entry& entry, absl::Duration deadline) {
   Drop(entry);
-  const int64_t tick =
-      std::clamp(TickOf(deadline) + 1, now_tick_ + 1, now_tick_ + kSlots - 1);  // Round up.
+  // Rounded up, also where that is far beyond the wheel's end.
+  const int64_t tick = 1 + std::clamp(TickOf(deadline), now_tick_, now_tick_ + kSlots - 2);
   Link(SlotAt(tick), entry);
 }
 
