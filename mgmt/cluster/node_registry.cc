@@ -82,6 +82,17 @@ bool IsNodeRole(Role role) {
   return role == Role::kEdge || role == Role::kDatamgr || role == Role::kDataserver;
 }
 
+// A node whose answer was lost may come again for some time after its token was used.
+absl::Time GoodUntil(const records::JoinToken& token) {
+  const absl::Time expires = absl::FromUnixMillis(token.expires_ms());
+  return token.used_by_pin().empty() ? expires : expires + NodeRegistry::kUsedTokenKept;
+}
+
+bool HasKey(const Member& member, const identity::Pin& pin) {
+  return std::any_of(member.keys.begin(), member.keys.end(),
+                     [&](const Member::Key& key) { return key.pin == pin; });
+}
+
 absl::Status TokenDenied(absl::string_view what) {
   return Fail(FailCode::kDenied,
               absl::StrCat("this join token ", what, "; ask an operator for a new one"));
@@ -116,8 +127,8 @@ absl::Status NodeRegistry::SweepTokens(absl::Time now) {
   CVG_RETURN_IF_ERROR(store_.ForEach(kTokenPrefix, [&](const store::KeyValue& row) {
     records::JoinToken token;
     const bool readable = token.ParseFromString(row.value);
-    if (readable && absl::FromUnixMillis(token.expires_ms()) > now) {
-      ++kept;
+    if (readable && GoodUntil(token) > now) {
+      kept += absl::FromUnixMillis(token.expires_ms()) > now;
     } else if (batch.mutations.size() < limits::kStoreMutationsMax) {
       batch.Delete(row.key);
     }
@@ -187,7 +198,10 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::EnrolAgain(const std::stri
                                                                  Role role, const std::string& name,
                                                                  absl::string_view csr_pem) {
   std::optional<Member> member = Find(role, name);
-  if (!member || member->revoked) return TokenDenied("was used already");
+  // The key must be that member's already: a used token admits nobody to another's name.
+  if (!member || member->revoked || !HasKey(*member, used_by_pin)) {
+    return TokenDenied("was used already");
+  }
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&*member, csr_pem, kNodeLifetime));
   if (member->keys.back().pin != used_by_pin) return TokenDenied("was used already");
   CVG_RETURN_IF_ERROR(Save(*member, {}));
@@ -205,7 +219,7 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Enrol(absl::string_view to
   if (!token.ParseFromString(row->value)) return Damaged(row->key);
   const std::optional<Role> role = RoleFromWord(token.role());
   if (!role) return Damaged(row->key);
-  if (absl::FromUnixMillis(token.expires_ms()) <= now) return TokenDenied("has expired");
+  if (GoodUntil(token) <= now) return TokenDenied("has expired");
   if (!token.name().empty() && token.name() != name) {
     return TokenDenied(absl::StrCat("is for a node called ", token.name()));
   }

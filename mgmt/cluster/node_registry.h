@@ -40,7 +40,8 @@ struct Member {
 // join. Durable: what is acknowledged with OK is in the store.
 //
 // A join token is used up by the enrolment it admits, in one commit with it. The same key may come
-// again with it, under the same name, in case the answer was lost on the way.
+// again with it, under the same name, in case the answer was lost on the way; also for some days
+// after the token has expired.
 //
 // Methods marked "blocks" wait for the disk and are called one at a time: mgmt has a work queue of
 // one thread for them. The others are thread-safe.
@@ -50,8 +51,9 @@ class NodeRegistry {
   static constexpr absl::Duration kOperatorLifetime = absl::Hours(24 * 365);
   static constexpr absl::Duration kTokenLifetimeDefault = absl::Hours(1);
   static constexpr absl::Duration kTokenLifetimeMax = absl::Hours(24 * 30);
+  static constexpr absl::Duration kUsedTokenKept = absl::Hours(24 * 7);  // After its expiry.
   static constexpr int kKeysMax = 8;         // Of one member; then the oldest is forgotten.
-  static constexpr int kTokensMax = 10'000;  // Unused or used, not expired.
+  static constexpr int kTokensMax = 10'000;  // Not expired, unused or used.
 
   // Reads all members; blocks. Both must outlive the registry.
   //

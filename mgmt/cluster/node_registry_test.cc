@@ -86,6 +86,39 @@ TEST_F(NodeRegistryTest, TheSameKeyMayComeAgainIfTheAnswerWasLost) {
   EXPECT_EQ(EnrolCode(secret, "edge1"), FailCode::kDenied);
 }
 
+TEST_F(NodeRegistryTest, AUsedTokenIsNoWayIntoAnotherNode) {
+  const std::string secret = Secret(Role::kEdge);
+  ASSERT_OK(registry_->Enrol(secret, "edge1", Csr(), now()));
+  const std::string first_csr = Csr();
+  key_ = PrivateKey::Generate(KeyKind::kP256);
+  ASSERT_OK_AND_ASSIGN(const auto second,
+                       registry_->Enrol(Secret(Role::kEdge), "edge2", Csr(), now()));
+  EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge2", first_csr, now()).status()),
+            FailCode::kDenied);
+  EXPECT_EQ(registry_->Find(second.node)->keys.size(), 1);
+  // Nor into one that has the name of the first by now.
+  ASSERT_OK(registry_->Remove("edge1"));
+  EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge1", first_csr, now()).status()),
+            FailCode::kDenied);
+  ASSERT_OK(registry_->Enrol(Secret(Role::kEdge), "edge1", Csr(), now()));
+  EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge1", first_csr, now()).status()),
+            FailCode::kDenied);
+  EXPECT_EQ(registry_->Find(Role::kEdge, "edge1")->keys.size(), 1);
+}
+
+TEST_F(NodeRegistryTest, WhoseAnswerWasLostMayComeAgainAfterTheTokenExpired) {
+  const std::string secret = Secret(Role::kEdge, "", absl::Seconds(10));
+  const std::string unused = Secret(Role::kEdge, "", absl::Seconds(10));
+  ASSERT_OK_AND_ASSIGN(const auto first, registry_->Enrol(secret, "edge1", Csr(), now()));
+  clock_.Advance(absl::Hours(24 * 6));
+  Secret(Role::kEdge);  // Making one sweeps the others.
+  ASSERT_OK_AND_ASSIGN(const auto again, registry_->Enrol(secret, "edge1", Csr(), now()));
+  EXPECT_EQ(again.node, first.node);
+  EXPECT_EQ(EnrolCode(unused, "edge3"), FailCode::kDenied);
+  clock_.Advance(absl::Hours(24 * 2));
+  EXPECT_EQ(EnrolCode(secret, "edge1"), FailCode::kDenied);
+}
+
 TEST_F(NodeRegistryTest, RefusesBadRequestsWithoutUsingTheToken) {
   const std::string secret = Secret(Role::kEdge);
   EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge1", "not a request", now()).status()),
