@@ -37,7 +37,7 @@ enum class Counter {
   kClosedMemory,   // All outboxes together were over their bound.
   kClosedTooLong,  // Before sign-in.
   kClosedByPeer,
-  kClosedByServer,  // Close(), QUIT, drain.
+  kClosedByServer,  // Close(), drain.
   kCount,
 };
 

@@ -30,6 +30,7 @@ Session::Session(uint64_t id, ServerState& server, std::shared_ptr<Shard> shard,
 Session::~Session() { CHECK(!stream_) << "a session dies before it is closed"; }
 
 void Session::Start() {
+  if (shard_->is_closing()) return TearDown();
   shard_->Add(shared_from_this());
   SetDeadline();
   ContinueHandshake();
@@ -97,7 +98,8 @@ void Session::Close(FailCode code, absl::string_view text) {
 }
 
 void Session::Quit() {
-  if (state_ == State::kOpen) BeginClosing(Counter::kClosedByServer);
+  is_ending_ = true;  // What was asked before is still answered.
+  shard_->MarkDirty(*this);
 }
 
 void Session::Drain() {

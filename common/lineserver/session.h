@@ -81,7 +81,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   // Takes no more requests, says BYE, and closes when that has left. Outstanding requests get no
   // answer. OnClosed() follows at the end of the turn, never from inside a call of the owner's.
   void Close(FailCode code, absl::string_view text);
-  // The same without BYE.
+  // Takes no more requests, lets what is outstanding be answered, and closes without BYE.
   void Quit();
 
   // Answers nothing new, lets what is outstanding be answered, then says BYE and closes.

@@ -245,6 +245,17 @@ TEST_F(SessionTest, QuitAnswersAndCloses) {
   WaitForConnections(0);
 }
 
+TEST_F(SessionTest, QuitWaitsForTheAnswersOfEarlierRequests) {
+  StartServer();
+  const auto client = Connect();
+  ASSERT_TRUE(client->Send("LATER\nQUIT\n"));
+  WaitForLater(1);
+  AnswerLater(0, "y");
+  EXPECT_EQ(client->ReadPacket(), "OK y");
+  EXPECT_EQ(client->ReadToEnd(), "OK");
+  WaitForConnections(0);
+}
+
 TEST_F(SessionTest, WhoEndsTheirSideStillReadsTheAnswers) {
   StartServer();
   const auto client = Connect();

@@ -63,6 +63,9 @@ class Shard {
   // Shared by all sessions of the shard; holds nothing between two handlers.
   absl::Span<char> read_buffer() { return absl::MakeSpan(read_buffer_); }
 
+  // True once Stop() has closed every session: a new one would never end.
+  bool is_closing() const { return closing_; }
+
   void Add(std::shared_ptr<Session> session);
   void Remove(Session& session);
   // `session` gets OnTurnEnd() at the end of this turn, however often it is marked.
