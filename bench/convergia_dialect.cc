@@ -12,7 +12,7 @@ namespace {
 class ConvergiaDialect final : public Dialect {
  public:
   ConvergiaDialect(std::string user, std::string secret, absl::string_view to, std::string body)
-      : user_(std::move(user)), secret_(std::move(secret)), framer_(limits::kPacketBytesMax) {
+      : user_(std::move(user)), secret_(std::move(secret)), framer_(limits::kServerPacketBytesMax) {
     line::AppendRequest("1", "SENDMESSAGE", {to, body}, &message_);
   }
 

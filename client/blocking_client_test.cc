@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "client/testing/fake_server.h"
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 #include "common/base/status_testing.h"
 
 namespace convergia::client {
@@ -143,6 +144,19 @@ TEST_F(BlockingClientTest, CallsAfterCloseAreCancelled) {
     done = absl::IsCancelled(sessions.status());
   });
   EXPECT_TRUE(done);
+}
+
+// A client's largest packet comes back with the sender's name and the time.
+TEST_F(BlockingClientTest, TakesTheLargestMessageAServerPasses) {
+  BlockingClient client(MakeOptions("secret"));
+  ASSERT_OK(client.Connect(absl::Seconds(20)));
+  const std::string head = "bob\n1700\n";
+  const std::string body(
+      limits::kPacketBytesMax + 60 - absl::string_view("RECEIVEMESSAGE ").size() - head.size(),
+      'x');
+  asio::post(io_, [&] { edge_.Push("RECEIVEMESSAGE", absl::StrCat(head, body)); });
+  ASSERT_OK_AND_ASSIGN(const Message message, client.NextMessage(absl::Seconds(20)));
+  EXPECT_EQ(message.body.size(), body.size());
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ Connection::Connection(asio::any_io_executor executor, asio::ip::tcp::socket soc
       on_push_(std::move(on_push)),
       on_closed_(std::move(on_closed)),
       stream_(std::move(socket), context),
-      framer_(limits::kPacketBytesMax),
+      framer_(limits::kServerPacketBytesMax),
       outbox_filled_(executor_, kForever),
       resumed_(executor_, kForever),
       ping_timer_(executor_),

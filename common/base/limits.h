@@ -18,6 +18,9 @@ inline constexpr size_t kPasswordBytesMin = 1;
 // Packets, unescaped and without the ending LF.
 inline constexpr size_t kPacketBytesMaxBeforeSignIn = 4 * 1024;     // A name, a ticket, a captcha.
 inline constexpr size_t kPacketBytesMax = 1024 * 1024 + 64 * 1024;  // One chunk and its fields.
+// What a server sends may be a little longer: a push carries a client's largest body and says from
+// whom and when.
+inline constexpr size_t kServerPacketBytesMax = kPacketBytesMax + 1024;
 inline constexpr size_t kRequestIdBytesMax = 32;
 
 // Sessions.
@@ -50,6 +53,9 @@ inline constexpr absl::Duration kRelayRetryFirst = absl::Seconds(1);  // Links l
 inline constexpr absl::Duration kRelayRetryMax = absl::Seconds(4);    // is noticed at once.
 inline constexpr absl::Duration kLinkRedialFirst = absl::Milliseconds(200);
 inline constexpr absl::Duration kLinkRedialMax = absl::Seconds(5);
+// A session's messages that wait while their recipient changes main servers: a packet of the
+// largest and much more of the usual, yet a thousand sessions at once do not fill the memory.
+inline constexpr size_t kHeldBytesMax = 2 * 1024 * 1024;
 inline constexpr size_t kLinkUnworkedBytesMax = 8 * 1024 * 1024;  // Then reading pauses.
 
 // Accounts.
