@@ -268,7 +268,7 @@ TEST_F(DiamondTest, WhatCannotBeTrueIsCountedAndNothingElseSuffers) {
   forged_bounce->set_origin(1);
   forged_bounce->set_destination(88);
   forged_bounce->add_visited(2);
-  forged_bounce->set_returning(true);
+  forged_bounce->set_bounced(true);
   net_.edge(1).OnFrame(/*link=*/1, TakeFrame(&frame), net_.now());
   EXPECT_EQ(net_.edge(1).counters().segments_refused, before + 3);
   net_.Send(1, 4);

@@ -47,9 +47,7 @@ void HandleWatchServerMap(MapWatch& watch, Session& session, Fields fields, Resp
   if (fields[0] != "on") {
     return responder.Fail(Fail(FailCode::kBadField, "say on or off"));
   }
-  const absl::Status added = watch.Add(session);
-  if (!added.ok()) return responder.Fail(added);
-  responder.Ok();
+  watch.Add(session, std::move(responder));
 }
 
 }  // namespace convergia::edge
