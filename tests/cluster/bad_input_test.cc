@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
+#include "common/identity/certificate_authority.h"
+#include "common/identity/files.h"
 #include "convergia/v1/admin.grpc.pb.h"
 #include "tests/cluster/cluster_test_base.h"
 
