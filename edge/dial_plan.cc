@@ -40,19 +40,16 @@ std::vector<DialPlan::Dial> DialPlan::Due(absl::Duration now) {
   return due;
 }
 
-void DialPlan::OnLinkUp(NodeId node) {
-  const auto found = entries_.find(node);
-  if (found == entries_.end()) return;
-  found->second.linked = true;
-  found->second.backoff.Reset();
-}
-
-void DialPlan::OnLinkDown(NodeId node, absl::Duration now) {
-  const auto found = entries_.find(node);
-  if (found == entries_.end()) return;
-  found->second.linked = false;
-  found->second.next_address = 0;
-  found->second.next_try = now + found->second.backoff.Next();
+void DialPlan::SetLinked(const absl::flat_hash_set<NodeId>& linked, absl::Duration now) {
+  for (auto& [node, entry] : entries_) {
+    const bool was_linked = std::exchange(entry.linked, linked.contains(node));
+    if (entry.linked) {
+      entry.backoff.Reset();
+    } else if (was_linked) {
+      entry.next_address = 0;
+      entry.next_try = now + entry.backoff.Next();
+    }
+  }
 }
 
 void DialPlan::OnDialDone(NodeId node, bool reached, absl::Duration now) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "common/base/backoff.h"
 #include "common/base/ids.h"
@@ -41,9 +42,8 @@ class DialPlan {
   // `reached`: the other edge answered, whether or not the pair keeps this link.
   void OnDialDone(NodeId node, bool reached, absl::Duration now);
 
-  // Whoever dialled it.
-  void OnLinkUp(NodeId node);
-  void OnLinkDown(NodeId node, absl::Duration now);
+  // All that are linked now, whoever dialled.
+  void SetLinked(const absl::flat_hash_set<NodeId>& linked, absl::Duration now);
 
  private:
   struct Entry {

@@ -42,9 +42,11 @@ TEST(DialPlanTest, TriesAllAddressesAndThenRests) {
 TEST(DialPlanTest, DoesNotDialWhatIsLinkedWhoeverDialled) {
   DialPlan plan(1, 7);
   plan.SetPeers(Peers());
-  plan.OnLinkUp(2);
+  plan.SetLinked({2}, kNow);
   EXPECT_TRUE(plan.Due(kNow).empty());
-  plan.OnLinkDown(2, kNow);
+  plan.SetPeers(Peers());  // Says nothing of links.
+  EXPECT_TRUE(plan.Due(kNow).empty());
+  plan.SetLinked({}, kNow);
   EXPECT_EQ(plan.Due(kNow + limits::kLinkRedialFirst).size(), 1);
 }
 
@@ -65,7 +67,7 @@ TEST(DialPlanTest, ForgetsWhoLeft) {
   plan.SetPeers(Peers());
   plan.SetPeers({});
   EXPECT_TRUE(plan.Due(kNow).empty());
-  plan.OnLinkDown(2, kNow);
+  plan.SetLinked({2}, kNow);
   plan.OnDialDone(2, /*reached=*/false, kNow);
 }
 

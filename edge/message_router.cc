@@ -310,6 +310,7 @@ void MessageRouter::OnAnswers(std::vector<RelaySender::Answer> answers) {
 
 void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) {
   std::vector<std::vector<ShardDelivery>> by_shard(rosters_.size());
+  for (auto& theirs : by_shard) theirs.reserve(deliveries.size());
   std::vector<RelayLoop::Result> results;
   for (Switchboard::Delivery& delivery : deliveries) {
     const RelayLoop::Result result{
@@ -340,8 +341,8 @@ void MessageRouter::Sort(const absl::InlinedVector<SessionRef, 2>& refs,
   if (std::none_of(refs.begin(), refs.end(), is_elsewhere)) {
     SessionIds ids;
     for (const SessionRef& ref : refs) ids.push_back(ref.id);
-    (*by_shard)[refs[0].shard->index()].push_back(
-        {std::move(ids), result, std::move(envelope), nullptr});
+    std::vector<ShardDelivery>& theirs = (*by_shard)[refs[0].shard->index()];
+    theirs.push_back({std::move(ids), result, std::move(envelope), nullptr});
     return;
   }
   absl::flat_hash_map<int, SessionIds> ids;

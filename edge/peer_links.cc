@@ -51,7 +51,6 @@ void PeerLinks::SetPeers(std::vector<EdgePeer> peers) {
     for (const EdgePeer& peer : peers) edges.emplace_back(peer.node, peer.epoch);
     switchboard.SetEdges(edges, now);
     plan_->SetPeers(peers);
-    planned_up_.clear();  // Those that it did not know before have to be told.
   });
 }
 
@@ -178,16 +177,6 @@ void PeerLinks::OnLinksChanged(std::vector<Switchboard::LinkView> links) {
   on_links_(links);
 }
 
-void PeerLinks::FollowLinks(absl::Duration now) {
-  for (NodeId node : up_) {
-    if (!planned_up_.contains(node)) plan_->OnLinkUp(node);
-  }
-  for (NodeId node : planned_up_) {
-    if (!up_.contains(node)) plan_->OnLinkDown(node, now);
-  }
-  planned_up_ = up_;
-}
-
 void PeerLinks::CancelSlowStarts(absl::Duration now) {
   for (const auto& [link, since] : starting_) {
     if (now - since < limits::kRpcConnectTimeout) continue;
@@ -196,7 +185,7 @@ void PeerLinks::CancelSlowStarts(absl::Duration now) {
 }
 
 void PeerLinks::OnTick(absl::Duration now) {
-  FollowLinks(now);
+  plan_->SetLinked(up_, now);
   CancelSlowStarts(now);
   for (const DialPlan::Dial& dial : plan_->Due(now)) Dial(dial, now);
   if (now < next_report_) return;

@@ -83,7 +83,6 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
 
   // On the loop's thread.
   void Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard, absl::Duration now);
-  void FollowLinks(absl::Duration now);
   void CancelSlowStarts(absl::Duration now);
 
   const Options options_;
@@ -96,7 +95,6 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   std::optional<DialPlan> plan_;
   absl::flat_hash_map<LinkId, absl::Duration> starting_;  // No hello yet, and since when.
   absl::flat_hash_set<NodeId> up_;                        // As the switchboard says.
-  absl::flat_hash_set<NodeId> planned_up_;                // As `plan_` knows.
   absl::Duration next_report_ = absl::ZeroDuration();
 
   std::atomic<LinkId> last_link_ = 0;

@@ -24,6 +24,7 @@ bool RelayReceiver::OnSegment(uint64_t first_sequence, std::vector<Envelope> env
   if (first_sequence > end()) return true;
   const uint64_t seen = end() - first_sequence;
   duplicate_count_ += std::min<uint64_t>(seen, envelopes.size());
+  deliveries->reserve(deliveries->size() + envelopes.size());
   for (uint64_t i = seen; i < envelopes.size(); ++i) {
     if (results_.size() >= limits::kRelayFlightMax) return false;
     const uint64_t sequence = first_sequence + i;

@@ -187,6 +187,7 @@ void Switchboard::OnCameBack(const Waybill& waybill, absl::Duration now) {
 void Switchboard::CarryOut(NodeId origin, RelayChannel::Actions* actions) {
   if (actions->refused) ++counters_.segments_refused;
   for (const RelaySender::Answer& answer : actions->answers) output_.answers.push_back(answer);
+  output_.deliveries.reserve(output_.deliveries.size() + actions->deliveries.size());
   for (RelayReceiver::Delivery& delivery : actions->deliveries) {
     output_.deliveries.push_back(
         {origin, actions->delivery_epoch, delivery.sequence, std::move(delivery.envelope)});
