@@ -34,12 +34,13 @@ absl::StatusOr<Record> Parse(const store::KeyValue& row) {
   return record;
 }
 
-Account ToAccount(const Username& user, const records::Account& record) {
+Account ToAccount(const Username& user, const records::Account& record, store::Revision revision) {
   return Account{.id = record.id(),
                  .user = user,
                  .created = absl::FromUnixMillis(record.created_ms()),
                  .disabled = record.disabled(),
-                 .not_before = absl::FromUnixMillis(record.not_before_ms())};
+                 .not_before = absl::FromUnixMillis(record.not_before_ms()),
+                 .revision = revision};
 }
 
 // The first moment whose tickets are good when all so far are not: the next millisecond, tickets
@@ -56,7 +57,7 @@ absl::StatusOr<std::unique_ptr<AccountBook>> AccountBook::Create(store::Store& s
     CVG_ASSIGN_OR_RETURN(const auto record, Parse<records::Account>(row));
     CVG_ASSIGN_OR_RETURN(const Username user,
                          Username::Parse(absl::string_view(row.key).substr(kPrefix.size())));
-    book->Remember(ToAccount(user, record));
+    book->Remember(ToAccount(user, record, row.version));
     return absl::OkStatus();
   }));
   return book;
@@ -64,7 +65,9 @@ absl::StatusOr<std::unique_ptr<AccountBook>> AccountBook::Create(store::Store& s
 
 void AccountBook::Remember(const Account& account) {
   absl::MutexLock lock(&mu_);
-  by_name_.insert_or_assign(account.user.str(), account);
+  Account& known = by_name_.try_emplace(account.user.str(), account).first->second;
+  if (known.revision > account.revision) return;
+  known = account;
   name_by_id_.insert_or_assign(account.id, account.user.str());
 }
 
@@ -89,7 +92,7 @@ absl::StatusOr<Account> AccountBook::Add(const Username& user, const std::string
         .Put(KeyOf(user), record.SerializeAsString());
     const auto done = store_.Commit(std::move(batch));
     if (done.ok()) {
-      Account account = ToAccount(user, record);
+      Account account = ToAccount(user, record, *done);
       Remember(account);
       return account;
     }
@@ -118,7 +121,7 @@ absl::StatusOr<Account> AccountBook::Update(const Username& user, Change change)
     batch.IfVersion(row->key, row->version).Put(row->key, record.SerializeAsString());
     const auto done = store_.Commit(std::move(batch));
     if (done.ok()) {
-      Account account = ToAccount(user, record);
+      Account account = ToAccount(user, record, *done);
       Remember(account);
       return account;
     }

@@ -24,7 +24,8 @@ struct Account {
   Username user;
   absl::Time created;
   bool disabled = false;
-  absl::Time not_before;  // Tickets issued before are void.
+  absl::Time not_before;         // Tickets issued before are void.
+  store::Revision revision = 0;  // Of its last change.
 };
 
 // All accounts: passwords on disk only, the rest also in memory (about 100 bytes each), so that
@@ -83,6 +84,7 @@ class AccountBook {
 
  private:
   explicit AccountBook(store::Store& store) : store_(store) {}
+  // Unless a newer state is known: commits may be reported out of order.
   void Remember(const Account& account) ABSL_LOCKS_EXCLUDED(mu_);
   template <typename Change>
   absl::StatusOr<Account> Update(const Username& user, Change change) ABSL_LOCKS_EXCLUDED(mu_);

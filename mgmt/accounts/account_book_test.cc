@@ -1,6 +1,8 @@
 #include "mgmt/accounts/account_book.h"
 
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
@@ -102,6 +104,43 @@ TEST(AccountBookTest, TicketsOfDisabledUnknownOrOtherAccountsAreRefused) {
   EXPECT_EQ(FailCodeOf(book->CheckTicket(office->Issue(ann, kNow).ticket)),
             FailCode::kSignInFailed);
   EXPECT_EQ(FailCodeOf(book->SetDisabled(User("zoe"), true, kNow).status()), FailCode::kNoSuchUser);
+}
+
+// Commits, and then, before the committer hears of it, does something else.
+class MeanwhileStore final : public store::Store {
+ public:
+  absl::StatusOr<std::optional<store::KeyValue>> Get(absl::string_view key) const override {
+    return inner_.Get(key);
+  }
+  std::unique_ptr<store::Snapshot> TakeSnapshot() const override { return inner_.TakeSnapshot(); }
+  void CommitAsync(store::Batch batch, store::CommitCallback done) override {
+    const absl::StatusOr<store::Revision> outcome = inner_.Commit(std::move(batch));
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
+    done(outcome);
+  }
+  absl::StatusOr<std::unique_ptr<store::Watcher>> Watch(absl::string_view prefix,
+                                                        store::Revision from,
+                                                        store::WatchCallback callback) override {
+    return inner_.Watch(prefix, from, std::move(callback));
+  }
+  void Stop() override { inner_.Stop(); }
+
+  std::function<void()> meanwhile;  // Once.
+
+ private:
+  store::MemStore inner_;
+};
+
+TEST(AccountBookTest, AnOlderChangeThatIsHeardOfLaterDoesNotUndoTheNewer) {
+  MeanwhileStore store;
+  const auto book = Open(store);
+  ASSERT_OK(book->Add(User("ann"), "h", kNow));
+  store.meanwhile = [&] {
+    ASSERT_OK(book->SetDisabled(User("ann"), true, kNow + absl::Seconds(1)));
+  };
+  ASSERT_OK(book->VoidTickets(User("ann"), kNow));
+  EXPECT_TRUE(book->Find(User("ann"))->disabled);
+  EXPECT_GT(book->Find(User("ann"))->not_before, kNow + absl::Seconds(1));
 }
 
 TEST(AccountBookTest, ListsInOrderFromAnyPlace) {

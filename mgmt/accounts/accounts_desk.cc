@@ -29,6 +29,10 @@ absl::Status Disabled() {
   return Fail(FailCode::kDenied, "this account is disabled; ask an operator");
 }
 
+absl::Status JustChanged() {
+  return Fail(FailCode::kBusy, "this account was changed a moment ago; sign in again");
+}
+
 }  // namespace
 
 AccountsDesk::AccountsDesk(const Parts& parts, const Options& options)
@@ -78,12 +82,13 @@ void AccountsDesk::Register(absl::string_view user_text, absl::string_view passw
       std::move(done));
 }
 
+// Taken out on the queue: whoever reads BUSY has not used up the one try.
 void AccountsDesk::Confirm(absl::string_view id, absl::string_view answer,
                            absl::AnyInvocable<void(absl::Status)> done) {
-  absl::StatusOr<WantedAccount> wanted = registrations_.Take(id, answer, parts_.clock.Elapsed());
-  if (!wanted.ok()) return done(wanted.status());
   Post<absl::Status>(
-      [this, wanted = *std::move(wanted)] {
+      [this, id = std::string(id), answer = std::string(answer),
+       asked = parts_.clock.Elapsed()]() -> absl::Status {
+        CVG_ASSIGN_OR_RETURN(const WantedAccount wanted, registrations_.Take(id, answer, asked));
         return CreateOnQueue(wanted.user, wanted.password).status();
       },
       std::move(done));
@@ -138,10 +143,13 @@ absl::StatusOr<std::string> AccountsDesk::VerifyPassword(const Username& user,
 absl::StatusOr<AccountsDesk::SignedIn> AccountsDesk::SignInByPassword(const Username& user,
                                                                       absl::string_view password,
                                                                       absl::string_view address) {
+  const std::optional<Account> before = parts_.book.Find(user);
   CVG_RETURN_IF_ERROR(VerifyPassword(user, password, address).status());
+  absl::ReaderMutexLock lock(&voiding_);
   std::optional<Account> account = parts_.book.Find(user);
   if (!account) return WrongNameOrPassword();
   if (account->disabled) return Disabled();
+  if (!before || before->revision != account->revision) return JustChanged();
   TicketOffice::Issued issued = parts_.tickets.Issue(*account, parts_.clock.Now());
   return SignedIn{*std::move(account), std::move(issued.ticket), std::move(issued.text)};
 }
@@ -167,11 +175,18 @@ absl::StatusOr<AccountsDesk::SignedIn> AccountsDesk::ChangeOnQueue(const Usernam
                                                                    absl::string_view address) {
   CVG_ASSIGN_OR_RETURN(const std::string old_hash, VerifyPassword(user, old_password, address));
   CVG_ASSIGN_OR_RETURN(const std::string new_hash, hasher_.Hash(new_password));
-  CVG_ASSIGN_OR_RETURN(Account account,
-                       parts_.book.SetPasswordHash(user, old_hash, new_hash, parts_.clock.Now()));
-  parts_.observer.OnTicketsVoid(account, "the password was changed; sign in again");
-  TicketOffice::Issued issued = parts_.tickets.Issue(account, parts_.clock.Now());
-  return SignedIn{std::move(account), std::move(issued.ticket), std::move(issued.text)};
+  const auto change = [&]() -> absl::StatusOr<SignedIn> {
+    absl::MutexLock lock(&voiding_);
+    const std::optional<Account> before = parts_.book.Find(user);
+    if (before && before->disabled) return Disabled();
+    CVG_ASSIGN_OR_RETURN(Account account,
+                         parts_.book.SetPasswordHash(user, old_hash, new_hash, parts_.clock.Now()));
+    TicketOffice::Issued issued = parts_.tickets.Issue(account, parts_.clock.Now());
+    return SignedIn{std::move(account), std::move(issued.ticket), std::move(issued.text)};
+  };
+  CVG_ASSIGN_OR_RETURN(SignedIn changed, change());
+  parts_.observer.OnTicketsVoid(changed.account, "the password was changed; sign in again");
+  return changed;
 }
 
 void AccountsDesk::Create(absl::string_view user_text, absl::string_view password,
@@ -192,8 +207,11 @@ void AccountsDesk::SetDisabled(absl::string_view user_text, bool disabled,
   if (!user.ok()) return done(user.status());
   Post<absl::Status>(
       [this, user = *std::move(user), disabled]() -> absl::Status {
-        CVG_ASSIGN_OR_RETURN(const Account account,
-                             parts_.book.SetDisabled(user, disabled, parts_.clock.Now()));
+        const auto set = [&] {
+          absl::MutexLock lock(&voiding_);
+          return parts_.book.SetDisabled(user, disabled, parts_.clock.Now());
+        };
+        CVG_ASSIGN_OR_RETURN(const Account account, set());
         if (disabled) parts_.observer.OnTicketsVoid(account, "this account was disabled");
         return absl::OkStatus();
       },
@@ -206,8 +224,11 @@ void AccountsDesk::VoidTickets(absl::string_view user_text,
   if (!user.ok()) return done(user.status());
   Post<absl::Status>(
       [this, user = *std::move(user)]() -> absl::Status {
-        CVG_ASSIGN_OR_RETURN(const Account account,
-                             parts_.book.VoidTickets(user, parts_.clock.Now()));
+        const auto set = [&] {
+          absl::MutexLock lock(&voiding_);
+          return parts_.book.VoidTickets(user, parts_.clock.Now());
+        };
+        CVG_ASSIGN_OR_RETURN(const Account account, set());
         parts_.observer.OnTicketsVoid(account,
                                       "your sign-in was ended by an operator; sign in again");
         return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/work_queue.h"
@@ -110,6 +111,11 @@ class AccountsDesk {
   absl::StatusOr<SignedIn> ChangeOnQueue(const Username& user, absl::string_view old_password,
                                          absl::string_view new_password, absl::string_view address);
 
+  // Verifying takes long, and tickets may be voided meanwhile. So whoever voids tickets holds this
+  // from before reading the clock until the book knows, and whoever issues one holds it (shared)
+  // while seeing that the account is still as it was before the password was read: each ticket is
+  // older than the voidings that follow it, and none is for a password that has gone.
+  absl::Mutex voiding_;
   const Parts parts_;
   const bool registration_open_;
   const PasswordHasher hasher_;

@@ -1,6 +1,8 @@
 #include "mgmt/accounts/accounts_desk.h"
 
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
@@ -204,12 +206,60 @@ TEST_F(AccountsDeskTest, ChangingThePasswordNeedsTheOldOneAndVoidsTickets) {
   EXPECT_OK(SignIn("ann", "new"));
 }
 
+// Says what is on disk, and then, before the asker can go on, does something else.
+class MeanwhileStore final : public store::Store {
+ public:
+  absl::StatusOr<std::optional<store::KeyValue>> Get(absl::string_view key) const override {
+    auto row = inner_.Get(key);
+    if (meanwhile && key == "account/ann") std::exchange(meanwhile, nullptr)();
+    return row;
+  }
+  std::unique_ptr<store::Snapshot> TakeSnapshot() const override { return inner_.TakeSnapshot(); }
+  void CommitAsync(store::Batch batch, store::CommitCallback done) override {
+    inner_.CommitAsync(std::move(batch), std::move(done));
+  }
+  absl::StatusOr<std::unique_ptr<store::Watcher>> Watch(absl::string_view prefix,
+                                                        store::Revision from,
+                                                        store::WatchCallback callback) override {
+    return inner_.Watch(prefix, from, std::move(callback));
+  }
+  void Stop() override { inner_.Stop(); }
+
+  mutable std::function<void()> meanwhile;  // Once. Set while nobody asks.
+
+ private:
+  store::MemStore inner_;
+};
+
+TEST_F(AccountsDeskTest, ASignInUnderWayGetsNoTicketThatOutlivesAVoiding) {
+  MeanwhileStore store;
+  book_ = *AccountBook::Create(store);
+  Make({.threads = 2});
+  ASSERT_OK(Create("ann", "secret"));
+  const std::vector<std::function<void()>> voidings = {
+      [&] {
+        EXPECT_OK(
+            Await<absl::Status>([&](auto done) { desk_->VoidTickets("ann", std::move(done)); }));
+      },
+      [&] { EXPECT_OK(ChangePassword("ann", "secret", "new")); },
+  };
+  for (const auto& voiding : voidings) {
+    store.meanwhile = [&] {
+      voiding();
+      clock_.Advance(absl::Seconds(1));
+    };
+    EXPECT_EQ(FailCodeOf(SignIn("ann", "secret").status()), FailCode::kBusy);
+  }
+  EXPECT_OK(SignIn("ann", "new"));
+}
+
 TEST_F(AccountsDeskTest, DisabledIsToldOnlyToWhoKnowsThePassword) {
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(
       Await<absl::Status>([&](auto done) { desk_->SetDisabled("ann", true, std::move(done)); }));
   EXPECT_EQ(FailCodeOf(SignIn("ann", "guess").status()), FailCode::kSignInFailed);
   EXPECT_EQ(FailCodeOf(SignIn("ann", "secret").status()), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(ChangePassword("ann", "secret", "new").status()), FailCode::kDenied);
   ASSERT_OK(
       Await<absl::Status>([&](auto done) { desk_->SetDisabled("ann", false, std::move(done)); }));
   EXPECT_OK(SignIn("ann", "secret"));
