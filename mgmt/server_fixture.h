@@ -1,0 +1,99 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "common/identity/key.h"
+#include "common/lineserver/test_client.h"
+#include "common/rpc/credentials.h"
+#include "convergia/v1/accounts.grpc.pb.h"
+#include "convergia/v1/admin.grpc.pb.h"
+#include "convergia/v1/cluster.grpc.pb.h"
+#include "mgmt/mgmt_server.h"
+
+namespace convergia::mgmt {
+
+// Paints nothing: the word is always kWord.
+class FakePainter final : public CaptchaPainter {
+ public:
+  static constexpr char kWord[] = "KWMPR";
+  absl::StatusOr<Captcha> Paint() override { return Captcha{kWord, "\xFF\xD8 a picture"}; }
+};
+
+// A node as a test plays it: one certificate, one attach stream, blocking. Every wait is bounded.
+class FakeNode {
+ public:
+  FakeNode(const std::string& mgmt_address, const rpc::TlsFiles& files);
+  ~FakeNode();
+
+  // Opens the stream and says Hello.
+  void Attach(uint64_t epoch, const std::string& line_address = "127.0.0.1:1");
+  bool Send(const v1::FromNode& message) { return stream_->Write(message); }
+  void Announce(const std::vector<std::string>& users, bool whole = true);
+  // The next message of this kind; others are skipped. Empty once the stream has ended.
+  v1::ToNode Await(v1::ToNode::KindCase kind);
+  // The next message of which this is true; false once the stream has ended.
+  bool AwaitThat(const std::function<bool(const v1::ToNode&)>& is_it);
+  // Reads until mgmt ends the stream; how it did.
+  grpc::Status AwaitEnd();
+
+  v1::Accounts::Stub& accounts() { return *accounts_; }
+  v1::Cluster::Stub& cluster() { return *cluster_; }
+  v1::Admin::Stub& admin() { return *admin_; }
+
+ private:
+  std::unique_ptr<v1::Accounts::Stub> accounts_;
+  std::unique_ptr<v1::Cluster::Stub> cluster_;
+  std::unique_ptr<v1::Admin::Stub> admin_;
+  std::unique_ptr<grpc::ClientContext> context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::FromNode, v1::ToNode>> stream_;
+};
+
+// A whole management server on free ports with a cluster of its own, real but for captchas and
+// cheap passwords.
+class ServerFixture : public testing::Test {
+ protected:
+  // Changes to the configuration come in before Start().
+  ServerFixture();
+  void Start();
+  // As after a kill: a new server over what is on disk.
+  void Restart();
+
+  std::string Path(absl::string_view name) const { return config_.dir() + "/" + std::string(name); }
+  const std::string& ca_pem_path() const { return ca_pem_path_; }
+
+  // With the first operator's certificate.
+  v1::Admin::Stub& admin() { return *admin_; }
+  void CreateAccount(const std::string& user, const std::string& password);
+  std::string MakeToken(v1::Role role, const std::string& name = "");
+  // The secret part of a token's text.
+  static std::string SecretOf(const std::string& token);
+  // Enrols with `secret` and keeps files; the status is the call's.
+  grpc::Status Enrol(const std::string& secret, const std::string& name, rpc::TlsFiles* files);
+  // All of the above, which must work.
+  rpc::TlsFiles EnrolNode(v1::Role role, const std::string& name);
+
+  std::unique_ptr<lineserver::TestClient> Connect(const std::string& address);
+  // Signed in on the port for clients.
+  std::unique_ptr<lineserver::TestClient> SignIn(const std::string& user,
+                                                 const std::string& password);
+
+  v1::MgmtConfig config_;
+  FakePainter painter_;
+  std::unique_ptr<MgmtServer> server_;
+
+ private:
+  void Serve();
+
+  std::string ca_pem_path_;
+  std::unique_ptr<v1::Admin::Stub> admin_;
+};
+
+// A deadline that no healthy call needs.
+std::unique_ptr<grpc::ClientContext> NewContext();
+
+}  // namespace convergia::mgmt
