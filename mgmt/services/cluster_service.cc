@@ -72,19 +72,22 @@ grpc::ServerUnaryReactor* ClusterService::Enrol(grpc::CallbackServerContext* con
                                                 v1::EnrolResponse* response) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  members_.Enrol(request->token_secret(), request->name(), request->csr_pem(),
-                 [reply = std::move(reply), name = request->name(), peer = context->peer(),
-                  response](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
-                   if (!admission.ok()) {
-                     LOG(WARNING) << "enrolment of " << name << " from " << peer
-                                  << " refused: " << admission.status();
-                     return reply.Finish(admission.status());
-                   }
-                   LOG(INFO) << name << " has enrolled as node " << admission->node;
-                   response->set_node_id(admission->node);
-                   response->set_certificate_chain_pem(admission->chain_pem);
-                   reply.Finish(absl::OkStatus());
-                 });
+  // Strangers write nothing of their own into the log.
+  const absl::StatusOr<std::string> parsed = ParseNodeName(request->name());
+  members_.Enrol(
+      request->token_secret(), request->name(), request->csr_pem(),
+      [reply = std::move(reply), name = parsed.value_or("a node"), peer = context->peer(),
+       response](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
+        if (!admission.ok()) {
+          LOG(WARNING) << "enrolment of " << name << " from " << peer
+                       << " refused: " << admission.status();
+          return reply.Finish(admission.status());
+        }
+        LOG(INFO) << name << " has enrolled as node " << admission->node;
+        response->set_node_id(admission->node);
+        response->set_certificate_chain_pem(admission->chain_pem);
+        reply.Finish(absl::OkStatus());
+      });
   return reactor;
 }
 

@@ -4,8 +4,16 @@
 #include <utility>
 
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 
 namespace convergia::mgmt {
+namespace {
+
+absl::Status Busy() {
+  return Fail(FailCode::kBusy, "the management server is busy; try again in a few seconds");
+}
+
+}  // namespace
 
 MembersDesk::MembersDesk(NodeRegistry& registry, const Clock& clock,
                          std::function<void()> on_change)
@@ -27,7 +35,7 @@ void MembersDesk::Post(absl::AnyInvocable<Result()> task, absl::AnyInvocable<voi
     job->done(std::move(result));
   });
   if (!posted) {
-    job->done(Fail(FailCode::kBusy, "the management server is busy; try again in a few seconds"));
+    job->done(Busy());
   }
 }
 
@@ -42,10 +50,21 @@ void MembersDesk::MakeToken(Role role, absl::string_view name, absl::Duration li
 
 void MembersDesk::Enrol(absl::string_view token_secret, absl::string_view name,
                         absl::string_view csr_pem, Done<NodeRegistry::Admission> done) {
+  if (token_secret.size() > kSecretBytesMax || name.size() > limits::kNameBytesMax ||
+      csr_pem.size() > kCsrBytesMax) {
+    return done(Fail(FailCode::kBadField, "this is no request to enrol: a field is too long"));
+  }
+  if (enrols_.fetch_add(1) >= kEnrolsMax) {
+    --enrols_;
+    return done(Busy());
+  }
   Post<absl::StatusOr<NodeRegistry::Admission>>(
       [this, secret = std::string(token_secret), name = std::string(name),
        csr = std::string(csr_pem)] { return registry_.Enrol(secret, name, csr, clock_.Now()); },
-      std::move(done));
+      [this, done = std::move(done)](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
+        --enrols_;
+        done(std::move(admission));
+      });
 }
 
 void MembersDesk::Renew(const identity::NodeIdentity& identity, absl::string_view csr_pem,

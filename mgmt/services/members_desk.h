@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 
@@ -20,6 +21,9 @@ namespace convergia::mgmt {
 // answer, `on_change` is called on that thread, so whoever was told OK finds the cluster knowing
 // it.
 //
+// Enrol() is open to strangers: what cannot be right is refused at once, and only so many wait that
+// operators and nodes find room.
+//
 // Thread-safe. `done` is called exactly once. The errors are those of NodeRegistry.
 class MembersDesk {
  public:
@@ -29,6 +33,11 @@ class MembersDesk {
   // All outlive the desk.
   MembersDesk(NodeRegistry& registry, const Clock& clock, std::function<void()> on_change);
   ~MembersDesk() { Stop(); }
+
+  static constexpr size_t kTasksMax = 1'000;
+  static constexpr int kEnrolsMax = 100;  // Of them.
+  static constexpr size_t kSecretBytesMax = 128;
+  static constexpr size_t kCsrBytesMax = 8 * 1024;
 
   void MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
                  Done<NodeRegistry::NewToken> done);
@@ -44,13 +53,13 @@ class MembersDesk {
   void Stop() { work_.Stop(); }
 
  private:
-  static constexpr size_t kTasksMax = 1'000;
   template <typename Result>
   void Post(absl::AnyInvocable<Result()> task, absl::AnyInvocable<void(Result)> done);
 
   NodeRegistry& registry_;
   const Clock& clock_;
   const std::function<void()> on_change_;
+  std::atomic<int> enrols_ = 0;  // Waiting or at work.
   WorkQueue work_;
 };
 
