@@ -174,7 +174,8 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
                                 *book);
   cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
   for (const Account& account : book->WithVoidTickets(clock.Now(), limits::kTicketLifetime)) {
-    cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again");
+    cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again",
+                           clock.Elapsed());
   }
   pins.Replace(registry->ValidPins());
   sessions = std::make_unique<LineSessions>(
@@ -187,7 +188,7 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
       AccountsDesk::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
   sessions->set_desk(desk.get());
   accounts_service =
-      std::make_unique<AccountsService>(*desk, *loop, watchers, config.hide_other_clients());
+      std::make_unique<AccountsService>(*desk, *loop, watchers, pins, config.hide_other_clients());
   admin_service = std::make_unique<AdminService>(*desk, *members, *loop);
   return absl::OkStatus();
 }
@@ -253,7 +254,7 @@ absl::Status MgmtServer::Parts::Listen(const Options& options) {
 }
 
 void MgmtServer::Parts::PublishMembers() {
-  const bool posted = loop->Post([this](Cluster& cluster) {
+  const bool posted = loop->PostUrgent([this](Cluster& cluster) {
     cluster.SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
   });
   LOG_IF(ERROR, !posted) << "the cluster was not told of a change among its members";
@@ -267,9 +268,10 @@ void MgmtServer::Parts::OnAccountAdded(const Account& account) {
 }
 
 void MgmtServer::Parts::OnTicketsVoid(const Account& account, absl::string_view reason) {
-  const bool posted = loop->Post([account, reason = std::string(reason)](Cluster& cluster) {
-    cluster.OnTicketsVoid(account, reason);
-  });
+  const bool posted =
+      loop->PostUrgent([this, account, reason = std::string(reason)](Cluster& cluster) {
+        cluster.OnTicketsVoid(account, reason, clock.Elapsed());
+      });
   LOG_IF(ERROR, !posted) << "edges were not told that tickets of " << account.user.str()
                          << " are void";
   sessions->OnTicketsVoid(account, reason);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/limits.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -11,9 +12,7 @@ namespace {
 // A report of fewer changes was not cut into several messages.
 constexpr int kWholeInOneMessage = 500;
 
-// Revocations matter while tickets from before them have not expired; more than this many would be
-// an attack by an operator.
-constexpr size_t kRevocationsMax = 100'000;
+constexpr absl::Duration kRevocationsSweep = absl::Minutes(10);
 
 std::shared_ptr<v1::ToNode> NewMessage() { return std::make_shared<v1::ToNode>(); }
 
@@ -113,7 +112,10 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   *pins->mutable_pins() = pins_.Whole();
   Send(id, std::move(pins));
   nodes_dirty_ = true;
-  if (is_edge) edges_dirty_ = true;
+  if (!is_edge) return;
+  SweepRevocations(now);
+  for (Message& message : RevocationsMessages()) Send(id, std::move(message));
+  edges_dirty_ = true;
 }
 
 void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration now) {
@@ -217,6 +219,7 @@ void Cluster::OnTick(absl::Duration now) {
     awaited_.clear();
     edges_dirty_ = routes_dirty_ = true;
   }
+  if (now - revocations_swept_ >= kRevocationsSweep) SweepRevocations(now);
   for (const NodeId node : state_.liveness.Tick(now)) {
     nodes_dirty_ = true;
     if (state_.liveness.StateOf(node) == LiveState::kOffline) OnOffline(node);
@@ -227,17 +230,27 @@ void Cluster::OnAccountAdded(const Account& account) {
   if (map_watched_) map_users_.insert(account.user.str());
 }
 
-void Cluster::OnTicketsVoid(const Account& account, absl::string_view reason) {
+void Cluster::OnTicketsVoid(const Account& account, absl::string_view reason, absl::Duration now) {
   v1::TicketRevocation revocation;
   revocation.set_account_id(account.id);
   revocation.set_username(account.user.str());
   revocation.set_issued_before_ms(absl::ToUnixMillis(account.not_before));
   revocation.set_reason(std::string(reason));
+  Revocation& known = revocations_[account.id];
+  if (known.row.issued_before_ms() >= revocation.issued_before_ms()) return;
+  known = {revocation, now};
   auto message = NewMessage();
-  *message->mutable_revocations()->add_tickets() = revocation;
-  SendToEdges(message);
-  revocations_.push_back(std::move(revocation));
-  if (revocations_.size() > kRevocationsMax) revocations_.pop_front();
+  *message->mutable_revocations()->add_tickets() = std::move(revocation);
+  for (const auto& [id, stream] : streams_) {
+    if (stream.is_edge) Send(id, message);
+  }
+}
+
+void Cluster::SweepRevocations(absl::Duration now) {
+  revocations_swept_ = now;
+  std::erase_if(revocations_, [now](const auto& item) {
+    return now - item.second.told > limits::kTicketLifetime;
+  });
 }
 
 }  // namespace convergia::mgmt

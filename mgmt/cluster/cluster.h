@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,7 +49,8 @@ struct ClusterActions {
 //
 // After a restart of mgmt the nodes re-attach one by one. Until each edge that was enrolled has
 // said where its users are, or was found to be offline, edges are told nothing of edges, routes and
-// locations: they go on with what they know, which is more.
+// locations: they go on with what they know, which is more. Who may connect and which tickets are
+// void every node is told at once.
 class Cluster {
  public:
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
@@ -82,7 +82,8 @@ class Cluster {
   void OnTick(absl::Duration now);
 
   void OnAccountAdded(const Account& account);
-  void OnTicketsVoid(const Account& account, absl::string_view reason);
+  // Of several calls for one account the one with the newest `not_before` counts.
+  void OnTicketsVoid(const Account& account, absl::string_view reason, absl::Duration now);
 
   // Where mgmt itself listens: known once it does.
   void SetSelfAddresses(const v1::NodeAddresses& addresses) { state_.self_addresses = addresses; }
@@ -102,6 +103,10 @@ class Cluster {
     bool is_edge = false;
     bool knows_all = false;  // Was told the whole; from then on changes.
     uint64_t routes_version = 0;
+  };
+  struct Revocation {
+    v1::TicketRevocation row;
+    absl::Duration told;  // When it came.
   };
   using Message = std::shared_ptr<const v1::ToNode>;
 
@@ -127,7 +132,10 @@ class Cluster {
   void FlushMap();
   Message EdgesMessage() const;
   Message RoutesMessage(NodeId origin, uint64_t* version) const;
-  Message RevocationsMessage() const;
+  // All, in as many messages as it takes.
+  std::vector<Message> RevocationsMessages() const;
+  // Forgets those that concern only tickets that have expired by themselves.
+  void SweepRevocations(absl::Duration now);
 
   const Options options_;
   const AccountBook& accounts_;
@@ -137,7 +145,8 @@ class Cluster {
   std::map<StreamId, Stream> streams_;
   std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.
   std::optional<absl::Duration> members_known_at_;
-  std::deque<v1::TicketRevocation> revocations_;  // Those that matter still, oldest first.
+  std::map<AccountId, Revocation> revocations_;  // The newest of each account.
+  absl::Duration revocations_swept_;
 
   bool edges_dirty_ = false;
   bool routes_dirty_ = false;

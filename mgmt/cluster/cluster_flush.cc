@@ -10,6 +10,8 @@
 namespace convergia::mgmt {
 namespace {
 
+constexpr int kRevocationsOfMessageMax = 5'000;  // Some 1 MB.
+
 // FNV-1a: the same in every build, as a version must be.
 uint64_t HashOf(const std::string& bytes) {
   uint64_t hash = 14695981039346656037ull;
@@ -103,21 +105,26 @@ void Cluster::FlushRoutes(absl::Duration now) {
 
 void Cluster::FlushDirectory() {
   std::vector<std::string> changed;
-  std::optional<v1::DirectoryBatch> batch = state_.directory.TakeBatch(&changed);
-  if (!batch) return;
-  auto message = std::make_shared<v1::ToNode>();
-  *message->mutable_directory() = *std::move(batch);
-  SendToEdges(message);
+  while (std::optional<v1::DirectoryBatch> batch = state_.directory.TakeBatch(&changed)) {
+    auto message = std::make_shared<v1::ToNode>();
+    *message->mutable_directory() = *std::move(batch);
+    SendToEdges(message);
+  }
   if (map_watched_) map_users_.insert(changed.begin(), changed.end());
 }
 
-Cluster::Message Cluster::RevocationsMessage() const {
-  auto message = std::make_shared<v1::ToNode>();
-  message->mutable_revocations()->set_whole(true);
-  for (const v1::TicketRevocation& revocation : revocations_) {
-    *message->mutable_revocations()->add_tickets() = revocation;
+std::vector<Cluster::Message> Cluster::RevocationsMessages() const {
+  auto part = std::make_shared<v1::ToNode>();
+  part->mutable_revocations()->set_whole(true);  // The first; the others add to it.
+  std::vector<Message> messages = {part};
+  for (const auto& [account, revocation] : revocations_) {
+    if (part->revocations().tickets_size() >= kRevocationsOfMessageMax) {
+      part = std::make_shared<v1::ToNode>();
+      messages.push_back(part);
+    }
+    *part->mutable_revocations()->add_tickets() = revocation.row;
   }
-  return message;
+  return messages;
 }
 
 void Cluster::TellNewEdges() {
@@ -125,7 +132,6 @@ void Cluster::TellNewEdges() {
     if (!stream.is_edge || stream.knows_all) continue;
     stream.knows_all = true;
     Send(id, EdgesMessage());
-    Send(id, RevocationsMessage());
     Send(id, RoutesMessage(stream.node, &stream.routes_version));
     for (v1::DirectoryBatch& batch : state_.directory.Whole()) {
       auto message = std::make_shared<v1::ToNode>();

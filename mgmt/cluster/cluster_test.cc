@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "mgmt/cluster/cluster_queries.h"
@@ -173,7 +174,7 @@ class ClusterTest : public testing::Test {
 TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
   StartFresh();
   Join(1, kA, {{"ann", 1}});
-  EXPECT_EQ(KindsOf(1), "wpevrdd");
+  EXPECT_EQ(KindsOf(1), "wpverdd");
   EXPECT_EQ(sent_[1][0].welcome().node_id(), kA);
   EXPECT_EQ(sent_[1][0].welcome().mgmt_epoch(), 100);
   EXPECT_THAT(sent_[1][0].welcome().ticket_public_keys(), ElementsAre("pem"));
@@ -307,7 +308,7 @@ TEST_F(ClusterTest, AfterARestartEdgesAreToldNothingUntilAllHaveSpoken) {
   Start(200, members_);
   Join(1, kA, {{"ann", 1}});
   Join(2, kB, {{"bob", 1}});
-  EXPECT_EQ(KindsOf(1), "wp");
+  EXPECT_EQ(KindsOf(1), "wpv");
   Join(3, kC, {{"cat", 1}});
   EXPECT_EQ(BeliefOf(1).size(), 3);
   EXPECT_EQ(BeliefOf(1), BeliefOf(2));
@@ -320,7 +321,7 @@ TEST_F(ClusterTest, AfterARestartTheSilentOnesAreWaitedForABoundedTime) {
   Join(1, kA, {{"ann", 1}});
   Hello(2, kB);  // Attached, but never says where its users are.
   PassBeating(absl::Seconds(11), {1, 2});
-  EXPECT_EQ(KindsOf(1), "wp");
+  EXPECT_EQ(KindsOf(1), "wpv");
   PassBeating(absl::Seconds(5), {1, 2});
   EXPECT_EQ(BeliefOf(1).size(), 1);
   EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
@@ -350,7 +351,10 @@ TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
   StartFresh();
   Join(1, kA);
   const Account ann = *accounts_->Add(*Username::Parse("ann"), "hash", absl::UnixEpoch());
-  cluster_->OnTicketsVoid(ann, "because");
+  const Account ann_void =
+      *accounts_->VoidTickets(*Username::Parse("ann"), absl::UnixEpoch() + absl::Hours(1));
+  cluster_->OnTicketsVoid(ann_void, "because", now_);
+  cluster_->OnTicketsVoid(ann, "older", now_);
   Flush();
   ASSERT_TRUE(sent_[1].back().has_revocations());
   EXPECT_FALSE(sent_[1].back().revocations().whole());
@@ -361,7 +365,60 @@ TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
     EXPECT_TRUE(message.revocations().whole());
     EXPECT_EQ(message.revocations().tickets_size(), 1);
   }
-  EXPECT_EQ(KindsOf(2), "wpevrd");
+  EXPECT_EQ(KindsOf(2), "wpverd");
+}
+
+TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
+  Start(200, members_);
+  Hello(1, kA);
+  Account ann{.id = 7, .user = *Username::Parse("ann"), .not_before = absl::FromUnixMillis(5)};
+  cluster_->OnTicketsVoid(ann, "because", now_);
+  Hello(2, kB);
+  Hello(3, kData);
+  EXPECT_EQ(KindsOf(1), "wpvv");
+  EXPECT_EQ(sent_[1].back().revocations().tickets(0).account_id(), 7);
+  EXPECT_EQ(KindsOf(2), "wpv");
+  EXPECT_EQ(sent_[2].back().revocations().tickets(0).account_id(), 7);
+  EXPECT_EQ(KindsOf(3), "wp");
+}
+
+TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
+  StartFresh();
+  Account account{.user = *Username::Parse("ann")};
+  for (int round = 1; round <= 2; ++round) {
+    for (account.id = 1; account.id <= 12'000; ++account.id) {
+      account.not_before = absl::FromUnixMillis(round);
+      cluster_->OnTicketsVoid(account, "because", now_);
+    }
+  }
+  Hello(1, kA);
+  std::set<AccountId> told;
+  int messages = 0;
+  for (const v1::ToNode& message : sent_[1]) {
+    if (!message.has_revocations()) continue;
+    EXPECT_EQ(message.revocations().whole(), messages++ == 0);
+    EXPECT_LT(message.ByteSizeLong(), limits::kRpcMessageBytesMax);
+    for (const auto& row : message.revocations().tickets()) {
+      EXPECT_EQ(row.issued_before_ms(), 2);
+      EXPECT_TRUE(told.insert(row.account_id()).second);
+    }
+  }
+  EXPECT_EQ(messages, 3);
+  EXPECT_EQ(told.size(), 12'000);
+}
+
+TEST_F(ClusterTest, RevocationsAreForgottenWithTheTicketsTheyVoid) {
+  StartFresh();
+  const Account ann{
+      .id = 7, .user = *Username::Parse("ann"), .not_before = absl::FromUnixMillis(5)};
+  cluster_->OnTicketsVoid(ann, "because", now_);
+  now_ += limits::kTicketLifetime;
+  Hello(1, kA);
+  now_ += absl::Seconds(1);
+  Hello(2, kB);
+  EXPECT_EQ(sent_[1][2].revocations().tickets_size(), 1);
+  ASSERT_TRUE(sent_[2][2].has_revocations());
+  EXPECT_EQ(sent_[2][2].revocations().tickets_size(), 0);
 }
 
 TEST_F(ClusterTest, MapRowsAreToldWhenTheyChange) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/limits.h"
+#include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "mgmt/cluster/server_map.h"
 #include "mgmt/services/map_stream.h"
@@ -95,8 +96,10 @@ grpc::ServerUnaryReactor* AccountsService::GetServerMap(grpc::CallbackServerCont
 }
 
 grpc::ServerWriteReactor<v1::ServerMapUpdate>* AccountsService::WatchServerMap(
-    grpc::CallbackServerContext* /*context*/, const v1::WatchServerMapRequest* /*request*/) {
-  return std::make_shared<MapStream>(loop_, watchers_)->Start();
+    grpc::CallbackServerContext* context, const v1::WatchServerMapRequest* /*request*/) {
+  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
+  if (!peer.ok()) return MapStream::Refuse(peer.status());
+  return std::make_shared<MapStream>(loop_, watchers_)->Start(pins_, peer->pin);
 }
 
 }  // namespace convergia::mgmt

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/rpc/pin_set.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "mgmt/accounts/accounts_desk.h"
 #include "mgmt/services/cluster_loop.h"
@@ -13,8 +14,12 @@ class AccountsService final : public v1::Accounts::CallbackService {
  public:
   // All outlive the service. `hide_other_clients`: a viewer sees no client but itself.
   AccountsService(AccountsDesk& desk, ClusterLoop& loop, MapWatchers& watchers,
-                  bool hide_other_clients)
-      : desk_(desk), loop_(loop), watchers_(watchers), hide_other_clients_(hide_other_clients) {}
+                  const rpc::PinSet& pins, bool hide_other_clients)
+      : desk_(desk),
+        loop_(loop),
+        watchers_(watchers),
+        pins_(pins),
+        hide_other_clients_(hide_other_clients) {}
 
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest* request,
@@ -35,6 +40,7 @@ class AccountsService final : public v1::Accounts::CallbackService {
   AccountsDesk& desk_;
   ClusterLoop& loop_;
   MapWatchers& watchers_;
+  const rpc::PinSet& pins_;
   const bool hide_other_clients_;
 };
 

@@ -25,6 +25,13 @@ bool ClusterLoop::Post(Task&& task) {
   return true;
 }
 
+bool ClusterLoop::PostUrgent(Task&& task) {
+  absl::MutexLock lock(&mu_);
+  if (stopped_) return false;
+  tasks_.push_back(std::move(task));
+  return true;
+}
+
 void ClusterLoop::RunLoop() {
   std::vector<Task> tasks;
   absl::Duration ticked = clock_.Elapsed();

@@ -45,6 +45,8 @@ class ClusterLoop {
   using Task = absl::AnyInvocable<void(Cluster&)>;
   // False when full or stopped; `task` was then not taken.
   [[nodiscard]] bool Post(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
+  // For what must not be lost, and whose number others bound: false only when stopped.
+  [[nodiscard]] bool PostUrgent(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Gives `done` what `question` answers, on the loop's thread; FailCode::kBusy, on this one, when
   // full or stopped.

@@ -9,19 +9,49 @@ namespace {
 
 constexpr int kRowsOfUpdateMax = 1'000;
 
+absl::Status Revoked() { return absl::UnauthenticatedError("the peer's certificate was revoked"); }
+
 }  // namespace
 
-grpc::ServerWriteReactor<v1::ServerMapUpdate>* MapStream::Start() {
+grpc::ServerWriteReactor<v1::ServerMapUpdate>* MapStream::Start(const rpc::PinSet& pins,
+                                                                const identity::Pin& pin) {
   self_ = shared_from_this();
-  StartSendInitialMetadata();  // The edge knows that it watches without waiting for a change.
+  revocation_ =
+      pins.AddRevocationListener([weak = weak_from_this(), pin](const identity::Pin& revoked) {
+        const auto stream = revoked == pin ? weak.lock() : nullptr;
+        if (stream != nullptr) stream->End(Revoked());
+      });
   const bool posted = loop_.Post([stream = self_](Cluster& cluster) {
     stream->watcher_ = stream->watchers_.Add(
         [stream](const std::vector<v1::ServerMapRow>& rows) { stream->Tell(rows); });
     cluster.SetMapWatched(true);
+    stream->SayThatItWatches();
   });
   if (!posted) End(absl::UnavailableError("the management server is busy or stopping"));
+  // Revoked between the door and here.
+  if (!pins.Find(pin).has_value()) End(Revoked());
   return this;
 }
+
+grpc::ServerWriteReactor<v1::ServerMapUpdate>* MapStream::Refuse(const absl::Status& status) {
+  class Refusal final : public grpc::ServerWriteReactor<v1::ServerMapUpdate> {
+   public:
+    explicit Refusal(const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }
+    void OnDone() override { delete this; }
+  };
+  return new Refusal(status);
+}
+
+void MapStream::SayThatItWatches() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    in_flight_ = true;
+  }
+  StartSendInitialMetadata();
+}
+
+void MapStream::OnSendInitialMetadataDone(bool ok) { OnWriteDone(ok); }
 
 void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
   {
@@ -86,6 +116,7 @@ void MapStream::OnCancel() { End(absl::CancelledError("the edge ended its watch"
 
 void MapStream::OnDone() {
   auto last = std::move(self_);
+  revocation_.reset();
   // If the loop has stopped, the watchers are as good as gone.
   (void)loop_.Post([stream = std::move(last)](Cluster& cluster) {
     stream->watchers_.Remove(stream->watcher_);

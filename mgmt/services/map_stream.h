@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/pin_set.h"
 #include "convergia/v1/server_map.pb.h"
 #include "mgmt/services/cluster_loop.h"
 #include "mgmt/services/map_watchers.h"
@@ -27,28 +28,37 @@ class MapStream final : public grpc::ServerWriteReactor<v1::ServerMapUpdate>,
 
   MapStream(ClusterLoop& loop, MapWatchers& watchers) : loop_(loop), watchers_(watchers) {}
 
-  // Once. Returns what the service's method returns.
-  grpc::ServerWriteReactor<v1::ServerMapUpdate>* Start();
+  // Once. Returns what the service's method returns. Ends (kUnauthenticated) once `pin` is revoked
+  // in `pins`, which must outlive the stream.
+  grpc::ServerWriteReactor<v1::ServerMapUpdate>* Start(const rpc::PinSet& pins,
+                                                       const identity::Pin& pin);
+
+  // For whom there is no stream: an answer that only says why.
+  static grpc::ServerWriteReactor<v1::ServerMapUpdate>* Refuse(const absl::Status& status);
 
  private:
+  // The initial metadata, which the edge awaits: from here on it misses nothing.
+  void SayThatItWatches() ABSL_LOCKS_EXCLUDED(mu_);
   void Tell(const std::vector<v1::ServerMapRow>& rows) ABSL_LOCKS_EXCLUDED(mu_);
   void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   // Begins the next write, or the end, if it is due.
   void Step() ABSL_LOCKS_EXCLUDED(mu_);
 
+  void OnSendInitialMetadataDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
   ClusterLoop& loop_;
   MapWatchers& watchers_;
-  std::shared_ptr<MapStream> self_;  // Until OnDone().
-  MapWatchers::Id watcher_ = 0;      // The loop's thread only.
+  std::shared_ptr<MapStream> self_;   // Until OnDone().
+  std::shared_ptr<void> revocation_;  // The same; the listener.
+  MapWatchers::Id watcher_ = 0;       // The loop's thread only.
 
   absl::Mutex mu_;
   v1::ServerMapUpdate writing_;  // gRPC's while a write is in flight.
   std::deque<v1::ServerMapUpdate> waiting_ ABSL_GUARDED_BY(mu_);
-  bool in_flight_ ABSL_GUARDED_BY(mu_) = false;
+  bool in_flight_ ABSL_GUARDED_BY(mu_) = false;  // A write, or the initial metadata.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status status_ ABSL_GUARDED_BY(mu_);
