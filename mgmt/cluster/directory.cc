@@ -101,33 +101,27 @@ std::optional<v1::DirectoryBatch> Directory::TakeBatch(std::vector<std::string>*
   if (dirty_.empty() && gone_.empty()) return std::nullopt;
   v1::DirectoryBatch batch;
   *batch.mutable_position() = Position(options_.epoch, ++sequence_);
-  for (const std::string& name : dirty_) {
-    v1::UserLocation* location = batch.add_users();
-    location->set_username(name);
-    const auto user = users_.find(name);
-    if (user != users_.end()) FillPlaces(user->second, location);
-    if (changed != nullptr) changed->push_back(name);
-  }
   for (const NodeId edge : gone_) {
-    // An edge that died and came back since the last batch: its users are named one by one.
-    if (edges_.contains(edge)) {
-      for (const std::string& name : dropped_with_edges_) {
-        if (dirty_.contains(name)) continue;
-        v1::UserLocation* location = batch.add_users();
-        location->set_username(name);
-        const auto user = users_.find(name);
-        if (user != users_.end()) FillPlaces(user->second, location);
-      }
-    } else {
+    if (!edges_.contains(edge)) {
       batch.add_edges_gone(edge);
+    } else {  // It died and came back since the last batch: its users are named one by one.
+      dirty_.insert(dropped_with_edges_.begin(), dropped_with_edges_.end());
     }
   }
   if (changed != nullptr) {
     changed->insert(changed->end(), dropped_with_edges_.begin(), dropped_with_edges_.end());
   }
-  dirty_.clear();
   gone_.clear();
   dropped_with_edges_.clear();
+  for (auto it = dirty_.begin();
+       it != dirty_.end() && batch.users_size() < options_.batch_users_max;) {
+    v1::UserLocation* location = batch.add_users();
+    location->set_username(*it);
+    const auto user = users_.find(*it);
+    if (user != users_.end()) FillPlaces(user->second, location);
+    if (changed != nullptr) changed->push_back(*it);
+    dirty_.erase(it++);
+  }
   history_entries_ += EntriesOf(batch);
   history_.push_back(batch);
   while (history_entries_ > options_.history_entries_max && !history_.empty()) {

@@ -19,14 +19,15 @@ namespace convergia::mgmt {
 // Where every user is signed in, as the edges report it, and the batches by which every edge learns
 // it. Only in memory: after a restart the edges say it all again.
 //
-// Life: Apply()... TakeBatch() -> broadcast, again and again. Batches count up by one under the
-// epoch of this start; the last ones are kept for who missed some. Not thread-safe.
+// Life: Apply()... TakeBatch() until there is none -> broadcast, again and again. Batches count up
+// by one under the epoch of this start; the last ones are kept for who missed some. Not
+// thread-safe.
 class Directory {
  public:
   struct Options {
     Epoch epoch = 0;                       // Of this start of mgmt.
     size_t history_entries_max = 100'000;  // Users named in batches that are kept.
-    int batch_users_max = 5'000;           // Of one message of a whole.
+    int batch_users_max = 5'000;           // Of one message.
   };
   explicit Directory(const Options& options) : options_(options) {}
 
@@ -39,8 +40,8 @@ class Directory {
   // `edge` is gone and all locations there with it: one record, however many they were.
   void EdgeGone(NodeId edge);
 
-  // All changes since the last batch as the next one; nullopt if there are none. `changed`, if not
-  // null, gets the users whose row on the map changed.
+  // The changes since the last batch, as many as one takes, as the next one; nullopt if there are
+  // none. `changed`, if not null, gets the users whose row on the map changed.
   std::optional<v1::DirectoryBatch> TakeBatch(std::vector<std::string>* changed);
 
   // What whoever is at `position` needs: the batches since, or the whole in several. Does not cover
