@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@ namespace convergia::mgmt {
 namespace {
 
 constexpr int kEdgesOfferedMax = 3;
+constexpr size_t kProbeReportsMax = 1'000;  // Far more edges than a client tries.
 constexpr uint64_t kProbeUsMax = 60'000'000;
 constexpr absl::string_view kUnreachable = "unreachable";
 
@@ -98,6 +100,9 @@ std::vector<MainServer> ListMainServers(const ClusterState& state) {
 absl::StatusOr<std::vector<ProbeReport>> ParseProbeReports(absl::string_view data) {
   std::vector<ProbeReport> reports;
   for (const std::vector<absl::string_view>& row : line::ParseRows(data)) {
+    if (reports.size() >= kProbeReportsMax) {
+      return Fail(FailCode::kBadField, absl::StrCat("report at most ", kProbeReportsMax, " rows"));
+    }
     uint64_t rtt_us = 0;
     const bool reached = row.size() == 2 && row[1] != kUnreachable;
     if (row.size() != 2 || (reached && !absl::SimpleAtoi(row[1], &rtt_us))) {
@@ -113,6 +118,10 @@ absl::StatusOr<std::vector<ProbeReport>> ParseProbeReports(absl::string_view dat
 
 absl::StatusOr<std::vector<MainServer>> Assign(const std::vector<ProbeReport>& reports,
                                                ClusterState* state) {
+  absl::flat_hash_map<absl::string_view, uint32_t> rtt_us_of;  // The first report of each name.
+  for (const ProbeReport& report : reports) {
+    if (report.rtt_us) rtt_us_of.emplace(report.name, *report.rtt_us);
+  }
   std::vector<EdgeLoad> loads;
   std::vector<Probe> probes;
   for (const NodeId id : UsableEdges(*state)) {
@@ -123,10 +132,8 @@ absl::StatusOr<std::vector<MainServer>> Assign(const std::vector<ProbeReport>& r
                      .sessions = live.load.sessions() + just_assigned,
                      .alive = live.state == LiveState::kAlive,
                      .draining = IsDraining(*state, id)});
-    const std::string& name = state->members.at(id).name;
-    for (const ProbeReport& report : reports) {
-      if (report.name == name && report.rtt_us) probes.push_back({id, *report.rtt_us});
-    }
+    const auto probed = rtt_us_of.find(state->members.at(id).name);
+    if (probed != rtt_us_of.end()) probes.push_back({id, probed->second});
   }
   const std::vector<NodeId> chosen = AssignEdges(loads, probes, kEdgesOfferedMax);
   if (chosen.empty()) {

@@ -72,6 +72,15 @@ TEST_F(ClusterQueriesTest, AssignsTheBestOfThoseReported) {
   EXPECT_EQ(state_.just_assigned[3], 1);
 }
 
+TEST_F(ClusterQueriesTest, AnEdgeThatIsReportedOftenIsOfferedOnce) {
+  ASSERT_OK_AND_ASSIGN(const auto names, AssignNames("edge2\t900\nedge3\t100\nedge2\t1"));
+  EXPECT_THAT(names, ElementsAre("edge3", "edge2"));
+  std::string rows = "edge2\t900";
+  for (int i = 1; i < 1'000; ++i) rows += "\nedge2\t900";
+  EXPECT_OK(ParseProbeReports(rows));
+  EXPECT_EQ(FailCodeOf(ParseProbeReports(rows + "\nedge3\t1").status()), FailCode::kBadField);
+}
+
 TEST_F(ClusterQueriesTest, CountsThoseItHasJustSentSomewhere) {
   for (int i = 0; i < 300; ++i) {
     ASSERT_OK(AssignNames("edge2\t100\nedge3\t200\nedge4\t300"));
