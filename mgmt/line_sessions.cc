@@ -1,5 +1,6 @@
 #include "mgmt/line_sessions.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -7,6 +8,15 @@
 #include "common/base/fail.h"
 
 namespace convergia::mgmt {
+namespace {
+
+void End(const lineserver::SessionHandle& handle, absl::string_view reason) {
+  handle.shard->Post([weak = handle.session, reason = std::string(reason)] {
+    if (const auto session = weak.lock()) session->Close(FailCode::kSignInFailed, reason);
+  });
+}
+
+}  // namespace
 
 void LineSessions::SignIn(const Username& user, absl::string_view secret,
                           const std::string& peer_address, Done done) {
@@ -53,31 +63,39 @@ void LineSessions::OnTicketsVoid(const Account& account, absl::string_view reaso
     const auto sessions = by_account_.find(account.id);
     if (sessions == by_account_.end()) return;
     for (const auto& [id, entry] : sessions->second) {
-      if (entry.issued < account.not_before) ended.push_back(entry.handle);
+      if (entry.protections == 0 && entry.issued < account.not_before)
+        ended.push_back(entry.handle);
     }
   }
-  for (const lineserver::SessionHandle& handle : ended) {
-    handle.shard->Post([weak = handle.session, reason = std::string(reason)] {
-      if (const auto session = weak.lock()) session->Close(FailCode::kSignInFailed, reason);
-    });
-  }
+  for (const lineserver::SessionHandle& handle : ended) End(handle, reason);
 }
 
-absl::Time LineSessions::Protect(const lineserver::Session& session) {
-  absl::MutexLock lock(&mu_);
-  const auto sessions = by_account_.find(session.signed_in()->account);
-  if (sessions == by_account_.end()) return absl::InfinitePast();
-  const auto entry = sessions->second.find(session.id());
-  if (entry == sessions->second.end()) return absl::InfinitePast();
-  return std::exchange(entry->second.issued, absl::InfiniteFuture());
-}
-
-void LineSessions::Renewed(AccountId account, uint64_t session, absl::Time issued) {
-  absl::MutexLock lock(&mu_);
+LineSessions::Entry* LineSessions::Find(AccountId account, uint64_t session) {
   const auto sessions = by_account_.find(account);
-  if (sessions == by_account_.end()) return;
+  if (sessions == by_account_.end()) return nullptr;
   const auto entry = sessions->second.find(session);
-  if (entry != sessions->second.end()) entry->second.issued = issued;
+  return entry == sessions->second.end() ? nullptr : &entry->second;
+}
+
+void LineSessions::Protect(const lineserver::Session& session) {
+  absl::MutexLock lock(&mu_);
+  Entry* const entry = Find(session.signed_in()->account, session.id());
+  if (entry != nullptr) ++entry->protections;
+}
+
+void LineSessions::Renewed(const Username& user, AccountId account, uint64_t session,
+                           std::optional<absl::Time> issued) {
+  std::optional<lineserver::SessionHandle> ended;
+  {
+    absl::MutexLock lock(&mu_);
+    Entry* const entry = Find(account, session);
+    if (entry == nullptr) return;
+    if (issued) entry->issued = std::max(entry->issued, *issued);
+    if (--entry->protections > 0) return;
+    const std::optional<Account> now = accounts_.Find(user);
+    if (!now || entry->issued < now->not_before) ended = entry->handle;
+  }
+  if (ended) End(*ended, "your sign-in was ended; sign in again");
 }
 
 void NobodySignsIn::SignIn(const Username& /*user*/, absl::string_view /*secret*/,

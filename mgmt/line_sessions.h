@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,22 +31,26 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   absl::Status OnSignedIn(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Closes the sessions whose ticket is older than `account.not_before`, but those that KeepWhile()
+  // Closes the sessions whose ticket is older than `account.not_before`, but those that Protect()
   // protects.
   void OnTicketsVoid(const Account& account, absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The session that changes its user's password outlives that: between the two calls it is not
-  // closed, and after Renewed() it is as if signed in at `issued`. A change that failed gives back
-  // what Protect() returned.
-  absl::Time Protect(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
-  void Renewed(AccountId account, uint64_t session, absl::Time issued) ABSL_LOCKS_EXCLUDED(mu_);
+  // closed, and after Renewed() it is as if signed in at `issued`; nullopt if the change failed.
+  // Each Protect() has its Renewed(); after the last one the session is closed if its tickets were
+  // voided meanwhile by somebody else.
+  void Protect(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
+  void Renewed(const Username& user, AccountId account, uint64_t session,
+               std::optional<absl::Time> issued) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {
     lineserver::SessionHandle handle;
     absl::Time issued;
+    int protections = 0;  // Changes of the password under way.
   };
   using Sessions = absl::flat_hash_map<uint64_t, Entry>;
+  Entry* Find(AccountId account, uint64_t session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const AccountBook& accounts_;
   const int sessions_per_user_max_;

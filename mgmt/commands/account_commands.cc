@@ -1,5 +1,6 @@
 #include "mgmt/commands/account_commands.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -39,13 +40,16 @@ void HandleConfirm(AccountsDesk& desk, Fields fields, Responder responder) {
 void HandleChangePassword(AccountsDesk& desk, LineSessions& sessions, Session& session,
                           Fields fields, Responder responder) {
   const AccountId account = session.signed_in()->account;
-  const absl::Time issued_before = sessions.Protect(session);
+  sessions.Protect(session);
   desk.ChangePassword(
       session.signed_in()->user, fields[0], fields[1], session.peer_address(),
-      [&sessions, account, id = session.id(), issued_before,
+      [&sessions, account, user = session.signed_in()->user, id = session.id(),
        responder = std::move(responder)](absl::StatusOr<AccountsDesk::SignedIn> result) mutable {
-        sessions.Renewed(account, id, result.ok() ? result->ticket.issued : issued_before);
-        if (!result.ok()) return responder.Fail(result.status());
+        if (!result.ok()) {
+          sessions.Renewed(user, account, id, std::nullopt);
+          return responder.Fail(result.status());
+        }
+        sessions.Renewed(user, account, id, result->ticket.issued);
         line::RowWriter rows;
         rows.Add({"ticket", result->ticket_text});
         rows.Add({"expires", absl::StrCat(absl::ToUnixMillis(result->ticket.expires))});
