@@ -28,7 +28,7 @@ std::optional<RequestKey> PendingRequests::Begin(absl::string_view id) {
   slot.generation = ++generation_;
   slot.busy = true;
   slot.id_bytes = static_cast<uint8_t>(id.size());
-  std::memcpy(slot.id, id.data(), id.size());
+  if (!id.empty()) std::memcpy(slot.id, id.data(), id.size());
   ++outstanding_;
   const RequestKey key = {index, slot.generation};
   if (id.empty()) ordered_.push_back({key, std::nullopt});
