@@ -17,7 +17,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/lineserver/line_server.h"
 #include "common/lineserver/test_client.h"
@@ -64,7 +64,7 @@ class FakeMgmt final : public v1::Accounts::CallbackService {
     });
     absl::MutexLock lock(&mu_);
     alive_.insert(stream);
-    opened_.push_back(absl::Now());
+    opened_.push_back(RealClock::Get().Now());
     if (refuses_) {
       stream->End();
     } else {

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/identity/certificate.h"
@@ -15,7 +17,7 @@
 namespace convergia::mgmt {
 namespace {
 
-constexpr std::chrono::seconds kDeadline(20);
+constexpr absl::Duration kDeadline = absl::Seconds(20);
 
 std::string ReadOrDie(const std::string& path) {
   const auto contents = identity::ReadFileToString(path);
@@ -27,7 +29,7 @@ std::string ReadOrDie(const std::string& path) {
 
 std::unique_ptr<grpc::ClientContext> NewContext() {
   auto context = std::make_unique<grpc::ClientContext>();
-  context->set_deadline(std::chrono::system_clock::now() + kDeadline);
+  context->set_deadline(absl::ToChronoTime(RealClock::Get().Now() + kDeadline));
   context->set_wait_for_ready(true);
   return context;
 }

@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
 #include "common/identity/certificate_authority.h"
@@ -236,9 +236,9 @@ void SessionTest::AnswerLater(size_t index, absl::string_view data) {
 }
 
 void SessionTest::WaitUntil(const std::function<bool()>& condition, const char* what) {
-  const absl::Time deadline = absl::Now() + kWaitMax;
+  const absl::Duration deadline = RealClock::Get().Elapsed() + kWaitMax;
   while (!condition()) {
-    ASSERT_LT(absl::Now(), deadline) << what;
+    ASSERT_LT(RealClock::Get().Elapsed(), deadline) << what;
     // A round through every shard: whatever was under way has moved on.
     for (const std::shared_ptr<Shard>& shard : server_->shards()) {
       absl::Notification round;
