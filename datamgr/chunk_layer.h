@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+// Where the two halves of datamgr meet. Above: the catalog, which knows files, people and messages,
+// and which pieces of bytes they are made of. Below: volumes on data servers, which keep those
+// pieces, each in as many copies as its class asks for.
+//
+//   WRITEFILE:  Write() -> the catalog's commit names the chunk -> OK
+//   overwrite:  the catalog's commit moves the chunk to its trash -> a grace for readers ->
+//   Release()
+//
+// Both keep their rows in one store: keys of the catalog begin with "c/", those of volumes with
+// "v/".
+namespace convergia::datamgr {
+
+// Names one chunk for ever: neither its bytes nor their number change, and a name is never given
+// twice.
+struct ChunkRef {
+  uint64_t volume = 0;  // Never 0.
+  uint64_t chunk = 0;
+  uint32_t bytes = 0;  // 1 to limits::kChunkBytesMax.
+
+  friend bool operator==(const ChunkRef&, const ChunkRef&) = default;
+  friend bool operator<(const ChunkRef& a, const ChunkRef& b) {
+    return std::tie(a.volume, a.chunk) < std::tie(b.volume, b.chunk);
+  }
+  template <typename H>
+  friend H AbslHashValue(H state, const ChunkRef& ref) {
+    return H::combine(std::move(state), ref.volume, ref.chunk);
+  }
+};
+
+// Which class of data servers to take, where there is a choice. Without servers of that class the
+// other serves too.
+enum class ClassPreference { kNone, kVolatile, kNonVolatile };
+
+// A data server that holds a copy, for people.
+struct ChunkHolder {
+  std::string server;
+  bool online = false;
+};
+
+struct VolumePlaces {
+  uint64_t volume = 0;
+  bool is_volatile = false;
+  uint32_t copies_wanted = 0;
+  std::vector<ChunkHolder> holders;
+};
+
+// All functions may be called from any thread and never block. Each `done` is called exactly once,
+// on any thread, perhaps before the function returns; it must not block. Bounded: what does not fit
+// into the queues is answered FailCode::kBusy.
+//
+// Errors that users read (common/base/fail.h), besides kBusy:
+//   kNoSpace      no data server has room: delete something, or add servers.
+//   kUnavailable  the servers that are needed are away; the text names them and since when.
+//   kInternal     no copy is whole: every copy that was read fails its checksums.
+class ChunkLayer {
+ public:
+  virtual ~ChunkLayer() = default;
+
+  using WriteDone = absl::AnyInvocable<void(absl::StatusOr<ChunkRef>)>;
+  using ReadDone = absl::AnyInvocable<void(absl::StatusOr<std::string>)>;
+  using ReleaseDone = absl::AnyInvocable<void(absl::Status)>;
+  using DescribeDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<VolumePlaces>>)>;
+
+  // Stores `bytes` (1 to limits::kChunkBytesMax). OK: durable on every replica of an open volume.
+  // After an error some replica may have it; the sweep finds it. Answers within
+  // kChunkWriteDeadline.
+  virtual void Write(std::string bytes, ClassPreference preference, WriteDone done) = 0;
+
+  // `length` bytes of `ref` from `offset` (within it), verified, from whichever replica answers.
+  // Answers within kChunkReadDeadline.
+  virtual void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) = 0;
+
+  // The catalog needs these no more, neither now nor after a crash. OK: nothing need be asked again
+  // (deletes are durable, or remembered). Any of them may be gone already. At most
+  // kReleasedChunksMax.
+  virtual void Release(std::vector<ChunkRef> refs, ReleaseDone done) = 0;
+
+  // Where each of `volumes` is, in this order; at most kDescribedVolumesMax.
+  virtual void Describe(std::vector<uint64_t> volumes, DescribeDone done) = 0;
+};
+
+// How the lower half learns which chunks are orphans. Thread-safe; reads the store, so it blocks:
+// for work queues.
+class LiveChunks {
+ public:
+  virtual ~LiveChunks() = default;
+
+  // For each of `refs` whether the catalog needs it: files, messages, drafts, and trash that
+  // readers may still read. A chunk whose Write() was answered only a while ago may not be known
+  // yet: ask, and drop, only chunks that were written more than kOrphanAge ago or before this start
+  // of datamgr. What was not live then never becomes live.
+  virtual absl::StatusOr<std::vector<bool>> AreLive(absl::Span<const ChunkRef> refs) const = 0;
+
+  // The live chunks of `volume` with greater numbers than `after`, ascending, at most `limit` (1 to
+  // 10,000); fewer only at the end.
+  virtual absl::StatusOr<std::vector<ChunkRef>> ListLive(uint64_t volume, uint64_t after,
+                                                         int limit) const = 0;
+};
+
+inline constexpr absl::Duration kChunkWriteDeadline = absl::Seconds(30);
+inline constexpr absl::Duration kChunkReadDeadline = absl::Seconds(30);
+// Far longer than a write and its commit take.
+inline constexpr absl::Duration kOrphanAge = absl::Minutes(30);
+inline constexpr size_t kReleasedChunksMax = 100;
+inline constexpr size_t kDescribedVolumesMax = 100;
+
+}  // namespace convergia::datamgr
