@@ -301,6 +301,39 @@ TEST_F(NodesTest, OperatorsSeeTheClusterAndMakeMoreOperators) {
   EXPECT_FALSE(edge.AwaitEnd().ok());
 }
 
+TEST_F(NodesTest, DataServersAreConfiguredWithoutRestartAndAcrossOne) {
+  Start();
+  const rpc::TlsFiles disk_files = EnrolNode(v1::ROLE_DATASERVER, "disk1");
+  const rpc::TlsFiles data_files = EnrolNode(v1::ROLE_DATAMGR, "data");
+  FakeNode disk(server_->grpc_address(), disk_files);
+  FakeNode data(server_->grpc_address(), data_files);
+  disk.Attach(1);
+  data.Attach(1);
+  EXPECT_EQ(disk.Await(v1::ToNode::kConfiguration).configuration().storage_class(),
+            v1::STORAGE_CLASS_VOLATILE);
+  v1::ConfigureDataServerRequest change;
+  change.set_name("disk1");
+  change.set_storage_class(v1::STORAGE_CLASS_NON_VOLATILE);
+  change.set_capacity_bytes(1 << 30);
+  v1::ConfigureDataServerResponse response;
+  ASSERT_TRUE(admin().ConfigureDataServer(NewContext().get(), change, &response).ok());
+  EXPECT_EQ(response.configuration().capacity_bytes(), 1 << 30);
+  EXPECT_EQ(disk.Await(v1::ToNode::kConfiguration).configuration().storage_class(),
+            v1::STORAGE_CLASS_NON_VOLATILE);
+  EXPECT_TRUE(data.AwaitThat([](const v1::ToNode& message) {
+    return message.data_servers().servers_size() == 1 &&
+           message.data_servers().servers(0).configuration().capacity_bytes() == 1 << 30;
+  }));
+  change.set_name("nobody");
+  EXPECT_EQ(CodeOf(admin().ConfigureDataServer(NewContext().get(), change, &response)),
+            FailCode::kNotFound);
+  Restart();
+  v1::ListNodesResponse nodes;
+  ASSERT_TRUE(admin().ListNodes(NewContext().get(), {}, &nodes).ok());
+  ASSERT_EQ(nodes.nodes_size(), 3);
+  EXPECT_EQ(nodes.nodes(1).configuration().capacity_bytes(), 1 << 30);
+}
+
 TEST_F(NodesTest, InitIsDoneOnceAndNeeded) {
   ASSERT_OK_AND_ASSIGN(config_, CompleteConfig(config_));
   const auto without = MgmtServer::Create({.config = config_, .painter = &painter_});

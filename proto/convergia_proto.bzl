@@ -2,13 +2,22 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
 
-def convergia_proto_library(name, protos, grpc_protos = [], visibility = None, testonly = False):
+def convergia_proto_library(
+        name,
+        protos,
+        grpc_protos = [],
+        imports = [],
+        deps = [],
+        visibility = None,
+        testonly = False):
     """C++ libraries of `protos`: `<name>_cc_proto`, and `<name>_cc_grpc` for those in `grpc_protos`.
 
     Args:
       name: prefix of both targets.
       protos: all files, with paths relative to this package, as they are imported.
       grpc_protos: those among them that define services.
+      imports: files of another such library of this package that `protos` import.
+      deps: the `_cc_proto` of that library.
       visibility: of both targets.
       testonly: of both targets.
     """
@@ -17,19 +26,21 @@ def convergia_proto_library(name, protos, grpc_protos = [], visibility = None, t
     native.genrule(
         name = name + "_gen",
         testonly = testonly,
-        srcs = protos,
+        srcs = protos + imports,
         outs = [stem + suffix for stem in stems for suffix in [".pb.h", ".pb.cc"]] +
                [stem + suffix for stem in grpc_stems for suffix in [".grpc.pb.h", ".grpc.pb.cc"]],
         cmd = " ".join([
             "protoc -I%s" % native.package_name(),
-            "--cpp_out=$(RULEDIR) $(SRCS)",
+            "--cpp_out=$(RULEDIR)",
+            " ".join(["$(location %s)" % proto for proto in protos]),
             "&& protoc -I%s" % native.package_name(),
             "--plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin)",
             "--grpc_out=$(RULEDIR)",
             " ".join(["$(location %s)" % proto for proto in grpc_protos]),
         ] if grpc_protos else [
             "protoc -I%s" % native.package_name(),
-            "--cpp_out=$(RULEDIR) $(SRCS)",
+            "--cpp_out=$(RULEDIR)",
+            " ".join(["$(location %s)" % proto for proto in protos]),
         ]),
     )
     cc_library(
@@ -40,7 +51,7 @@ def convergia_proto_library(name, protos, grpc_protos = [], visibility = None, t
         copts = ["-w"],
         includes = ["."],
         visibility = visibility,
-        deps = ["//third_party:protobuf"],
+        deps = deps + ["//third_party:protobuf"],
     )
     if grpc_protos:
         cc_library(

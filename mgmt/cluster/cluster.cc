@@ -74,6 +74,7 @@ void Cluster::SetMembers(const std::vector<Member>& members, const std::vector<r
     for (const auto& [id, stream] : streams_) Send(id, message);
   }
   nodes_dirty_ = true;
+  data_servers_dirty_ = true;
 }
 
 void Cluster::Dismiss(NodeId node, absl::string_view why) {
@@ -112,6 +113,7 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   *pins->mutable_pins() = pins_.Whole();
   Send(id, std::move(pins));
   nodes_dirty_ = true;
+  data_servers_dirty_ = true;
   if (!is_edge) return;
   SweepRevocations(now);
   for (Message& message : RevocationsMessages()) Send(id, std::move(message));

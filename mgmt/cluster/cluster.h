@@ -103,6 +103,7 @@ class Cluster {
     bool is_edge = false;
     bool knows_all = false;  // Was told the whole; from then on changes.
     uint64_t routes_version = 0;
+    std::string data_told;  // Of what only data servers or datamgr hear: as last told, in bytes.
   };
   struct Revocation {
     v1::TicketRevocation row;
@@ -129,8 +130,11 @@ class Cluster {
   void FlushRoutes(absl::Duration now);
   void FlushDirectory();
   void TellNewEdges();
+  // To data servers how they are to be used, to datamgr which there are.
+  void FlushDataServers();
   void FlushMap();
   Message EdgesMessage() const;
+  Message DataServersMessage() const;
   Message RoutesMessage(NodeId origin, uint64_t* version) const;
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
@@ -151,6 +155,7 @@ class Cluster {
   bool edges_dirty_ = false;
   bool routes_dirty_ = false;
   bool nodes_dirty_ = false;
+  bool data_servers_dirty_ = false;
   std::optional<absl::Duration> planned_at_;
   bool map_watched_ = false;
   std::set<std::string> map_users_;               // Whose rows changed.

@@ -35,6 +35,7 @@ ClusterActions Cluster::Flush(absl::Duration now) {
     FlushDirectory();
     TellNewEdges();
   }
+  FlushDataServers();
   FlushMap();
   return std::exchange(actions_, {});
 }
@@ -138,6 +139,39 @@ void Cluster::TellNewEdges() {
       *message->mutable_directory() = std::move(batch);
       Send(id, std::move(message));
     }
+  }
+}
+
+Cluster::Message Cluster::DataServersMessage() const {
+  auto message = std::make_shared<v1::ToNode>();
+  v1::DataServers* servers = message->mutable_data_servers();
+  for (const auto& [id, member] : state_.members) {
+    if (member.role != Role::kDataserver || member.revoked) continue;
+    v1::DataServerInfo* server = servers->add_servers();
+    server->set_node_id(id);
+    server->set_name(member.name);
+    *server->mutable_configuration() = member.configuration;
+  }
+  return message;
+}
+
+void Cluster::FlushDataServers() {
+  if (!std::exchange(data_servers_dirty_, false)) return;
+  const Message all = DataServersMessage();
+  for (auto& [id, stream] : streams_) {
+    const Member& member = state_.members.at(stream.node);
+    Message message = all;
+    if (member.role == Role::kDataserver) {
+      auto own = std::make_shared<v1::ToNode>();
+      *own->mutable_configuration() = member.configuration;
+      message = std::move(own);
+    } else if (member.role != Role::kDatamgr) {
+      continue;
+    }
+    std::string bytes = message->SerializeAsString();
+    if (bytes == stream.data_told) continue;
+    stream.data_told = std::move(bytes);
+    Send(id, std::move(message));
   }
 }
 

@@ -64,6 +64,7 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   if (!member.keys.empty()) {
     node.set_certificate_expires_ms(absl::ToUnixMillis(member.keys.back().expires));
   }
+  if (member.role == Role::kDataserver) *node.mutable_configuration() = member.configuration;
   if (member.node == state.self) {
     node.set_liveness(v1::LIVENESS_ALIVE);
     node.set_epoch(state.epoch);

@@ -156,7 +156,7 @@ class ClusterTest : public testing::Test {
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
-      kinds += "?wpedrvo"[message.kind_case()];  // Welcome, Pins, Edges, Directory, Routes, ...
+      kinds += "?wpedrvo      cs"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
     }
     return kinds;
   }
@@ -181,7 +181,7 @@ TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
   EXPECT_EQ(sent_[1][1].pins().valid_size(), 5);
   EXPECT_TRUE(sent_[1][1].pins().whole());
   Hello(2, kData);
-  EXPECT_EQ(KindsOf(2), "wp");
+  EXPECT_EQ(KindsOf(2), "wps");
   Join(3, kB);
   EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
   EXPECT_THAT(EdgesOf(3), ElementsAre(kA, kB));
@@ -379,7 +379,7 @@ TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
   EXPECT_EQ(sent_[1].back().revocations().tickets(0).account_id(), 7);
   EXPECT_EQ(KindsOf(2), "wpv");
   EXPECT_EQ(sent_[2].back().revocations().tickets(0).account_id(), 7);
-  EXPECT_EQ(KindsOf(3), "wp");
+  EXPECT_EQ(KindsOf(3), "wps");
 }
 
 TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
@@ -449,6 +449,32 @@ TEST_F(ClusterTest, MapRowsAreToldWhenTheyChange) {
     if (row.removed()) removed.insert(row.id());
   }
   EXPECT_THAT(removed, ElementsAre("n2"));
+}
+
+TEST_F(ClusterTest, DataServersAndDatamgrHearHowTheyAreUsedAtOnceAndOnlyChanges) {
+  members_.push_back(MakeMember(6, Role::kDataserver, "disk1"));
+  members_.push_back(MakeMember(7, Role::kDataserver, "disk2"));
+  members_[5].configuration.set_storage_class(v1::STORAGE_CLASS_VOLATILE);
+  Start(100, members_);  // Edges are awaited; data does not wait for them.
+  Hello(1, kData);
+  Hello(2, 6);
+  EXPECT_EQ(KindsOf(1), "wps");
+  EXPECT_EQ(KindsOf(2), "wpc");
+  EXPECT_EQ(sent_[2].back().configuration().storage_class(), v1::STORAGE_CLASS_VOLATILE);
+  ASSERT_EQ(sent_[1].back().data_servers().servers_size(), 2);
+  members_[5].configuration.set_storage_class(v1::STORAGE_CLASS_NON_VOLATILE);
+  SetMembers(members_);
+  EXPECT_EQ(KindsOf(1), "wpss");
+  EXPECT_EQ(KindsOf(2), "wpcc");
+  const v1::DataServerInfo& told = sent_[1].back().data_servers().servers(0);
+  EXPECT_EQ(told.name(), "disk1");
+  EXPECT_EQ(told.node_id(), 6);
+  EXPECT_EQ(told.configuration().storage_class(), v1::STORAGE_CLASS_NON_VOLATILE);
+  members_[6].revoked = true;  // Concerns datamgr alone; its pin is news for all.
+  SetMembers(members_);
+  EXPECT_EQ(KindsOf(1), "wpssps");
+  EXPECT_EQ(KindsOf(2), "wpccp");
+  EXPECT_EQ(sent_[1].back().data_servers().servers_size(), 1);
 }
 
 TEST_F(ClusterTest, NodesThatAreNoEdgesHaveNoLocationsOrLinks) {

@@ -12,6 +12,7 @@
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/identity/join_token.h"
+#include "mgmt/cluster/data_server_rules.h"
 #include "mgmt_records.pb.h"
 
 namespace convergia::mgmt {
@@ -47,6 +48,9 @@ std::string Encode(const Member& member) {
     to->set_pin(key.pin);
     to->set_expires_ms(absl::ToUnixMillis(key.expires));
   }
+  if (member.role == Role::kDataserver) {
+    record.set_configuration(member.configuration.SerializeAsString());
+  }
   return record.SerializeAsString();
 }
 
@@ -64,6 +68,12 @@ absl::StatusOr<Member> Decode(const store::KeyValue& row) {
                 .revoked = record.revoked()};
   for (const records::Key& key : record.keys()) {
     member.keys.push_back({key.pin(), absl::FromUnixMillis(key.expires_ms())});
+  }
+  if (member.role != Role::kDataserver) return member;
+  member.configuration = DefaultConfiguration();
+  if (!record.configuration().empty() &&
+      !member.configuration.ParseFromString(record.configuration())) {
+    return Damaged(row.key);
   }
   return member;
 }
@@ -233,6 +243,7 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Enrol(absl::string_view to
     }
   }
   Member member{.role = *role, .name = name, .enrolled = now};
+  if (*role == Role::kDataserver) member.configuration = DefaultConfiguration();
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&member, csr_pem, kNodeLifetime));
   token.set_used_by_pin(member.keys.back().pin);
   store::Batch batch;
@@ -301,6 +312,18 @@ absl::StatusOr<int> NodeRegistry::Revoke(Role role, absl::string_view name) {
   member->revoked = true;
   CVG_RETURN_IF_ERROR(Save(*member, {}));
   return count;
+}
+
+absl::StatusOr<v1::NodeConfiguration> NodeRegistry::Configure(
+    const v1::ConfigureDataServerRequest& change) {
+  std::optional<Member> member = Find(Role::kDataserver, change.name());
+  if (!member || member->revoked) {
+    return Fail(FailCode::kNotFound, absl::StrCat("there is no dataserver ", change.name()));
+  }
+  CVG_ASSIGN_OR_RETURN(member->configuration,
+                       ChangeConfiguration(std::move(member->configuration), change));
+  CVG_RETURN_IF_ERROR(Save(*member, {}));
+  return member->configuration;
 }
 
 absl::Status NodeRegistry::Remove(absl::string_view name) {

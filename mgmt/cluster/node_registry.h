@@ -19,6 +19,8 @@
 #include "common/identity/certificate_authority.h"
 #include "common/rpc/pin_set.h"
 #include "common/store/store.h"
+#include "convergia/v1/admin.pb.h"
+#include "convergia/v1/types.pb.h"
 
 namespace convergia::mgmt {
 
@@ -33,7 +35,8 @@ struct Member {
   NodeId node = 0;  // 0 for operators.
   absl::Time enrolled;
   bool revoked = false;
-  std::vector<Key> keys;  // Newest last.
+  std::vector<Key> keys;                // Newest last.
+  v1::NodeConfiguration configuration;  // Of data servers.
 };
 
 // Who belongs to the cluster: nodes and operators, their keys, and the tokens with which more may
@@ -99,6 +102,10 @@ class NodeRegistry {
 
   // Returns how many keys were revoked. Blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
   absl::StatusOr<int> Revoke(Role role, absl::string_view name);
+
+  // How a data server is to be used: what `change` does not set stays. Returns what is now in
+  // force. Blocks. Errors: FailCode::kNotFound; kBadField: see data_server_rules.h.
+  absl::StatusOr<v1::NodeConfiguration> Configure(const v1::ConfigureDataServerRequest& change);
 
   // Forgets a node; blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
   absl::Status Remove(absl::string_view name);

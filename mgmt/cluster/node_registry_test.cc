@@ -191,6 +191,30 @@ TEST_F(NodeRegistryTest, OperatorsAndMgmtItself) {
   EXPECT_EQ(registry_->All().front().node, 0);
 }
 
+TEST_F(NodeRegistryTest, RemembersHowDataServersAreToBeUsed) {
+  ASSERT_OK(registry_->Enrol(Secret(Role::kDataserver), "disk1", Csr(), now()));
+  ASSERT_OK(registry_->Enrol(Secret(Role::kEdge), "edge1", Csr(), now()));
+  v1::ConfigureDataServerRequest change;
+  change.set_name("disk1");
+  change.set_storage_class(v1::STORAGE_CLASS_NON_VOLATILE);
+  ASSERT_OK(registry_->Configure(change));
+  change.Clear();
+  change.set_name("disk1");
+  change.set_drain(true);
+  ASSERT_OK_AND_ASSIGN(const auto now, registry_->Configure(change));
+  EXPECT_EQ(now.storage_class(), v1::STORAGE_CLASS_NON_VOLATILE);
+  Reopen();
+  EXPECT_EQ(registry_->Find(Role::kDataserver, "disk1")->configuration.SerializeAsString(),
+            now.SerializeAsString());
+  change.set_name("edge1");
+  EXPECT_EQ(FailCodeOf(registry_->Configure(change).status()), FailCode::kNotFound);
+  change.set_name("disk1");
+  change.set_capacity_bytes(1);
+  EXPECT_EQ(FailCodeOf(registry_->Configure(change).status()), FailCode::kBadField);
+  ASSERT_OK(registry_->Revoke(Role::kDataserver, "disk1"));
+  EXPECT_EQ(FailCodeOf(registry_->Configure(change).status()), FailCode::kNotFound);
+}
+
 TEST_F(NodeRegistryTest, AFailedDiskAdmitsNobody) {
   const std::string secret = Secret(Role::kEdge);
   store_.BreakNextCommit(/*done=*/true);

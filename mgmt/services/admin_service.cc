@@ -121,6 +121,20 @@ grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* 
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminService::ConfigureDataServer(
+    grpc::CallbackServerContext* context, const v1::ConfigureDataServerRequest* request,
+    v1::ConfigureDataServerResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  members_.Configure(*request,
+                     Answer<v1::NodeConfiguration>(
+                         context, absl::StrCat("configured ", request->ShortDebugString()),
+                         std::move(reply), [response](v1::NodeConfiguration& configuration) {
+                           *response->mutable_configuration() = std::move(configuration);
+                         }));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::CreateOperator(grpc::CallbackServerContext* context,
                                                        const v1::CreateOperatorRequest* request,
                                                        v1::CreateOperatorResponse* response) {

@@ -27,6 +27,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RemoveNode(grpc::CallbackServerContext* context,
                                        const v1::RemoveNodeRequest* request,
                                        v1::RemoveNodeResponse* response) override;
+  grpc::ServerUnaryReactor* ConfigureDataServer(grpc::CallbackServerContext* context,
+                                                const v1::ConfigureDataServerRequest* request,
+                                                v1::ConfigureDataServerResponse* response) override;
   grpc::ServerUnaryReactor* CreateOperator(grpc::CallbackServerContext* context,
                                            const v1::CreateOperatorRequest* request,
                                            v1::CreateOperatorResponse* response) override;

@@ -91,6 +91,12 @@ void MembersDesk::Revoke(Role role, absl::string_view name, Done<int> done) {
       std::move(done));
 }
 
+void MembersDesk::Configure(const v1::ConfigureDataServerRequest& change,
+                            Done<v1::NodeConfiguration> done) {
+  Post<absl::StatusOr<v1::NodeConfiguration>>(
+      [this, change] { return registry_.Configure(change); }, std::move(done));
+}
+
 void MembersDesk::Remove(absl::string_view name, absl::AnyInvocable<void(absl::Status)> done) {
   Post<absl::Status>([this, name = std::string(name)] { return registry_.Remove(name); },
                      std::move(done));

@@ -48,6 +48,8 @@ class MembersDesk {
   void AddOperator(absl::string_view name, absl::string_view csr_pem, Done<std::string> done);
   // The number of keys revoked.
   void Revoke(Role role, absl::string_view name, Done<int> done);
+  // What is then in force.
+  void Configure(const v1::ConfigureDataServerRequest& change, Done<v1::NodeConfiguration> done);
   void Remove(absl::string_view name, absl::AnyInvocable<void(absl::Status)> done);
 
   void Stop() { work_.Stop(); }
