@@ -3,22 +3,18 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
 #include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,6 +24,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/testing/fake_server.h"
+#include "client/testing/terminal_program.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/line/rows.h"
@@ -39,7 +36,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr char kProgram[] = "client/convergia";
-constexpr absl::Duration kPatience = absl::Seconds(30);
 
 struct Outcome {
   int exit_code = -1;
@@ -52,65 +48,34 @@ std::string ReadFile(const std::string& path) {
   return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
 }
 
-// A process on a terminal of its own, as a person has it.
+// What goes wrong with the terminal fails the test that it is for.
 class OnTerminal {
  public:
-  explicit OnTerminal(const std::vector<std::string>& arguments) {
-    winsize size = {.ws_row = 24, .ws_col = 80};
-    std::vector<char*> argv;
-    for (const std::string& argument : arguments)
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    pid_ = forkpty(&fd_, nullptr, nullptr, &size);
-    if (pid_ == 0) {
-      setenv("TERM", "xterm", 1);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-  }
-  ~OnTerminal() {
-    if (pid_ > 0) kill(pid_, SIGKILL), waitpid(pid_, nullptr, 0);
-    close(fd_);
+  explicit OnTerminal(const std::vector<std::string>& arguments)
+      : program_(TerminalProgram::Start(arguments)) {
+    EXPECT_TRUE(program_.ok()) << program_.status();
   }
 
   void Type(absl::string_view keys) {
-    EXPECT_EQ(write(fd_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+    if (!program_.ok()) return;
+    const absl::Status status = (*program_)->Type(keys);
+    EXPECT_TRUE(status.ok()) << status;
   }
-
-  // Reads what is shown until `wanted` is in it, and takes all up to its end.
   std::string AwaitShown(absl::string_view wanted) {
-    const absl::Duration deadline = RealClock::Get().Elapsed() + kPatience;
-    while (!absl::StrContains(shown_, wanted)) {
-      pollfd polled = {fd_, POLLIN, 0};
-      const absl::Duration left = deadline - RealClock::Get().Elapsed();
-      std::array<char, 4096> bytes;
-      ssize_t count = 0;
-      if (left > absl::ZeroDuration() && poll(&polled, 1, absl::ToInt64Milliseconds(left)) > 0) {
-        count = read(fd_, bytes.data(), bytes.size());
-      }
-      if (count <= 0) {
-        ADD_FAILURE() << "never shown: " << wanted << "\nbut: " << shown_;
-        return shown_;
-      }
-      shown_.append(bytes.data(), count);
-    }
-    const size_t end = shown_.find(wanted.data(), 0, wanted.size()) + wanted.size();
-    std::string taken = shown_.substr(0, end);
-    shown_.erase(0, end);
-    return taken;
+    if (!program_.ok()) return "";
+    const absl::StatusOr<std::string> shown = (*program_)->AwaitShown(wanted);
+    EXPECT_TRUE(shown.ok()) << shown.status();
+    return shown.value_or("");
   }
-
   int AwaitExit() {
-    int status = 0;
-    const pid_t pid = std::exchange(pid_, -1);
-    EXPECT_EQ(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (!program_.ok()) return -1;
+    const absl::StatusOr<int> code = (*program_)->AwaitExit();
+    EXPECT_TRUE(code.ok()) << code.status();
+    return code.value_or(-1);
   }
 
  private:
-  pid_t pid_ = -1;
-  int fd_ = -1;
-  std::string shown_;
+  const absl::StatusOr<std::unique_ptr<TerminalProgram>> program_;
 };
 
 class ConvergiaTest : public testing::Test {
@@ -131,6 +96,7 @@ class ConvergiaTest : public testing::Test {
     std::filesystem::remove_all(home_);
     std::filesystem::create_directories(home_);
     setenv("CONVERGIA_HOME", home_.c_str(), 1);
+    setenv("TERM", "xterm", 1);
     unsetenv("DISPLAY");
     unsetenv("WAYLAND_DISPLAY");
     std::ofstream(CaFile()) << ca_.certificate_pem();
@@ -250,10 +216,9 @@ class ConvergiaTest : public testing::Test {
   }
 
   Outcome Await(pid_t pid) {
-    int status = 0;
-    EXPECT_EQ(waitpid(pid, &status, 0), pid);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadFile(home_ + "/out"),
-            ReadFile(home_ + "/err")};
+    const absl::StatusOr<int> code = AwaitEnd(pid);
+    EXPECT_TRUE(code.ok()) << code.status();
+    return {code.value_or(-1), ReadFile(home_ + "/out"), ReadFile(home_ + "/err")};
   }
 
   Outcome Run(const std::vector<std::string>& arguments, const std::string& input = "") {
