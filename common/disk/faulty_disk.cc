@@ -63,6 +63,7 @@ class FaultyDisk::OpenFile final : public File {
     CHECK_LE(bytes, node_->bytes.size());
     node_->bytes.resize(bytes);
     node_->same = std::min<size_t>(node_->same, bytes);
+    for (auto& [from, to] : node_->forgotten) to = std::min<size_t>(to, bytes);
     return absl::OkStatus();
   }
 
@@ -251,6 +252,7 @@ void FaultyDisk::Forget(Node* node) {
   for (const auto& [from, to] : node->forgotten) {
     for (size_t i = from; i < std::min(to, node->bytes.size()); ++i) node->bytes[i] = 0;
   }
+  node->forgotten.clear();
 }
 
 absl::StatusOr<std::shared_ptr<FaultyDisk::Node>> FaultyDisk::Find(const std::string& path) const {

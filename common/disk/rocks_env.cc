@@ -109,9 +109,13 @@ class Folder final : public rocksdb::FSDirectory {
 // What RocksDB warns of goes to the node's own log.
 class NodeLogger final : public rocksdb::Logger {
  public:
-  NodeLogger() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
-
   using Logger::Logv;
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < rocksdb::InfoLogLevel::WARN_LEVEL || level == rocksdb::InfoLogLevel::HEADER_LEVEL) {
+      return;
+    }
+    Logv(format, arguments);
+  }
   void Logv(const char* format, va_list arguments) override {
     char text[500];
     vsnprintf(text, sizeof(text), format, arguments);

@@ -14,6 +14,7 @@ constexpr Callers kNodes = {Role::kDatamgr, Role::kDataserver, Role::kEdge};
 constexpr Callers kEveryRole = {Role::kMgmt, Role::kDatamgr, Role::kDataserver, Role::kEdge,
                                 Role::kOperator};
 constexpr Callers kEdges = {Role::kEdge};
+constexpr Callers kDataServers = {Role::kDataserver};
 constexpr Callers kOperators = {Role::kOperator};
 
 // Every method of every node. A new method is served to nobody until it stands here.
@@ -29,6 +30,8 @@ constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Accounts/WatchServerMap", kEdges},
 
     {"/convergia.v1.Relay/Link", kEdges},
+
+    {"/convergia.v1.Chunks/Serve", kDataServers},
 
     {"/convergia.v1.Admin/*", kOperators},
 

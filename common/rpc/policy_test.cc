@@ -42,6 +42,7 @@ const std::map<std::string, std::string>& Expected() {
       {"/convergia.v1.Accounts/GetServerMap", "e"},
       {"/convergia.v1.Accounts/WatchServerMap", "e"},
       {"/convergia.v1.Relay/Link", "e"},
+      {"/convergia.v1.Chunks/Serve", "s"},
       {"/convergia.v1.Admin/*", "o"},
       {"/grpc.health.v1.Health/*", "mgseo"},
       {"/grpc.reflection.v1.ServerReflection/*", "o"},

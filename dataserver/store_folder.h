@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/disk/disk.h"
+
+namespace convergia::dataserver {
+
+// Whose data is in a folder.
+struct StoreOwner {
+  std::string cluster;  // The fingerprint of the cluster's CA.
+  std::string node;     // The node's name.
+};
+
+// The folder of a chunk store: held by one process, and by one node of one cluster for ever.
+//
+//   LOCK          held while it is in use
+//   IDENTITY      whose it is
+//   segments/     the data
+//   index/        RocksDB; may be deleted, and is made again
+//   RESERVE       room kept for deletes and compaction
+class StoreFolder {
+ public:
+  // Takes the folder, or makes one. `disk` must outlive it.
+  //
+  // Errors: kFailedPrecondition if another process has it, if it is another node's or another
+  // cluster's, or if it holds something else; those of the disk.
+  static absl::StatusOr<std::unique_ptr<StoreFolder>> Open(disk::Disk& disk, const std::string& dir,
+                                                           const StoreOwner& owner);
+
+  const std::string& dir() const { return dir_; }
+  std::string segments() const { return dir_ + "/segments"; }
+  std::string index() const { return dir_ + "/index"; }
+  std::string reserve() const { return dir_ + "/RESERVE"; }
+
+  // Made with the folder, so that one that was wiped and made anew is told from the old one.
+  const std::string& store_id() const { return store_id_; }
+
+ private:
+  StoreFolder(std::string dir, std::unique_ptr<disk::Lock> lock)
+      : dir_(std::move(dir)), lock_(std::move(lock)) {}
+  absl::Status Identify(disk::Disk& disk, const StoreOwner& owner);
+  absl::Status Found(disk::Disk& disk, const StoreOwner& owner);
+
+  const std::string dir_;
+  const std::unique_ptr<disk::Lock> lock_;
+  std::string store_id_;
+};
+
+}  // namespace convergia::dataserver

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/fail.h"
+
+namespace convergia::dataserver {
+
+// Whether the disk may still be written to. Thread-safe.
+class StoreHealth {
+ public:
+  // The first reason stays. There is no way back but a new start.
+  void SetReadOnly(absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    if (!read_only_.has_value()) read_only_.emplace(reason);
+  }
+
+  std::optional<std::string> read_only() const ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return read_only_;
+  }
+
+  // Errors: FailCode::kUnavailable with the reason.
+  absl::Status Writable() const ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    if (!read_only_.has_value()) return absl::OkStatus();
+    return Fail(
+        FailCode::kUnavailable,
+        absl::StrCat("this data server only reads until it is started anew: ", *read_only_));
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  std::optional<std::string> read_only_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::dataserver
