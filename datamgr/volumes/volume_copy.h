@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "datamgr/volumes/volume_types.h"
+
+// What is to be done to the chunks of one volume, from what its holders say that they have and what
+// the catalog says that it needs.
+namespace convergia::datamgr {
+
+// A chunk as a server lists it.
+struct ListedPiece {
+  uint32_t length = 0;
+  uint64_t checksum = 0;
+  bool damaged = false;
+};
+using PieceList = std::map<ChunkId, ListedPiece>;
+
+// What all those say that have something of a volume.
+struct VolumeLists {
+  std::map<NodeId, PieceList> of;    // By server, each whole.
+  std::map<ChunkId, uint32_t> live;  // What the catalog needs, with lengths.
+  // Chunks from this number on are young: the catalog may be about to need them.
+  ChunkId young = 0;
+
+  bool IsNeeded(ChunkId chunk) const { return chunk >= young || live.contains(chunk); }
+};
+
+// What a look at a whole volume finds.
+struct VolumeFindings {
+  struct Piece {
+    NodeId server = 0;
+    ChunkId chunk = 0;
+    uint32_t length = 0;
+  };
+  std::vector<Piece> orphans;  // Nobody needs them: to be deleted there.
+  std::vector<Piece> to_heal;  // A replica lacks them, or has them damaged; another one has them.
+  std::vector<Piece> lost;     // Needed, and whole on none of the holders. `server` is 0.
+};
+
+// `replicas`: those that must have all. Other holders are only asked to give.
+VolumeFindings FindFaults(const VolumeLists& lists, const std::vector<NodeId>& replicas);
+
+// One copy of a volume to one server, chunk by chunk: what is whole there already is only verified.
+//
+// A core: Next() says what to do now, up to `depth` at a time; On...() tells how it went. The chunk
+// is read from the sources in turn until one gives it. Not thread-safe.
+class VolumeCopy {
+ public:
+  VolumeCopy(const VolumeLists& lists, NodeId target, std::vector<NodeId> sources);
+
+  struct Step {
+    enum class Kind { kVerify, kRead, kPut };
+    Kind kind = Kind::kRead;
+    NodeId server = 0;
+    ChunkId chunk = 0;
+    uint32_t length = 0;
+    uint64_t checksum = 0;  // kRead: what the bytes must be.
+  };
+  // The next step that may be begun, if `depth` allows one more; nullopt: wait for one to end.
+  std::optional<Step> Next(int depth);
+
+  void OnVerified(ChunkId chunk, const absl::Status& status);
+  // After OK the bytes are to be put: the returned step.
+  std::optional<Step> OnRead(ChunkId chunk, const absl::Status& status);
+  void OnPut(ChunkId chunk, const absl::Status& status);
+
+  // Nothing is under way and nothing is left; `status` is then why it failed, if it did.
+  bool IsDone() const;
+  const absl::Status& status() const { return status_; }
+
+  uint64_t bytes_done() const { return bytes_done_; }
+  uint64_t bytes_copied() const { return bytes_copied_; }
+  uint64_t bytes_total() const { return bytes_total_; }
+  uint64_t chunks_total() const { return chunks_total_; }
+  // Chunks that no source could give: nobody has them.
+  const std::vector<ChunkId>& lost() const { return lost_; }
+
+ private:
+  struct Piece {
+    uint32_t length = 0;
+    uint64_t checksum = 0;
+    bool at_target = false;
+    std::vector<NodeId> sources;  // Yet to be tried, best last.
+  };
+
+  Step ReadStep(ChunkId chunk, const Piece& piece) const;
+  void Fail(const absl::Status& status);
+  void End(ChunkId chunk, bool copied);
+
+  const NodeId target_;
+  std::map<ChunkId, Piece> waiting_;  // Not begun.
+  std::map<ChunkId, Piece> running_;
+  std::vector<Step> again_;  // To be read from another source.
+  int steps_ = 0;            // Under way.
+  absl::Status status_;
+  uint64_t bytes_done_ = 0;
+  uint64_t bytes_copied_ = 0;
+  uint64_t bytes_total_ = 0;
+  uint64_t chunks_total_ = 0;
+  std::vector<ChunkId> lost_;
+};
+
+}  // namespace convergia::datamgr
