@@ -34,11 +34,27 @@ void Switchboard::MarkReady(NodeId edge, Peer* peer) {
 
 void Switchboard::OnWaysChanged() {
   ++ways_version_;
+  const size_t before = ready_.size();
   for (auto& [edge, peer] : peers_) {
     if (peer->channel.HasNext() || peer->channel.sender().waiting_count() > 0) {
       MarkReady(edge, peer.get());
     }
   }
+  // Not as the hash table has them: the same events give the same frames.
+  std::sort(ready_.begin() + static_cast<std::ptrdiff_t>(before), ready_.end());
+}
+
+Switchboard::Waiting Switchboard::DeepestQueues() const {
+  Waiting deepest;
+  for (const auto& [edge, peer] : peers_) {
+    const RelaySender& sender = peer->channel.sender();
+    deepest.channel_count = std::max(deepest.channel_count, sender.waiting_count());
+    deepest.channel_bytes = std::max(deepest.channel_bytes, sender.waiting_bytes());
+  }
+  for (const auto& [id, link] : links_) {
+    deepest.forward_bytes = std::max(deepest.forward_bytes, link->forward_bytes);
+  }
+  return deepest;
 }
 
 bool Switchboard::HasWay(NodeId destination, absl::Duration now) const {

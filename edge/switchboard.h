@@ -105,6 +105,14 @@ class Switchboard {
   bool HasWay(NodeId destination, absl::Duration now) const;
   const Counters& counters() const { return counters_; }
 
+  // What the fullest channel and the fullest link hold back now: never more than Options say.
+  struct Waiting {
+    size_t channel_count = 0;
+    size_t channel_bytes = 0;
+    size_t forward_bytes = 0;
+  };
+  Waiting DeepestQueues() const;
+
  private:
   struct Link {
     Link(NodeId peer, absl::Duration now) : peer(peer), health(now) {}
@@ -134,7 +142,7 @@ class Switchboard {
 
   Peer& PeerOf(NodeId edge, absl::Duration now);
   void MarkReady(NodeId edge, Peer* peer);
-  // Looks at all ways anew, of those that have something to send.
+  // Looks at all ways anew, of those that have something to send, in the order of their numbers.
   void OnWaysChanged();
   bool LinkIsUp(NodeId peer) const { return links_by_peer_.Find(peer).has_value(); }
   // Looks up the way; if it is another than last time, what was sent is sent again.

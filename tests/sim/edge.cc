@@ -1,0 +1,84 @@
+#include "tests/sim/edge.h"
+
+#include <algorithm>
+
+namespace convergia::sim {
+namespace {
+
+constexpr absl::Duration kTick = absl::Milliseconds(100);  // As edge::RelayLoop's.
+
+}  // namespace
+
+Edge::Edge(const Surroundings& around, NodeId node, Epoch epoch,
+           const edge::Switchboard::Options& options)
+    : around_(around),
+      node_(node),
+      epoch_(epoch),
+      options_(options),
+      switchboard_(node, epoch, options),
+      links_(around, this, /*seed=*/epoch * 1000 + node),
+      router_(around, this),
+      attach_(around, this) {}
+
+void Edge::Start() {
+  around_.history->Note("edge ", node_, " starts, epoch ", epoch_);
+  attach_.Start();
+  around_.events->After(around_.dice->Between(absl::ZeroDuration(), kTick),
+                        Guard([this] { Tick(); }));
+}
+
+void Edge::Tick() {
+  const absl::Duration now = around_.events->now();
+  switchboard_.OnTimer(now);
+  Work();
+  links_.OnTick(now);
+  around_.events->After(kTick, Guard([this] { Tick(); }));
+}
+
+void Edge::Kick() {
+  if (std::exchange(kicked_, true)) return;
+  const absl::Duration wait = around_.dice->Between(absl::Microseconds(1), absl::Microseconds(200));
+  around_.events->After(wait, Guard([this] {
+                          kicked_ = false;
+                          Work();
+                        }));
+}
+
+void Edge::Work() {
+  const absl::Duration now = around_.events->now();
+  CarryOut(switchboard_.Take(now));
+  CheckBounds();
+  if (const absl::Duration next = switchboard_.NextTake(); next < absl::InfiniteDuration()) {
+    around_.events->After(next - now, Guard([this] { Kick(); }));
+  }
+}
+
+void Edge::CarryOut(edge::Switchboard::Output output) {
+  // The cores keep hash tables; the same seed must always be the same history.
+  std::sort(output.frames.begin(), output.frames.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(output.answers.begin(), output.answers.end(),
+            [](const auto& a, const auto& b) { return a.token < b.token; });
+  for (auto& [link, frame] : output.frames) links_.SendFrame(link, std::move(frame));
+  router_.OnDeliveries(std::move(output.deliveries));
+  router_.OnAnswers(output.answers);
+  std::sort(output.dead_links.begin(), output.dead_links.end());
+  for (const edge::LinkId link : output.dead_links) links_.OnDeadLink(link);
+  if (output.links_changed) links_.OnLinksChanged();
+}
+
+void Edge::CheckBounds() {
+  const edge::Switchboard::Waiting waiting = switchboard_.DeepestQueues();
+  // A queue takes one message or segment of any size when it is empty.
+  if (waiting.channel_count > options_.channel.count_max) {
+    around_.history->Broken("edge ", node_, " keeps ", waiting.channel_count, " envelopes");
+  }
+  if (waiting.channel_bytes > options_.channel.bytes_max) {
+    around_.history->Broken("edge ", node_, " keeps ", waiting.channel_bytes, " bytes to send");
+  }
+  if (waiting.forward_bytes > options_.forward_bytes_max) {
+    around_.history->Broken("edge ", node_, " keeps ", waiting.forward_bytes, " bytes of others");
+  }
+}
+
+}  // namespace convergia::sim

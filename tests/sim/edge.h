@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "edge/directory.h"
+#include "edge/switchboard.h"
+#include "tests/sim/edge_attach.h"
+#include "tests/sim/edge_links.h"
+#include "tests/sim/edge_router.h"
+#include "tests/sim/world_parts.h"
+
+namespace convergia::sim {
+
+// One start of an edge: its real cores, with shells of the simulation around them. Where the real
+// shells have threads, these have events; what each tells which core is the same.
+class Edge : public std::enable_shared_from_this<Edge> {
+ public:
+  Edge(const Surroundings& around, NodeId node, Epoch epoch,
+       const edge::Switchboard::Options& options);
+
+  void Start();
+
+  NodeId node() const { return node_; }
+  Epoch epoch() const { return epoch_; }
+  edge::Directory& directory() { return directory_; }
+  edge::Switchboard& switchboard() { return switchboard_; }
+  EdgeLinks& links() { return links_; }
+  EdgeRouter& router() { return router_; }
+  EdgeAttach& attach() { return attach_; }
+
+  // The switchboard was told something: what follows is carried out in a moment.
+  void Kick();
+
+  // `fn`, but nothing once this start is over.
+  template <typename Fn>
+  auto Guard(Fn fn) {
+    return [self = weak_from_this(), fn = std::move(fn)](auto&&... args) mutable {
+      if (const auto alive = self.lock()) fn(std::forward<decltype(args)>(args)...);
+    };
+  }
+
+ private:
+  void Tick();
+  void Work();
+  void CarryOut(edge::Switchboard::Output output);
+  void CheckBounds();
+
+  const Surroundings around_;
+  const NodeId node_;
+  const Epoch epoch_;
+  const edge::Switchboard::Options options_;
+  edge::Directory directory_;
+  edge::Switchboard switchboard_;
+  EdgeLinks links_;
+  EdgeRouter router_;
+  EdgeAttach attach_;
+  bool kicked_ = false;
+};
+
+}  // namespace convergia::sim

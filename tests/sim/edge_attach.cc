@@ -1,0 +1,211 @@
+#include "tests/sim/edge_attach.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tests/sim/edge.h"
+#include "tests/sim/mgmt.h"
+
+namespace convergia::sim {
+namespace {
+
+constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationReporter's.
+
+edge::Hops HopsOf(const v1::Route& route) {
+  return edge::Hops(route.hops().begin(), route.hops().end());
+}
+
+}  // namespace
+
+EdgeAttach::EdgeAttach(const Surroundings& around, Edge* edge)
+    : around_(around), edge_(edge), plan_({.seed = edge->epoch()}) {}
+
+void EdgeAttach::Step() {
+  using Step = node::AttachPlan::Step;
+  const uint64_t step = ++step_;
+  while (true) {
+    const absl::Duration now = around_.events->now();
+    const node::AttachPlan::Next next = plan_.NextStep(absl::UnixEpoch() + now, now);
+    switch (next.step) {
+      case Step::kWait: {
+        if (next.wait == absl::InfiniteDuration()) return;
+        around_.events->After(next.wait, edge_->Guard([this, step] {
+          if (step == step_) this->Step();
+        }));
+        return;
+      }
+      case Step::kAttach:
+        Attach();
+        break;
+      case Step::kAbandon:
+        if (wire_ != 0) around_.network->Close(wire_, edge_->node());
+        break;
+      case Step::kBeat: {
+        v1::FromNode message;
+        message.mutable_heartbeat()->set_sessions(edge_->router().hub().size());
+        Send(std::move(message));
+        break;
+      }
+      case Step::kRenew:  // The plan knows of no certificate, so none ends.
+        around_.history->Broken("a new certificate is asked for");
+        return;
+      case Step::kGiveUp:
+        around_.history->Note("edge ", edge_->node(),
+                              " gives up: ", plan_.final_status().message());
+        return;
+    }
+  }
+}
+
+void EdgeAttach::Attach() {
+  around_.network->Dial(edge_->node(), kMgmtNode, edge_->Guard([this](bool reached) {
+    if (reached && around_.hosts->mgmt() != nullptr) return OnReached();
+    plan_.OnDetached(absl::UnavailableError("not reached"), around_.events->now());
+    Step();
+  }));
+}
+
+void EdgeAttach::OnReached() {
+  const std::shared_ptr<Mgmt> mgmt = around_.hosts->mgmt();
+  mgmt_ = mgmt;
+  stream_ = mgmt->NextStream();
+  wire_ = around_.network->Open(
+      {edge_->node(), edge_->Guard([this, stream = stream_] { OnClosed(stream); })},
+      {kMgmtNode, mgmt->Guard([mgmt = mgmt.get(), stream = stream_] { mgmt->OnClosed(stream); })});
+  mgmt->Accept(stream_, edge_->node(), wire_, edge_->weak_from_this());
+  v1::FromNode message;
+  message.mutable_hello()->set_epoch(edge_->epoch());
+  message.mutable_hello()->mutable_addresses()->set_grpc("edge-" + std::to_string(edge_->node()));
+  Send(std::move(message));
+}
+
+void EdgeAttach::Send(v1::FromNode message) {
+  if (wire_ == 0 || (!plan_.attached() && !message.has_hello())) return;
+  around_.network->Send(
+      wire_, edge_->node(),
+      [mgmt = mgmt_, stream = stream_, message = std::move(message)] {
+        if (const auto alive = mgmt.lock()) alive->OnMessage(stream, message);
+      },
+      nullptr);
+}
+
+void EdgeAttach::OnRefused(uint64_t stream, const absl::Status& why) {
+  if (stream == stream_) refusal_ = why;
+}
+
+void EdgeAttach::OnClosed(uint64_t stream) {
+  if (stream != stream_ || wire_ == 0) return;
+  if (plan_.attached()) around_.history->Note("edge ", edge_->node(), " is detached from mgmt");
+  wire_ = 0;
+  edge_->directory().OnDetached();
+  const absl::Status why = std::exchange(refusal_, absl::OkStatus());
+  plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, around_.events->now());
+  Step();
+}
+
+void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
+  if (stream != stream_ || wire_ == 0) return;
+  switch (message.kind_case()) {
+    case v1::ToNode::kWelcome:
+      return OnWelcome();
+    case v1::ToNode::kEdges:
+      return edge_->links().SetPeers(message.edges());
+    case v1::ToNode::kDirectory:
+      return OnDirectory(message.directory());
+    case v1::ToNode::kRoutes:
+      return OnRoutes(message.routes());
+    default:
+      return;  // Of other rooms.
+  }
+}
+
+void EdgeAttach::OnWelcome() {
+  around_.history->Note("edge ", edge_->node(), " is attached to mgmt");
+  plan_.OnAttached(around_.events->now());
+  resync_asked_ = false;
+  whole_due_ = true;
+  OnLocationsChanged();
+  v1::FromNode message;
+  *message.mutable_links() = links_;
+  Send(std::move(message));
+  Step();
+}
+
+void EdgeAttach::OnDirectory(const v1::DirectoryBatch& batch) {
+  edge::Directory& directory = edge_->directory();
+  switch (directory.Begin({batch.position().epoch(), batch.position().sequence()}, batch.whole())) {
+    case edge::Directory::Step::kIgnore:
+      return;
+    case edge::Directory::Step::kGap: {
+      if (std::exchange(resync_asked_, true)) return;
+      v1::FromNode message;
+      message.mutable_directory_resync()->set_epoch(directory.position().epoch);
+      message.mutable_directory_resync()->set_sequence(directory.position().sequence);
+      return Send(std::move(message));
+    }
+    case edge::Directory::Step::kApply:
+      break;
+  }
+  resync_asked_ = false;
+  for (const v1::UserLocation& user : batch.users()) {
+    directory.Set(user.username(), {user.edges().data(), static_cast<size_t>(user.edges_size())});
+  }
+  for (const NodeId edge : batch.edges_gone()) directory.RemoveEdge(edge);
+  directory.End(batch.more());
+}
+
+void EdgeAttach::OnRoutes(const v1::Routes& routes) {
+  routes_ = routes;
+  std::vector<edge::RouteTable::Pair> pairs;
+  for (const v1::RoutePair& pair : routes.pairs()) {
+    pairs.push_back({.destination = pair.destination(),
+                     .best = HopsOf(pair.best()),
+                     .second = HopsOf(pair.second())});
+  }
+  edge_->switchboard().SetRoutes(pairs);
+  edge_->Kick();
+}
+
+void EdgeAttach::ReportLinks(const std::vector<edge::Switchboard::LinkView>& links) {
+  v1::FromNode message;
+  message.mutable_links();  // None is news too.
+  for (const edge::Switchboard::LinkView& link : links) {
+    v1::LinkState* const state = message.mutable_links()->add_links();
+    state->set_peer(link.peer);
+    state->set_rtt_us(link.rtt_us);
+    state->set_loss(link.loss);
+  }
+  links_ = message.links();
+  Send(std::move(message));
+}
+
+void EdgeAttach::OnLocationsChanged() {
+  if (std::exchange(report_scheduled_, true)) return;
+  const absl::Duration wait = around_.dice->Between(absl::ZeroDuration(), kReportPause);
+  around_.events->After(wait, edge_->Guard([this] {
+    report_scheduled_ = false;
+    ReportLocations();
+  }));
+}
+
+void EdgeAttach::ReportLocations() {
+  auto counts = edge_->router().hub().TakeChanges();
+  const bool whole = std::exchange(whole_due_, false);
+  if (whole) counts = edge_->router().hub().Everyone();
+  if (!whole && counts.empty()) return;
+  std::sort(counts.begin(), counts.end(),
+            [](const auto& a, const auto& b) { return a.user < b.user; });
+  v1::FromNode message;
+  message.mutable_locations()->set_whole(whole);
+  for (const auto& count : counts) {
+    v1::LocationChange* const change = message.mutable_locations()->add_changes();
+    change->set_username(count.user);
+    change->set_account_id(count.account);
+    change->set_sessions(count.sessions);
+  }
+  Send(std::move(message));
+}
+
+}  // namespace convergia::sim

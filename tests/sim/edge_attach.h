@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/node/attach_plan.h"
+#include "convergia/v1/cluster.pb.h"
+#include "edge/switchboard.h"
+#include "tests/sim/world_parts.h"
+
+namespace convergia::sim {
+
+// What node::NodeAgent, edge::MgmtLink and edge::LocationReporter are to the real edge: its
+// attachment to mgmt, and what goes both ways over it.
+class EdgeAttach {
+ public:
+  EdgeAttach(const Surroundings& around, Edge* edge);
+
+  void Start() { Step(); }
+
+  // What mgmt is to hear.
+  void ReportLinks(const std::vector<edge::Switchboard::LinkView>& links);
+  void OnLocationsChanged();
+
+  // From mgmt, over the stream with this number.
+  void OnMessage(uint64_t stream, const v1::ToNode& message);
+  void OnRefused(uint64_t stream, const absl::Status& why);
+
+  bool attached() const { return plan_.attached(); }
+  // mgmt wants no more of this start.
+  bool has_given_up() const { return !plan_.final_status().ok(); }
+  const v1::Routes& routes() const { return routes_; }
+
+ private:
+  void Step();
+  void Attach();
+  void OnReached();
+  void OnClosed(uint64_t stream);
+  void Send(v1::FromNode message);
+  void OnWelcome();
+  void OnDirectory(const v1::DirectoryBatch& batch);
+  void OnRoutes(const v1::Routes& routes);
+  void ReportLocations();
+
+  const Surroundings around_;
+  Edge* const edge_;
+  node::AttachPlan plan_;
+  uint64_t step_ = 0;    // Which wait is the present one.
+  WireId wire_ = 0;      // 0: none.
+  uint64_t stream_ = 0;  // mgmt's number for it.
+  std::weak_ptr<Mgmt> mgmt_;
+  absl::Status refusal_;
+  v1::LinkReport links_;
+  v1::Routes routes_;
+  bool resync_asked_ = false;
+  bool whole_due_ = false;
+  bool report_scheduled_ = false;
+};
+
+}  // namespace convergia::sim

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "edge/send_order.h"
+#include "edge/session_hub.h"
+#include "edge/switchboard.h"
+#include "tests/sim/world_parts.h"
+
+namespace convergia::sim {
+
+// What edge::MessageRouter is to the real edge: sessions, and their messages on their way out and
+// in.
+class EdgeRouter {
+ public:
+  EdgeRouter(const Surroundings& around, Edge* edge);
+
+  // 0 if the edge does not want another one of this user.
+  SessionNumber SignIn(const std::string& user);
+  void SignOut(SessionNumber session);
+  // Reads nothing until it is told otherwise: what comes is refused as BUSY.
+  void SetSlow(SessionNumber session, bool slow);
+  MessageNumber Send(SessionNumber session, const std::string& to);
+
+  std::vector<SessionNumber> sessions() const;
+  // For LocationReporter's part.
+  edge::SessionHub<SessionNumber>& hub() { return hub_; }
+
+  void OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries);
+  void OnAnswers(const std::vector<edge::RelaySender::Answer>& answers);
+
+ private:
+  using Hub = edge::SessionHub<SessionNumber>;
+  struct Client {
+    Username user;
+    bool slow = false;
+    edge::SendOrder<MessageNumber> order;
+  };
+  struct Request {
+    MessageNumber message = 0;
+    SessionNumber session = 0;
+    std::string to;
+    int legs = 0;
+    edge::RelayResult sum;
+    bool is_sure = true;
+  };
+
+  edge::Places PlacesOf(const Hub::Whereabouts& where) const;
+  void Dispatch(SessionNumber session, const std::string& to, MessageNumber message,
+                const Hub::Whereabouts& where);
+  void DispatchHeld(SessionNumber session, const std::string& to);
+  void Answer(SessionNumber session, MessageNumber message, const edge::RelayResult& sum,
+              bool is_sure);
+  template <typename Sessions>
+  edge::RelayResult Push(const Sessions& sessions, const std::string& from,
+                         const std::string& body);
+
+  const Surroundings around_;
+  Edge* const edge_;
+  Hub hub_;
+  std::map<SessionNumber, std::unique_ptr<Client>> clients_;
+  std::map<edge::RelaySender::Token, Request> requests_;
+  edge::RelaySender::Token last_token_ = 0;
+};
+
+}  // namespace convergia::sim

@@ -1,0 +1,47 @@
+// Runs simulated worlds: one seed with its whole history, or many.
+//
+//   bazel run //tests/sim -- --seed=123
+//   bazel run //tests/sim -- --first=1 --count=100000
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <limits>
+
+#include "tests/sim/run.h"
+
+namespace convergia::sim {
+namespace {
+
+int Main(int argc, char** argv) {
+  CLI::App app("Edges, users and mgmt in a simulated network.");
+  uint64_t seed = 0, first = 1, count = 1000;
+  bool print_all = false;
+  app.add_option("--seed", seed, "run this world only");
+  app.add_option("--first", first, "the first seed");
+  app.add_option("--count", count, "how many seeds");
+  app.add_flag("--print", print_all, "print the whole history of --seed though nothing broke");
+  CLI11_PARSE(app, argc, argv);
+  if (seed != 0) {
+    first = seed;
+    count = 1;
+  }
+  Tally tally;
+  bool all_well = true;
+  for (uint64_t next = first; next < first + count && all_well; ++next) {
+    WorldPlan plan = WorldPlan::Draw(next);
+    if (seed != 0) plan.history_lines_max = std::numeric_limits<size_t>::max();
+    if (print_all && seed != 0) {
+      World world(plan);
+      world.Run();
+      for (const std::string& line : world.history().lines()) std::cout << line << "\n";
+    }
+    all_well = RunWorld(plan, std::cout, &tally);
+  }
+  Print(tally, std::cout);
+  return all_well ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace convergia::sim
+
+int main(int argc, char** argv) { return convergia::sim::Main(argc, argv); }

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/base/ids.h"
+#include "convergia/v1/cluster.pb.h"
+#include "mgmt/cluster/cluster.h"
+#include "tests/sim/world_parts.h"
+
+namespace convergia::sim {
+
+// One start of mgmt: its real core, with what mgmt::ClusterLoop and mgmt::ClusterService are to it.
+class Mgmt : public std::enable_shared_from_this<Mgmt> {
+ public:
+  // `edges` are enrolled.
+  Mgmt(const Surroundings& around, Epoch epoch, std::vector<NodeId> edges);
+
+  void Start();
+
+  // An edge's new stream: its number, then the stream itself.
+  mgmt::StreamId NextStream();
+  void Accept(mgmt::StreamId stream, NodeId node, WireId wire, std::weak_ptr<Edge> edge);
+  void OnMessage(mgmt::StreamId stream, const v1::FromNode& message);
+  void OnClosed(mgmt::StreamId stream);
+
+  const mgmt::ClusterState& state() const { return cluster_.state(); }
+
+  // `fn`, but nothing once this start is over.
+  template <typename Fn>
+  auto Guard(Fn fn) {
+    return [self = weak_from_this(), fn = std::move(fn)](auto&&... args) mutable {
+      if (const auto alive = self.lock()) fn(std::forward<decltype(args)>(args)...);
+    };
+  }
+
+ private:
+  struct Stream {
+    NodeId node = 0;
+    WireId wire = 0;
+    std::weak_ptr<Edge> edge;
+    bool greeted = false;
+  };
+
+  void Tick();
+  void Kick();
+  void Flush();
+  void Tell(mgmt::StreamId stream, std::shared_ptr<const v1::ToNode> message);
+  void Refuse(mgmt::StreamId stream, const absl::Status& why);
+
+  const Surroundings around_;
+  const Epoch epoch_;
+  const std::vector<NodeId> edges_;
+  mgmt::Cluster cluster_;
+  std::map<mgmt::StreamId, Stream> streams_;
+  mgmt::StreamId last_stream_;
+  bool kicked_ = false;
+};
+
+}  // namespace convergia::sim

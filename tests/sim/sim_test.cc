@@ -1,0 +1,54 @@
+// Thousands of small worlds, each from its seed: every promise about messages is checked at every
+// step, and after quiet everything must be as it should. SIM_SEED=N runs one.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+#include "absl/strings/numbers.h"
+#include "tests/sim/run.h"
+
+namespace convergia::sim {
+namespace {
+
+constexpr uint64_t kWorlds = 1500;
+constexpr uint64_t kWorldsOfTest = 50;
+
+// Each a test, so that Bazel can share them out.
+class WorldsTest : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(WorldsTest, KeepAllPromises) {
+  Tally tally;
+  std::ostringstream out;
+  uint64_t first = GetParam(), last = GetParam() + kWorldsOfTest - 1, only = 0;
+  if (const char* const seed = std::getenv("SIM_SEED"); seed != nullptr) {
+    ASSERT_TRUE(absl::SimpleAtoi(seed, &only)) << "SIM_SEED";
+    if (only < first || only > last) return;
+    first = last = only;
+  }
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    ASSERT_TRUE(RunWorld(WorldPlan::Draw(seed), out, &tally)) << out.str();
+  }
+  Print(tally, std::cout);
+  // Worlds in which nothing happens keep all promises too.
+  EXPECT_GT(tally.messages.ok, tally.messages.sent / 10);
+  EXPECT_GT(tally.traffic.forwarded, 0u);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, WorldsTest,
+                         testing::Range(uint64_t{1}, kWorlds + 1, kWorldsOfTest));
+
+TEST(WorldTest, TheSameSeedIsTheSameHistory) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    World one(WorldPlan::Draw(seed));
+    one.Run();
+    const std::vector<char> elsewhere(seed * 4096 + 77);  // Moves what the second allocates.
+    World other(WorldPlan::Draw(seed));
+    other.Run();
+    EXPECT_EQ(one.history().fingerprint(), other.history().fingerprint()) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace convergia::sim

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "edge/switchboard.h"
+#include "tests/sim/edge.h"
+#include "tests/sim/mgmt.h"
+#include "tests/sim/world_parts.h"
+
+namespace convergia::sim {
+
+// How big a world is, and what befalls it. Draw() makes one from a seed, all kinds in turn.
+struct WorldPlan {
+  uint64_t seed = 0;
+  int edges = 3;
+  int users = 8;
+  int steps = 200;
+  absl::Duration step_max = absl::Milliseconds(300);
+  int walled_for_good = 0;  // Of the edges, the last ones: nobody can ever dial them.
+
+  // Of a hundred steps, how many are each; the rest are messages.
+  int moves = 15;
+  int cuts = 3;
+  int holds = 2;
+  int shuts = 2;
+  int walls = 1;
+  int edge_deaths = 2;
+  int mgmt_deaths = 1;
+  int slow_readers = 2;
+
+  size_t history_lines_max = 400;
+
+  static WorldPlan Draw(uint64_t seed);
+};
+
+// One world: edges, mgmt, users, the network between them, and all that befalls them. Trouble comes
+// for so many steps, then all is well again and quiet; then everything must be as it should.
+class World final : public Hosts {
+ public:
+  explicit World(const WorldPlan& plan);
+  ~World() override;
+
+  // Until the end, or the first promise that is broken.
+  void Run();
+
+  const History& history() const { return history_; }
+  const Ledger::Counts& counts() const { return ledger_.counts(); }
+  // Of all edges of all starts that ended well.
+  struct Traffic {
+    uint64_t forwarded = 0, came_back = 0, refused = 0;
+  };
+  const Traffic& traffic() const { return traffic_; }
+
+  std::shared_ptr<Edge> edge(NodeId node) override { return SlotOf(node).edge; }
+  std::shared_ptr<Mgmt> mgmt() override { return mgmt_; }
+
+ private:
+  struct Slot {
+    NodeId node = 0;
+    Epoch epoch = 0;
+    std::shared_ptr<Edge> edge;  // Null while it is down.
+  };
+  struct Person {
+    std::string name;
+    bool moves_only = false;
+    std::vector<std::pair<NodeId, SessionNumber>> sessions;
+  };
+
+  Slot& SlotOf(NodeId node) { return slots_[node - kFirstEdge]; }
+  Surroundings Around() { return {&events_, &dice_, &history_, &ledger_, &network_, this}; }
+  void Pass(absl::Duration time);
+  void StartEdge(Slot& slot);
+  void KillEdge(Slot& slot);
+  void StartMgmt();
+  void KillMgmt();
+  std::vector<Slot*> Living();
+
+  // What may befall it.
+  void Step();
+  void SendSome();
+  void SignInOrMove();
+  void SignOut(Person& person);
+  void TroublePath(Network::Path path);
+  void CutPath();
+  void ToggleWall();
+  void EdgeDies();
+  void MgmtDies();
+  void ToggleSlow();
+  NodeId AnyNode();
+
+  // At the end.
+  void Calm();
+  void CheckLinks();
+  void CheckDirectories();
+  void CheckRoutes();
+  void CheckEverybodyTalks();
+  void CollectTraffic(Edge& edge);
+
+  const WorldPlan plan_;
+  const edge::Switchboard::Options options_;
+  EventQueue events_;
+  Dice dice_;
+  History history_;
+  Network network_;
+  Ledger ledger_;
+  std::vector<Slot> slots_;
+  std::shared_ptr<Mgmt> mgmt_;
+  Epoch mgmt_epoch_ = 0;
+  std::vector<Person> people_;
+  Traffic traffic_;
+};
+
+}  // namespace convergia::sim

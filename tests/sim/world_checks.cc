@@ -1,0 +1,199 @@
+// What must hold in a world that has come to rest.
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/sim/world.h"
+
+namespace convergia::sim {
+namespace {
+
+using Cost = std::pair<size_t, uint64_t>;  // Hops, then round-trip time.
+using LinkKey = std::pair<NodeId, NodeId>;
+using Graph = std::map<NodeId, std::map<NodeId, uint32_t>>;
+
+std::set<LinkKey> LinksOf(NodeId from, const std::vector<NodeId>& hops) {
+  std::set<LinkKey> links;
+  for (const NodeId hop : hops) {
+    links.insert(std::minmax(from, hop));
+    from = hop;
+  }
+  return links;
+}
+
+// The least cost of any way at all, tried one by one; not over `banned` links.
+std::optional<Cost> BruteForce(const Graph& graph, NodeId from, NodeId to,
+                               const std::set<LinkKey>& banned) {
+  std::optional<Cost> best;
+  std::set<NodeId> visited = {from};
+  const std::function<void(NodeId, Cost)> walk = [&](NodeId at, Cost cost) {
+    if (at == to) {
+      if (!best || cost < *best) best = cost;
+      return;
+    }
+    if (best && cost.first >= best->first) return;
+    const auto arms = graph.find(at);
+    if (arms == graph.end()) return;
+    for (const auto& [next, rtt] : arms->second) {
+      if (banned.contains(std::minmax(at, next)) || !visited.insert(next).second) continue;
+      walk(next, {cost.first + 1, cost.second + rtt});
+      visited.erase(next);
+    }
+  };
+  walk(from, {0, 0});
+  return best;
+}
+
+std::string Describe(const std::optional<Cost>& cost) {
+  return cost ? absl::StrCat(cost->first, " hops, ", cost->second, " us") : "no way";
+}
+
+// The cost of a plotted route, walked link by link; nullopt if it is none.
+std::optional<Cost> Walk(const Graph& graph, NodeId from, NodeId to,
+                         const std::vector<NodeId>& hops) {
+  Cost cost = {hops.size(), 0};
+  if (hops.empty() || hops.back() != to) return std::nullopt;
+  for (const NodeId hop : hops) {
+    const auto arms = graph.find(from);
+    if (arms == graph.end() || !arms->second.contains(hop)) return std::nullopt;
+    cost.second += arms->second.at(hop);
+    from = hop;
+  }
+  return cost;
+}
+
+}  // namespace
+
+void World::Calm() {
+  history_.Note("---- all is well again");
+  for (NodeId a = kMgmtNode; a < kFirstEdge + plan_.edges; ++a) {
+    for (NodeId b = a + 1; b < kFirstEdge + plan_.edges; ++b) {
+      network_.SetPath(a, b, Network::Path::kOpen);
+    }
+  }
+  for (int i = 0; i < plan_.edges; ++i) {
+    network_.SetWalled(slots_[i].node, i >= plan_.edges - plan_.walled_for_good);
+  }
+  StartMgmt();
+  for (Slot& slot : slots_) {
+    if (!dice_.OneIn(8)) StartEdge(slot);
+  }
+  for (Person& person : people_) {
+    for (const auto& [node, session] : person.sessions) {
+      edge(node)->router().SetSlow(session, false);
+    }
+  }
+}
+
+void World::CheckLinks() {
+  for (Slot* a : Living()) {
+    for (Slot* b : Living()) {
+      if (a == b) continue;
+      // A link that was made before a wall stood stays up.
+      const bool is_up = a->edge->links().up().contains(b->node);
+      if (!is_up && network_.CanMeet(a->node, b->node)) {
+        history_.Broken("after quiet, the link ", a->node, "-", b->node, " is down");
+      }
+    }
+    for (const NodeId peer : a->edge->links().up()) {
+      if (edge(peer) == nullptr) history_.Broken("a link to edge ", peer, ", which is dead, is up");
+    }
+    if (!a->edge->attach().attached()) history_.Broken("edge ", a->node, " is not attached");
+  }
+}
+
+void World::CheckDirectories() {
+  for (const auto& [user, places] : ledger_.Truth()) {
+    std::vector<NodeId> truth;
+    for (const auto& [edge, sessions] : places) truth.push_back(edge);
+    for (Slot* slot : Living()) {
+      const edge::Places found = slot->edge->directory().Find(user);
+      if (std::equal(found.begin(), found.end(), truth.begin(), truth.end())) continue;
+      history_.Broken("edge ", slot->node, " believes ", user, " on {", absl::StrJoin(found, ","),
+                      "}, and it is {", absl::StrJoin(truth, ","), "}");
+    }
+  }
+}
+
+void World::CheckRoutes() {
+  Graph graph;
+  std::set<LinkKey> known, true_links;
+  for (const mgmt::Link& link : mgmt_->state().links.Links()) {
+    graph[link.a][link.b] = graph[link.b][link.a] = link.rtt_us;
+    known.insert({link.a, link.b});
+  }
+  for (Slot* slot : Living()) {
+    for (const NodeId peer : slot->edge->links().up()) {
+      true_links.insert(std::minmax(slot->node, peer));
+    }
+  }
+  if (known != true_links) return history_.Broken("mgmt believes other links than there are");
+  for (Slot* slot : Living()) {
+    std::map<NodeId, const v1::RoutePair*> pairs;
+    for (const v1::RoutePair& pair : slot->edge->attach().routes().pairs()) {
+      pairs[pair.destination()] = &pair;
+    }
+    for (Slot* other : Living()) {
+      if (other == slot) continue;
+      const NodeId from = slot->node, to = other->node;
+      const std::optional<Cost> best = BruteForce(graph, from, to, {});
+      const auto pair = pairs.find(to);
+      const auto hops_of = [](const v1::Route& route) {
+        return std::vector<NodeId>(route.hops().begin(), route.hops().end());
+      };
+      std::vector<NodeId> first, second;
+      if (pair != pairs.end()) {
+        first = hops_of(pair->second->best());
+        second = hops_of(pair->second->second());
+      }
+      const std::optional<Cost> plotted = Walk(graph, from, to, first);
+      if (plotted != best) {
+        history_.Broken("from ", from, " to ", to, " by ", absl::StrJoin(first, ","), ": ",
+                        Describe(plotted), "; the best has ", Describe(best));
+      }
+      const std::optional<Cost> next_best = BruteForce(graph, from, to, LinksOf(from, first));
+      const std::optional<Cost> plotted_second = Walk(graph, from, to, second);
+      if (best && plotted_second != next_best) {
+        history_.Broken("from ", from, " to ", to, " second by ", absl::StrJoin(second, ","), ": ",
+                        Describe(plotted_second), "; the best has ", Describe(next_best));
+      }
+    }
+  }
+}
+
+void World::CheckEverybodyTalks() {
+  struct Sent {
+    MessageNumber message;
+    NodeId from;
+    std::string to;
+    uint32_t sessions;
+  };
+  std::vector<Sent> sent;
+  for (Person& from : people_) {
+    if (from.sessions.empty()) continue;
+    const auto [node, session] = from.sessions.front();
+    for (Person& to : people_) {
+      if (to.sessions.empty()) continue;
+      uint32_t reachable = 0;
+      for (const auto& [there, unused] : to.sessions) {
+        reachable += there == node || edge(node)->switchboard().HasWay(there, events_.now());
+      }
+      // Where a way exists is CheckRoutes()' to say.
+      sent.push_back({edge(node)->router().Send(session, to.name), node, to.name, reachable});
+    }
+  }
+  Pass(absl::Seconds(12));
+  for (const Sent& message : sent) {
+    if (ledger_.OkOf(message.message).value_or(0) == message.sessions) continue;
+    history_.Broken("after quiet, m", message.message, " from edge ", message.from, " to ",
+                    message.to, " reached ", ledger_.OkOf(message.message).value_or(0),
+                    " sessions of ", message.sessions);
+  }
+}
+
+}  // namespace convergia::sim
