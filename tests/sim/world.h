@@ -97,6 +97,7 @@ class World final : public Hosts {
   void CheckLinks();
   void CheckDirectories();
   void CheckRoutes();
+  std::string WhatIsWrongWithRoutes();
   void CheckEverybodyTalks();
   void CollectTraffic(Edge& edge);
 
