@@ -61,6 +61,8 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
       return;
     case v1::ToNode::kWelcome:  // The agent's.
     case v1::ToNode::kPins:
+    case v1::ToNode::kConfiguration:  // Of data nodes.
+    case v1::ToNode::kDataServers:
     case v1::ToNode::KIND_NOT_SET:
       return;
   }
