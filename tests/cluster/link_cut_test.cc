@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "tests/cluster/cluster_test_base.h"
+#include "tests/testing/message_pair.h"
 #include "tests/testing/tcp_proxy.h"
 
 namespace convergia::testing {
@@ -28,125 +27,6 @@ std::map<std::string, std::unique_ptr<TcpProxy>>& Wires() {
   static auto* const wires = new std::map<std::string, std::unique_ptr<TcpProxy>>();
   return *wires;
 }
-
-// One sender and its recipient. Every attempt to send has a number of its own, counting up; an
-// attempt that failed is not repeated, another one takes its place.
-class Pair {
- public:
-  enum class Outcome : char { kUnanswered, kOk, kFailed, kUnconfirmed };
-
-  Pair(std::string name, std::unique_ptr<LineClient> sender, std::unique_ptr<LineClient> recipient)
-      : name_(std::move(name)), sender_(std::move(sender)), recipient_(std::move(recipient)) {}
-
-  LineClient& sender() { return *sender_; }
-  LineClient& recipient() { return *recipient_; }
-  int ok() const { return ok_; }
-  int unconfirmed() const { return unconfirmed_; }
-  bool done() const { return ok_ >= kMessagesEach && unanswered_ == 0; }
-
-  // While the wire is cut, no attempt follows one that failed.
-  void set_mended() { holds_back_ = false; }
-
-  void SendSome() {
-    while (!holds_back_ && unanswered_ < kWindow && ok_ + unanswered_ < kMessagesEach) {
-      sender_->Queue(
-          absl::StrCat(outcomes_.size(), " SENDMESSAGE to-", name_, "\n", outcomes_.size()));
-      outcomes_.push_back(Outcome::kUnanswered);
-      received_.push_back(0);
-      ++unanswered_;
-    }
-  }
-
-  // True if anything moved.
-  bool Take(bool is_cut) {
-    bool moved = false;
-    std::string packet;
-    while (sender_->TakeArrived(&packet)) {
-      moved = true;
-      TakeAnswer(packet, is_cut);
-    }
-    while (recipient_->TakeArrived(&packet)) {
-      moved = true;
-      TakeMessage(packet);
-    }
-    return moved;
-  }
-
-  // Nothing on its way to the recipient any more.
-  bool HasAll() const {
-    for (size_t i = 0; i < outcomes_.size(); ++i) {
-      if (outcomes_[i] == Outcome::kOk && received_[i] == 0) return false;
-    }
-    return true;
-  }
-
-  void Check() const {
-    SCOPED_TRACE(name_);
-    int lost = 0, doubled = 0, ghosts = 0;
-    for (size_t i = 0; i < outcomes_.size(); ++i) {
-      lost += outcomes_[i] == Outcome::kOk && received_[i] == 0;
-      doubled += received_[i] > 1;
-      ghosts += outcomes_[i] == Outcome::kFailed && received_[i] > 0;
-    }
-    EXPECT_EQ(ok_, kMessagesEach);
-    EXPECT_EQ(lost, 0);
-    EXPECT_EQ(doubled, 0);
-    EXPECT_EQ(ghosts, 0) << "answered FAIL and delivered all the same";
-    EXPECT_EQ(out_of_order_, 0);
-    EXPECT_EQ(strange_, "");
-  }
-
- private:
-  // "12 OK 1" or "12 FAIL BUSY ...".
-  void TakeAnswer(const std::string& packet, bool is_cut) {
-    const std::vector<std::string> parts = absl::StrSplit(packet, absl::MaxSplits(' ', 3));
-    size_t number = 0;
-    if (parts.size() < 3 || !absl::SimpleAtoi(parts[0], &number) || number >= outcomes_.size() ||
-        outcomes_[number] != Outcome::kUnanswered) {
-      if (packet != "PING") strange_ = packet;
-      return;
-    }
-    --unanswered_;
-    if (parts[1] == "OK" && parts[2] == "1") {
-      outcomes_[number] = Outcome::kOk;
-      ++ok_;
-    } else {
-      const bool is_unsure = parts[2] == "UNCONFIRMED";
-      outcomes_[number] = is_unsure ? Outcome::kUnconfirmed : Outcome::kFailed;
-      unconfirmed_ += is_unsure;
-      holds_back_ = is_cut;
-      if (parts[1] == "OK") strange_ = packet;
-    }
-  }
-
-  // "RECEIVEMESSAGE from LF time LF number".
-  void TakeMessage(const std::string& packet) {
-    const std::vector<std::string> fields = absl::StrSplit(packet, '\n');
-    int number = -1;
-    if (fields.size() != 3 || fields[0] != absl::StrCat("RECEIVEMESSAGE from-", name_) ||
-        !absl::SimpleAtoi(fields[2], &number) || number < 0 ||
-        number >= static_cast<int>(received_.size())) {
-      if (packet != "PING") strange_ = packet;
-      return;
-    }
-    ++received_[number];
-    if (number <= last_received_) ++out_of_order_;
-    last_received_ = number;
-  }
-
-  const std::string name_;
-  const std::unique_ptr<LineClient> sender_;
-  const std::unique_ptr<LineClient> recipient_;
-  std::vector<Outcome> outcomes_;  // By attempt.
-  std::vector<int> received_;      // How often each attempt arrived.
-  int unanswered_ = 0;
-  int ok_ = 0;
-  int unconfirmed_ = 0;
-  bool holds_back_ = false;
-  int last_received_ = -1;
-  int out_of_order_ = 0;
-  std::string strange_;  // The last packet that nobody expected.
-};
 
 class LinkCutTest : public ClusterTest {
  public:
@@ -191,8 +71,9 @@ class LinkCutTest : public ClusterTest {
         return answer.ok() && *answer == "OK 1";
       }));
       ASSERT_OK(recipient->NextPush().status());
-      pairs_.push_back(
-          std::make_unique<Pair>(absl::StrCat(i), std::move(sender), std::move(recipient)));
+      pairs_.push_back(std::make_unique<MessagePair>(
+          absl::StrCat("from-", i), absl::StrCat("to-", i), std::move(sender), std::move(recipient),
+          MessagePair::Options{kMessagesEach, kWindow}));
     }
   }
 
@@ -200,6 +81,7 @@ class LinkCutTest : public ClusterTest {
   bool Turn(bool is_cut) {
     std::vector<pollfd> polls;
     for (auto& pair : pairs_) {
+      pair->HoldBackAfterFailure(is_cut);
       pair->SendSome();
       for (LineClient* const client : {&pair->sender(), &pair->recipient()}) {
         EXPECT_OK(client->Pump());
@@ -207,7 +89,7 @@ class LinkCutTest : public ClusterTest {
       }
     }
     bool moved = false;
-    for (auto& pair : pairs_) moved |= pair->Take(is_cut);
+    for (auto& pair : pairs_) moved |= pair->Take();
     if (moved) return true;
     return poll(polls.data(), polls.size(), kStillMilliseconds) > 0;
   }
@@ -226,7 +108,7 @@ class LinkCutTest : public ClusterTest {
     return true;
   }
 
-  std::vector<std::unique_ptr<Pair>> pairs_;
+  std::vector<std::unique_ptr<MessagePair>> pairs_;
 };
 
 TEST_F(LinkCutTest, NoneLostNoneDoubledEachPairInOrder) {
@@ -234,12 +116,11 @@ TEST_F(LinkCutTest, NoneLostNoneDoubledEachPairInOrder) {
   ASSERT_EQ(pairs_.size(), kPairs);
   bool is_cut = false;
   int cuts = 0;
-  while (!HasFailure() && !All([](const Pair& pair) { return pair.done(); })) {
+  while (!HasFailure() && !All([](const MessagePair& pair) { return pair.done(); })) {
     const bool moved = Turn(is_cut);
     if (is_cut && !moved) {
       SetWires(TcpProxy::Mode::kPass);
       is_cut = false;
-      for (auto& pair : pairs_) pair->set_mended();
     } else if (!is_cut && cuts < kCuts &&
                TotalOk() > (cuts + 1) * kPairs * kMessagesEach / (kCuts + 1)) {
       // Every other time nothing breaks and nothing moves, as behind a firewall that forgot.
@@ -251,7 +132,7 @@ TEST_F(LinkCutTest, NoneLostNoneDoubledEachPairInOrder) {
   EXPECT_EQ(cuts, kCuts);
   EXPECT_GT(Wires().at("edge1")->accepted() + Wires().at("edge2")->accepted(), kCuts / 2)
       << "the link did not run over the wire that was cut";
-  while (!HasFailure() && !All([](const Pair& pair) { return pair.HasAll(); })) {
+  while (!HasFailure() && !All([](const MessagePair& pair) { return pair.HasAll(); })) {
     if (!Turn(is_cut)) break;
   }
   int unconfirmed = 0;

@@ -183,6 +183,7 @@ void World::CheckEverybodyTalks() {
   std::vector<Sent> sent;
   for (Person& from : people_) {
     if (from.sessions.empty()) continue;
+    Pass(absl::Milliseconds(500));  // Queues are small here.
     const auto [node, session] = from.sessions.front();
     for (Person& to : people_) {
       if (to.sessions.empty()) continue;

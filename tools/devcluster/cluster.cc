@@ -99,7 +99,6 @@ absl::Status Cluster::AddMembers(const NodeKind& kind) {
   for (int i = 1; i <= count; ++i) {
     auto member = std::make_unique<Member>();
     member->kind = &kind;
-    member->program = program;
     NodePlan& plan = member->plan;
     plan.name = kind.role == Role::kMgmt ? std::string(kind.name_prefix)
                                          : absl::StrCat(kind.name_prefix, i);
@@ -107,6 +106,9 @@ absl::Status Cluster::AddMembers(const NodeKind& kind) {
     plan.join_token_file = PathOf(absl::StrCat(plan.name, ".token"));
     member->config = PathOf(absl::StrCat(plan.name, ".textproto"));
     member->log = PathOf(absl::StrCat(plan.name, ".log"));
+    const auto launcher = options_.launchers.find(plan.name);
+    if (launcher != options_.launchers.end()) member->command = launcher->second;
+    member->command.push_back(program);
     members_.push_back(std::move(member));
   }
   return absl::OkStatus();
@@ -184,7 +186,9 @@ absl::Status Cluster::WriteConfig(Member* member) {
 absl::Status Cluster::InitMgmt(const Member& mgmt) {
   if (std::filesystem::exists(operator_files().key)) return absl::OkStatus();
   Process::Options init;
-  init.arguments = {mgmt.program, absl::StrCat("--config=", mgmt.config), "--init"};
+  init.arguments = mgmt.command;
+  init.arguments.push_back(absl::StrCat("--config=", mgmt.config));
+  init.arguments.push_back("--init");
   init.log = mgmt.log;
   CVG_ASSIGN_OR_RETURN(const auto process, Process::Start(init));
   const std::optional<int> status = process->AwaitExit(options_.ready_timeout);
@@ -211,7 +215,8 @@ absl::Status Cluster::Launch(Member* member) {
     lives_[name] = life;
   }
   Process::Options options;
-  options.arguments = {member->program, absl::StrCat("--config=", member->config)};
+  options.arguments = member->command;
+  options.arguments.push_back(absl::StrCat("--config=", member->config));
   options.log = member->log;
   options.on_line = [this, life](absl::string_view line) {
     const std::optional<ReadyLine> ready = ParseReadyLine(line);

@@ -52,6 +52,9 @@ class Cluster {
     bool await_links = true;
     absl::Duration ready_timeout = absl::Seconds(60);
     std::map<Role, std::string> programs;  // Instead of those that FindProgram() finds.
+    // By a node's name: what stands before its program and runs it, such as {"/usr/bin/nsenter",
+    // "--net=FILE"}. It must become the program, not start it, so that signals meet the node.
+    std::map<std::string, std::vector<std::string>> launchers;
     ConfigChanges config_changes;
   };
 
@@ -126,9 +129,9 @@ class Cluster {
   struct Member {
     const NodeKind* kind;
     NodePlan plan;
-    std::string program;
-    std::string config;  // A file.
-    std::string log;     // A file.
+    std::vector<std::string> command;  // Without its flags.
+    std::string config;                // A file.
+    std::string log;                   // A file.
     ReadyLine addresses;
     std::unique_ptr<Process> process;  // Null while it is down; or it ended by itself.
 
