@@ -401,6 +401,29 @@ TEST_F(ChunkStoreTest, ALostSegmentIsReportedChunkByChunk) {
   }
 }
 
+// As a process leaves it that was killed before it synced its new file's name.
+TEST_F(ChunkStoreTest, AFileWhoseNameIsNotDurableYetIsMadeSoBeforeMoreIsAppended) {
+  ASSERT_OK(PutNow(*store_, {1, 1}, "first"));
+  store_.reset();
+  const std::string path = SegmentPaths()[0];
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, disk::ReadFile(disk_, path, 1 << 20));
+  ASSERT_OK(disk_.Remove(path));
+  ASSERT_OK(disk_.SyncFolder("/store/segments"));
+  ASSERT_OK(disk::RemoveTree(disk_, "/store/index"));
+  ASSERT_OK_AND_ASSIGN(auto file, disk_.Open(path, disk::OpenMode::kCreate));
+  ASSERT_OK(file->Append({bytes}));
+  Start();
+  EXPECT_TRUE(Holds(*store_, {1, 1}, "first"));
+  ASSERT_OK(PutNow(*store_, {1, 2}, "second"));
+  EXPECT_EQ(SegmentPaths(), std::vector<std::string>{path});
+  disk_.CutPower();
+  store_.reset();
+  disk_.PowerOn(disk::FaultyDisk::Loss::kAll, 1);
+  Start();
+  EXPECT_TRUE(Holds(*store_, {1, 1}, "first"));
+  EXPECT_TRUE(Holds(*store_, {1, 2}, "second"));
+}
+
 TEST_F(ChunkStoreTest, ATornTailIsCutOffAndWritingGoesOn) {
   ASSERT_OK(PutNow(*store_, {1, 1}, "first"));
   store_.reset();

@@ -123,6 +123,21 @@ TEST_F(SegmentScanTest, WhatWasNeverSyncedMustBeWhole) {
   EXPECT_EQ(scan.damaged_bytes, 0);
 }
 
+TEST_F(SegmentScanTest, ATailIsWholeOrCutOffWhereverItIsTorn) {
+  Add(1, "one", 0);
+  const uint64_t last = Add(2, std::string(21, 'y'), 0);  // With three bytes of padding.
+  ASSERT_EQ(RecordPaddingBytes(21), 3);
+  EXPECT_EQ(Scan(0).end, *file_->Size());
+  while (*file_->Size() > last) {
+    ASSERT_OK(file_->Truncate(*file_->Size() - 1));
+    SCOPED_TRACE(*file_->Size() - last);
+    const SegmentScan scan = Scan(0);
+    EXPECT_EQ(scan.records.size(), 1);
+    EXPECT_EQ(scan.end, last);
+    EXPECT_TRUE(scan.is_gapless);
+  }
+}
+
 TEST_F(SegmentScanTest, ALaterRecordProvesThatAnEarlierOneWasSynced) {
   const uint64_t damaged = Add(1, std::string(200, 'x'), 0);
   const uint64_t second = Add(2, "two", *file_->Size());

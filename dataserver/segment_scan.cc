@@ -71,14 +71,16 @@ struct Gap {
 
 // A record that may never have been synced counts only if all of it is there. Returns the gaps that
 // the others leave.
-absl::StatusOr<std::vector<Gap>> VerifyPayloads(HeadReader& reader, SegmentScan* scan) {
+absl::StatusOr<std::vector<Gap>> VerifyPayloads(HeadReader& reader, uint64_t file_bytes,
+                                                SegmentScan* scan) {
   std::vector<Gap> gaps;
   std::vector<ScannedRecord> kept;
   for (ScannedRecord& record : scan->records) {
     const uint64_t end = record.offset + RecordBytes(record.header.length);
     if (end > scan->known_synced) {
       CVG_ASSIGN_OR_RETURN(const bool whole, reader.PayloadIsWhole(record.header, record.offset));
-      if (!whole) {
+      // With its padding, too: the next record must begin where a scan looks for it.
+      if (!whole || end > file_bytes) {
         gaps.push_back({record.offset, end});
         continue;
       }
@@ -112,7 +114,7 @@ absl::StatusOr<SegmentScan> ScanSegment(const disk::File& file, uint64_t salt, u
     gaps.push_back({offset, next});
     offset = next;
   }
-  CVG_ASSIGN_OR_RETURN(const std::vector<Gap> torn, VerifyPayloads(reader, &scan));
+  CVG_ASSIGN_OR_RETURN(const std::vector<Gap> torn, VerifyPayloads(reader, file_bytes, &scan));
   gaps.insert(gaps.end(), torn.begin(), torn.end());
   scan.end = std::max(from, std::min(scan.known_synced, file_bytes));
   for (const ScannedRecord& record : scan.records) {

@@ -42,6 +42,9 @@ class Recovery {
       last_segment_ = std::max(last_segment_, ids->second);
       CVG_RETURN_IF_ERROR(Visit(ids->first, ids->second));
     }
+    // A process that was killed leaves new files whose names are not durable, and more will be
+    // appended to them.
+    CVG_RETURN_IF_ERROR(parts_.disk->SyncFolder(parts_.files->dir()));
     CVG_RETURN_IF_ERROR(WriteBatch());
     FillLedger();
     CVG_RETURN_IF_ERROR(ForgetMissingSegments());
