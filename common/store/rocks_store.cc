@@ -18,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/disk/disk.h"
+#include "common/disk/rocks_env.h"
 #include "common/store/commit_rules.h"
 #include "common/store/rocks_format.h"
 
@@ -53,8 +55,12 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& dir) {
   return ToStatus(status);
 }
 
-absl::Status MakeDirectory(const std::string& dir) {
+absl::Status MakeDirectory(const std::string& dir, disk::Disk* disk) {
   if (dir.empty()) return absl::InvalidArgumentError("the store needs a directory");
+  if (disk != nullptr) {
+    CVG_RETURN_IF_ERROR(disk->MakeFolder(dir));
+    return disk->SyncFolder(disk::FolderOf(dir));
+  }
   std::error_code error;
   if (!std::filesystem::create_directories(dir, error)) {
     if (!error) return absl::OkStatus();  // It was there.
@@ -66,11 +72,11 @@ absl::Status MakeDirectory(const std::string& dir) {
   return absl::OkStatus();
 }
 
-rocksdb::DBOptions DatabaseOptions(const RocksStore::Options& options) {
+rocksdb::DBOptions DatabaseOptions(const RocksStore::Options& options, rocksdb::Env* env) {
   rocksdb::DBOptions db;
   db.create_if_missing = true;
   db.create_missing_column_families = true;
-  if (options.env != nullptr) db.env = options.env;
+  if (env != nullptr) db.env = env;
   // A damaged record in the middle is reported; the default would silently drop all after it.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.max_total_wal_size = 4 * options.write_buffer_bytes;
@@ -239,7 +245,7 @@ class RocksStore::Group {
 RocksStore::RocksStore() = default;
 
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& options) {
-  CVG_RETURN_IF_ERROR(MakeDirectory(options.dir));
+  CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, options.disk));
   std::unique_ptr<RocksStore> store(new RocksStore());
   CVG_RETURN_IF_ERROR(store->OpenDatabase(options));
   CVG_RETURN_IF_ERROR(store->LoadHistory(options.history));
@@ -261,6 +267,7 @@ RocksStore::~RocksStore() {
 }
 
 absl::Status RocksStore::OpenDatabase(const Options& options) {
+  if (options.disk != nullptr) env_ = disk::MakeRocksEnv(*options.disk);
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   const rocksdb::ColumnFamilyOptions family = FamilyOptions(options, cache);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
@@ -268,7 +275,7 @@ absl::Status RocksStore::OpenDatabase(const Options& options) {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
-      rocksdb::DB::Open(DatabaseOptions(options), options.dir, families, &handles, &db);
+      rocksdb::DB::Open(DatabaseOptions(options, env_.get()), options.dir, families, &handles, &db);
   if (!opened.ok()) return OpenError(opened, options.dir);
   db_.reset(db);
   meta_ = handles[0];

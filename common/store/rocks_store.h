@@ -19,6 +19,10 @@ class Iterator;
 class WriteBatch;
 }  // namespace rocksdb
 
+namespace convergia::disk {
+class Disk;
+}  // namespace convergia::disk
+
 namespace convergia::store {
 
 // A store in one directory, on RocksDB. One process at a time; what it acknowledged survives
@@ -36,7 +40,7 @@ class RocksStore final : public Store {
     size_t block_cache_bytes = 32 * 1024 * 1024;
     size_t write_buffer_bytes = 16 * 1024 * 1024;
     HistoryBounds history;
-    rocksdb::Env* env = nullptr;  // Tests put a failing disk here; null is the machine's.
+    disk::Disk* disk = nullptr;  // Tests put a failing one here; null is the machine's.
   };
 
   // Errors: kFailedPrecondition if another process has it open or the directory holds something
@@ -64,6 +68,7 @@ class RocksStore final : public Store {
   void TrimHistory(rocksdb::WriteBatch* write);
 
   // Constant after Open().
+  std::unique_ptr<rocksdb::Env> env_;  // Null: the machine's.
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   rocksdb::ColumnFamilyHandle* rows_ = nullptr;

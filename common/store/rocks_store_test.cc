@@ -2,16 +2,14 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
+#include "common/disk/faulty_disk.h"
 #include "common/store/event_log.h"
-#include "common/store/faulty_disk.h"
 #include "common/store/rocks_format.h"
 #include "common/store/store_suite.h"
 
@@ -21,23 +19,20 @@ namespace {
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// A directory of its own, gone at the end.
+using disk::FaultyDisk;
+
+// On a disk of its own.
 class RocksStoreTest : public testing::Test {
  protected:
-  RocksStoreTest() : dir_(absl::StrCat(testing::TempDir(), "/store-", SecureRandomHex(8))) {}
-  ~RocksStoreTest() override { std::filesystem::remove_all(dir_); }
-
   absl::StatusOr<std::unique_ptr<RocksStore>> Open(const HistoryBounds& history = {}) {
     RocksStore::Options options;
-    options.dir = dir_;
+    options.dir = "/store";
     options.history = history;
-    options.env = env_.get();
+    options.disk = &disk_;
     return RocksStore::Open(options);
   }
 
-  const std::string dir_;
-  const std::shared_ptr<FaultyDisk> disk_ = std::make_shared<FaultyDisk>();
-  const std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(disk_);
+  FaultyDisk disk_;
 };
 
 std::unique_ptr<Store> MakeEmptyStore(const HistoryBounds& history) {
@@ -125,7 +120,7 @@ TEST_F(RocksStoreTest, ADirectoryThatCannotBeMadeIsAnError) {
 TEST_F(RocksStoreTest, ManyCommitsShareOneSync) {
   constexpr int kCommits = 1000;
   ASSERT_OK_AND_ASSIGN(const auto store, Open());
-  const int before = disk_->wal_syncs();
+  const int before = disk_.syncs();
   // The commit thread waits in the first callback until all others stand in the queue.
   absl::Notification all_queued;
   absl::BlockingCounter left(kCommits);
@@ -138,7 +133,7 @@ TEST_F(RocksStoreTest, ManyCommitsShareOneSync) {
   }
   all_queued.Notify();
   left.Wait();
-  EXPECT_LE(disk_->wal_syncs() - before, 3);
+  EXPECT_LE(disk_.syncs() - before, 3);
 }
 
 TEST_F(RocksStoreTest, TooManyWaitingCommitsAreRefused) {
@@ -162,14 +157,12 @@ TEST_F(RocksStoreTest, TooManyWaitingCommitsAreRefused) {
 TEST_F(RocksStoreTest, AFailedSyncIsUnknownAndThenAllAreFencedUntilReopened) {
   ASSERT_OK_AND_ASSIGN(auto store, Open());
   ASSERT_OK(store->Commit(Put("a", "1")));
-  disk_->FailSyncs();
+  disk_.FailSync(1);
   EXPECT_TRUE(IsUnknown(store->Commit(Put("a", "2")).status()));
   EXPECT_TRUE(IsFenced(store->Commit(Put("b", "1")).status()));
   EXPECT_OK(store->Get("a"));
   store.reset();
-  RocksStore::Options options;
-  options.dir = dir_;  // On a disk that works.
-  ASSERT_OK_AND_ASSIGN(const auto again, RocksStore::Open(options));
+  ASSERT_OK_AND_ASSIGN(const auto again, Open());
   ASSERT_OK_AND_ASSIGN(const auto b, again->Get("b"));
   EXPECT_FALSE(b.has_value());
   EXPECT_OK(again->Commit(Put("b", "1")));
@@ -190,10 +183,10 @@ TEST_F(RocksStoreTest, APowerCutLosesNothingThatWasAcknowledged) {
       const std::string key = absl::StrCat("r", round, "-", i);
       if (store->Commit(Put(key, std::string(i, 'v'))).ok()) acknowledged.push_back(key);
     }
-    disk_->CutPower();
+    disk_.CutPower();
     EXPECT_TRUE(IsUnknown(store->Commit(Put("late", "")).status()));
     store.reset();
-    disk_->LoseUnsynced();
+    disk_.PowerOn(round % 2 == 0 ? FaultyDisk::Loss::kAll : FaultyDisk::Loss::kSome, round);
   }
   EXPECT_THAT(acknowledged, SizeIs(kRounds * 200));
 }

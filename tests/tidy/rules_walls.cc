@@ -26,7 +26,7 @@ const std::vector<CommonRoom>& CommonRooms() {
   static const auto* const kRooms = new std::vector<CommonRoom>{
       {"base", {}},
       {"line", {"base"}},
-      {"store", {"base"}},
+      {"store", {"base", "disk"}},
       {"disk", {"base"}},
       {"identity", {"base"}},
       {"tls", {"base", "identity"}},
