@@ -34,6 +34,7 @@ constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Chunks/Serve", kDataServers},
 
     {"/convergia.v1.Admin/*", kOperators},
+    {"/convergia.v1.DataAdmin/*", kOperators},
 
     {"/grpc.health.v1.Health/*", kEveryRole},
     {"/grpc.reflection.v1.ServerReflection/*", kOperators},

@@ -44,6 +44,7 @@ const std::map<std::string, std::string>& Expected() {
       {"/convergia.v1.Relay/Link", "e"},
       {"/convergia.v1.Chunks/Serve", "s"},
       {"/convergia.v1.Admin/*", "o"},
+      {"/convergia.v1.DataAdmin/*", "o"},
       {"/grpc.health.v1.Health/*", "mgseo"},
       {"/grpc.reflection.v1.ServerReflection/*", "o"},
       {"/grpc.reflection.v1alpha.ServerReflection/*", "o"},

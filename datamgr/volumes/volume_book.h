@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/store/store.h"
+#include "datamgr/volumes/server_table.h"
+#include "datamgr/volumes/volume_table.h"
+
+namespace convergia::datamgr {
+
+// The rows of volumes and data servers in datamgr's store (volume_records.proto). Every change of a
+// volume is guarded by the row's version: what this process believes is what is there.
+//
+// Blocks on the disk: for one thread that may. Keys begin with "v/".
+class VolumeBook {
+ public:
+  struct Contents {
+    uint64_t start = 0;  // Of datamgr: this one.
+    VolumeId last_volume = 0;
+    std::vector<std::pair<VolumeRecord, store::Revision>> volumes;
+    struct KnownServer {
+      ServerConfig config;
+      std::string store_id;
+      int64_t last_seen_ms = 0;
+    };
+    std::vector<KnownServer> servers;
+  };
+
+  explicit VolumeBook(store::Store* store) : store_(store) {}
+
+  // Reads all, and counts this start.
+  //
+  // Errors: those of the store; kDataLoss for a row that cannot be read.
+  absl::StatusOr<Contents> Open(absl::Time now);
+
+  // A new volume: gives it its number, greater than `last_volume`.
+  absl::StatusOr<std::pair<VolumeRecord, store::Revision>> Add(VolumeRecord record,
+                                                               VolumeId last_volume);
+  // Errors: store::IsConflict() if the row is not `version` any more: a bug.
+  absl::StatusOr<store::Revision> Replace(const VolumeRecord& record, store::Revision version);
+  absl::Status Remove(VolumeId id, store::Revision version);
+
+  absl::Status PutServer(const ServerView& server);
+  absl::Status RemoveServer(NodeId id);
+
+ private:
+  store::Store* const store_;
+};
+
+}  // namespace convergia::datamgr

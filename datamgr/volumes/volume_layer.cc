@@ -1,0 +1,164 @@
+#include "datamgr/volumes/volume_layer.h"
+
+#include <map>
+#include <utility>
+
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "datamgr/volumes/data_admin_service.h"
+
+namespace convergia::datamgr {
+namespace {
+
+constexpr int kWorkThreads = 2;
+constexpr size_t kWorkWaitingMax = 1'000;
+constexpr absl::Duration kReleaseTimeout = absl::Seconds(10);
+
+ServerConfig ConfigOf(const v1::DataServerInfo& info) {
+  const v1::NodeConfiguration& from = info.configuration();
+  ServerConfig config;
+  config.id = info.node_id();
+  config.name = info.name();
+  config.volume_class = from.storage_class() == v1::STORAGE_CLASS_NON_VOLATILE
+                            ? VolumeClass::kNonVolatile
+                            : VolumeClass::kVolatile;
+  config.capacity_bytes = from.capacity_bytes();
+  for (const v1::Label& label : from.labels()) {
+    config.labels.emplace_back(label.key(), label.value());
+  }
+  config.drain = from.drain();
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VolumeLayer>> VolumeLayer::Open(const Options& options) {
+  VolumeBook book(options.store);
+  CVG_ASSIGN_OR_RETURN(const VolumeBook::Contents contents, book.Open(options.clock->Now()));
+  return std::unique_ptr<VolumeLayer>(new VolumeLayer(options, book, contents));
+}
+
+VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
+                         const VolumeBook::Contents& contents)
+    : options_(options),
+      book_(book),
+      state_(options.limits, contents.start),
+      work_(kWorkThreads, kWorkWaitingMax) {
+  const auto wake = [this] {
+    if (keeper_ != nullptr) keeper_->Wake();
+  };
+  const auto report_bad = [this](VolumeId volume, ChunkId chunk) { healer_->Add(volume, chunk); };
+  hub_ = std::make_unique<ServerHub>(
+      ServerHub::Options{.pins = options.pins, .clock = options.clock, .wake = wake});
+  const ScanTools tools = {hub_.get(), options.live, &work_};
+  writer_ = std::make_unique<ReplicaWriter>(ReplicaWriter::Options{
+      .state = &state_, .hub = hub_.get(), .clock = options.clock, .wake_keeper = wake});
+  reader_ = std::make_unique<ReplicaReader>(
+      ReplicaReader::Options{.state = &state_, .hub = hub_.get(), .report_bad = report_bad});
+  healer_ = std::make_unique<ChunkHealer>(ChunkHealer::Options{
+      .tools = tools, .state = &state_, .young = [this] {
+        absl::MutexLock lock(&state_.mu());
+        return state_.numbers().OlderThan(options_.rules.orphan_age, options_.clock->Elapsed());
+      }});
+  runner_ = std::make_unique<JobRunner>(
+      JobRunner::Options{.tools = tools,
+                         .on_end = [this](JobEnd end) { keeper_->OnJobEnd(std::move(end)); },
+                         .report_bad = report_bad});
+  VolumeKeeper::Options keeper;
+  keeper.book = &book_;
+  keeper.state = &state_;
+  keeper.hub = hub_.get();
+  keeper.writer = writer_.get();
+  keeper.runner = runner_.get();
+  keeper.healer = healer_.get();
+  keeper.tools = tools;
+  keeper.clock = options.clock;
+  keeper.rules = options.rules;
+  keeper.plan_every = options.plan_every;
+  keeper.sweep_every = options.sweep_every;
+  keeper.last_volume = contents.last_volume;
+  keeper_ = std::make_unique<VolumeKeeper>(std::move(keeper));
+  admin_ = std::make_unique<DataAdminService>(
+      DataAdminService::Options{&state_, keeper_.get(), options.clock, options.rules});
+  Fill(contents);
+}
+
+void VolumeLayer::Fill(const VolumeBook::Contents& contents) {
+  const absl::Duration now = options_.clock->Elapsed();
+  absl::MutexLock lock(&state_.mu());
+  for (const auto& server : contents.servers) {
+    state_.servers().Restore(server.config, server.store_id, server.last_seen_ms, now);
+  }
+  for (const auto& [record, version] : contents.volumes) state_.volumes().Apply(record, version);
+  state_.FindOpen();
+}
+
+VolumeLayer::~VolumeLayer() { Stop(); }
+
+std::vector<grpc::Service*> VolumeLayer::services() { return {hub_.get(), admin_.get()}; }
+
+void VolumeLayer::Start() { keeper_->Start(); }
+
+void VolumeLayer::Stop() {
+  keeper_->Stop();
+  writer_->Stop();
+  hub_->Stop();
+  work_.Stop();
+}
+
+void VolumeLayer::SetServers(const v1::DataServers& servers) {
+  std::vector<ServerConfig> configs;
+  for (const v1::DataServerInfo& info : servers.servers()) configs.push_back(ConfigOf(info));
+  keeper_->SetServers(std::move(configs));
+}
+
+void VolumeLayer::Write(std::string bytes, ClassPreference preference, WriteDone done) {
+  writer_->Write(std::move(bytes), preference, std::move(done));
+}
+
+void VolumeLayer::Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) {
+  reader_->Read(ref, offset, length, std::move(done));
+}
+
+void VolumeLayer::Release(std::vector<ChunkRef> refs, ReleaseDone done) {
+  // Servers that are away, or do not answer, keep theirs until the sweep finds them to be orphans.
+  std::map<NodeId, v1::ChunkRequest> batches;
+  {
+    absl::MutexLock lock(&state_.mu());
+    for (const ChunkRef& ref : refs) {
+      const Volume* const volume = state_.volumes().Find(ref.volume);
+      if (volume == nullptr) continue;
+      for (const Replica& replica : volume->record.replicas) {
+        if (!state_.servers().IsLive(replica)) continue;
+        v1::ChunkKey* const key = batches[replica.server].mutable_delete_()->add_keys();
+        key->set_volume(ref.volume);
+        key->set_chunk(ref.chunk);
+      }
+    }
+  }
+  if (batches.empty()) return done(absl::OkStatus());
+  struct Waiting {
+    std::atomic<size_t> unanswered = 0;
+    ReleaseDone done;
+  };
+  auto waiting = std::make_shared<Waiting>();
+  waiting->unanswered = batches.size();
+  waiting->done = std::move(done);
+  for (auto& [server, request] : batches) {
+    hub_->Ask(server, std::move(request), ServerHub::Priority::kClient, kReleaseTimeout,
+              [waiting](const auto& /*response*/) {
+                if (--waiting->unanswered == 0) waiting->done(absl::OkStatus());
+              });
+  }
+}
+
+void VolumeLayer::Describe(std::vector<uint64_t> volumes, DescribeDone done) {
+  std::vector<VolumePlaces> places;
+  places.reserve(volumes.size());
+  for (const uint64_t volume : volumes) {
+    places.push_back(state_.Describe(volume, options_.rules.placement.copies_volatile));
+  }
+  done(std::move(places));
+}
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/base/work_queue.h"
+#include "common/rpc/pin_set.h"
+#include "common/store/store.h"
+#include "convergia/v1/cluster.pb.h"
+#include "datamgr/chunk_layer.h"
+#include "datamgr/volumes/chunk_healer.h"
+#include "datamgr/volumes/job_runner.h"
+#include "datamgr/volumes/replica_reader.h"
+#include "datamgr/volumes/replica_writer.h"
+#include "datamgr/volumes/server_hub.h"
+#include "datamgr/volumes/volume_book.h"
+#include "datamgr/volumes/volume_keeper.h"
+#include "datamgr/volumes/volume_state.h"
+
+namespace convergia::datamgr {
+
+class DataAdminService;
+
+// Chunks in volumes on data servers: the lower half of datamgr, put together.
+//
+//   catalog -> Write -> ReplicaWriter -\                    /-> lanes of data servers
+//           -> Read  -> ReplicaReader --+-> ServerHub ----<
+//   VolumeKeeper -> JobRunner, Healer -/        |           \-> ...
+//        \-> VolumeBook (store)   VolumeState (tables) for all of them
+//
+// Open() → Start() → (an rpc::Server serves services()) → Stop() → stop that rpc::Server → destroy.
+// Thread-safe.
+class VolumeLayer final : public ChunkLayer {
+ public:
+  struct Options {
+    store::Store* store = nullptr;  // These outlive the layer.
+    const LiveChunks* live = nullptr;
+    const rpc::PinSet* pins = nullptr;
+    const Clock* clock = nullptr;
+    RepairRules rules;
+    VolumeLimits limits;
+    absl::Duration plan_every = absl::Seconds(1);
+    absl::Duration sweep_every = absl::Hours(6);
+  };
+
+  // Reads what the store has. Blocks on the disk.
+  //
+  // Errors: those of the store.
+  static absl::StatusOr<std::unique_ptr<VolumeLayer>> Open(const Options& options);
+  ~VolumeLayer() override;  // Stop().
+
+  // Chunks for data servers, DataAdmin for operators.
+  std::vector<grpc::Service*> services();
+
+  void Start();
+  // Answers all that is under way with an error and ends all threads. Idempotent.
+  void Stop();
+
+  // What mgmt says about data servers: these are all.
+  void SetServers(const v1::DataServers& servers);
+
+  void Write(std::string bytes, ClassPreference preference, WriteDone done) override;
+  void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) override;
+  void Release(std::vector<ChunkRef> refs, ReleaseDone done) override;
+  void Describe(std::vector<uint64_t> volumes, DescribeDone done) override;
+
+  VolumeKeeper& keeper() { return *keeper_; }
+  VolumeState& state() { return state_; }
+
+ private:
+  VolumeLayer(const Options& options, const VolumeBook& book, const VolumeBook::Contents& contents);
+  void Fill(const VolumeBook::Contents& contents);
+
+  const Options options_;
+  VolumeBook book_;
+  VolumeState state_;
+  WorkQueue work_;  // For questions to the catalog, which block.
+  std::unique_ptr<ServerHub> hub_;
+  std::unique_ptr<ReplicaWriter> writer_;
+  std::unique_ptr<ReplicaReader> reader_;
+  std::unique_ptr<ChunkHealer> healer_;
+  std::unique_ptr<JobRunner> runner_;
+  std::unique_ptr<VolumeKeeper> keeper_;
+  std::unique_ptr<DataAdminService> admin_;
+};
+
+}  // namespace convergia::datamgr

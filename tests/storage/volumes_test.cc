@@ -1,0 +1,276 @@
+// Volumes over real chunk stores: what is written can be read whatever happens to the servers, and
+// gets its copies back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/random.h"
+#include "common/base/status_testing.h"
+#include "convergia/v1/data_admin.grpc.pb.h"
+#include "tests/storage/storage_cluster.h"
+#include "tests/testing/eventually.h"
+
+namespace convergia::testing {
+namespace {
+
+using datamgr::ChunkRef;
+using datamgr::ClassPreference;
+using datamgr::VolumeClass;
+
+std::string BytesOf(uint64_t seed, size_t length) {
+  Rng rng(seed);
+  std::string bytes(length, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(rng());
+  return bytes;
+}
+
+class VolumesTest : public ::testing::Test {
+ protected:
+  void Make(int volatile_servers, int non_volatile_servers,
+            absl::Duration grace = absl::Seconds(1)) {
+    options_.dir = absl::StrCat(::testing::TempDir(), "/volumes_test.", getpid());
+    options_.rules.grace_volatile = grace;
+    options_.rules.grace_non_volatile = grace;
+    options_.rules.surplus_keep = absl::ZeroDuration();
+    options_.rules.orphan_age = absl::Milliseconds(200);
+    cluster_ = std::make_unique<StorageCluster>(options_);
+    for (int i = 0; i < volatile_servers; ++i) cluster_->AddServer(VolumeClass::kVolatile);
+    for (int i = 0; i < non_volatile_servers; ++i) cluster_->AddServer(VolumeClass::kNonVolatile);
+  }
+  void WriteSome(int count, ClassPreference preference = ClassPreference::kVolatile) {
+    for (int i = 0; i < count; ++i) {
+      const std::string bytes = BytesOf(written_.size() + 1, 1000 + 3000 * (written_.size() % 5));
+      const auto ref = cluster_->Write(bytes, preference);
+      ASSERT_OK(ref);
+      written_.emplace_back(*ref, bytes);
+    }
+  }
+  void ExpectAllReadable() {
+    for (const auto& [ref, bytes] : written_) {
+      const auto read = cluster_->Read(ref);
+      ASSERT_OK(read);
+      ASSERT_TRUE(*read == bytes) << "wrong bytes in volume " << ref.volume;
+    }
+  }
+  bool AllHave(int copies) {
+    for (const auto& [ref, bytes] : written_) {
+      if (cluster_->CopiesOf(ref) != copies) return false;
+    }
+    return true;
+  }
+  // Flips a byte of every data block of every segment of a live server.
+  void Corrupt(NodeId id) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster_->DirOf(id))) {
+      const std::string path = entry.path();
+      if (!entry.is_regular_file() || path.find("segment") == std::string::npos) continue;
+      const auto size = std::filesystem::file_size(path);
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      for (uint64_t at = 4096; at < size; at += 700) {
+        file.seekg(static_cast<long>(at));
+        const int byte = file.get();
+        file.seekp(static_cast<long>(at));
+        file.put(static_cast<char>(byte ^ 0x40));
+      }
+    }
+  }
+
+  StorageCluster::Options options_;
+  std::unique_ptr<StorageCluster> cluster_;
+  std::vector<std::pair<ChunkRef, std::string>> written_;
+};
+
+TEST_F(VolumesTest, WritesToAllReplicasAndReadsBack) {
+  Make(3, 1);
+  WriteSome(20);
+  EXPECT_TRUE(AllHave(3));
+  ExpectAllReadable();
+  const auto part = cluster_->Write(BytesOf(99, 200'000), ClassPreference::kNonVolatile);
+  ASSERT_OK(part);
+  EXPECT_EQ(cluster_->CopiesOf(*part), 1);
+}
+
+TEST_F(VolumesTest, TooFewServersIsUnavailableAndTheOtherClassServes) {
+  Make(2, 0);
+  auto ref = cluster_->Write("bytes", ClassPreference::kVolatile);
+  EXPECT_EQ(FailCodeOf(ref.status()), FailCode::kUnavailable) << ref.status();
+  cluster_->AddServer(VolumeClass::kNonVolatile);
+  ref = cluster_->Write("bytes", ClassPreference::kVolatile);
+  ASSERT_OK(ref);
+  EXPECT_EQ(cluster_->CopiesOf(*ref), 1);
+  cluster_->AddServer(VolumeClass::kVolatile);
+  EXPECT_TRUE(Eventually([&] {
+    ref = cluster_->Write("bytes", ClassPreference::kVolatile);
+    return ref.ok() && cluster_->CopiesOf(*ref) == 3;
+  }));
+}
+
+TEST_F(VolumesTest, WritingGoesOnWhenAServerLeavesAndItsCopiesComeBack) {
+  Make(4, 0);
+  WriteSome(30);
+  cluster_->StopServer(1);
+  WriteSome(10);
+  ExpectAllReadable();
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, OneThatComesBackWithinItsGraceCostsNoCopy) {
+  Make(4, 0, /*grace=*/absl::Hours(1));
+  WriteSome(30);
+  for (const NodeId id : {1, 2, 3}) {
+    cluster_->StopServer(id);
+    WriteSome(5);
+    cluster_->StartServer(id);
+  }
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
+  EXPECT_EQ(cluster_->Report().bytes_copied, 0);
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, OneThatComesBackLaterIsUsedAgainOrTrimmed) {
+  Make(4, 0);
+  WriteSome(30);
+  cluster_->StopServer(1);
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
+  cluster_->StartServer(1);
+  EXPECT_TRUE(Eventually([&] { return cluster_->Report().debt.surplus_copies == 0; }));
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, ALostDiskIsFilledAgain) {
+  Make(3, 0, /*grace=*/absl::Hours(1));
+  WriteSome(20);
+  cluster_->StopServer(2);
+  cluster_->WipeServer(2);
+  cluster_->StartServer(2);
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); })) << "without waiting for any grace";
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, TheOnlyCopyAwayIsUnavailableAndNamed) {
+  Make(0, 2);
+  WriteSome(4, ClassPreference::kNonVolatile);
+  cluster_->StopServer(1);
+  cluster_->StopServer(2);
+  const auto read = cluster_->Read(written_[0].first);
+  EXPECT_EQ(FailCodeOf(read.status()), FailCode::kUnavailable) << read.status();
+  EXPECT_THAT(std::string(read.status().message()),
+              ::testing::ContainsRegex("d[12] .offline since"));
+  cluster_->StartServer(1);
+  cluster_->StartServer(2);
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, DatamgrRemembersEverything) {
+  Make(3, 1);
+  WriteSome(10);
+  WriteSome(10, ClassPreference::kNonVolatile);
+  cluster_->RestartDatamgr();
+  ExpectAllReadable();
+  WriteSome(10);
+  EXPECT_EQ(cluster_->Report().bytes_copied, 0);
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, FlippedBytesAreNeverServedAndAreReplaced) {
+  Make(3, 0, /*grace=*/absl::Hours(1));
+  WriteSome(40);
+  Corrupt(1);
+  ExpectAllReadable();
+  // Reading found some; the sweep has no list of them, but a scrub finds all.
+  cluster_->layer().keeper().ScrubNow(0);
+  EXPECT_TRUE(Eventually([&] { return cluster_->Report().healing.healed > 0; }));
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, ReleasedChunksGoAndOrphansAreSwept) {
+  options_.sweep_every = absl::ZeroDuration();
+  Make(3, 0, /*grace=*/absl::Hours(1));
+  WriteSome(10);
+  cluster_->StopServer(3);
+  for (int i = 0; i < 5; ++i) ASSERT_OK(cluster_->Release(written_[i].first));
+  EXPECT_EQ(cluster_->CopiesOf(written_[0].first), 0);
+  cluster_->StartServer(3);  // It missed the deletes.
+  EXPECT_TRUE(Eventually([&] {
+    for (int i = 0; i < 5; ++i) {
+      if (cluster_->CopiesOf(written_[i].first) > 0) return false;
+    }
+    return true;
+  }));
+  written_.erase(written_.begin(), written_.begin() + 5);
+  EXPECT_TRUE(AllHave(3));
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, DrainMovesEverythingAway) {
+  Make(4, 0, /*grace=*/absl::Hours(1));
+  WriteSome(30);
+  cluster_->Configure(1, VolumeClass::kVolatile, /*drain=*/true);
+  EXPECT_TRUE(Eventually([&] { return cluster_->store(1).Volumes(0, 10).empty(); }));
+  EXPECT_TRUE(AllHave(3));
+  WriteSome(5);
+  EXPECT_TRUE(cluster_->store(1).Volumes(0, 10).empty());
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, AClassChangeMakesItsVolumesWhatTheNewClassAsks) {
+  Make(3, 1, /*grace=*/absl::Hours(1));
+  WriteSome(10, ClassPreference::kNonVolatile);
+  EXPECT_TRUE(AllHave(1));
+  cluster_->Configure(4, VolumeClass::kVolatile, /*drain=*/false);
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); })) << "nothing is non-volatile any more";
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, TheBrakeHolds) {
+  Make(6, 0);
+  WriteSome(30);
+  cluster_->StopServer(1);
+  cluster_->StopServer(2);
+  EXPECT_TRUE(Eventually([&] {
+    const auto debt = cluster_->Report().debt;
+    return debt.brake && debt.due_volumes > 0;
+  }));
+  EXPECT_EQ(cluster_->Report().bytes_copied, 0);
+  ExpectAllReadable();
+  cluster_->layer().keeper().ReleaseBrake();
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
+}
+
+TEST_F(VolumesTest, FullServersSayNoSpaceAndDeletesHelp) {
+  options_.capacity_bytes = 192 << 20;
+  Make(0, 1);
+  absl::Status failure;
+  for (int i = 0; i < 400 && failure.ok(); ++i) {
+    const std::string bytes = BytesOf(i, 1 << 20);
+    const auto ref = cluster_->Write(bytes, ClassPreference::kNonVolatile);
+    failure = ref.status();
+    if (ref.ok()) written_.emplace_back(*ref, bytes);
+  }
+  EXPECT_EQ(FailCodeOf(failure), FailCode::kNoSpace) << failure;
+  ASSERT_GT(written_.size(), 20);
+  ExpectAllReadable();
+  while (written_.size() > 2) {
+    ASSERT_OK(cluster_->Release(written_.back().first));
+    written_.pop_back();
+  }
+  absl::Status last;
+  EXPECT_TRUE(Eventually([&] {
+    last = cluster_->Write("more", ClassPreference::kNonVolatile).status();
+    return last.ok();
+  })) << last
+      << "; free: " << cluster_->store(1).Facts()->free_bytes
+      << ", used: " << cluster_->store(1).Facts()->used_bytes
+      << ", live: " << cluster_->store(1).Facts()->live_bytes;
+  ExpectAllReadable();
+}
+
+}  // namespace
+}  // namespace convergia::testing
