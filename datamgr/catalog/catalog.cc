@@ -1,0 +1,50 @@
+#include "datamgr/catalog/catalog.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "datamgr/catalog/keys.h"
+
+namespace convergia::datamgr {
+
+Catalog::Catalog(store::Store& store, const Clock& clock, CatalogOptions options)
+    : shelf_{store, clock, std::move(options), Numbers(store)},
+      tree_(&shelf_),
+      chores_(&shelf_),
+      files_(&shelf_, &tree_, &chores_),
+      mailboxes_(&shelf_),
+      metadata_(&shelf_) {}
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(store::Store& store, const Clock& clock,
+                                                       CatalogOptions options) {
+  std::unique_ptr<Catalog> catalog(new Catalog(store, clock, std::move(options)));
+  CVG_RETURN_IF_ERROR(catalog->tree_.Open());
+  return catalog;
+}
+
+absl::StatusOr<std::vector<bool>> CatalogChunks::AreLive(absl::Span<const ChunkRef> refs) const {
+  const std::unique_ptr<store::Snapshot> now = store_.TakeSnapshot();
+  std::vector<bool> live;
+  for (const ChunkRef& ref : refs) {
+    CVG_ASSIGN_OR_RETURN(const auto use, now->Get(keys::Chunk(ref.volume, ref.chunk)));
+    live.push_back(use.has_value());
+  }
+  return live;
+}
+
+absl::StatusOr<std::vector<ChunkRef>> CatalogChunks::ListLive(uint64_t volume, uint64_t after,
+                                                              int limit) const {
+  std::vector<ChunkRef> refs;
+  if (after == UINT64_MAX) return refs;
+  CVG_ASSIGN_OR_RETURN(
+      const store::Page page,
+      store_.Scan(keys::Chunk(volume, after + 1), store::PrefixEnd(keys::Chunks(volume)), limit));
+  for (const store::KeyValue& row : page.rows) {
+    records::ChunkUse use;
+    if (!use.ParseFromString(row.value)) return absl::DataLossError("a damaged use of a chunk");
+    refs.push_back({volume, keys::NumberAtEnd(row.key), use.bytes()});
+  }
+  return refs;
+}
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/base/clock.h"
+#include "common/store/store.h"
+#include "datamgr/catalog/chores.h"
+#include "datamgr/catalog/files.h"
+#include "datamgr/catalog/mailboxes.h"
+#include "datamgr/catalog/metadata.h"
+#include "datamgr/catalog/shelf.h"
+#include "datamgr/catalog/tree.h"
+#include "datamgr/chunk_layer.h"
+
+namespace convergia::datamgr {
+
+// All that users see of stored data, as rows of one store:
+//
+//   Tree        folders, names, permissions       Mailboxes  offline messages and drafts
+//   Files       what is in files                  Metadata   what users say of themselves
+//   Chores      what was left to be done, trash
+//
+// It knows chunks by name only. Nothing but two counters is kept in memory, so a catalog that is
+// opened after a crash is the one that crashed. What is acknowledged is durable.
+//
+// Every function is one commit, or none, unless it says otherwise. One thread at a time, which may
+// block for the disk.
+class Catalog {
+ public:
+  // `store` and `clock` must outlive it. Errors: those of the store.
+  static absl::StatusOr<std::unique_ptr<Catalog>> Open(store::Store& store, const Clock& clock,
+                                                       CatalogOptions options);
+
+  Tree& tree() { return tree_; }
+  Files& files() { return files_; }
+  Mailboxes& mailboxes() { return mailboxes_; }
+  Metadata& metadata() { return metadata_; }
+  Chores& chores() { return chores_; }
+
+ private:
+  Catalog(store::Store& store, const Clock& clock, CatalogOptions options);
+
+  Shelf shelf_;
+  Tree tree_;
+  Chores chores_;
+  Files files_;
+  Mailboxes mailboxes_;
+  Metadata metadata_;
+};
+
+// Which chunks a catalog's store needs. Beside the catalog's thread: it only reads.
+class CatalogChunks final : public LiveChunks {
+ public:
+  explicit CatalogChunks(store::Store& store) : store_(store) {}
+
+  absl::StatusOr<std::vector<bool>> AreLive(absl::Span<const ChunkRef> refs) const override;
+  absl::StatusOr<std::vector<ChunkRef>> ListLive(uint64_t volume, uint64_t after,
+                                                 int limit) const override;
+
+ private:
+  store::Store& store_;
+};
+
+}  // namespace convergia::datamgr

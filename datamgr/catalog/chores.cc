@@ -1,0 +1,155 @@
+#include "datamgr/catalog/chores.h"
+
+#include <optional>
+
+#include "common/base/status_macros.h"
+#include "datamgr/catalog/keys.h"
+
+namespace convergia::datamgr {
+namespace {
+
+// Rows of permissions that go in one commit.
+constexpr int kPermissionsPerStep = 80;
+
+}  // namespace
+
+absl::StatusOr<bool> Chores::Step() {
+  const std::string end = store::PrefixEnd(keys::AllChores());
+  CVG_ASSIGN_OR_RETURN(store::Page page, shelf_.store.Scan(keys::Chore(next_), end, 1));
+  if (page.rows.empty()) {
+    CVG_ASSIGN_OR_RETURN(page, shelf_.store.Scan(keys::AllChores(), end, 1));
+  }
+  if (page.rows.empty()) return false;
+  const uint64_t inode = keys::NumberAtEnd(page.rows.front().key);
+  next_ = inode + 1;
+  return StepOf(inode);
+}
+
+absl::StatusOr<bool> Chores::StepOf(uint64_t inode) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const auto chore, edit.Get<records::Chore>(keys::Chore(inode)));
+  if (!chore.has_value()) return false;
+  const absl::Status done =
+      chore->kind() == records::Chore::KIND_TIDY ? Tidy(inode) : DeleteStep(inode);
+  if (!done.ok()) return done;
+  return true;
+}
+
+absl::Status Chores::Finish(uint64_t inode) {
+  while (true) {
+    CVG_ASSIGN_OR_RETURN(const bool worked, StepOf(inode));
+    if (!worked) return absl::OkStatus();
+  }
+}
+
+absl::Status Chores::Tidy(uint64_t id) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) return absl::DataLossError("an overlay without its inode");
+  CVG_RETURN_IF_ERROR(extents_.TidyStep(edit, id, &*inode));
+  if (!inode->has_overlay()) edit.Delete(keys::Chore(id));
+  edit.Put(keys::Inode(id), *inode);
+  return edit.Commit();
+}
+
+absl::StatusOr<bool> Chores::EmptyFile(Edit& edit, uint64_t id, const records::Inode& file) {
+  if (file.has_overlay()) {
+    records::Inode changed = file;
+    CVG_RETURN_IF_ERROR(extents_.TidyStep(edit, id, &changed));
+    edit.Put(keys::Inode(id), changed);
+    return false;
+  }
+  CVG_ASSIGN_OR_RETURN(const bool is_empty, extents_.ClearStep(edit, id, file));
+  if (!is_empty) return false;
+  edit.Delete(keys::Inode(id));
+  if (file.kind() == records::KIND_FILE) {
+    CVG_RETURN_IF_ERROR(Charge(shelf_, edit, file.owner(), 0, -1));
+  }
+  return true;
+}
+
+absl::Status Chores::DeleteStep(uint64_t id) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) {
+    edit.Delete(keys::Chore(id));
+    return edit.Commit();
+  }
+  if (inode->kind() == records::KIND_FOLDER) return DeleteFolderStep(id, *inode);
+  CVG_ASSIGN_OR_RETURN(const bool is_gone, EmptyFile(edit, id, *inode));
+  records::Chore chore;
+  chore.set_kind(records::Chore::KIND_DELETE);
+  if (is_gone) {
+    edit.Delete(keys::Chore(id));
+  } else {
+    edit.Put(keys::Chore(id), chore);  // Clearing an overlay takes the row for its own.
+  }
+  return edit.Commit();
+}
+
+absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder) {
+  // Down to the first thing that has nothing in it.
+  uint64_t parent = 0;
+  std::string entry_key;
+  records::Inode inode = folder;
+  uint64_t at = id;
+  Edit edit(shelf_.store);
+  while (inode.kind() == records::KIND_FOLDER) {
+    const std::string entries = keys::Entries(at);
+    CVG_ASSIGN_OR_RETURN(const store::Page page,
+                         shelf_.store.Scan(entries, store::PrefixEnd(entries), 1));
+    if (page.rows.empty()) break;
+    records::DirectoryEntry entry;
+    if (!entry.ParseFromString(page.rows.front().value)) return absl::DataLossError("an entry");
+    parent = at;
+    at = entry.inode();
+    entry_key = page.rows.front().key;
+    CVG_ASSIGN_OR_RETURN(const auto found, edit.Get<records::Inode>(keys::Inode(at)));
+    if (!found.has_value()) return absl::DataLossError("the catalog lost an inode");
+    inode = *found;
+  }
+  if (inode.kind() == records::KIND_FILE) {
+    CVG_ASSIGN_OR_RETURN(const bool is_gone, EmptyFile(edit, at, inode));
+    if (is_gone) {
+      edit.Delete(entry_key);
+      edit.Delete(keys::Chore(at));
+    }
+    return edit.Commit();
+  }
+  const std::string permissions = keys::Permissions(at);
+  CVG_ASSIGN_OR_RETURN(
+      const store::Page page,
+      shelf_.store.Scan(permissions, store::PrefixEnd(permissions), kPermissionsPerStep));
+  for (const store::KeyValue& row : page.rows) edit.Delete(row.key);
+  if (page.next.empty()) {
+    edit.Delete(keys::Inode(at));
+    CVG_RETURN_IF_ERROR(Charge(shelf_, edit, inode.owner(), 0, -1));
+    if (parent != 0) edit.Delete(entry_key);
+    if (parent == 0) edit.Delete(keys::Chore(id));
+  }
+  return edit.Commit();
+}
+
+absl::StatusOr<std::vector<Chores::Bag>> Chores::DueTrash(int limit) const {
+  const std::string prefix = keys::AllTrash();
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       shelf_.store.Scan(prefix, keys::Trash(shelf_.NowMs() + 1, 0), limit));
+  std::vector<Bag> bags;
+  for (const store::KeyValue& row : page.rows) {
+    records::Trash trash;
+    if (!trash.ParseFromString(row.value)) return absl::DataLossError("damaged trash");
+    Bag bag{.key = row.key};
+    for (const records::Chunk& chunk : trash.chunks()) bag.chunks.push_back(FromRecord(chunk));
+    bags.push_back(std::move(bag));
+  }
+  return bags;
+}
+
+absl::Status Chores::Forget(const Bag& bag) {
+  Edit edit(shelf_.store);
+  edit.Delete(bag.key);
+  for (const ChunkRef& chunk : bag.chunks) edit.Delete(keys::Chunk(chunk.volume, chunk.chunk));
+  return edit.Commit();
+}
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,47 @@
+#include "datamgr/catalog/edit.h"
+
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::datamgr {
+
+absl::StatusOr<std::optional<std::string>> Edit::GetText(const std::string& key) {
+  if (const auto written = writes_.find(key); written != writes_.end()) return written->second;
+  if (const auto read = reads_.find(key); read != reads_.end()) return read->second.value;
+  CVG_ASSIGN_OR_RETURN(std::optional<store::KeyValue> row, store_.Get(key));
+  Seen seen;
+  if (row.has_value()) seen = {std::move(row->value), row->version};
+  return reads_.emplace(key, std::move(seen)).first->second.value;
+}
+
+absl::Status Edit::Commit() {
+  store::Batch batch;
+  for (const auto& [key, value] : writes_) {
+    if (const auto read = reads_.find(key); read != reads_.end()) {
+      batch.IfVersion(key, read->second.version);
+    }
+    if (value.has_value()) {
+      batch.Put(key, *value);
+    } else {
+      batch.Delete(key);
+    }
+  }
+  const absl::Status done = store_.Commit(std::move(batch)).status();
+  if (done.ok()) return done;
+  if (absl::IsUnknown(done)) {
+    return Fail(FailCode::kUnconfirmed,
+                "the disk of the data management server failed: this was done or not; look again");
+  }
+  if (store::IsFenced(done) || absl::IsUnavailable(done)) {
+    return Fail(FailCode::kUnavailable,
+                "the data management server cannot write its disk; an operator must look at it");
+  }
+  if (absl::IsResourceExhausted(done)) {
+    return Fail(FailCode::kBusy, "too much is waiting for the disk; try again in a moment");
+  }
+  // Guards fail and batches are too big only by a mistake of this program.
+  return Fail(FailCode::kInternal,
+              absl::StrCat("a commit of the catalog was refused: ", done.message()));
+}
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,140 @@
+#include "datamgr/catalog/files.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "datamgr/catalog/keys.h"
+
+namespace convergia::datamgr {
+namespace {
+
+absl::StatusOr<records::Inode> Load(Edit& edit, uint64_t id) {
+  CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
+  return *std::move(inode);
+}
+
+}  // namespace
+
+absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const records::Inode& inode,
+                                  uint64_t offset, uint64_t length) {
+  if (length > limits::kChunkBytesMax) {
+    return Fail(FailCode::kBadField, absl::StrCat("at most ", limits::kChunkBytesMax,
+                                                  " bytes are read at once; read it in parts"));
+  }
+  if (offset > inode.bytes()) {
+    return Fail(FailCode::kBadField,
+                absl::StrCat("it ends at ", inode.bytes(), "; read from there or before"));
+  }
+  const uint64_t end = std::min(inode.bytes(), offset + length);
+  ReadPlan plan;
+  CVG_ASSIGN_OR_RETURN(plan.pieces, extents.Resolve(id, inode, offset, end, kReadPiecesMax));
+  for (const Piece& piece : plan.pieces) plan.bytes += piece.length;
+  const bool may_be_short = plan.pieces.size() == kReadPiecesMax;
+  if (plan.bytes != end - offset && !may_be_short) {
+    return absl::DataLossError("the catalog has a gap in a file");
+  }
+  return plan;
+}
+
+absl::Status Files::AdmitWrite(const std::string& user, absl::string_view path, uint64_t length) {
+  if (length > limits::kChunkBytesMax) {
+    return Fail(FailCode::kBadField, absl::StrCat("at most ", limits::kChunkBytesMax,
+                                                  " bytes are written at once; write it in parts"));
+  }
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const Found found,
+                       tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
+  CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
+  // A little more than the quota, so that overwriting goes on when it is just full; the commit
+  // counts exactly.
+  CVG_ASSIGN_OR_RETURN(const auto usage,
+                       edit.GetOrEmpty<records::Usage>(keys::Usage(inode.owner())));
+  if (length > 0 && usage.bytes() > shelf_.options.quota_bytes) {
+    return Fail(FailCode::kQuota,
+                absl::StrCat("the files of ", inode.owner(), " may take ",
+                             shelf_.options.quota_bytes, " bytes in all; delete some first"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Files::Open> Files::OpenToWrite(const std::string& user, absl::string_view path) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const Found found,
+                       tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
+  CVG_ASSIGN_OR_RETURN(records::Inode inode, Load(edit, found.inode));
+  if (!inode.has_overlay()) return Open{found.inode, std::move(inode)};
+  CVG_RETURN_IF_ERROR(chores_.Finish(found.inode));
+  Edit again(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(inode, Load(again, found.inode));
+  return Open{found.inode, std::move(inode)};
+}
+
+absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view path,
+                                      uint64_t offset, const std::optional<ChunkRef>& chunk) {
+  CVG_ASSIGN_OR_RETURN(Open file, OpenToWrite(user, path));
+  records::Inode& inode = file.inode;
+  if (offset > inode.bytes()) {
+    return Fail(FailCode::kBadField,
+                absl::StrCat("the file ends at ", inode.bytes(), "; write from there or before"));
+  }
+  if (!chunk.has_value()) return inode.bytes();
+  if (offset + chunk->bytes > kFileBytesMax) {
+    return Fail(FailCode::kBadField,
+                absl::StrCat("a file has at most ", kFileBytesMax, " bytes; begin another"));
+  }
+  Edit edit(shelf_.store);
+  const uint64_t end = offset + chunk->bytes;
+  CVG_RETURN_IF_ERROR(extents_.Overwrite(edit, file.id, &inode, offset, end, chunk));
+  inode.set_bytes(std::max(inode.bytes(), end));
+  inode.set_modified_ms(shelf_.NowMs());
+  edit.Put(keys::Inode(file.id), inode);
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  return inode.bytes();
+}
+
+absl::Status Files::Truncate(const std::string& user, absl::string_view path, uint64_t bytes) {
+  CVG_ASSIGN_OR_RETURN(Open file, OpenToWrite(user, path));
+  records::Inode& inode = file.inode;
+  if (bytes > inode.bytes()) {
+    return Fail(FailCode::kBadField, absl::StrCat("the file has ", inode.bytes(),
+                                                  " bytes; it can only be cut, or written on"));
+  }
+  if (bytes == inode.bytes()) return absl::OkStatus();
+  Edit edit(shelf_.store);
+  CVG_RETURN_IF_ERROR(
+      extents_.Overwrite(edit, file.id, &inode, bytes, inode.bytes(), std::nullopt));
+  inode.set_bytes(bytes);
+  inode.set_modified_ms(shelf_.NowMs());
+  edit.Put(keys::Inode(file.id), inode);
+  return edit.Commit();
+}
+
+absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view path,
+                                     uint64_t offset, uint64_t length) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const Found found,
+                       tree_.Find(edit, user, path, Right::kRead, records::KIND_FILE));
+  CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
+  return PlanRead(extents_, found.inode, inode, offset, length);
+}
+
+absl::StatusOr<FileFacts> Files::Describe(const std::string& user, absl::string_view path) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const Found found, tree_.Find(edit, user, path, Right::kRead, std::nullopt));
+  CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
+  FileFacts facts{.is_folder = found.kind == records::KIND_FOLDER,
+                  .bytes = inode.bytes(),
+                  .created_ms = inode.created_ms(),
+                  .modified_ms = inode.modified_ms(),
+                  .owner = inode.owner(),
+                  .right = found.right};
+  CVG_ASSIGN_OR_RETURN(facts.permissions, tree_.rights().Entries(found.folders.back()));
+  CVG_ASSIGN_OR_RETURN(facts.volumes, extents_.Volumes(found.inode, kFactsExtentsMax));
+  return facts;
+}
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "datamgr/catalog/chores.h"
+#include "datamgr/catalog/extents.h"
+#include "datamgr/catalog/tree.h"
+
+namespace convergia::datamgr {
+
+// Where to read what was asked for. Readable for CatalogOptions::trash_grace, whatever becomes of
+// the file meanwhile.
+struct ReadPlan {
+  std::vector<Piece> pieces;
+  uint64_t bytes = 0;  // Of all pieces: perhaps fewer than asked for, none only at the end.
+};
+
+struct FileFacts {
+  bool is_folder = false;
+  uint64_t bytes = 0;
+  int64_t created_ms = 0;
+  int64_t modified_ms = 0;
+  std::string owner;
+  Right right = Right::kNone;
+  // Of the folder, or of the file's folder, itself: what it inherits is not among them.
+  std::vector<std::pair<std::string, Right>> permissions;
+  std::vector<uint64_t> volumes;  // Of a file's first kFactsExtentsMax pieces.
+};
+
+// More pieces than a read ever needs of a file that was written as files are.
+inline constexpr int kReadPiecesMax = 256;
+inline constexpr int kFactsExtentsMax = 1'024;
+// Keeps all sums of offsets and lengths within 64 bits by far.
+inline constexpr uint64_t kFileBytesMax = uint64_t{1} << 42;
+
+// Checks `offset` and `length` against something of `bytes`, and plans it.
+absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const records::Inode& inode,
+                                  uint64_t offset, uint64_t length);
+
+// What is in files. A file has no holes: it is written from its beginning to its end, and anew at
+// any place before its end. Not thread-safe; blocks for the disk.
+class Files {
+ public:
+  Files(Shelf* shelf, Tree* tree, Chores* chores)
+      : shelf_(*shelf), tree_(*tree), chores_(*chores), extents_(shelf) {}
+
+  // Whether a write of `length` bytes may go to the data servers: what can be known before its
+  // turn. Errors: as Write().
+  absl::Status AdmitWrite(const std::string& user, absl::string_view path, uint64_t length);
+
+  // Makes `chunk` the bytes from `offset` on; nothing: no byte at all. Returns the file's size.
+  //
+  // Errors: those of Tree::Find(); kBadField past the end; kQuota.
+  absl::StatusOr<uint64_t> Write(const std::string& user, absl::string_view path, uint64_t offset,
+                                 const std::optional<ChunkRef>& chunk);
+
+  // Errors: kBadField if the file is shorter.
+  absl::Status Truncate(const std::string& user, absl::string_view path, uint64_t bytes);
+
+  // Errors: kBadField for an offset past the end.
+  absl::StatusOr<ReadPlan> Read(const std::string& user, absl::string_view path, uint64_t offset,
+                                uint64_t length);
+
+  absl::StatusOr<FileFacts> Describe(const std::string& user, absl::string_view path);
+
+ private:
+  struct Open {
+    uint64_t id = 0;
+    records::Inode inode;
+  };
+  // A file that may be written, its overlay cleared.
+  absl::StatusOr<Open> OpenToWrite(const std::string& user, absl::string_view path);
+
+  Shelf& shelf_;
+  Tree& tree_;
+  Chores& chores_;
+  Extents extents_;
+};
+
+}  // namespace convergia::datamgr

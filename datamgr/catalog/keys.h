@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+// Under which keys of the store the catalog keeps what (records/catalog_records.proto). Numbers are
+// eight bytes, the greatest first, so that keys sort as numbers do. All begin with "c/".
+//
+//   c/i  inode                        Inode
+//   c/d  folder, name                 DirectoryEntry
+//   c/p  folder, username or "*"      a letter: n, r, w, a
+//   c/x  inode, end of the extent     Extent
+//   c/c  volume, chunk                ChunkUse
+//   c/t  when due (ms), number        Trash
+//   c/w  inode                        Chore
+//   c/q  username                     Usage
+//   c/m  username NUL, message        Mail         numbered when it was sent
+//   c/b  username                     Mailbox
+//   c/r  draft                        Draft        a draft is the inode of its body
+//   c/u  username NUL, key            the value
+//   c/k  username                     MetadataUse
+//   c/n                               the next number for all of these, as decimal text
+namespace convergia::datamgr::keys {
+
+std::string Inode(uint64_t inode);
+std::string Entry(uint64_t folder, absl::string_view name);
+std::string Entries(uint64_t folder);
+std::string Permission(uint64_t folder, absl::string_view who);
+std::string Permissions(uint64_t folder);
+std::string Extent(uint64_t inode, uint64_t end);
+std::string Extents(uint64_t inode);
+std::string Chunk(uint64_t volume, uint64_t chunk);
+std::string Chunks(uint64_t volume);
+std::string Trash(int64_t due_ms, uint64_t number);
+std::string AllTrash();
+std::string Chore(uint64_t inode);
+std::string AllChores();
+std::string Usage(absl::string_view user);
+std::string Mail(absl::string_view user, uint64_t message);
+std::string AllMail(absl::string_view user);
+std::string Mailbox(absl::string_view user);
+std::string Draft(uint64_t draft);
+std::string AllDrafts();
+std::string Metadata(absl::string_view user, absl::string_view key);
+std::string AllMetadata(absl::string_view user);
+std::string MetadataUse(absl::string_view user);
+std::string NextNumber();
+
+// The number in the last eight bytes of `key`, or in those at `offset`.
+uint64_t NumberAtEnd(absl::string_view key);
+uint64_t NumberAt(absl::string_view key, size_t offset);
+
+inline constexpr size_t kPrefixBytes = 3;  // "c/i".
+
+}  // namespace convergia::datamgr::keys

@@ -1,0 +1,231 @@
+#include "datamgr/catalog/mailboxes.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "datamgr/catalog/keys.h"
+
+namespace convergia::datamgr {
+namespace {
+
+absl::Status NoSuchDraft() {
+  return Fail(FailCode::kNotFound,
+              "you have no such draft: it was sent, cancelled, or a day has passed; begin another");
+}
+
+absl::Status NoSuchMessage() {
+  return Fail(FailCode::kNotFound,
+              "there is no such message in your mailbox; LISTOFFLINEMESSAGES shows what there is");
+}
+
+void PutDeletion(Edit& edit, uint64_t inode) {
+  records::Chore chore;
+  chore.set_kind(records::Chore::KIND_DELETE);
+  edit.Put(keys::Chore(inode), chore);
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> Mailboxes::Begin(const std::string& user, std::vector<std::string> to) {
+  std::sort(to.begin(), to.end());
+  to.erase(std::unique(to.begin(), to.end()), to.end());
+  if (to.empty() || to.size() > kRecipientsMax) {
+    return Fail(FailCode::kBadField,
+                absl::StrCat("name 1 to ", kRecipientsMax, " recipients, separated by spaces"));
+  }
+  CVG_ASSIGN_OR_RETURN(const uint64_t id, shelf_.numbers.Next());
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(user)));
+  if (box.drafts() >= kDraftsMax) {
+    return Fail(FailCode::kQuota,
+                absl::StrCat("you have ", kDraftsMax, " open drafts; send or cancel one first"));
+  }
+  box.set_drafts(box.drafts() + 1);
+  edit.Put(keys::Mailbox(user), box);
+  records::Draft draft;
+  draft.set_from(user);
+  draft.set_created_ms(shelf_.NowMs());
+  for (std::string& name : to) draft.add_to(std::move(name));
+  edit.Put(keys::Draft(id), draft);
+  records::Inode body;
+  body.set_kind(records::KIND_MESSAGE);
+  body.set_owner(user);
+  body.set_created_ms(draft.created_ms());
+  edit.Put(keys::Inode(id), body);
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  return id;
+}
+
+bool Mailboxes::IsOver(const records::Draft& draft) const {
+  const int64_t lifetime_ms = absl::ToInt64Milliseconds(shelf_.options.draft_lifetime);
+  return shelf_.NowMs() >= draft.created_ms() + lifetime_ms;
+}
+
+absl::StatusOr<Mailboxes::Open> Mailboxes::OpenDraft(Edit& edit, const std::string& user,
+                                                     uint64_t id) const {
+  CVG_ASSIGN_OR_RETURN(auto draft, edit.Get<records::Draft>(keys::Draft(id)));
+  if (!draft.has_value() || draft->from() != user || IsOver(*draft)) return NoSuchDraft();
+  CVG_ASSIGN_OR_RETURN(auto body, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!body.has_value()) return absl::DataLossError("a draft without its body");
+  return Open{*std::move(draft), *std::move(body)};
+}
+
+absl::Status Mailboxes::CheckSize(const Open& draft, uint64_t length) const {
+  if (length > limits::kChunkBytesMax) {
+    return Fail(FailCode::kBadField, absl::StrCat("at most ", limits::kChunkBytesMax,
+                                                  " bytes are appended at once; do it in parts"));
+  }
+  if (draft.body.bytes() + length > shelf_.options.message_bytes_max) {
+    return Fail(FailCode::kQuota,
+                absl::StrCat("a message has at most ", shelf_.options.message_bytes_max,
+                             " bytes; put it into a file, and share that"));
+  }
+  if (length > 0 && draft.body.pieces() >= kMessagePiecesMax) {
+    return Fail(FailCode::kQuota, absl::StrCat("a message has at most ", kMessagePiecesMax,
+                                               " pieces; append larger ones"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Mailboxes::AdmitAppend(const std::string& user, uint64_t draft, uint64_t length) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const Open open, OpenDraft(edit, user, draft));
+  return CheckSize(open, length);
+}
+
+absl::StatusOr<uint64_t> Mailboxes::Append(const std::string& user, uint64_t draft,
+                                           const std::optional<ChunkRef>& chunk) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, draft));
+  records::Inode& body = open.body;
+  if (!chunk.has_value()) return body.bytes();
+  CVG_RETURN_IF_ERROR(CheckSize(open, chunk->bytes));
+  const uint64_t end = body.bytes() + chunk->bytes;
+  CVG_RETURN_IF_ERROR(extents_.Overwrite(edit, draft, &body, body.bytes(), end, chunk));
+  body.set_bytes(end);
+  body.set_pieces(body.pieces() + 1);
+  edit.Put(keys::Inode(draft), body);
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  return end;
+}
+
+absl::Status Mailboxes::Deliver(Edit& edit, const std::string& to, const MailRow& mail,
+                                uint64_t body) {
+  CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(to)));
+  box.set_messages(box.messages() + 1);
+  box.set_bytes(box.bytes() + mail.bytes);
+  if (box.messages() > shelf_.options.mailbox_messages_max ||
+      box.bytes() > shelf_.options.mailbox_bytes_max) {
+    return Fail(FailCode::kQuota, absl::StrCat("the mailbox of ", to,
+                                               " is full, so nobody got "
+                                               "this; try again when ",
+                                               to, " has made room"));
+  }
+  edit.Put(keys::Mailbox(to), box);
+  records::Mail row;
+  row.set_from(mail.from);
+  row.set_bytes(mail.bytes);
+  row.set_sent_ms(mail.sent_ms);
+  row.set_body(body);
+  edit.Put(keys::Mail(to, mail.message), row);
+  return absl::OkStatus();
+}
+
+absl::Status Mailboxes::CloseDraft(Edit& edit, uint64_t id, const records::Draft& draft) {
+  edit.Delete(keys::Draft(id));
+  CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(draft.from())));
+  box.set_drafts(box.drafts() - std::min<uint32_t>(box.drafts(), 1));
+  edit.Put(keys::Mailbox(draft.from()), box);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, uint64_t id) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, id));
+  CVG_RETURN_IF_ERROR(CloseDraft(edit, id, open.draft));
+  // Numbered only now, so that who lists what came after the last one misses none.
+  CVG_ASSIGN_OR_RETURN(const uint64_t number, shelf_.numbers.Next());
+  const MailRow mail = {number, user, open.body.bytes(), shelf_.NowMs()};
+  std::vector<Arrival> arrivals;
+  for (const std::string& to : open.draft.to()) {
+    CVG_RETURN_IF_ERROR(Deliver(edit, to, mail, id));
+    arrivals.push_back({to, mail});
+  }
+  open.body.set_links(static_cast<uint32_t>(open.draft.to_size()));
+  open.body.set_modified_ms(mail.sent_ms);
+  edit.Put(keys::Inode(id), open.body);
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  return arrivals;
+}
+
+absl::Status Mailboxes::Discard(uint64_t id, const records::Draft& draft) {
+  Edit edit(shelf_.store);
+  CVG_RETURN_IF_ERROR(CloseDraft(edit, id, draft));
+  PutDeletion(edit, id);
+  return edit.Commit();
+}
+
+absl::Status Mailboxes::Cancel(const std::string& user, uint64_t draft) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const Open open, OpenDraft(edit, user, draft));
+  return Discard(draft, open.draft);
+}
+
+absl::StatusOr<bool> Mailboxes::ExpireOne() {
+  const std::string prefix = keys::AllDrafts();
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       shelf_.store.Scan(prefix, store::PrefixEnd(prefix), 1));
+  if (page.rows.empty()) return false;
+  records::Draft draft;
+  if (!draft.ParseFromString(page.rows.front().value)) return absl::DataLossError("a draft");
+  if (!IsOver(draft)) return false;  // Numbers grow: the first is the oldest.
+  CVG_RETURN_IF_ERROR(Discard(keys::NumberAtEnd(page.rows.front().key), draft));
+  return true;
+}
+
+absl::StatusOr<std::vector<MailRow>> Mailboxes::List(const std::string& user, uint64_t after,
+                                                     int limit) {
+  std::vector<MailRow> rows;
+  if (after == UINT64_MAX) return rows;
+  CVG_ASSIGN_OR_RETURN(
+      const store::Page page,
+      shelf_.store.Scan(keys::Mail(user, after + 1), store::PrefixEnd(keys::AllMail(user)), limit));
+  for (const store::KeyValue& row : page.rows) {
+    records::Mail mail;
+    if (!mail.ParseFromString(row.value)) return absl::DataLossError("a damaged mailbox");
+    rows.push_back({keys::NumberAtEnd(row.key), mail.from(), mail.bytes(), mail.sent_ms()});
+  }
+  return rows;
+}
+
+absl::StatusOr<ReadPlan> Mailboxes::Read(const std::string& user, uint64_t message, uint64_t offset,
+                                         uint64_t length) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const auto mail, edit.Get<records::Mail>(keys::Mail(user, message)));
+  if (!mail.has_value()) return NoSuchMessage();
+  CVG_ASSIGN_OR_RETURN(const auto body, edit.Get<records::Inode>(keys::Inode(mail->body())));
+  if (!body.has_value()) return absl::DataLossError("a message without its body");
+  return PlanRead(extents_, mail->body(), *body, offset, length);
+}
+
+absl::Status Mailboxes::Delete(const std::string& user, uint64_t message) {
+  Edit edit(shelf_.store);
+  CVG_ASSIGN_OR_RETURN(const auto mail, edit.Get<records::Mail>(keys::Mail(user, message)));
+  if (!mail.has_value()) return NoSuchMessage();
+  edit.Delete(keys::Mail(user, message));
+  CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(user)));
+  box.set_messages(box.messages() - std::min<uint64_t>(box.messages(), 1));
+  box.set_bytes(box.bytes() - std::min(box.bytes(), mail->bytes()));
+  edit.Put(keys::Mailbox(user), box);
+  CVG_ASSIGN_OR_RETURN(auto body, edit.Get<records::Inode>(keys::Inode(mail->body())));
+  if (!body.has_value()) return absl::DataLossError("a message without its body");
+  body->set_links(body->links() - std::min<uint32_t>(body->links(), 1));
+  edit.Put(keys::Inode(mail->body()), *body);
+  if (body->links() == 0) PutDeletion(edit, mail->body());
+  return edit.Commit();
+}
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "datamgr/catalog/shelf.h"
+
+namespace convergia::datamgr {
+
+inline constexpr size_t kMetadataKeyBytesMax = 128;
+inline constexpr size_t kMetadataValueBytesMax = 32 * 1024;  // Half of what a row may have.
+inline constexpr uint32_t kMetadataKeysMax = 256;            // 8 MiB a user at most.
+
+// What users say of themselves: keys and values that everybody signed in may read and only their
+// owner may set. Keys are UTF-8 without control characters. Not thread-safe; blocks for the disk.
+class Metadata {
+ public:
+  explicit Metadata(Shelf* shelf) : shelf_(*shelf) {}
+
+  // Errors: kBadField, kQuota for too many keys.
+  absl::Status Set(const std::string& user, absl::string_view key, absl::string_view value);
+
+  // Errors: kNotFound, also of users who do not exist.
+  absl::StatusOr<std::string> Get(const std::string& user, absl::string_view key);
+
+  // Keys, in the order of their bytes, and how long their values are.
+  absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> List(const std::string& user);
+
+  // Errors: kNotFound.
+  absl::Status Delete(const std::string& user, absl::string_view key);
+
+ private:
+  Shelf& shelf_;
+};
+
+}  // namespace convergia::datamgr

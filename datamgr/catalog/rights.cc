@@ -1,0 +1,94 @@
+#include "datamgr/catalog/rights.h"
+
+#include <set>
+
+#include "common/base/status_macros.h"
+#include "datamgr/catalog/keys.h"
+
+namespace convergia::datamgr {
+namespace {
+
+constexpr absl::string_view kWords[] = {"none", "read", "write", "admin"};
+
+char Letter(Right right) { return RightWord(right).front(); }
+
+absl::StatusOr<Right> FromLetter(absl::string_view text) {
+  for (const Right right : {Right::kNone, Right::kRead, Right::kWrite, Right::kAdmin}) {
+    if (text.size() == 1 && text.front() == Letter(right)) return right;
+  }
+  return absl::DataLossError("a permission of the catalog is damaged");
+}
+
+}  // namespace
+
+absl::string_view RightWord(Right right) { return kWords[static_cast<int>(right)]; }
+
+std::optional<Right> RightFromWord(absl::string_view word) {
+  for (const Right right : {Right::kNone, Right::kRead, Right::kWrite, Right::kAdmin}) {
+    if (word == RightWord(right)) return right;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::optional<Right>> Rights::Entry(Edit& edit, uint64_t folder,
+                                                   absl::string_view who) const {
+  CVG_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                       edit.GetText(keys::Permission(folder, who)));
+  if (text.has_value()) {
+    CVG_ASSIGN_OR_RETURN(const Right right, FromLetter(*text));
+    return std::optional<Right>(right);
+  }
+  if (folder != kRootInode) return std::optional<Right>();
+  if (shelf_.options.root_admins.contains(who)) return std::optional<Right>(Right::kAdmin);
+  return who == kEverybody ? std::optional<Right>(Right::kRead) : std::nullopt;
+}
+
+absl::StatusOr<Right> Rights::Of(Edit& edit, const std::string& user,
+                                 absl::Span<const uint64_t> folders) const {
+  std::optional<Right> everybody;
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    CVG_ASSIGN_OR_RETURN(const std::optional<Right> own, Entry(edit, *folder, user));
+    if (own.has_value()) return *own;
+    if (everybody.has_value()) continue;
+    CVG_ASSIGN_OR_RETURN(everybody, Entry(edit, *folder, kEverybody));
+  }
+  return everybody.value_or(Right::kNone);
+}
+
+void Rights::Put(Edit& edit, uint64_t folder, absl::string_view who, Right right) const {
+  edit.PutText(keys::Permission(folder, who), std::string(1, Letter(right)));
+}
+
+void Rights::Remove(Edit& edit, uint64_t folder, absl::string_view who) const {
+  edit.Delete(keys::Permission(folder, who));
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, Right>>> Rights::Entries(uint64_t folder) const {
+  std::vector<std::pair<std::string, Right>> entries;
+  const std::string prefix = keys::Permissions(folder);
+  CVG_RETURN_IF_ERROR(shelf_.store.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
+    CVG_ASSIGN_OR_RETURN(const Right right, FromLetter(row.value));
+    entries.emplace_back(row.key.substr(prefix.size()), right);
+    return absl::OkStatus();
+  }));
+  return entries;
+}
+
+absl::StatusOr<bool> Rights::SomebodyIsAdmin(absl::Span<const uint64_t> folders,
+                                             const std::string& who,
+                                             std::optional<Right> right) const {
+  std::set<std::string> decided;  // By an entry nearer to the folder.
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    CVG_ASSIGN_OR_RETURN(auto entries, Entries(*folder));
+    const bool is_changed_one = folder == folders.rbegin();
+    if (is_changed_one && right.has_value()) entries.emplace_back(who, *right);
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+      const bool is_void = is_changed_one && entry->first == who && !right.has_value();
+      if (is_void || !decided.insert(entry->first).second) continue;
+      if (entry->second == Right::kAdmin) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace convergia::datamgr

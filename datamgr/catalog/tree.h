@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "catalog_records.pb.h"
+#include "datamgr/catalog/path.h"
+#include "datamgr/catalog/rights.h"
+#include "datamgr/catalog/shelf.h"
+
+namespace convergia::datamgr {
+
+// What a path leads to.
+struct Found {
+  uint64_t inode = 0;
+  records::Kind kind = records::KIND_FOLDER;
+  std::vector<uint64_t> folders;  // From the root to the folder that decides about rights.
+  Right right = Right::kNone;     // Of the asking user there.
+};
+
+struct FolderRow {
+  std::string name;
+  bool is_folder = false;
+  uint64_t bytes = 0;
+  int64_t time_ms = 0;  // Folders: made. Files: last changed.
+};
+
+// The folders and what is in them, by name; for every caller the same rules:
+//
+//   list a folder, GETINFO, read a file     read in the folder (of a file: in its folder)
+//   make a file or folder in it             write there; in "/" everybody may make folders
+//   write, cut, delete a file               write in its folder
+//   move a file                             write in both folders
+//   delete or move a folder                 admin on itself; write in the folder(s) it is in and
+//   goes
+//                                           to, of which "/" lets everybody
+//   set permissions of a folder             admin on it
+//
+// Who may not read in the folder that is the last one on the way to exist learns nothing of what is
+// or is not in it: every path there is DENIED, with one text.
+//
+// A folder made in "/" is its maker's alone: he has admin, everybody else none, until he says more.
+// Deleted things leave their folder in one commit, and the rest is the Chores'. Not thread-safe;
+// blocks for the disk.
+class Tree {
+ public:
+  explicit Tree(Shelf* shelf) : shelf_(*shelf), rights_(shelf) {}
+
+  // Makes the root, if it is not there.
+  absl::Status Open();
+
+  // Errors of all below: kBadField for a path against the rules, kDenied, kNotFound, kNotAFolder,
+  // kNotAFile, and those named.
+
+  // Errors: kExists, kQuota.
+  absl::Status CreateFolder(const std::string& user, absl::string_view path);
+  absl::Status CreateFile(const std::string& user, absl::string_view path);
+
+  // What is gone is the chore of that inode. Errors: kNotEmpty unless `recursive`.
+  absl::StatusOr<uint64_t> DeleteFolder(const std::string& user, absl::string_view path,
+                                        bool recursive);
+  absl::StatusOr<uint64_t> DeleteFile(const std::string& user, absl::string_view path);
+
+  // `to` is the new path itself, not the folder to put it in. Errors: kExists; kBadField for a
+  // folder into itself, or too deep.
+  absl::Status Move(const std::string& user, absl::string_view from, absl::string_view to);
+
+  // `who` is a username, which is known to exist, or "*". `right` nothing: as the folder above
+  // says. Errors: kDenied also if nobody would have admin.
+  absl::Status SetPermissions(const std::string& user, absl::string_view path,
+                              const std::string& who, std::optional<Right> right);
+
+  // Names behind `after`, in the order of their bytes.
+  absl::StatusOr<std::vector<FolderRow>> List(const std::string& user, absl::string_view path,
+                                              absl::string_view after, int limit);
+
+  // A file (or folder, if `kind` says so) that `user` has at least `need` on.
+  absl::StatusOr<Found> Find(Edit& edit, const std::string& user, absl::string_view path,
+                             Right need, std::optional<records::Kind> kind);
+
+  const Rights& rights() const { return rights_; }
+
+ private:
+  // How far a path leads.
+  struct Way {
+    std::vector<uint64_t> folders;  // Those on the way, the last name not among them.
+    bool is_whole = false;          // All names but the last are folders.
+    bool ends_at_file = false;      // Not whole: the next name is that of a file.
+    std::optional<records::DirectoryEntry> last;
+  };
+  // A name that is free, or taken.
+  struct Place {
+    Way way;
+    std::string name;
+    uint64_t folder() const { return way.folders.back(); }
+  };
+
+  absl::StatusOr<Way> Follow(Edit& edit, const Path& path) const;
+  // Why a way leads nowhere, as far as `user` may know.
+  absl::Status NoWay(Edit& edit, const std::string& user, const Way& way) const;
+  // A free name in a folder where `user` may put a thing of `kind`.
+  absl::StatusOr<Place> FindPlace(Edit& edit, const std::string& user, absl::string_view path,
+                                  records::Kind kind) const;
+  absl::StatusOr<Place> PlaceOf(Edit& edit, absl::string_view path) const;
+  absl::StatusOr<uint64_t> Add(Edit& edit, const std::string& user, const Place& place,
+                               records::Kind kind);
+  absl::Status Detach(Edit& edit, const Place& place, uint64_t inode);
+  // Whether `user` may take a folder out of `parents`, or put it there.
+  absl::Status CheckParent(Edit& edit, const std::string& user,
+                           absl::Span<const uint64_t> parents) const;
+  absl::Status SettleInRoot(Edit& edit, const std::string& user, uint64_t folder) const;
+  absl::StatusOr<size_t> HeightOf(uint64_t folder) const;
+  absl::StatusOr<FolderRow> RowOf(absl::string_view name, const records::DirectoryEntry& entry);
+
+  Shelf& shelf_;
+  Rights rights_;
+};
+
+}  // namespace convergia::datamgr
