@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/fail.h"
@@ -89,9 +90,11 @@ void ReplicaWriter::Begin(const TaskPtr& task) {
     task->unanswered = place.servers.size();
     task->failed = false;
   }
+  const absl::Duration left = task->deadline - options_.clock->Elapsed();
+  const absl::Duration timeout = std::clamp(left, absl::Seconds(1), options_.put_timeout);
   for (const NodeId server : place.servers) {
     options_.hub->Ask(server, PutRequest(place, task->bytes, task->checksum),
-                      ServerHub::Priority::kClient, options_.put_timeout,
+                      ServerHub::Priority::kClient, timeout,
                       [this, task, attempt, server](const auto& response) {
                         OnPut(task, attempt, server, response.status());
                       });

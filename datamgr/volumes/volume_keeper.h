@@ -116,9 +116,11 @@ class VolumeKeeper {
 
   // Sweep.
   void SweepOnce(absl::Duration now);
-  void OnScanned(VolumeId id, std::vector<NodeId> replicas, absl::StatusOr<VolumeLists> lists);
+  void OnScanned(VolumeId id, uint64_t epoch, const std::vector<NodeId>& replicas,
+                 absl::StatusOr<VolumeLists> lists);
   void DeleteOrphans(VolumeId id, const std::vector<VolumeFindings::Piece>& orphans);
-  void ForgetIfEmpty(VolumeId id, const VolumeLists& lists);
+  // `epoch`: of the volume when it was looked at.
+  void ForgetIfEmpty(VolumeId id, uint64_t epoch, const VolumeLists& lists);
 
   const Options options_;
   std::thread thread_;

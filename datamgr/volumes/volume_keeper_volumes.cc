@@ -2,6 +2,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/limits.h"
@@ -52,6 +53,11 @@ void VolumeKeeper::OpenOnes(VolumeClass volume_class) {
 std::optional<VolumeRecord> VolumeKeeper::FindReopenable(VolumeClass volume_class) {
   ServerTable& servers = options_.state->servers();
   const VolumeLimits& limits = options_.state->limits();
+  std::set<NodeId> in_use;  // Servers that have an open volume.
+  for (const auto& [id, volume] : options_.state->volumes().volumes()) {
+    if (!volume.IsOpen()) continue;
+    for (const Replica& replica : volume.record.replicas) in_use.insert(replica.server);
+  }
   for (const auto& [id, volume] : options_.state->volumes().volumes()) {
     if (volume.IsOpen() || volume.writes_in_flight > 0 ||
         volume.record.volume_class != volume_class || volume.bytes > limits.volume_bytes_max / 2 ||
@@ -66,7 +72,7 @@ std::optional<VolumeRecord> VolumeKeeper::FindReopenable(VolumeClass volume_clas
       fit &= server != nullptr && server->Has(replica) && server->holdings_known &&
              server->config.volume_class == volume_class &&
              server->MayWrite(planner_.rules().placement.room_bytes_min) &&
-             options_.state->volumes().OpenOn(replica.server) == 0;
+             !in_use.contains(replica.server);
     }
     if (fit) return volume.record;
   }
@@ -132,6 +138,7 @@ void VolumeKeeper::SweepOnce(absl::Duration now) {
   std::vector<NodeId> replicas;
   std::vector<NodeId> holders;
   ChunkId young = 0;
+  uint64_t epoch = 0;
   {
     absl::MutexLock lock(&options_.state->mu());
     VolumeTable& volumes = options_.state->volumes();
@@ -149,6 +156,7 @@ void VolumeKeeper::SweepOnce(absl::Duration now) {
     }
     if (chosen == 0) return;
     ServerTable& servers = options_.state->servers();
+    epoch = volumes.Find(chosen)->record.epoch;
     for (const Replica& replica : volumes.Find(chosen)->record.replicas) {
       if (servers.IsLive(replica)) replicas.push_back(replica.server);
     }
@@ -162,16 +170,16 @@ void VolumeKeeper::SweepOnce(absl::Duration now) {
   swept_at_[chosen] = now;
   if (holders.empty()) return;
   sweeping_ = true;
-  ScanVolume(
-      options_.tools, chosen, holders, young,
-      [this, chosen, replicas](absl::StatusOr<VolumeLists> lists) mutable {
-        Post([this, chosen, replicas = std::move(replicas), lists = std::move(lists)]() mutable {
-          OnScanned(chosen, std::move(replicas), std::move(lists));
-        });
-      });
+  ScanVolume(options_.tools, chosen, holders, young,
+             [this, chosen, epoch, replicas](absl::StatusOr<VolumeLists> lists) mutable {
+               Post([this, chosen, epoch, replicas = std::move(replicas),
+                     lists = std::move(lists)]() mutable {
+                 OnScanned(chosen, epoch, replicas, std::move(lists));
+               });
+             });
 }
 
-void VolumeKeeper::OnScanned(VolumeId id, std::vector<NodeId> replicas,
+void VolumeKeeper::OnScanned(VolumeId id, uint64_t epoch, const std::vector<NodeId>& replicas,
                              absl::StatusOr<VolumeLists> lists) {
   sweeping_ = false;
   if (!lists.ok()) {
@@ -197,7 +205,7 @@ void VolumeKeeper::OnScanned(VolumeId id, std::vector<NodeId> replicas,
   // Whole nowhere that answers; if a replica is away, it may have it.
   LOG_IF(ERROR, !findings.lost.empty() && replicas.size() == wanted)
       << findings.lost.size() << " chunks of volume " << id << " are lost";
-  ForgetIfEmpty(id, *lists);
+  ForgetIfEmpty(id, epoch, *lists);
   absl::MutexLock lock(&mu_);
   ++report_.volumes_checked;
   report_.orphans_deleted += findings.orphans.size();
@@ -222,14 +230,15 @@ void VolumeKeeper::DeleteOrphans(VolumeId id, const std::vector<VolumeFindings::
   for (auto& [server, batch] : batches) send(server, std::move(batch));
 }
 
-void VolumeKeeper::ForgetIfEmpty(VolumeId id, const VolumeLists& lists) {
+void VolumeKeeper::ForgetIfEmpty(VolumeId id, uint64_t epoch, const VolumeLists& lists) {
   if (!lists.live.empty()) return;
   store::Revision version = 0;
   {
     absl::MutexLock lock(&options_.state->mu());
     const Volume* const volume = options_.state->volumes().Find(id);
-    if (volume == nullptr || !volume->record.sealed || volume->writes_in_flight > 0 ||
-        running_.contains(id)) {
+    // Another epoch: it was open since it was looked at, and may have been written to.
+    if (volume == nullptr || volume->record.epoch != epoch || !volume->record.sealed ||
+        volume->writes_in_flight > 0 || running_.contains(id)) {
       return;
     }
     for (const Replica& replica : volume->record.replicas) {

@@ -110,8 +110,12 @@ void StorageCluster::StopDatamgr() {
 }
 
 void StorageCluster::RestartDatamgr() {
-  StopDatamgr();
-  StartDatamgr();
+  {
+    absl::MutexLock lock(&layer_mu_);
+    StopDatamgr();
+    StartDatamgr();
+    PushConfiguration();
+  }
   for (const auto& [id, node] : nodes_) {
     if (node.link != nullptr) AwaitKnown(id);
   }
@@ -201,20 +205,27 @@ void StorageCluster::WipeServer(NodeId id) { std::filesystem::remove_all(DirOf(i
 
 absl::StatusOr<datamgr::ChunkRef> StorageCluster::Write(std::string bytes,
                                                         datamgr::ClassPreference preference) {
-  auto ref = Await<absl::StatusOr<datamgr::ChunkRef>>(
-      [&](auto done) { layer_->Write(std::move(bytes), preference, std::move(done)); });
+  auto ref = Await<absl::StatusOr<datamgr::ChunkRef>>([&](auto done) {
+    absl::ReaderMutexLock lock(&layer_mu_);
+    layer_->Write(std::move(bytes), preference, std::move(done));
+  });
   if (ref.ok()) live_.Add(*ref);
   return ref;
 }
 
 absl::StatusOr<std::string> StorageCluster::Read(const datamgr::ChunkRef& ref) {
-  return Await<absl::StatusOr<std::string>>(
-      [&](auto done) { layer_->Read(ref, 0, ref.bytes, std::move(done)); });
+  return Await<absl::StatusOr<std::string>>([&](auto done) {
+    absl::ReaderMutexLock lock(&layer_mu_);
+    layer_->Read(ref, 0, ref.bytes, std::move(done));
+  });
 }
 
 absl::Status StorageCluster::Release(const datamgr::ChunkRef& ref) {
   live_.Remove(ref);
-  return Await<absl::Status>([&](auto done) { layer_->Release({ref}, std::move(done)); });
+  return Await<absl::Status>([&](auto done) {
+    absl::ReaderMutexLock lock(&layer_mu_);
+    layer_->Release({ref}, std::move(done));
+  });
 }
 
 int StorageCluster::CopiesOf(const datamgr::ChunkRef& ref) {
@@ -223,6 +234,13 @@ int StorageCluster::CopiesOf(const datamgr::ChunkRef& ref) {
     if (node.store != nullptr && node.store->Verify({ref.volume, ref.chunk}).ok()) ++copies;
   }
   return copies;
+}
+
+int StorageCluster::WantedOf(const datamgr::ChunkRef& ref) {
+  const auto places = Await<absl::StatusOr<std::vector<datamgr::VolumePlaces>>>(
+      [&](auto done) { layer_->Describe({ref.volume}, std::move(done)); });
+  CHECK(places.ok()) << places.status();
+  return static_cast<int>(places->front().copies_wanted);
 }
 
 }  // namespace convergia::testing

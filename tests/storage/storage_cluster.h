@@ -36,7 +36,8 @@ class LiveSet final : public datamgr::LiveChunks {
 };
 
 // The lower half of datamgr and its data servers, in one process: real chunk stores in folders,
-// real lanes over TLS. What mgmt would say, the test says. Not thread-safe, but for Write, Read.
+// real lanes over TLS. What mgmt would say, the test says. Write(), Read() and Release() may be
+// called from any thread, also while datamgr is restarted; the rest from one.
 class StorageCluster {
  public:
   struct Options {
@@ -71,6 +72,8 @@ class StorageCluster {
 
   // How many data servers hold `ref`, whole.
   int CopiesOf(const datamgr::ChunkRef& ref);
+  // How many its volume's class asks for; a wish for the other class may not have been met.
+  int WantedOf(const datamgr::ChunkRef& ref);
   datamgr::KeeperReport Report() { return layer_->keeper().Report(); }
   LiveSet& live() { return live_; }
 
@@ -95,6 +98,7 @@ class StorageCluster {
   std::vector<rpc::PinEntry> entries_;
   store::MemStore store_;
   LiveSet live_;
+  absl::Mutex layer_mu_;  // Held to change it, and shared to ask it.
   std::unique_ptr<datamgr::VolumeLayer> layer_;
   std::unique_ptr<rpc::Server> server_;
   std::string address_ = "127.0.0.1:0";
