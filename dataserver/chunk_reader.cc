@@ -26,6 +26,35 @@ absl::Status ChunkReader::Verify(const ChunkKey& key) const {
   return FindAndRead(key, 0, limits::kChunkBytesMax, /*from_medium=*/true).status();
 }
 
+absl::Status ChunkReader::VerifyRow(const ChunkKey& key, const ChunkRow& row) const {
+  CVG_ASSIGN_OR_RETURN(const Place place, Open(key, row));
+  place.file->DropCache(row.offset, row.record_bytes());
+  if (!row.is_chunk()) return ReadHead(place, key, row).status();
+  CVG_RETURN_IF_ERROR(ReadRow(key, row, 0, row.length, /*from_medium=*/true).status());
+  return VerifyPadding(place, key, row);
+}
+
+absl::Status ChunkReader::VerifyPadding(const Place& place, const ChunkKey& key,
+                                        const ChunkRow& row) const {
+  std::string padding(RecordPaddingBytes(row.length), '\0');
+  const absl::Status read = disk::ReadFully(
+      *place.file, row.offset + row.record_bytes() - padding.size(), absl::MakeSpan(padding));
+  if (!read.ok()) return Damaged(key, row, read.message());
+  if (padding.find_first_not_of('\0') == std::string::npos) return absl::OkStatus();
+  return Damaged(key, row, "the bytes behind it are damaged");
+}
+
+absl::Status ChunkReader::VerifyHeader(SegmentId segment, const SegmentRow& row) const {
+  CVG_ASSIGN_OR_RETURN(const auto file, files_->Get(row.volume, segment));
+  file->DropCache(0, kSegmentHeaderBytes);
+  std::string bytes(kSegmentHeaderBytes, '\0');
+  const absl::Status read = disk::ReadFully(*file, 0, absl::MakeSpan(bytes));
+  if (read.ok() && bytes == EncodeSegmentHeader({row.volume, segment, row.salt})) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("the header of segment ", segment, " is damaged"));
+}
+
 absl::StatusOr<ChunkBytes> ChunkReader::FindAndRead(const ChunkKey& key, uint32_t offset,
                                                     uint32_t length, bool from_medium) const {
   std::optional<ChunkRow> last;

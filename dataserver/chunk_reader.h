@@ -50,6 +50,13 @@ class ChunkReader {
   // Reads all of it from the medium, not from memory. Errors: as Read().
   absl::Status Verify(const ChunkKey& key) const;
 
+  // The same for a row of either kind, padding too: anything but what was written there is
+  // kDataLoss. kNotFound if it has moved meanwhile.
+  absl::Status VerifyRow(const ChunkKey& key, const ChunkRow& row) const;
+
+  // The header of a segment, on the medium. Errors: kDataLoss if a byte of it is wrong; kNotFound.
+  absl::Status VerifyHeader(SegmentId segment, const SegmentRow& row) const;
+
   // Of exactly this row. Errors: as Read(), kNotFound if the segment is gone.
   absl::StatusOr<StoredRecord> ReadRecord(const ChunkKey& key, const ChunkRow& row) const;
 
@@ -64,6 +71,7 @@ class ChunkReader {
     uint64_t salt = 0;
   };
   absl::StatusOr<Place> Open(const ChunkKey& key, const ChunkRow& row) const;
+  absl::Status VerifyPadding(const Place& place, const ChunkKey& key, const ChunkRow& row) const;
   absl::StatusOr<RecordHead> ReadHead(const Place& place, const ChunkKey& key,
                                       const ChunkRow& row) const;
   absl::Status Damaged(const ChunkKey& key, const ChunkRow& row, absl::string_view reason) const;

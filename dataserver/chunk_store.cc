@@ -73,7 +73,7 @@ absl::Status ChunkStore::OpenParts() {
   reader_ = std::make_unique<ChunkReader>(index_.get(), &ledger_, files_.get(), on_bad);
   compactor_ =
       std::make_unique<Compactor>(parts, reader_.get(), writer_.get(), options_.segment_bytes);
-  scrubber_ = std::make_unique<Scrubber>(index_.get(), reader_.get(), options_.clock);
+  scrubber_ = std::make_unique<Scrubber>(index_.get(), &ledger_, reader_.get(), options_.clock);
   return absl::OkStatus();
 }
 
@@ -236,7 +236,7 @@ void ChunkStore::KeepHouseOnce(absl::Duration* scrubbed_at) {
   // One chunk at least, so a slow rate is many short naps and not none.
   if (budget < limits::kChunkBytesMax) return;
   *scrubbed_at = now;
-  if (ledger_.totals().chunks == 0) return;
+  if (ledger_.totals().segments == 0) return;
   const absl::StatusOr<uint64_t> scrubbed = ScrubOnce(budget);
   if (!scrubbed.ok()) LOG(WARNING) << "scrub: " << scrubbed.status();
 }

@@ -348,7 +348,7 @@ TEST_F(ChunkStoreTest, ScrubFindsDamageAndAPutHealsIt) {
   disk_.FlipBits(path, kSegmentHeaderBytes + 3'000, 4);
   uint64_t verified = 0;
   while (store_->scrub().rounds == 0) verified += *store_->ScrubOnce(20'000);
-  EXPECT_EQ(verified, 20 * 5'000);
+  EXPECT_EQ(verified, 20 * RecordBytes(5'000) + SegmentPaths().size() * kSegmentHeaderBytes);
   EXPECT_EQ(store_->scrub().damaged_found, 1);
   ASSERT_OK(PutNow(*store_, {2, 1}, "a put waits for the mark"));
   auto bad = store_->BadChunks({}, 10);
@@ -361,6 +361,37 @@ TEST_F(ChunkStoreTest, ScrubFindsDamageAndAPutHealsIt) {
   EXPECT_TRUE(Holds(*store_, key, BytesOf(key.chunk, 5'000)));
   EXPECT_TRUE(store_->BadChunks({}, 10).empty());
   EXPECT_EQ(store_->Facts()->chunks, 21);
+}
+
+// One store for each byte: a chunk, what was a chunk, and its tombstone.
+TEST_F(ChunkStoreTest, ScrubFindsEveryFlippedByteThatCounts) {
+  const std::string kept(21, 'k');
+  const uint64_t end_of_kept = kSegmentHeaderBytes + RecordBytes(21);
+  const uint64_t tombstone = end_of_kept + RecordBytes(500);
+  for (uint64_t at = 0; at < tombstone + RecordBytes(0);
+       at += at % 4096 < 40 || at > kSegmentHeaderBytes ? 1 : 97) {
+    if (at >= end_of_kept && at < tombstone) continue;  // Dead.
+    SCOPED_TRACE(absl::StrCat("byte ", at));
+    store_.reset();
+    ASSERT_OK(disk::RemoveTree(disk_, "/store"));
+    Start();
+    ASSERT_OK(PutNow(*store_, {1, 1}, kept));
+    ASSERT_OK(PutNow(*store_, {1, 2}, std::string(500, 'd')));
+    ASSERT_OK(DeleteNow(*store_, {1, 2}));
+    disk_.FlipBits(SegmentPaths()[0], at, 1 << at % 8);
+    while (store_->scrub().rounds == 0) ASSERT_OK(store_->ScrubOnce(100));
+    EXPECT_EQ(store_->scrub().damaged_found, 1);
+    // What was found is mended: a chunk by a put, a tombstone at once, a header by moving house.
+    ASSERT_OK(PutNow(*store_, {1, 1}, kept));
+    EXPECT_EQ(*store_->CompactOnce(), at < kSegmentHeaderBytes);
+    Restart();
+    store_.reset();
+    ASSERT_OK(disk::RemoveTree(disk_, "/store/index"));
+    Start();
+    EXPECT_TRUE(Holds(*store_, {1, 1}, kept));
+    EXPECT_THAT(ReadNow(*store_, {1, 2}), StatusIs(absl::StatusCode::kNotFound));
+    EXPECT_EQ(store_->recovery().segments_unreadable, 0);
+  }
 }
 
 TEST_F(ChunkStoreTest, DamageInTheMiddleIsNotCutOff) {

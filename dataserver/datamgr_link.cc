@@ -136,10 +136,34 @@ void DatamgrLink::OnSettings(int index, const v1::DataServerSettings& settings) 
     slots_[index].backoff->Reset();
     complaint_.clear();
   }
-  options_.store->SetCapacity(settings.capacity_bytes());
+  ApplyCapacity();
   options_.store->SetScrubRate(settings.has_scrub_bytes_per_second()
                                    ? settings.scrub_bytes_per_second()
                                    : options_.scrub_bytes_per_second);
+}
+
+void DatamgrLink::Configure(const v1::NodeConfiguration& configuration) {
+  {
+    absl::MutexLock lock(&mu_);
+    configuration_ = configuration;
+    report_at_ = options_.clock->Elapsed();  // datamgr should see at once what it comes to.
+    awake_ = true;
+  }
+  ApplyCapacity();
+}
+
+uint64_t DatamgrLink::WantedCapacity() const {
+  absl::MutexLock lock(&mu_);
+  return configuration_.has_value() ? configuration_->capacity_bytes() : settings_.capacity_bytes();
+}
+
+void DatamgrLink::ApplyCapacity() {
+  // mgmt and datamgr may speak at the same time; who comes last makes it right.
+  while (true) {
+    const uint64_t bytes = WantedCapacity();
+    options_.store->SetCapacity(bytes);
+    if (WantedCapacity() == bytes) return;
+  }
 }
 
 void DatamgrLink::OnLaneClosed(int index, const Lane* lane, const absl::Status& status) {

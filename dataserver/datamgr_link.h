@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +59,10 @@ class DatamgrLink {
   // Ends all and waits for it. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // What mgmt says of how this data server is to be used. Once it has said anything, its capacity
+  // goes before datamgr's.
+  void Configure(const v1::NodeConfiguration& configuration) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Lanes on which datamgr has sent its settings.
   int lanes_up() const ABSL_LOCKS_EXCLUDED(mu_);
   // The last that datamgr sent.
@@ -82,6 +87,10 @@ class DatamgrLink {
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return awake_ || stopping_; }
   v1::DataServerReport MakeReport() const;
 
+  // In bytes; 0: as the node's own configuration says.
+  uint64_t WantedCapacity() const ABSL_LOCKS_EXCLUDED(mu_);
+  void ApplyCapacity() ABSL_LOCKS_EXCLUDED(mu_);
+
   // From the lanes.
   void OnSettings(int index, const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
   void OnLaneClosed(int index, const Lane* lane, const absl::Status& status)
@@ -94,6 +103,7 @@ class DatamgrLink {
   mutable absl::Mutex mu_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mu_);
   v1::DataServerSettings settings_ ABSL_GUARDED_BY(mu_);
+  std::optional<v1::NodeConfiguration> configuration_ ABSL_GUARDED_BY(mu_);
   absl::Duration report_at_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
   std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last that was logged.
   bool awake_ ABSL_GUARDED_BY(mu_) = false;

@@ -9,7 +9,7 @@
 namespace convergia::dataserver {
 namespace {
 
-constexpr uint64_t kCapacityMin = 16 * 1024 * 1024;
+constexpr uint64_t kCapacityMin = 64 * 1024 * 1024;
 constexpr uint64_t kScrubDefault = 8 * 1024 * 1024;
 constexpr int kThreadsMax = 256;
 constexpr int kLanesMax = 16;
@@ -63,7 +63,7 @@ absl::StatusOr<DataServerSettings> ReadSettings(const v1::DataServerConfig& conf
   }
   settings.capacity_bytes = config.capacity_bytes();
   if (settings.capacity_bytes != 0 && settings.capacity_bytes < kCapacityMin) {
-    return absl::InvalidArgumentError("capacity_bytes: at least 16 MiB, or leave it out");
+    return absl::InvalidArgumentError("capacity_bytes: at least 64 MiB, or leave it out");
   }
   settings.scrub_bytes_per_second =
       config.scrub_bytes_per_second() == 0 ? kScrubDefault : config.scrub_bytes_per_second();

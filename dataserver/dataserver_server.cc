@@ -123,8 +123,12 @@ void DataServer::Expel(const absl::Status& why) {
 
 void DataServer::OnAttached(const v1::Welcome&) {}
 
-// What edges are sent is not for us, and draining is datamgr's to decide: it moves the data first.
-void DataServer::OnMessage(v1::ToNode&) {}
+// Class, labels and drain are datamgr's to act on, which hears of them too.
+void DataServer::OnMessage(v1::ToNode& message) {
+  if (!message.has_configuration()) return;
+  LOG(INFO) << "mgmt configures: " << message.configuration().ShortDebugString();
+  link_->Configure(message.configuration());
+}
 
 void DataServer::OnDetached() {}
 

@@ -10,6 +10,9 @@ void StoreLedger::AddSegment(SegmentId segment, const Entry& entry) {
   absl::MutexLock lock(&mu_);
   CHECK(segments_.emplace(segment, entry).second) << "segment " << segment << " is there twice";
   by_volume_[entry.row.volume].push_back(segment);
+  ++totals_.segments;
+  totals_.file_bytes += entry.file_bytes;
+  totals_.live_bytes += entry.live_bytes;
 }
 
 void StoreLedger::RemoveSegment(SegmentId segment) {
@@ -19,6 +22,9 @@ void StoreLedger::RemoveSegment(SegmentId segment) {
   std::vector<SegmentId>& siblings = by_volume_[found->second.row.volume];
   siblings.erase(std::find(siblings.begin(), siblings.end(), segment));
   if (siblings.empty()) by_volume_.erase(found->second.row.volume);
+  --totals_.segments;
+  totals_.file_bytes -= found->second.file_bytes;
+  totals_.live_bytes -= found->second.live_bytes;
   segments_.erase(found);
 }
 
@@ -26,12 +32,28 @@ void StoreLedger::UpdateSegment(SegmentId segment, const SegmentRow& row, uint64
   absl::MutexLock lock(&mu_);
   Entry& entry = segments_.at(segment);
   entry.row = row;
+  totals_.file_bytes += file_bytes - entry.file_bytes;
   entry.file_bytes = file_bytes;
 }
 
 void StoreLedger::SetUse(SegmentId segment, SegmentUse use) {
   absl::MutexLock lock(&mu_);
   if (const auto found = segments_.find(segment); found != segments_.end()) found->second.use = use;
+}
+
+void StoreLedger::MarkBadHeader(SegmentId segment) {
+  absl::MutexLock lock(&mu_);
+  if (const auto found = segments_.find(segment); found != segments_.end()) {
+    found->second.has_bad_header = true;
+  }
+}
+
+std::optional<std::pair<SegmentId, StoreLedger::Entry>> StoreLedger::FindFrom(
+    SegmentId segment) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = segments_.lower_bound(segment);
+  if (found == segments_.end()) return std::nullopt;
+  return *found;
 }
 
 std::optional<StoreLedger::Entry> StoreLedger::Find(SegmentId segment) const {
@@ -65,12 +87,14 @@ void StoreLedger::Count(const ChunkKey& key, const ChunkRow& row) {
   absl::MutexLock lock(&mu_);
   if (const auto found = segments_.find(row.segment); found != segments_.end()) {
     found->second.live_bytes += row.record_bytes();
+    totals_.live_bytes += row.record_bytes();
     if (!row.is_chunk()) found->second.tombstone_bytes += row.record_bytes();
   }
   if (!row.is_chunk()) return;
   VolumeFacts& volume = volumes_[key.volume];
   volume.volume = key.volume;
   ++volume.chunks;
+  ++totals_.chunks;
   volume.payload_bytes += row.length;
 }
 
@@ -78,19 +102,21 @@ void StoreLedger::Discount(const ChunkKey& key, const ChunkRow& row) {
   absl::MutexLock lock(&mu_);
   if (const auto found = segments_.find(row.segment); found != segments_.end()) {
     found->second.live_bytes -= row.record_bytes();
+    totals_.live_bytes -= row.record_bytes();
     if (!row.is_chunk()) found->second.tombstone_bytes -= row.record_bytes();
   }
   if (!row.is_chunk()) return;
   const auto volume = volumes_.find(key.volume);
   CHECK(volume != volumes_.end()) << ToText(key);
   volume->second.payload_bytes -= row.length;
+  --totals_.chunks;
   if (--volume->second.chunks == 0) volumes_.erase(volume);
 }
 
 bool StoreLedger::MarkBad(const ChunkKey& key, SegmentId segment, const std::string& reason) {
   absl::MutexLock lock(&mu_);
   if (!bad_.insert({key, Bad{segment, reason}}).second) return false;
-  ++damage_found_;
+  ++totals_.damage_found;
   if (const auto found = segments_.find(segment); found != segments_.end()) {
     ++found->second.bad_chunks;
   }
@@ -111,7 +137,10 @@ void StoreLedger::ClearBad(const ChunkKey& key) {
 
 void StoreLedger::ForgetVolume(uint64_t volume) {
   absl::MutexLock lock(&mu_);
-  volumes_.erase(volume);
+  if (const auto found = volumes_.find(volume); found != volumes_.end()) {
+    totals_.chunks -= found->second.chunks;
+    volumes_.erase(found);
+  }
   auto it = bad_.lower_bound(ChunkKey{volume, 0});
   while (it != bad_.end() && it->first.volume == volume) it = EraseBad(it);
 }
@@ -158,6 +187,7 @@ std::vector<SegmentView> StoreLedger::Views() const {
     view.live_bytes = entry.live_bytes;
     view.is_active = entry.use == SegmentUse::kActive || entry.use == SegmentUse::kOpen;
     view.has_bad_chunks = entry.bad_chunks > 0;
+    view.has_bad_header = entry.has_bad_header;
     if (entry.tombstone_bytes > 0 &&
         entry.row.last_sequence < OldestBeside(segment, entry.row.volume)) {
       view.live_bytes -= entry.tombstone_bytes;
@@ -169,15 +199,8 @@ std::vector<SegmentView> StoreLedger::Views() const {
 
 LedgerTotals StoreLedger::totals() const {
   absl::MutexLock lock(&mu_);
-  LedgerTotals totals;
-  totals.segments = segments_.size();
+  LedgerTotals totals = totals_;
   totals.bad_chunks = bad_.size();
-  totals.damage_found = damage_found_;
-  for (const auto& [segment, entry] : segments_) {
-    totals.file_bytes += entry.file_bytes;
-    totals.live_bytes += entry.live_bytes;
-  }
-  for (const auto& [volume, facts] : volumes_) totals.chunks += facts.chunks;
   return totals;
 }
 

@@ -52,6 +52,7 @@ class StoreLedger {
     uint64_t live_bytes = 0;  // Records that the index points to, tombstones too.
     uint64_t tombstone_bytes = 0;
     uint64_t bad_chunks = 0;
+    bool has_bad_header = false;  // Compaction moves what is in it elsewhere.
   };
 
   void AddSegment(SegmentId segment, const Entry& entry) ABSL_LOCKS_EXCLUDED(mu_);
@@ -59,7 +60,11 @@ class StoreLedger {
   void UpdateSegment(SegmentId segment, const SegmentRow& row, uint64_t file_bytes)
       ABSL_LOCKS_EXCLUDED(mu_);
   void SetUse(SegmentId segment, SegmentUse use) ABSL_LOCKS_EXCLUDED(mu_);
+  void MarkBadHeader(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<Entry> Find(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The first one from `segment` on.
+  std::optional<std::pair<SegmentId, Entry>> FindFrom(SegmentId segment) const
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // The newest kOpen segment of `volume`.
   std::optional<std::pair<SegmentId, Entry>> FindOpen(uint64_t volume) const
@@ -115,7 +120,7 @@ class StoreLedger {
   absl::flat_hash_map<uint64_t, std::vector<SegmentId>> by_volume_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, VolumeFacts> volumes_ ABSL_GUARDED_BY(mu_);
   BadMap bad_ ABSL_GUARDED_BY(mu_);
-  uint64_t damage_found_ ABSL_GUARDED_BY(mu_) = 0;
+  LedgerTotals totals_ ABSL_GUARDED_BY(mu_);  // Asked with every put, so they are kept.
 };
 
 }  // namespace convergia::dataserver

@@ -40,8 +40,10 @@ std::optional<SegmentView> ChooseCompaction(absl::Span<const SegmentView> segmen
                                             bool space_is_short, uint64_t room_bytes) {
   std::optional<SegmentView> best;
   for (const SegmentView& segment : segments) {
-    if (segment.has_bad_chunks || !IsWorthIt(segment, space_is_short)) continue;
+    if (segment.has_bad_chunks) continue;
+    if (!segment.has_bad_header && !IsWorthIt(segment, space_is_short)) continue;
     if (segment.live_bytes > 0 && segment.live_bytes + kSegmentHeaderBytes > room_bytes) continue;
+    if (segment.has_bad_header) return segment;
     // Dead bytes per byte to copy, compared crosswise.
     const auto gain = [](const SegmentView& a, const SegmentView& b) {
       return static_cast<double>(DeadBytes(a) + 1) * static_cast<double>(b.live_bytes + 1);

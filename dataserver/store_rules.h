@@ -37,10 +37,12 @@ struct SegmentView {
   uint64_t live_bytes = 0;      // Of records that must be kept.
   bool is_active = false;       // Records are being appended.
   bool has_bad_chunks = false;  // What is left of them must stay.
+  bool has_bad_header = false;  // What is in it must go elsewhere.
 };
 
 // The segment that gives back the most for the least copying; nullopt if none is worth it: at least
 // half of it dead, or a twentieth when space is short, and `room_bytes` must hold what is copied.
+// One with a bad header is worth it first of all.
 // An active one must be sealed first, so it must give back some more, unless space is short.
 std::optional<SegmentView> ChooseCompaction(absl::Span<const SegmentView> segments,
                                             bool space_is_short, uint64_t room_bytes);

@@ -44,6 +44,10 @@ absl::Status WriteGroup::Put(const NewChunk& chunk) {
 absl::Status WriteGroup::Delete(const ChunkKey& key) {
   CVG_ASSIGN_OR_RETURN(const std::optional<ChunkRow> row, Find(key));
   if (!row.has_value() || !row->is_chunk()) return absl::OkStatus();
+  return AppendTombstone(key, *row);
+}
+
+absl::Status WriteGroup::AppendTombstone(const ChunkKey& key, const ChunkRow& before) {
   RecordHead head;
   head.header.kind = RecordKind::kTombstone;
   head.header.key = key;
@@ -54,7 +58,7 @@ absl::Status WriteGroup::Delete(const ChunkKey& key) {
     after = Append(head, "");
   }
   CVG_RETURN_IF_ERROR(after.status());
-  Set(key, row, *after);
+  Set(key, before, *after);
   return absl::OkStatus();
 }
 
@@ -102,7 +106,9 @@ absl::Status WriteGroup::Move(const std::vector<MovedRecord>& records, SegmentId
 absl::Status WriteGroup::MarkBad(const ChunkKey& key, const ChunkRow& row,
                                  const std::string& reason) {
   CVG_ASSIGN_OR_RETURN(const std::optional<ChunkRow> now, Find(key));
-  if (now.has_value() && *now == row) bad_[key] = {row.segment, reason};
+  if (!now.has_value() || *now != row) return absl::OkStatus();
+  if (!row.is_chunk()) return AppendTombstone(key, row);
+  bad_[key] = {row.segment, reason};
   return absl::OkStatus();
 }
 

@@ -64,7 +64,8 @@ class WriteGroup {
   absl::Status Move(const std::vector<MovedRecord>& records, SegmentId segment,
                     const SegmentRow& row);
 
-  // `row` of `key` does not hold what it should.
+  // `row` of `key` does not hold what it should. A tombstone is written anew: all that it said is
+  // in the index.
   absl::Status MarkBad(const ChunkKey& key, const ChunkRow& row, const std::string& reason);
 
   // Errors: nothing of the group counts; StoreHealth says why.
@@ -79,6 +80,7 @@ class WriteGroup {
 
   absl::StatusOr<std::optional<ChunkRow>> Find(const ChunkKey& key) const;
   absl::StatusOr<ChunkRow> Append(RecordHead head, absl::string_view payload);
+  absl::Status AppendTombstone(const ChunkKey& key, const ChunkRow& before);
   absl::Status MakeRoom();
   void Set(const ChunkKey& key, const std::optional<ChunkRow>& before, const ChunkRow& after);
   absl::Status WriteIndex(const std::map<SegmentId, SegmentRow>& segments);
