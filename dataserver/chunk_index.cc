@@ -4,6 +4,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -114,6 +115,16 @@ absl::Status ToStatus(const rocksdb::Status& status) {
   return absl::UnavailableError(text);
 }
 
+// RocksDB would look for room on a full disk by itself, now and then, and refuse Resume()
+// meanwhile. Room is made by us, and we know when.
+class ResumesOnlyWhenTold final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                            bool* recovers_by_itself) override {
+    *recovers_by_itself = false;
+  }
+};
+
 rocksdb::Options DatabaseOptions(const ChunkIndex::Options& options, rocksdb::Env* env) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(16 * 1024 * 1024);
@@ -130,6 +141,7 @@ rocksdb::Options DatabaseOptions(const ChunkIndex::Options& options, rocksdb::En
   db.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   // A state it was in, as far as it can be had; the segments have the rest.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.listeners.push_back(std::make_shared<ResumesOnlyWhenTold>());
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   return db;

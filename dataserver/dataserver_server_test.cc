@@ -20,32 +20,6 @@ namespace {
 
 constexpr size_t kMiB = 1024 * 1024;
 
-v1::ChunkRequest Put(const ChunkKey& key, const std::string& bytes) {
-  v1::ChunkRequest request;
-  request.mutable_put()->mutable_key()->set_volume(key.volume);
-  request.mutable_put()->mutable_key()->set_chunk(key.chunk);
-  request.mutable_put()->set_bytes(bytes);
-  request.mutable_put()->set_checksum(Checksum(bytes));
-  return request;
-}
-
-v1::ChunkRequest Read(const ChunkKey& key, uint32_t offset, uint32_t length) {
-  v1::ChunkRequest request;
-  request.mutable_read()->mutable_key()->set_volume(key.volume);
-  request.mutable_read()->mutable_key()->set_chunk(key.chunk);
-  request.mutable_read()->set_offset(offset);
-  request.mutable_read()->set_length(length);
-  return request;
-}
-
-v1::ChunkRequest Delete(const ChunkKey& key) {
-  v1::ChunkRequest request;
-  v1::ChunkKey* const proto = request.mutable_delete_()->add_keys();
-  proto->set_volume(key.volume);
-  proto->set_chunk(key.chunk);
-  return request;
-}
-
 class DataServerTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -93,7 +67,7 @@ class DataServerTest : public testing::Test {
   }
 
   void ExpectHolds(int lane, const ChunkKey& key, const std::string& bytes) {
-    const auto response = datamgr_.Ask(lane, Read(key, 0, kMiB));
+    const auto response = datamgr_.Ask(lane, MakeRead(key, 0, kMiB));
     ASSERT_OK(response);
     ASSERT_FALSE(response->has_error()) << response->error().ShortDebugString();
     EXPECT_TRUE(response->read().bytes() == bytes);
@@ -122,7 +96,7 @@ TEST_F(DataServerTest, GreetsOnEveryLaneAndReports) {
     EXPECT_GT(hellos[i].report().free_bytes(), 0);
     EXPECT_EQ(hellos[i].epoch(), 1);
   }
-  ASSERT_OK(datamgr_.Ask(0, Put({1, 1}, "hello")));
+  ASSERT_OK(datamgr_.Ask(0, MakePut({1, 1}, "hello")));
   datamgr_.AwaitReports(1);
   const v1::DataServerReport report = datamgr_.AwaitReports(1);
   EXPECT_EQ(report.chunks(), 1);
@@ -132,10 +106,10 @@ TEST_F(DataServerTest, GreetsOnEveryLaneAndReports) {
 
 TEST_F(DataServerTest, StoresReadsListsAndDeletesOnAnyLane) {
   const std::string bytes = BytesOf(1, kMiB);
-  ASSERT_FALSE(datamgr_.Ask(0, Put({1, 1}, bytes))->has_error());
-  ASSERT_FALSE(datamgr_.Ask(1, Put({2, 1}, "small"))->has_error());
+  ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, bytes))->has_error());
+  ASSERT_FALSE(datamgr_.Ask(1, MakePut({2, 1}, "small"))->has_error());
   ExpectHolds(2, {1, 1}, bytes);
-  const auto piece = datamgr_.Ask(0, Read({1, 1}, 100'000, 50));
+  const auto piece = datamgr_.Ask(0, MakeRead({1, 1}, 100'000, 50));
   EXPECT_EQ(piece->read().bytes(), bytes.substr(100'000, 50));
 
   v1::ChunkRequest list;
@@ -150,25 +124,25 @@ TEST_F(DataServerTest, StoresReadsListsAndDeletesOnAnyLane) {
   ASSERT_EQ(first->list_volumes().volumes_size(), 1);
   EXPECT_EQ(first->list_volumes().next_after(), 1);
 
-  ASSERT_FALSE(datamgr_.Ask(0, Delete({1, 1}))->has_error());
-  const auto gone = datamgr_.Ask(0, Read({1, 1}, 0, 10));
+  ASSERT_FALSE(datamgr_.Ask(0, MakeDelete({1, 1}))->has_error());
+  const auto gone = datamgr_.Ask(0, MakeRead({1, 1}, 0, 10));
   EXPECT_EQ(gone->error().fail_code(), "NOTFOUND");
   v1::ChunkRequest drop;
   drop.mutable_drop_volume()->set_volume(2);
   ASSERT_FALSE(datamgr_.Ask(1, drop)->has_error());
-  EXPECT_EQ(datamgr_.Ask(0, Read({2, 1}, 0, 10))->error().fail_code(), "NOTFOUND");
+  EXPECT_EQ(datamgr_.Ask(0, MakeRead({2, 1}, 0, 10))->error().fail_code(), "NOTFOUND");
 }
 
 TEST_F(DataServerTest, AnswersBadRequestsAndGoesOn) {
-  v1::ChunkRequest wrong = Put({1, 1}, "hello");
+  v1::ChunkRequest wrong = MakePut({1, 1}, "hello");
   wrong.mutable_put()->set_checksum(7);
   EXPECT_EQ(datamgr_.Ask(0, wrong)->error().code(),
             static_cast<int>(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(datamgr_.Ask(0, v1::ChunkRequest())->error().code(),
             static_cast<int>(absl::StatusCode::kUnimplemented));
-  ASSERT_FALSE(datamgr_.Ask(0, Put({1, 1}, "hello"))->has_error());
-  EXPECT_EQ(datamgr_.Ask(0, Put({1, 1}, "other"))->error().fail_code(), "EXISTS");
-  EXPECT_EQ(datamgr_.Ask(0, Read({1, 1}, 6, 1))->error().code(),
+  ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
+  EXPECT_EQ(datamgr_.Ask(0, MakePut({1, 1}, "other"))->error().fail_code(), "EXISTS");
+  EXPECT_EQ(datamgr_.Ask(0, MakeRead({1, 1}, 6, 1))->error().code(),
             static_cast<int>(absl::StatusCode::kOutOfRange));
   ExpectHolds(0, {1, 1}, "hello");
 }
@@ -181,7 +155,7 @@ TEST_F(DataServerTest, ManyRequestsInFlightAreAllAnswered) {
     std::vector<v1::ChunkRequest> requests;
     std::vector<FakeDatamgr::Done> dones;
     for (int j = i; j < i + 10; ++j) {
-      requests.push_back(Put({1, static_cast<uint64_t>(j + 1)}, BytesOf(j, 10'000)));
+      requests.push_back(MakePut({1, static_cast<uint64_t>(j + 1)}, BytesOf(j, 10'000)));
       dones.push_back([&](absl::StatusOr<v1::ChunkResponse> response) {
         if (!response.ok() || response->has_error()) ++errors;
         answered.DecrementCount();
@@ -205,7 +179,7 @@ TEST_F(DataServerTest, BeyondTheWindowIsBusyAndNothingElseSuffers) {
   std::atomic<int> stored = 0;
   for (int i = 0; i < requests; ++i) {
     std::vector<v1::ChunkRequest> one;
-    one.push_back(Put({1, static_cast<uint64_t>(i + 1)}, bytes));
+    one.push_back(MakePut({1, static_cast<uint64_t>(i + 1)}, bytes));
     std::vector<FakeDatamgr::Done> dones;
     dones.push_back([&](absl::StatusOr<v1::ChunkResponse> response) {
       if (response.ok() && !response->has_error()) ++stored;
@@ -226,21 +200,36 @@ TEST_F(DataServerTest, SettingsAreInForceAtOnce) {
   settings.set_capacity_bytes(100 * kMiB);
   datamgr_.SetSettings(settings);
   // A request on each lane after the settings: lane by lane they are in order.
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, Read({9, 9}, 0, 1)));
+  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
   v1::DataServerReport report = datamgr_.AwaitReports(2);
   EXPECT_EQ(report.capacity_bytes(), 100 * kMiB);
   EXPECT_LT(report.free_bytes(), 100 * kMiB);
   settings.set_capacity_bytes(1);
   datamgr_.SetSettings(settings);
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, Read({9, 9}, 0, 1)));
-  EXPECT_EQ(datamgr_.Ask(0, Put({1, 1}, "hello"))->error().fail_code(), "NOSPACE");
+  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  EXPECT_EQ(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->error().fail_code(), "NOSPACE");
   datamgr_.SetSettings(v1::DataServerSettings());
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, Read({9, 9}, 0, 1)));
-  EXPECT_FALSE(datamgr_.Ask(0, Put({1, 1}, "hello"))->has_error());
+  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  EXPECT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
+}
+
+TEST_F(DataServerTest, WhatMgmtSaysOfCapacityIsInForceAtOnceAndGoesFirst) {
+  v1::ToNode message;
+  message.mutable_configuration()->set_storage_class(v1::STORAGE_CLASS_NON_VOLATILE);
+  message.mutable_configuration()->set_capacity_bytes(200 * kMiB);
+  mgmt_.Push(message);
+  for (int reports = 0; datamgr_.AwaitReports(1).capacity_bytes() != 200 * kMiB; ++reports) {
+    ASSERT_LT(reports, 10);
+  }
+  v1::DataServerSettings settings;
+  settings.set_capacity_bytes(100 * kMiB);
+  datamgr_.SetSettings(settings);
+  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  EXPECT_EQ(server_->store().Facts()->capacity_bytes, 200 * kMiB);
 }
 
 TEST_F(DataServerTest, ComesBackWhenDatamgrDoes) {
-  ASSERT_FALSE(datamgr_.Ask(0, Put({1, 1}, "hello"))->has_error());
+  ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
   datamgr_.Stop();
   datamgr_.AwaitNoLanes();
   datamgr_.Start();
@@ -250,7 +239,7 @@ TEST_F(DataServerTest, ComesBackWhenDatamgrDoes) {
 
 TEST_F(DataServerTest, ARestartKeepsWhatWasStored) {
   const std::string bytes = BytesOf(1, 300'000);
-  ASSERT_FALSE(datamgr_.Ask(0, Put({1, 1}, bytes))->has_error());
+  ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, bytes))->has_error());
   const std::string store_id = server_->store().store_id();
   server_->Drain(absl::Seconds(10));
   server_.reset();

@@ -16,6 +16,32 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 
 }  // namespace
 
+v1::ChunkRequest MakePut(const ChunkKey& key, const std::string& bytes) {
+  v1::ChunkRequest request;
+  request.mutable_put()->mutable_key()->set_volume(key.volume);
+  request.mutable_put()->mutable_key()->set_chunk(key.chunk);
+  request.mutable_put()->set_bytes(bytes);
+  request.mutable_put()->set_checksum(Checksum(bytes));
+  return request;
+}
+
+v1::ChunkRequest MakeRead(const ChunkKey& key, uint32_t offset, uint32_t length) {
+  v1::ChunkRequest request;
+  request.mutable_read()->mutable_key()->set_volume(key.volume);
+  request.mutable_read()->mutable_key()->set_chunk(key.chunk);
+  request.mutable_read()->set_offset(offset);
+  request.mutable_read()->set_length(length);
+  return request;
+}
+
+v1::ChunkRequest MakeDelete(const ChunkKey& key) {
+  v1::ChunkRequest request;
+  v1::ChunkKey* const proto = request.mutable_delete_()->add_keys();
+  proto->set_volume(key.volume);
+  proto->set_chunk(key.chunk);
+  return request;
+}
+
 class FakeLane final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataServer> {
  public:
   FakeLane(grpc::CallbackServerContext* context, FakeDatamgr* datamgr)

@@ -12,10 +12,15 @@
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
 #include "convergia/v1/chunks.grpc.pb.h"
+#include "dataserver/segment_format.h"
 
 namespace convergia::dataserver {
 
 class FakeLane;
+
+v1::ChunkRequest MakePut(const ChunkKey& key, const std::string& bytes);
+v1::ChunkRequest MakeRead(const ChunkKey& key, uint32_t offset, uint32_t length);
+v1::ChunkRequest MakeDelete(const ChunkKey& key);
 
 // A datamgr for tests: the Chunks service over real TLS, which asks what it is told to and keeps
 // what it hears. Thread-safe.
