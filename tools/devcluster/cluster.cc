@@ -86,10 +86,6 @@ absl::Status Cluster::AddMembers(const NodeKind& kind) {
   const int count = options_.counts.*kind.count;
   if (count == 0) return absl::OkStatus();
   if (count < 0) return absl::InvalidArgumentError("the number of nodes cannot be negative");
-  if (kind.program.empty()) {
-    return absl::UnimplementedError(
-        absl::StrCat("there is no data storage in this version yet: leave --", kind.flag, " at 0"));
-  }
   std::string program;
   if (const auto given = options_.programs.find(kind.role); given != options_.programs.end()) {
     program = given->second;
@@ -169,12 +165,26 @@ absl::Status Cluster::StartNodes() {
   for (const auto& member : members_) {
     if (member.get() == mgmt) continue;
     member->plan.mgmt_address = mgmt->addresses.grpc;
+    member->plan.datamgr_address = DatamgrAddress();
     CVG_RETURN_IF_ERROR(WriteConfig(member.get()));
     CVG_RETURN_IF_ERROR(PrepareToEnrol(*member));
     CVG_RETURN_IF_ERROR(Launch(member.get()));
   }
   for (const auto& member : members_) CVG_RETURN_IF_ERROR(AwaitReady(member.get()));
+  for (const auto& member : members_) {
+    if (member->kind->storage_class == v1::STORAGE_CLASS_UNSPECIFIED) continue;
+    CVG_RETURN_IF_ERROR(operator_->SetStorageClass(member->plan.name, member->kind->storage_class));
+  }
   return absl::OkStatus();
+}
+
+std::string Cluster::DatamgrAddress() const {
+  for (const auto& member : members_) {
+    if (member->kind->role == Role::kDatamgr) {
+      return absl::StrCat("127.0.0.1:", member->plan.ports.front());
+    }
+  }
+  return "";
 }
 
 absl::Status Cluster::WriteConfig(Member* member) {

@@ -74,8 +74,8 @@ class Cluster {
 
   // Takes the directory; starts nothing.
   //
-  // Errors: kFailedPrecondition if another devcluster uses it; kUnimplemented for nodes that this
-  // tree has no program for; kNotFound if a program is not built; kInvalidArgument.
+  // Errors: kFailedPrecondition if another devcluster uses it; kNotFound if a program is not built;
+  // kInvalidArgument.
   static absl::StatusOr<std::unique_ptr<Cluster>> Create(const Options& options);
   ~Cluster();  // Stop().
 
@@ -151,6 +151,8 @@ class Cluster {
   absl::Status AddMembers(const NodeKind& kind);
   absl::Status AssignPorts();
   absl::Status WriteConfig(Member* member);
+  // Of its gRPC, as planned; empty if there is none.
+  std::string DatamgrAddress() const;
   absl::Status InitMgmt(const Member& mgmt);
   // A join token, for a node that has no certificate yet.
   absl::Status PrepareToEnrol(const Member& member);

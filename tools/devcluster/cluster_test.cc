@@ -47,13 +47,6 @@ class ClusterTest : public testing::Test {
   Cluster::Options options_;
 };
 
-TEST_F(ClusterTest, DataServersAreRefusedClearly) {
-  options_.counts.dataservers_volatile = 3;
-  EXPECT_THAT(StartError(), HasSubstr("leave --dataservers-volatile at 0"));
-  options_.counts = {.dataservers_nonvolatile = 1};
-  EXPECT_THAT(StartError(), HasSubstr("leave --dataservers-nonvolatile at 0"));
-}
-
 TEST_F(ClusterTest, ADirectoryBelongsToOneAtATime) {
   ASSERT_OK_AND_ASSIGN(auto first, Cluster::Create(options_));
   const auto second = Cluster::Create(options_);

@@ -38,13 +38,26 @@ std::string MakeEdgeConfig(const NodePlan& plan, const ConfigChanges& changes) {
   return Print(config);
 }
 
+std::string MakeDataServerConfig(const NodePlan& plan, const ConfigChanges& changes) {
+  v1::DataServerConfig config;
+  config.set_name(plan.name);
+  config.set_dir(plan.dir);
+  config.set_mgmt(plan.mgmt_address);
+  config.set_join_token_file(plan.join_token_file);
+  config.set_datamgr(plan.datamgr_address);
+  config.set_grpc_listen(Loopback(plan.ports[0]));
+  if (changes.dataserver) changes.dataserver(&config);
+  return Print(config);
+}
+
 constexpr NodeKind kNodeKinds[] = {
     {Role::kMgmt, &NodeCounts::mgmt, "", "mgmt", "mgmt/mgmt", 3, MakeMgmtConfig},
     {Role::kEdge, &NodeCounts::edges, "edges", "edge", "edge/edge", 2, MakeEdgeConfig},
-    {Role::kDataserver, &NodeCounts::dataservers_volatile, "dataservers-volatile", "volatile", "",
-     0, nullptr},
+    {Role::kDataserver, &NodeCounts::dataservers_volatile, "dataservers-volatile", "volatile",
+     "dataserver/dataserver", 1, MakeDataServerConfig, v1::STORAGE_CLASS_VOLATILE},
     {Role::kDataserver, &NodeCounts::dataservers_nonvolatile, "dataservers-nonvolatile",
-     "nonvolatile", "", 0, nullptr},
+     "nonvolatile", "dataserver/dataserver", 1, MakeDataServerConfig,
+     v1::STORAGE_CLASS_NON_VOLATILE},
 };
 
 }  // namespace

@@ -43,6 +43,14 @@ absl::Status Operator::CreateAccount(const std::string& username, const std::str
   return Call(admin_.get(), &v1::Admin::Stub::CreateAccount, request).status();
 }
 
+absl::Status Operator::SetStorageClass(const std::string& data_server,
+                                       v1::StorageClass storage_class) {
+  v1::ConfigureDataServerRequest request;
+  request.set_name(data_server);
+  request.set_storage_class(storage_class);
+  return Call(admin_.get(), &v1::Admin::Stub::ConfigureDataServer, request).status();
+}
+
 absl::StatusOr<v1::GetClusterMapResponse> Operator::GetClusterMap() {
   return Call(admin_.get(), &v1::Admin::Stub::GetClusterMap, v1::GetClusterMapRequest());
 }

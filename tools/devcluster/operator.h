@@ -21,6 +21,7 @@ class Operator {
 
   absl::StatusOr<std::string> CreateJoinToken(v1::Role role, const std::string& node_name);
   absl::Status CreateAccount(const std::string& username, const std::string& password);
+  absl::Status SetStorageClass(const std::string& data_server, v1::StorageClass storage_class);
   absl::StatusOr<v1::GetClusterMapResponse> GetClusterMap();
 
   // For the calls that are not here.
