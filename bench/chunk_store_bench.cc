@@ -2,6 +2,8 @@
 // fdatasync after each MiB, measured in turn in the same folder.
 //
 //   bazel run -c opt //bench:chunk_store_bench -- /path/on/the/disk [MiB]
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -162,6 +164,9 @@ int Run(const std::string& dir, int mib) {
   std::printf("  reads of 1 MiB, from memory      %8.0f\n", Median(reads));
   std::printf("puts of 1,000 bytes a second: %.0f one by one, %.0f with 64 in flight\n", small_one,
               small_many);
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("the most memory this process had: %.0f MB\n", usage.ru_maxrss * 1024 / 1e6);
   (*store)->Stop();
   store->reset();
   DieUnlessOk(disk::RemoveTree(disk, options.dir));
