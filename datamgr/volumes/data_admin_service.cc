@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/reply.h"
+#include "datamgr/volumes/repair_policy.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -105,11 +106,12 @@ grpc::ServerUnaryReactor* DataAdminService::ListVolumes(grpc::CallbackServerCont
     const uint32_t limit =
         request->limit() == 0 ? kVolumesMax : std::min(request->limit(), kVolumesMax);
     const absl::Duration now = options_.clock->Elapsed();
+    const RepairPlanner judge(options_.keeper->rules());
     absl::MutexLock lock(&options_.state->mu());
     const ServerTable& servers = options_.state->servers();
     const auto& volumes = options_.state->volumes().volumes();
     for (auto it = volumes.upper_bound(request->after()); it != volumes.end(); ++it) {
-      const VolumeHealth health = judge_.HealthOf(it->second, servers, now);
+      const VolumeHealth health = judge.HealthOf(it->second, servers, now);
       const bool is_well = health.IsWhole() && health.leaving + health.misplaced == 0;
       if (request->only_ailing() && is_well) continue;
       if (response->volumes_size() >= static_cast<int>(limit)) {
@@ -211,6 +213,28 @@ grpc::ServerUnaryReactor* DataAdminService::SweepNow(grpc::CallbackServerContext
     options_.keeper->SweepNow();
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* DataAdminService::GetRepairPolicy(
+    grpc::CallbackServerContext* context, const v1::GetRepairPolicyRequest* /*request*/,
+    v1::RepairPolicy* response) {
+  return rpc::Reply(context, [&]() -> absl::Status {
+    *response = PolicyOf(options_.keeper->rules());
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DataAdminService::SetRepairPolicy(grpc::CallbackServerContext* context,
+                                                            const v1::RepairPolicy* request,
+                                                            v1::RepairPolicy* response) {
+  rpc::LaterReply reply(context);
+  grpc::ServerUnaryReactor* const reactor = reply.reactor();
+  options_.keeper->SetPolicy(*request, [response, reply = std::move(reply)](
+                                           absl::StatusOr<v1::RepairPolicy> policy) mutable {
+    if (policy.ok()) *response = *std::move(policy);
+    reply.Finish(policy.status());
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* DataAdminService::GetDrainStatus(

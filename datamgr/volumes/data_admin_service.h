@@ -15,9 +15,8 @@ class DataAdminService final : public v1::DataAdmin::CallbackService {
     VolumeState* state = nullptr;  // These outlive the service.
     VolumeKeeper* keeper = nullptr;
     const Clock* clock = nullptr;
-    RepairRules rules;
   };
-  explicit DataAdminService(const Options& options) : options_(options), judge_(options.rules) {}
+  explicit DataAdminService(const Options& options) : options_(options) {}
 
   grpc::ServerUnaryReactor* ListDataServers(grpc::CallbackServerContext* context,
                                             const v1::ListDataServersRequest* request,
@@ -40,6 +39,12 @@ class DataAdminService final : public v1::DataAdmin::CallbackService {
   grpc::ServerUnaryReactor* SweepNow(grpc::CallbackServerContext* context,
                                      const v1::SweepNowRequest* request,
                                      v1::SweepNowResponse* response) override;
+  grpc::ServerUnaryReactor* GetRepairPolicy(grpc::CallbackServerContext* context,
+                                            const v1::GetRepairPolicyRequest* request,
+                                            v1::RepairPolicy* response) override;
+  grpc::ServerUnaryReactor* SetRepairPolicy(grpc::CallbackServerContext* context,
+                                            const v1::RepairPolicy* request,
+                                            v1::RepairPolicy* response) override;
   grpc::ServerUnaryReactor* GetDrainStatus(grpc::CallbackServerContext* context,
                                            const v1::GetDrainStatusRequest* request,
                                            v1::GetDrainStatusResponse* response) override;
@@ -48,7 +53,6 @@ class DataAdminService final : public v1::DataAdmin::CallbackService {
   void FillServers(v1::ListDataServersResponse* response);
 
   const Options options_;
-  const RepairPlanner judge_;  // Only for its judgement of volumes.
 };
 
 }  // namespace convergia::datamgr

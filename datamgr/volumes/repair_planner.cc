@@ -94,6 +94,8 @@ VolumeHealth RepairPlanner::HealthOf(const Volume& volume, const ServerTable& se
 
 bool RepairPlanner::MustSeal(const Volume& volume, const ServerTable& servers) const {
   if (!volume.IsOpen()) return false;
+  const int wanted = rules_.placement.copies(volume.record.volume_class);
+  if (volume.record.replicas.size() < static_cast<size_t>(wanted)) return true;
   for (const Replica& replica : volume.record.replicas) {
     const ServerView* const server = servers.Find(replica.server);
     if (server == nullptr || !server->Has(replica) || !server->MayWrite(0)) return true;

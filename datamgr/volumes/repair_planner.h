@@ -37,6 +37,8 @@ struct RepairRules {
   absl::Duration orphan_age = absl::Minutes(30);
   // A server that is fuller than another one by this part of its capacity gives volumes to it.
   double rebalance_gap = 0.1;
+  // How often each volume is looked at for orphans and for what is missing.
+  absl::Duration sweep_every = absl::Hours(6);
 };
 
 enum class ReplicaState {
@@ -126,6 +128,7 @@ class RepairPlanner {
   void ReleaseBrake(const ServerTable& servers);
 
   const RepairRules& rules() const { return rules_; }
+  void SetRules(const RepairRules& rules) { rules_ = rules; }
 
   ReplicaState StateOf(const Replica& replica, const ServerTable& servers,
                        absl::Duration now) const;
@@ -157,7 +160,7 @@ class RepairPlanner {
   void FindSurplus(Round* round);
   bool TakeStreams(const Job& job, Round* round) const;
 
-  const RepairRules rules_;
+  RepairRules rules_;
   bool boosted_ = false;
   std::set<NodeId> written_off_;                    // By ReleaseBrake().
   std::map<VolumeId, absl::Duration> short_since_;  // Since when a volume is short of copies.

@@ -14,6 +14,7 @@ namespace {
 
 constexpr absl::string_view kStartKey = "v/count/start";
 constexpr absl::string_view kVolumeCountKey = "v/count/volume";
+constexpr absl::string_view kPolicyKey = "v/policy";
 constexpr absl::string_view kServerPrefix = "v/server/";
 constexpr absl::string_view kVolumePrefix = "v/volume/";
 
@@ -147,6 +148,19 @@ absl::Status VolumeBook::Remove(VolumeId id, store::Revision version) {
   const std::string key = KeyOf(kVolumePrefix, id);
   store::Batch batch;
   batch.IfVersion(key, version).Delete(key);
+  return store_->Commit(std::move(batch)).status();
+}
+
+absl::StatusOr<v1::RepairPolicy> VolumeBook::ReadPolicy() {
+  CVG_ASSIGN_OR_RETURN(const auto row, store_->Get(kPolicyKey));
+  v1::RepairPolicy policy;
+  if (row.has_value() && !policy.ParseFromString(row->value)) return Unreadable(kPolicyKey);
+  return policy;
+}
+
+absl::Status VolumeBook::PutPolicy(const v1::RepairPolicy& policy) {
+  store::Batch batch;
+  batch.Put(kPolicyKey, policy.SerializeAsString());
   return store_->Commit(std::move(batch)).status();
 }
 

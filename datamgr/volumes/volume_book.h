@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/store/store.h"
+#include "convergia/v1/data_admin.pb.h"
 #include "datamgr/volumes/server_table.h"
 #include "datamgr/volumes/volume_table.h"
 
@@ -44,6 +45,10 @@ class VolumeBook {
   // Errors: store::IsConflict() if the row is not `version` any more: a bug.
   absl::StatusOr<store::Revision> Replace(const VolumeRecord& record, store::Revision version);
   absl::Status Remove(VolumeId id, store::Revision version);
+
+  // What operators changed of the rules; nothing if they never did.
+  absl::StatusOr<v1::RepairPolicy> ReadPolicy();
+  absl::Status PutPolicy(const v1::RepairPolicy& policy);
 
   absl::Status PutServer(const ServerView& server);
   absl::Status RemoveServer(NodeId id);

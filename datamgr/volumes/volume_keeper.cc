@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "datamgr/volumes/repair_policy.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -25,7 +27,8 @@ ServerSpace SpaceOf(const v1::DataServerReport& report) {
 VolumeKeeper::VolumeKeeper(Options options)
     : options_(std::move(options)),
       planner_(options_.rules),
-      next_volume_(options_.last_volume + 1) {}
+      next_volume_(options_.last_volume + 1),
+      rules_(options_.rules) {}
 
 void VolumeKeeper::Start() {
   thread_ = std::thread([this] { Loop(); });
@@ -442,6 +445,28 @@ void VolumeKeeper::ScrubNow(NodeId server) {
 
 void VolumeKeeper::SweepNow() {
   Post([this] { swept_at_.clear(); });
+}
+
+void VolumeKeeper::SetPolicy(const v1::RepairPolicy& policy, PolicyDone done) {
+  Post([this, policy, done = std::move(done)]() mutable { done(ChangePolicy(policy)); });
+}
+
+absl::StatusOr<v1::RepairPolicy> VolumeKeeper::ChangePolicy(const v1::RepairPolicy& change) {
+  RepairRules rules = planner_.rules();
+  CVG_RETURN_IF_ERROR(ApplyPolicy(change, &rules));
+  CVG_ASSIGN_OR_RETURN(v1::RepairPolicy changed, options_.book->ReadPolicy());
+  changed.MergeFrom(change);
+  CVG_RETURN_IF_ERROR(options_.book->PutPolicy(changed));
+  planner_.SetRules(rules);
+  planned_at_ = -absl::InfiniteDuration();
+  absl::MutexLock lock(&mu_);
+  rules_ = rules;
+  return PolicyOf(rules);
+}
+
+RepairRules VolumeKeeper::rules() const {
+  absl::MutexLock lock(&mu_);
+  return rules_;
 }
 
 KeeperReport VolumeKeeper::Report() const {

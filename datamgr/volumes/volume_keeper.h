@@ -14,9 +14,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "convergia/v1/data_admin.pb.h"
 #include "datamgr/volumes/chunk_healer.h"
 #include "datamgr/volumes/job_runner.h"
 #include "datamgr/volumes/repair_planner.h"
@@ -61,7 +63,6 @@ class VolumeKeeper {
     const Clock* clock = nullptr;
     RepairRules rules;
     absl::Duration plan_every = absl::Seconds(1);
-    absl::Duration sweep_every = absl::Hours(6);  // Each volume.
     VolumeId last_volume = 0;
     // Clients that move less than this are quiet.
     double quiet_bytes_per_second = 1 << 20;
@@ -84,7 +85,15 @@ class VolumeKeeper {
   // Looks at all volumes anew, now.
   void SweepNow();
 
+  // Changes the rules, for good. `done` is called once, on the keeper's thread or, when that has
+  // ended, never.
+  //
+  // Errors: those of ApplyPolicy() and of the store.
+  using PolicyDone = absl::AnyInvocable<void(absl::StatusOr<v1::RepairPolicy>)>;
+  void SetPolicy(const v1::RepairPolicy& policy, PolicyDone done);
+
   KeeperReport Report() const ABSL_LOCKS_EXCLUDED(mu_);
+  RepairRules rules() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   using Word = absl::AnyInvocable<void()>;
@@ -100,6 +109,7 @@ class VolumeKeeper {
   void OnHoldings(NodeId id, const std::string& store, std::map<VolumeId, Holding> holdings);
   void FetchHoldings(NodeId id, const std::string& store);
   void Configure(const std::vector<ServerConfig>& configs);
+  absl::StatusOr<v1::RepairPolicy> ChangePolicy(const v1::RepairPolicy& change);
   void PushSettings(NodeId id);
   void SaveServer(NodeId id);
 
@@ -154,6 +164,7 @@ class VolumeKeeper {
   bool awake_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   KeeperReport report_ ABSL_GUARDED_BY(mu_);
+  RepairRules rules_ ABSL_GUARDED_BY(mu_);  // The planner's, for others to see.
 };
 
 }  // namespace convergia::datamgr

@@ -149,7 +149,8 @@ void VolumeKeeper::SweepOnce(absl::Duration now) {
       const auto swept = swept_at_.find(id);
       const absl::Duration at =
           swept == swept_at_.end() ? -absl::InfiniteDuration() : swept->second;
-      if (running_.contains(id) || now - at < options_.sweep_every || at >= oldest) continue;
+      if (running_.contains(id) || now - at < planner_.rules().sweep_every || at >= oldest)
+        continue;
       oldest = at;
       chosen = id;
       if (swept == swept_at_.end()) break;

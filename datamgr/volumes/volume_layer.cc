@@ -6,6 +6,7 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "datamgr/volumes/data_admin_service.h"
+#include "datamgr/volumes/repair_policy.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -35,7 +36,10 @@ ServerConfig ConfigOf(const v1::DataServerInfo& info) {
 absl::StatusOr<std::unique_ptr<VolumeLayer>> VolumeLayer::Open(const Options& options) {
   VolumeBook book(options.store);
   CVG_ASSIGN_OR_RETURN(const VolumeBook::Contents contents, book.Open(options.clock->Now()));
-  return std::unique_ptr<VolumeLayer>(new VolumeLayer(options, book, contents));
+  CVG_ASSIGN_OR_RETURN(const v1::RepairPolicy policy, book.ReadPolicy());
+  Options with_policy = options;
+  CVG_RETURN_IF_ERROR(ApplyPolicy(policy, &with_policy.rules));
+  return std::unique_ptr<VolumeLayer>(new VolumeLayer(with_policy, book, contents));
 }
 
 VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
@@ -75,11 +79,10 @@ VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
   keeper.clock = options.clock;
   keeper.rules = options.rules;
   keeper.plan_every = options.plan_every;
-  keeper.sweep_every = options.sweep_every;
   keeper.last_volume = contents.last_volume;
   keeper_ = std::make_unique<VolumeKeeper>(std::move(keeper));
   admin_ = std::make_unique<DataAdminService>(
-      DataAdminService::Options{&state_, keeper_.get(), options.clock, options.rules});
+      DataAdminService::Options{&state_, keeper_.get(), options.clock});
   Fill(contents);
 }
 
@@ -156,7 +159,7 @@ void VolumeLayer::Describe(std::vector<uint64_t> volumes, DescribeDone done) {
   std::vector<VolumePlaces> places;
   places.reserve(volumes.size());
   for (const uint64_t volume : volumes) {
-    places.push_back(state_.Describe(volume, options_.rules.placement.copies_volatile));
+    places.push_back(state_.Describe(volume, keeper_->rules().placement.copies_volatile));
   }
   done(std::move(places));
 }

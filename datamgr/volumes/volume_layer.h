@@ -39,10 +39,9 @@ class VolumeLayer final : public ChunkLayer {
     const LiveChunks* live = nullptr;
     const rpc::PinSet* pins = nullptr;
     const Clock* clock = nullptr;
-    RepairRules rules;
+    RepairRules rules;  // Before what operators changed of them.
     VolumeLimits limits;
     absl::Duration plan_every = absl::Seconds(1);
-    absl::Duration sweep_every = absl::Hours(6);
   };
 
   // Reads what the store has. Blocks on the disk.

@@ -89,7 +89,6 @@ void StorageCluster::StartDatamgr() {
   options.rules = options_.rules;
   options.limits = options_.limits;
   options.plan_every = options_.plan_every;
-  options.sweep_every = options_.sweep_every;
   auto layer = datamgr::VolumeLayer::Open(options);
   CHECK(layer.ok()) << layer.status();
   layer_ = *std::move(layer);
@@ -234,6 +233,10 @@ int StorageCluster::CopiesOf(const datamgr::ChunkRef& ref) {
     if (node.store != nullptr && node.store->Verify({ref.volume, ref.chunk}).ok()) ++copies;
   }
   return copies;
+}
+
+std::shared_ptr<grpc::Channel> StorageCluster::ChannelAs(const identity::NodeIdentity& who) {
+  return rpc::MakeChannel(address_, pki_.FilesOf(who), {Role::kDatamgr, "datamgr"});
 }
 
 int StorageCluster::WantedOf(const datamgr::ChunkRef& ref) {

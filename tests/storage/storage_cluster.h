@@ -45,7 +45,6 @@ class StorageCluster {
     datamgr::RepairRules rules;
     datamgr::VolumeLimits limits;
     absl::Duration plan_every = absl::Milliseconds(50);
-    absl::Duration sweep_every = absl::Hours(6);
     uint64_t capacity_bytes = uint64_t{256} << 20;  // Of each data server.
     int lanes = 3;
   };
@@ -76,6 +75,8 @@ class StorageCluster {
   int WantedOf(const datamgr::ChunkRef& ref);
   datamgr::KeeperReport Report() { return layer_->keeper().Report(); }
   LiveSet& live() { return live_; }
+  // To datamgr, with an operator's certificate, or a data server's.
+  std::shared_ptr<grpc::Channel> ChannelAs(const identity::NodeIdentity& who);
 
  private:
   struct Node {

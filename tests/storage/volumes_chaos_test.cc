@@ -90,7 +90,7 @@ TEST(VolumesChaosTest, WhatWasAcknowledgedIsThereAndGetsItsCopies) {
   options.rules.grace_volatile = absl::Milliseconds(300);
   options.rules.grace_non_volatile = absl::Milliseconds(300);
   options.rules.surplus_keep = absl::ZeroDuration();
-  options.sweep_every = absl::Milliseconds(500);
+  options.rules.sweep_every = absl::Milliseconds(500);
   options.limits.volume_bytes_max = 2 << 20;  // Many volumes.
   StorageCluster cluster(options);
   for (int i = 0; i < 6; ++i) cluster.AddServer(VolumeClass::kVolatile);

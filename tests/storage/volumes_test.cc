@@ -11,6 +11,7 @@
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
+#include "convergia/v1/chunks.grpc.pb.h"
 #include "convergia/v1/data_admin.grpc.pb.h"
 #include "tests/storage/storage_cluster.h"
 #include "tests/testing/eventually.h"
@@ -191,7 +192,7 @@ TEST_F(VolumesTest, FlippedBytesAreNeverServedAndAreReplaced) {
 }
 
 TEST_F(VolumesTest, ReleasedChunksGoAndOrphansAreSwept) {
-  options_.sweep_every = absl::ZeroDuration();
+  options_.rules.sweep_every = absl::ZeroDuration();
   Make(3, 0, /*grace=*/absl::Hours(1));
   WriteSome(10);
   cluster_->StopServer(3);
@@ -270,6 +271,111 @@ TEST_F(VolumesTest, FullServersSayNoSpaceAndDeletesHelp) {
       << ", used: " << cluster_->store(1).Facts()->used_bytes
       << ", live: " << cluster_->store(1).Facts()->live_bytes;
   ExpectAllReadable();
+}
+
+template <typename Request, typename Response>
+grpc::Status Call(v1::DataAdmin::Stub& stub,
+                  grpc::Status (v1::DataAdmin::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                              Response*),
+                  const Request& request, Response* response) {
+  grpc::ClientContext context;
+  return (stub.*method)(&context, request, response);
+}
+
+TEST_F(VolumesTest, OperatorsSeeItAll) {
+  Make(4, 1, /*grace=*/absl::Hours(1));
+  WriteSome(10);
+  WriteSome(2, ClassPreference::kNonVolatile);
+  v1::DataAdmin::Stub stub(cluster_->ChannelAs({Role::kOperator, "operator"}));
+
+  v1::ListDataServersResponse servers;
+  ASSERT_TRUE(Call(stub, &v1::DataAdmin::Stub::ListDataServers, {}, &servers).ok());
+  ASSERT_EQ(servers.servers_size(), 5);
+  EXPECT_EQ(servers.servers(0).name(), "d1");
+  EXPECT_TRUE(servers.servers(0).connected());
+  EXPECT_GT(servers.servers(0).free_bytes(), 0);
+  EXPECT_EQ(servers.servers(4).configuration().storage_class(), v1::STORAGE_CLASS_NON_VOLATILE);
+  EXPECT_EQ(servers.servers(4).replicas(), 1);
+
+  v1::ListVolumesRequest page;
+  page.set_limit(1);
+  v1::ListVolumesResponse volumes;
+  ASSERT_TRUE(Call(stub, &v1::DataAdmin::Stub::ListVolumes, page, &volumes).ok());
+  ASSERT_EQ(volumes.volumes_size(), 1);
+  EXPECT_TRUE(volumes.more());
+  EXPECT_EQ(volumes.volumes(0).copies_live(), 3);
+  const std::string gone = volumes.volumes(0).replicas(0).server();
+  cluster_->StopServer(volumes.volumes(0).replicas(0).node_id());
+
+  v1::GetRepairStatusResponse repair;
+  EXPECT_TRUE(Eventually([&] {
+    return Call(stub, &v1::DataAdmin::Stub::GetRepairStatus, {}, &repair).ok() &&
+           repair.waiting_volumes() == 1;
+  }));
+  EXPECT_EQ(repair.missing_volumes(), 1);
+  EXPECT_EQ(repair.due_volumes(), 0);
+  page.set_only_ailing(true);
+  ASSERT_TRUE(Call(stub, &v1::DataAdmin::Stub::ListVolumes, page, &volumes).ok());
+  ASSERT_EQ(volumes.volumes_size(), 1);
+  EXPECT_EQ(volumes.volumes(0).copies_away(), 1);
+
+  v1::ScrubNowRequest scrub;
+  v1::ScrubNowResponse scrubbed;
+  scrub.set_server(gone);
+  EXPECT_EQ(Call(stub, &v1::DataAdmin::Stub::ScrubNow, scrub, &scrubbed).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(VolumesTest, OperatorsSeeADrainEnd) {
+  Make(4, 0, /*grace=*/absl::Hours(1));
+  WriteSome(10);
+  cluster_->StopServer(4);  // Nowhere to move to.
+  cluster_->Configure(1, VolumeClass::kVolatile, /*drain=*/true);
+  v1::DataAdmin::Stub stub(cluster_->ChannelAs({Role::kOperator, "operator"}));
+  v1::GetDrainStatusResponse drain;
+  EXPECT_TRUE(Eventually([&] {
+    return Call(stub, &v1::DataAdmin::Stub::GetDrainStatus, {}, &drain).ok() &&
+           drain.servers_size() == 1 && drain.servers(0).server() == "d1";
+  }));
+  cluster_->StartServer(4);
+  EXPECT_TRUE(Eventually([&] {
+    return Call(stub, &v1::DataAdmin::Stub::GetDrainStatus, {}, &drain).ok() &&
+           drain.servers_size() == 1 && drain.servers(0).volumes_left() == 0;
+  }));
+  ExpectAllReadable();
+}
+
+TEST_F(VolumesTest, ThePolicyIsChangedCheckedAndRemembered) {
+  Make(4, 0, /*grace=*/absl::Hours(1));
+  WriteSome(5);
+  v1::DataAdmin::Stub stub(cluster_->ChannelAs({Role::kOperator, "operator"}));
+  v1::RepairPolicy change;
+  v1::RepairPolicy policy;
+  change.set_copies_volatile(2);
+  EXPECT_EQ(Call(stub, &v1::DataAdmin::Stub::SetRepairPolicy, change, &policy).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  change.set_copies_volatile(4);
+  change.set_grace_volatile_seconds(0);
+  ASSERT_TRUE(Call(stub, &v1::DataAdmin::Stub::SetRepairPolicy, change, &policy).ok());
+  EXPECT_EQ(policy.grace_non_volatile_seconds(), 3600);
+  WriteSome(5);
+  EXPECT_TRUE(Eventually([&] { return AllHave(4); }));
+  cluster_->RestartDatamgr();
+  ASSERT_TRUE(Call(stub, &v1::DataAdmin::Stub::GetRepairPolicy, {}, &policy).ok());
+  EXPECT_EQ(policy.copies_volatile(), 4);
+  EXPECT_EQ(policy.grace_volatile_seconds(), 0);
+  EXPECT_EQ(policy.surplus_keep_seconds(), 0);
+}
+
+TEST_F(VolumesTest, OnlyOperatorsCallDataAdminAndOnlyDataServersServe) {
+  Make(1, 0);
+  v1::DataAdmin::Stub stub(cluster_->ChannelAs({Role::kDataserver, "d1"}));
+  v1::ListDataServersResponse servers;
+  EXPECT_EQ(Call(stub, &v1::DataAdmin::Stub::ListDataServers, {}, &servers).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  v1::Chunks::Stub chunks(cluster_->ChannelAs({Role::kOperator, "operator"}));
+  grpc::ClientContext context;
+  EXPECT_EQ(chunks.Serve(&context)->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
 }
 
 }  // namespace
