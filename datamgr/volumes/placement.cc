@@ -119,7 +119,8 @@ NodeId PlaceCopy(const ServerTable& servers, const CopyNeed& need, VolumeId volu
   NodeId best = 0;
   Rank best_rank;
   for (const auto& [id, server] : servers.servers()) {
-    if (need.excluded.contains(id)) continue;
+    // Before it has said what it holds, it may hold this very volume.
+    if (need.excluded.contains(id) || !server.holdings_known) continue;
     const bool holds = server.holdings.contains(volume);
     const uint64_t room = holds ? 0 : need.bytes;  // What it holds needs no room.
     if (!server.MayWrite(room)) continue;

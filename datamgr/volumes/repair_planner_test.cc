@@ -25,6 +25,7 @@ class RepairPlannerTest : public testing::Test {
   }
   void Up(NodeId id, const std::string& disk = "disk") {
     servers_.OnConnected(id, absl::StrCat("d", id), disk, {100 * kGiB, 0, 0, 50 * kGiB, ""}, now_);
+    servers_.SetHoldings(id, {});
     for (const auto& [volume_id, volume] : volumes_.volumes()) {
       if (disk == "disk" && held_[volume_id].contains(id)) {
         servers_.AddHolding(id, volume_id, 1, kGiB);

@@ -86,6 +86,8 @@ void ServerTable::OnSlow(NodeId id, bool slow) {
 void ServerTable::SetHoldings(NodeId id, std::map<VolumeId, Holding> holdings) {
   const auto it = servers_.find(id);
   if (it == servers_.end() || !it->second.connected) return;
+  // What came since it was asked stays.
+  holdings.merge(it->second.holdings);
   it->second.holdings = std::move(holdings);
   it->second.holdings_known = true;
 }

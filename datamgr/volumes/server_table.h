@@ -81,6 +81,7 @@ class ServerTable {
   void OnReport(NodeId id, const ServerSpace& space);
   void OnSlow(NodeId id, bool slow);
 
+  // What it said that it holds; what was added since it came stays too.
   void SetHoldings(NodeId id, std::map<VolumeId, Holding> holdings);
   // What a server holds of a volume changed by our doing.
   void AddHolding(NodeId id, VolumeId volume, uint64_t chunks, uint64_t bytes);

@@ -37,6 +37,7 @@ ServerTable TableOf(const std::vector<Spec>& specs) {
   for (const Spec& spec : specs) {
     table.OnConnected(spec.id, absl::StrCat("d", spec.id), absl::StrCat("store", spec.id),
                       {10 * kGiB, 0, 0, spec.free_bytes, ""}, kStart);
+    table.SetHoldings(spec.id, {});
   }
   return table;
 }
@@ -132,6 +133,17 @@ TEST(ServerTableTest, AnotherDiskIsNoReplica) {
   EXPECT_EQ(servers.Describe(1), "d1 (offline since 2023-11-14 22:13:20 UTC)");
   EXPECT_TRUE(servers.OnConnected(1, "d1", "new disk", {}, kStart));
   EXPECT_FALSE(servers.IsLive({1, "store1"}));
+}
+
+TEST(ServerTableTest, WhatCameWhileItWasAskedForItsHoldingsStays) {
+  ServerTable servers = TableOf({{1, kGiB}});
+  servers.OnConnected(1, "d1", "store1", {}, kStart);
+  EXPECT_FALSE(servers.Find(1)->holdings_known);
+  servers.AddHolding(1, 7, 1, 100);
+  servers.SetHoldings(1, {{8, {1, 100}}});
+  EXPECT_TRUE(servers.Find(1)->holdings_known);
+  EXPECT_TRUE(servers.Find(1)->holdings.contains(7));
+  EXPECT_TRUE(servers.Find(1)->holdings.contains(8));
 }
 
 TEST(ServerTableTest, FlapsWhenItLeftOftenLately) {

@@ -15,7 +15,9 @@ namespace {
 
 constexpr absl::Duration kRoundEvery = absl::Milliseconds(200);
 constexpr absl::Duration kSlowFor = absl::Seconds(15);  // Then a slow server gets another chance.
-constexpr uint64_t kScrubNowRate = uint64_t{1} << 30;   // As fast as any disk.
+constexpr absl::Duration kHoldingsAgain = absl::Seconds(30);  // Longer than one answer may take.
+constexpr absl::Duration kCoolingFor = absl::Seconds(30);
+constexpr uint64_t kScrubNowRate = uint64_t{1} << 30;  // As fast as any disk.
 
 ServerSpace SpaceOf(const v1::DataServerReport& report) {
   return {report.capacity_bytes(), report.used_bytes(), report.live_bytes(), report.free_bytes(),
@@ -81,6 +83,15 @@ void VolumeKeeper::Round() {
   if (now - planned_at_ >= options_.plan_every) {
     planned_at_ = now;
     MeasureRates(now);
+    FetchMissingHoldings(now);
+    for (auto it = cooling_.begin(); it != cooling_.end();) {
+      if (now < it->second) {
+        ++it;
+        continue;
+      }
+      running_.erase(it->first);
+      it = cooling_.erase(it);
+    }
     PlanOnce(now);
     SweepOnce(now);
   }
@@ -141,11 +152,23 @@ void VolumeKeeper::OnUp(const ServerHub::Event& event) {
   OnReport(event);
 }
 
+void VolumeKeeper::FetchMissingHoldings(absl::Duration now) {
+  std::map<NodeId, std::string> missing;
+  {
+    absl::MutexLock lock(&options_.state->mu());
+    for (const auto& [id, server] : options_.state->servers().servers()) {
+      const bool is_due = now - holdings_asked_at_[id] > kHoldingsAgain;
+      if (server.connected && !server.holdings_known && is_due) missing[id] = server.store;
+    }
+  }
+  for (const auto& [id, store] : missing) FetchHoldings(id, store);
+}
+
 void VolumeKeeper::FetchHoldings(NodeId id, const std::string& store) {
+  holdings_asked_at_[id] = options_.clock->Elapsed();
   ListHoldings(options_.hub, id,
                [this, id, store](absl::StatusOr<std::map<VolumeId, Holding>> holdings) {
-                 // Without an answer: the next look at each of its volumes tells.
-                 if (!holdings.ok()) return;
+                 if (!holdings.ok()) return;  // FetchMissingHoldings() asks again.
                  Post([this, id, store, holdings = *std::move(holdings)]() mutable {
                    OnHoldings(id, store, std::move(holdings));
                  });
@@ -351,7 +374,13 @@ void VolumeKeeper::OnJobEnd(JobEnd end) {
 
 void VolumeKeeper::EndJob(const JobEnd& end) {
   const Job& job = end.job;
-  running_.erase(job.volume);
+  const bool is_unclear = !job.IsCopy() && !end.status.ok() &&
+                          !absl::IsFailedPrecondition(end.status) && !absl::IsCancelled(end.status);
+  if (is_unclear) {
+    cooling_[job.volume] = options_.clock->Elapsed() + kCoolingFor;
+  } else {
+    running_.erase(job.volume);
+  }
   std::optional<VolumeRecord> record;
   std::string target_name;
   {

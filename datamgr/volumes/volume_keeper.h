@@ -108,6 +108,7 @@ class VolumeKeeper {
   void OnDown(const ServerHub::Event& event);
   void OnHoldings(NodeId id, const std::string& store, std::map<VolumeId, Holding> holdings);
   void FetchHoldings(NodeId id, const std::string& store);
+  void FetchMissingHoldings(absl::Duration now);
   void Configure(const std::vector<ServerConfig>& configs);
   absl::StatusOr<v1::RepairPolicy> ChangePolicy(const v1::RepairPolicy& change);
   void PushSettings(NodeId id);
@@ -145,6 +146,10 @@ class VolumeKeeper {
   absl::Duration marked_at_ = -absl::InfiniteDuration();
   std::map<NodeId, absl::Duration> slow_since_;
   std::map<NodeId, uint64_t> damage_seen_;
+  std::map<NodeId, absl::Duration> holdings_asked_at_;
+  // Jobs that deletes belong to, and that ended without an answer: the delete may still be done, so
+  // nothing else is begun with this volume until then.
+  std::map<VolumeId, absl::Duration> cooling_;
   struct Scrub {
     uint64_t rounds = 0;  // When it was asked for.
   };
