@@ -223,11 +223,18 @@ void ChunkStore::KeepHouse() {
   }
 }
 
+void ChunkStore::Complain(const absl::Status& status) {
+  const std::string text = status.ok() ? "" : status.ToString();
+  if (text == complaint_) return;
+  complaint_ = text;
+  if (!text.empty()) LOG(WARNING) << "compaction: " << text;
+}
+
 void ChunkStore::KeepHouseOnce(absl::Duration* scrubbed_at) {
   if (health_.read_only().has_value()) return;
   for (int i = 0; i < kCompactionsInARowMax; ++i) {
     const absl::StatusOr<bool> compacted = CompactOnce();
-    if (!compacted.ok()) LOG(WARNING) << "compaction: " << compacted.status();
+    Complain(compacted.status());
     if (!compacted.ok() || !*compacted) break;
   }
   const absl::Duration now = options_.clock->Elapsed();

@@ -132,6 +132,8 @@ class ChunkStore {
   absl::Status ChooseSizes();
   void KeepHouse() ABSL_LOCKS_EXCLUDED(mu_);
   void KeepHouseOnce(absl::Duration* scrubbed_at) ABSL_LOCKS_EXCLUDED(mu_);
+  // Once for each trouble: on a full disk it may stay for days.
+  void Complain(const absl::Status& status);
   uint64_t scrub_rate() const ABSL_LOCKS_EXCLUDED(mu_);
 
   Options options_;
@@ -155,6 +157,7 @@ class ChunkStore {
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t scrub_rate_ ABSL_GUARDED_BY(mu_) = 0;
 
+  std::string complaint_;  // The housekeeping thread's own.
   std::thread housekeeper_;
 };
 
