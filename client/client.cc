@@ -51,6 +51,7 @@ Client::Core::Core(asio::io_context& io, ClientOptions options, ClientObserver* 
       context_(tls::TlsContext::Client()),
       plan_(options_.plan, options_.memory),
       backoff_(options_.retry_first, options_.retry_max, RandomSeed()),
+      at_both_(io),
       move_filter_(kMoveMessagesMax),
       move_is_past_(io),
       changed_(io, kForever),
@@ -279,7 +280,9 @@ void Client::Core::SetUp(std::shared_ptr<Link> link) {
 }
 
 void Client::Core::OnLinkClosed(Link& link, const absl::Status& why) {
+  if (next_ != nullptr) at_both_.cancel();
   if (link_.get() != &link) return;  // Being opened, or left on purpose.
+  if (next_ != nullptr && !next_->connection->closed()) return;  // It has moved a little early.
   link_.reset();
   // One that throws its clients out at once must not be stormed.
   if (options_.clock->Elapsed() - up_since_ >= kSettledAfter) backoff_.Reset();
@@ -329,8 +332,16 @@ void Client::Core::Release(Link& link) {
   for (const auto& [word, data] : std::exchange(link.held, {})) Deliver(link, word, data);
 }
 
-// Signs in at `server`, and only then leaves the old one, so nothing sent meanwhile is lost; what
-// comes over both is delivered once, that of the old one first.
+// While it lasts, requests go to the old one, and messages come over either or both.
+asio::awaitable<void> Client::Core::StayAtBoth(std::shared_ptr<Link> next) {
+  next_ = next;
+  at_both_.expires_after(absl::ToChronoNanoseconds(options_.move_grace));
+  co_await Await(at_both_);
+  next_.reset();
+}
+
+// Signs in at `server`, stays at both until all know, and only then leaves the old one, so nothing
+// sent meanwhile is lost; what comes over both is delivered once, that of the old one first.
 asio::awaitable<void> Client::Core::Move(MainServer server) {
   move_filter_.Clear();
   const auto old = link_;
@@ -342,9 +353,15 @@ asio::awaitable<void> Client::Core::Move(MainServer server) {
     co_return;
   }
   const std::shared_ptr<Link> link = *std::move(opened);
+  co_await StayAtBoth(link);
+  if (link->connection->closed() && !old->connection->closed()) {  // Then it stays.
+    moving_ = false;
+    co_return;
+  }
   // `link_` stays the old one while its last messages come, but new requests wait.
   old->leaving = true;
-  co_await old->connection->Quit(options_.quit_timeout);
+  const bool has_ended = stop_.stopped() || old->connection->closed();
+  if (!has_ended) co_await old->connection->Quit(options_.move_quit_timeout);
   moving_ = false;
   if (stop_.stopped()) {
     link->connection->Close();
@@ -440,6 +457,7 @@ asio::awaitable<void> Client::Core::Close() {
   stop_.Stop();
   probes_timer_.cancel();
   move_is_past_.cancel();
+  at_both_.cancel();
   Run(StartPlan::LeaveManagement{});
   if (const auto link = std::exchange(link_, nullptr); link != nullptr) {
     co_await link->connection->Quit(options_.quit_timeout);

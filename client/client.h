@@ -44,6 +44,10 @@ struct ClientOptions {
   absl::Duration retry_first = absl::Milliseconds(500);
   absl::Duration retry_max = absl::Seconds(30);
   absl::Duration quit_timeout = absl::Seconds(2);
+  // When it moves to another main server: how long it stays at both, until every other one has
+  // heard where it is now; and how long the old one may take to end, with what is unanswered there.
+  absl::Duration move_grace = absl::Seconds(2);
+  absl::Duration move_quit_timeout = absl::Seconds(12);
   const Clock* clock = &RealClock::Get();
 };
 

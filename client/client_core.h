@@ -70,6 +70,7 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   asio::awaitable<void> CheckKeyAtManagement(std::string name, std::string pin);
   asio::awaitable<void> Wait();
   asio::awaitable<void> Move(MainServer server);
+  asio::awaitable<void> StayAtBoth(std::shared_ptr<Link> next);
 
   asio::awaitable<absl::StatusOr<std::shared_ptr<Connection>>> OpenManagement();
   asio::awaitable<absl::Status> SignInAsAllowed(Connection& management);
@@ -106,6 +107,8 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Link> link_;              // Null while there is none.
   absl::Duration up_since_;                 // Clock::Elapsed() when `link_` came up.
   bool moving_ = false;
+  std::shared_ptr<Link> next_;  // Where the client moves to, while it is at both.
+  asio::steady_timer at_both_;  // Cancelled when either ends.
   MoveFilter move_filter_;
   asio::steady_timer move_is_past_;
   asio::steady_timer changed_;  // Never expires; cancelled to wake those who wait.

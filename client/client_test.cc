@@ -136,6 +136,7 @@ class ClientTest : public testing::Test {
     options.password = "secret";
     options.retry_first = absl::Milliseconds(1);
     options.retry_max = absl::Milliseconds(5);
+    options.move_grace = absl::Milliseconds(200);
     return options;
   }
 
@@ -399,6 +400,36 @@ TEST_F(ClientTest, MovesWhenToldAndSeesEachMessageOnce) {
   EXPECT_EQ(edge_a_->connections(), 0);
   ASSERT_OK(Run(client_->SendMessage("bob", "hi")).status());
   EXPECT_EQ(edge_b_->CountRequests("SENDMESSAGE"), 1);
+}
+
+TEST_F(ClientTest, TalksOverTheOldOneUntilAllKnowThatItMoves) {
+  StartAndWaitUp();
+  const MainServer b = edge_b_->AsMainServer();
+  edge_a_->Push("USEMAINSERVER", absl::StrCat(b.name, "\n", b.address, "\n", b.pin));
+  RunUntil([this] { return edge_b_->CountRequests("LOGIN") == 1; });
+  ASSERT_OK(Run(client_->SendMessage("bob", "hi")).status());
+  EXPECT_EQ(edge_a_->CountRequests("SENDMESSAGE"), 1);
+  RunUntil([this] { return diary_.up == "b"; });
+  EXPECT_EQ(edge_a_->CountRequests("QUIT"), 1);
+}
+
+TEST_F(ClientTest, WhenTheOldOneEndsWhileItMovesItIsThereAlready) {
+  ClientOptions options = MakeOptions();
+  options.move_grace = absl::Seconds(60);
+  Start(options);
+  RunUntil([this] { return !diary_.up.empty(); });
+  ASSERT_EQ(diary_.up, "a");
+  const MainServer b = edge_b_->AsMainServer();
+  edge_a_->Push("USEMAINSERVER", absl::StrCat(b.name, "\n", b.address, "\n", b.pin));
+  RunUntil([this] { return edge_b_->CountRequests("LOGIN") == 1; });
+  edge_a_->Push("RECEIVEMESSAGE", "bob\n1\nfirst");
+  edge_b_->Push("RECEIVEMESSAGE", "bob\n1\nfirst");
+  edge_b_->Push("RECEIVEMESSAGE", "bob\n2\nsecond");
+  RunUntil([this] { return diary_.messages.size() == 1; });
+  edge_a_->CloseAll();
+  RunUntil([this] { return diary_.up == "b" && diary_.messages.size() >= 2; });
+  EXPECT_THAT(diary_.messages, ElementsAre("first", "second"));
+  EXPECT_THAT(diary_.entries, testing::Not(testing::Contains(testing::HasSubstr("down"))));
 }
 
 TEST_F(ClientTest, StaysWhenTheServerItIsSentToIsNotThere) {

@@ -88,6 +88,11 @@ absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config) {
   if (settings.io_threads > 1024) {
     return absl::InvalidArgumentError("io_threads: at most 1024");
   }
+  // Below the 10 s that many wait between SIGTERM and SIGKILL.
+  uint32_t drain_seconds = 8;
+  SetIfGiven(config.drain_seconds(), &drain_seconds);
+  if (drain_seconds > 3600) return absl::InvalidArgumentError("drain_seconds: at most 3600");
+  settings.drain_within = absl::Seconds(drain_seconds);
   settings.sessions_per_user_max = limits::kSessionsPerUserMax;
   ReadLimits(config.line_limits(), &settings);
   return settings;

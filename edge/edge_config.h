@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "common/lineserver/session_limits.h"
 #include "convergia/v1/config.pb.h"
 
@@ -23,6 +24,7 @@ struct EdgeSettings {
   std::string advertise_line;               // The same.
   int io_threads = 1;
   int sessions_per_user_max = 0;
+  absl::Duration drain_within;  // For clients to go elsewhere, when this edge is to stop.
   lineserver::SessionLimits limits;
 };
 

@@ -19,10 +19,6 @@ constexpr char kVersion[] = "0.1.0";
 // Sign-ins and registrations that wait for mgmt; the others read BUSY.
 constexpr int kMgmtCallsMax = 1000;
 
-absl::Status IsDraining() {
-  return Fail(FailCode::kUnavailable, "this main server is closing; connect to another");
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EdgeServer>> EdgeServer::Create(const EdgeSettings& settings,
@@ -60,6 +56,8 @@ absl::Status EdgeServer::Start(const std::function<bool()>& give_up) {
   links_->Start(self);
   loop_->Start(self);
   locations_->Start();
+  relocator_->Start();
+  traffic_->Start();
   line_server_->Start();
   return absl::OkStatus();
 }
@@ -83,6 +81,11 @@ void EdgeServer::MakeRooms() {
   // What mgmt does not get now it gets with the whole, at the next attach.
   const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
   locations_ = std::make_unique<LocationReporter>(&hub_, send);
+  relocator_ = std::make_unique<Relocator>(
+      Relocator::Rooms{
+          .hub = &hub_, .router = router_.get(), .directory = &directory_, .clock = &clock_},
+      [this] { agent_->BeatNow(); });
+  traffic_ = std::make_unique<TrafficReporter>(router_.get(), send);
   mgmt_link_ = std::make_unique<MgmtLink>(
       MgmtLink::Rooms{.directory = &directory_,
                       .hub = &hub_,
@@ -93,9 +96,9 @@ void EdgeServer::MakeRooms() {
                       .revoked = &revoked_,
                       .map_watch = map_watch_.get(),
                       .locations = locations_.get(),
+                      .relocator = relocator_.get(),
                       .clock = &clock_},
       MgmtLink::Callbacks{.send = send,
-                          .drain = [this] { OnDrainOrdered(); },
                           .renewed = [this](const std::string& chain) { OnRenewed(chain); },
                           .expelled = on_expelled_});
 }
@@ -163,16 +166,8 @@ void EdgeServer::OnRenewed(const std::string& chain_pem) {
   LOG_IF(ERROR, !reloaded.ok()) << "clients still see the old certificate: " << reloaded;
 }
 
-void EdgeServer::OnDrainOrdered() {
-  LOG(INFO) << "mgmt orders to drain: no new clients, and those here are sent away";
-  draining_ = true;
-  mgmt_link_->SetDraining();
-  agent_->BeatNow();
-  router_->ForEachSession([](lineserver::Session& session) { session.Drain(); });
-}
-
 absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
-  if (draining_) return IsDraining();
+  CVG_RETURN_IF_ERROR(relocator_->Admit());
   const lineserver::SignedIn& who = *session.signed_in();
   if (revoked_.IsRevoked(who.account, who.issued)) {  // Since it was checked.
     return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
@@ -182,21 +177,27 @@ absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   return absl::OkStatus();
 }
 
+bool EdgeServer::HoldsQuit(lineserver::Session& session) { return relocator_->HoldsQuit(session); }
+
 void EdgeServer::OnClosed(lineserver::Session& session) {
+  relocator_->OnClosed(session);
   map_watch_->Remove(session);
   router_->OnClosed(session);
   locations_->OnChange();
 }
 
-void EdgeServer::Drain(absl::Duration deadline) {
-  draining_ = true;
-  if (mgmt_link_ != nullptr) mgmt_link_->SetDraining();
-  agent_->BeatNow();
+void EdgeServer::Drain(absl::Duration bye_deadline) {
   if (rpc_server_ != nullptr) rpc_server_->Drain();
-  if (line_server_ != nullptr) line_server_->Drain(deadline);
+  if (relocator_ != nullptr) {
+    relocator_->DrainToStop(settings_.drain_within);
+    relocator_->AwaitGone(settings_.drain_within, [this] { return agent_->attached(); });
+  }
+  if (line_server_ != nullptr) line_server_->Drain(bye_deadline);
 }
 
 void EdgeServer::Stop() {
+  if (traffic_ != nullptr) traffic_->Stop();
+  if (relocator_ != nullptr) relocator_->Stop();
   if (line_server_ != nullptr) line_server_->Stop();
   if (locations_ != nullptr) locations_->Stop();  // Tells mgmt who left.
   agent_->Stop();

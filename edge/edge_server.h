@@ -24,6 +24,8 @@
 #include "edge/peer_links.h"
 #include "edge/relay_loop.h"
 #include "edge/relay_service.h"
+#include "edge/relocator.h"
+#include "edge/traffic_reporter.h"
 
 namespace convergia::edge {
 
@@ -52,8 +54,11 @@ class EdgeServer final : private lineserver::SessionObserver {
   // Errors: those of enrolment; kUnavailable for an address that is taken; kCancelled.
   absl::Status Start(const std::function<bool()>& give_up);
 
-  // Takes no new clients, lets what is under way be answered, and says BYE to those who are here.
-  void Drain(absl::Duration deadline);
+  // Takes no new clients, and waits until mgmt has sent those who are here to other main servers,
+  // as long as the settings say; at once if there is no mgmt or no other. Then says BYE to those
+  // who are still here, lets what is under way be answered, and waits for that until
+  // `bye_deadline`.
+  void Drain(absl::Duration bye_deadline);
 
   // Ends everything and waits for it. Idempotent.
   void Stop();
@@ -72,19 +77,17 @@ class EdgeServer final : private lineserver::SessionObserver {
   v1::Hello MakeHello() const;
   absl::Status AwaitNodeId(const std::function<bool()>& give_up);
   void OnRenewed(const std::string& chain_pem);
-  void OnDrainOrdered();
 
   // lineserver::SessionObserver:
   absl::Status OnSignedIn(lineserver::Session& session) override;
   void OnClosed(lineserver::Session& session) override;
+  bool HoldsQuit(lineserver::Session& session) override;
 
   // Constant after construction.
   const EdgeSettings settings_;
   const Clock& clock_ = RealClock::Get();
   const OnExpelled on_expelled_;
   const std::unique_ptr<node::NodeAgent> agent_;
-
-  std::atomic<bool> draining_ = false;
 
   // In the order in which they need one another; made in Start().
   Directory directory_;
@@ -97,6 +100,8 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<LocationReporter> locations_;
+  std::unique_ptr<Relocator> relocator_;
+  std::unique_ptr<TrafficReporter> traffic_;
   std::unique_ptr<MgmtLink> mgmt_link_;
   std::unique_ptr<tls::TlsContext> tls_;
   std::unique_ptr<lineserver::CommandTable> commands_;

@@ -12,8 +12,8 @@ using convergia::edge::EdgeServer;
 using convergia::edge::EdgeSettings;
 namespace node = convergia::node;
 
-// Clients are told to go elsewhere; more time would only keep an operator waiting.
-constexpr absl::Duration kDrainDeadline = absl::Seconds(5);
+// For those who did not go elsewhere to read BYE; more time would only keep an operator waiting.
+constexpr absl::Duration kByeDeadline = absl::Milliseconds(1500);
 
 int Serve(const EdgeSettings& settings, node::ShutdownSignal& shutdown) {
   std::atomic<bool> expelled = false;
@@ -34,7 +34,7 @@ int Serve(const EdgeSettings& settings, node::ShutdownSignal& shutdown) {
                     {"line", (*server)->line_address()},
                     {"http", ""}});
   shutdown.Await();
-  (*server)->Drain(kDrainDeadline);
+  (*server)->Drain(kByeDeadline);
   (*server)->Stop();
   return expelled ? node::kExitExpelled : node::kExitOk;
 }

@@ -81,6 +81,9 @@ struct MessageRouter::ShardDelivery {
 
 namespace {
 
+// What a message carries besides its body: who, when, and the word.
+constexpr uint64_t kMessageOverhead = 40;
+
 // A shard's own, so that no message allocates one.
 std::string& Scratch() {
   thread_local std::string scratch;
@@ -197,6 +200,7 @@ void MessageRouter::HandleSendMessage(Session& session, Fields fields, Responder
 
 void MessageRouter::Dispatch(Session& session, absl::string_view to, absl::string_view body,
                              const EdgeSessionHub::Whereabouts& where, Responder responder) {
+  CountTalk(session, to, body.size(), where);
   const std::string& from = session.signed_in()->user.str();
   const int64_t time_ms = absl::ToUnixMillis(clock_->Now());
   RelayResult sum;
@@ -229,6 +233,17 @@ void MessageRouter::Dispatch(Session& session, absl::string_view to, absl::strin
     SendToEdge(RosterOf(session.shard()),
                {Leg(request).Release(), edge, {from, std::string(to), time_ms, std::string(body)}});
   }
+}
+
+void MessageRouter::CountTalk(Session& session, absl::string_view to, size_t body_bytes,
+                              const EdgeSessionHub::Whereabouts& where) {
+  const uint64_t bytes = body_bytes + kMessageOverhead;
+  Roster& roster = RosterOf(session.shard());
+  if (!where.sessions.empty()) roster.bytes_within += bytes;
+  roster.bytes_across += bytes * where.edges.size();
+  TalkSketch& talks = StateOf(session).talks;
+  if (talks.empty()) roster.talkers.push_back(session.id());
+  talks.Count(to, bytes);
 }
 
 // All of one turn leave together, after it.
@@ -385,6 +400,35 @@ void MessageRouter::ForEachSession(const ForEach& fn) {
       for (const auto& [id, session] : roster->sessions) fn(*session);
     });
   }
+}
+
+void MessageRouter::OnSession(const SessionRef& ref, const ForEach& fn) {
+  Roster& roster = RosterOf(*ref.shard);
+  roster.shard->Post([&roster, id = ref.id, fn] {
+    const auto found = roster.sessions.find(id);
+    if (found != roster.sessions.end()) fn(*found->second);
+  });
+}
+
+void MessageRouter::TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn) {
+  for (const std::unique_ptr<Roster>& roster : rosters_) {
+    roster->shard->Post(
+        [roster = roster.get(), talkers_max, fn] { fn(TakeTrafficOf(*roster, talkers_max)); });
+  }
+}
+
+MessageRouter::Traffic MessageRouter::TakeTrafficOf(Roster& roster, size_t talkers_max) {
+  Traffic traffic{.bytes_within = std::exchange(roster.bytes_within, 0),
+                  .bytes_across = std::exchange(roster.bytes_across, 0)};
+  const size_t count = std::min(talkers_max, roster.talkers.size());
+  for (size_t i = 0; i < count; ++i) {
+    const auto found = roster.sessions.find(roster.talkers[i]);
+    if (found == roster.sessions.end()) continue;
+    Session& session = *found->second;
+    traffic.talkers.push_back({session.signed_in()->user.str(), StateOf(session).talks.Take()});
+  }
+  roster.talkers.erase(roster.talkers.begin(), roster.talkers.begin() + count);
+  return traffic;
 }
 
 }  // namespace convergia::edge

@@ -19,6 +19,7 @@
 #include "edge/relay_loop.h"
 #include "edge/send_order.h"
 #include "edge/session_hub.h"
+#include "edge/talk_sketch.h"
 
 namespace convergia::edge {
 
@@ -62,6 +63,23 @@ class MessageRouter final : public RelayLoop::Messages {
   using ForEach = std::function<void(lineserver::Session& session)>;
   void ForEachSession(const ForEach& fn);
 
+  // Calls `fn` on the shard of `ref`, if that session is still there. From any thread.
+  void OnSession(const SessionRef& ref, const ForEach& fn);
+
+  // What users of one shard sent: to whom most of it, and all in all.
+  struct Talker {
+    std::string user;
+    std::vector<TalkSketch::Peer> peers;
+  };
+  struct Traffic {
+    std::vector<Talker> talkers;
+    uint64_t bytes_within = 0;  // To sessions of this edge.
+    uint64_t bytes_across = 0;  // To each other edge.
+  };
+  // Calls `fn`, on each shard, with what was sent there since the last call: at most `talkers_max`
+  // of those who sent; the next call has the others. From any thread.
+  void TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn);
+
   // RelayLoop::Messages:
   void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) override;
   void OnAnswers(std::vector<RelaySender::Answer> answers) override;
@@ -75,12 +93,16 @@ class MessageRouter final : public RelayLoop::Messages {
   };
   struct SessionState {
     SendOrder<Held> order;
+    TalkSketch talks;
   };
   // Of one shard's thread.
   struct Roster {
     lineserver::Shard* shard = nullptr;
     absl::flat_hash_map<uint64_t, lineserver::Session*> sessions;
     std::vector<RelayLoop::Request> outbound;  // Of this turn, for the relay loop.
+    std::vector<uint64_t> talkers;             // Sessions whose talks are not empty.
+    uint64_t bytes_within = 0;
+    uint64_t bytes_across = 0;
   };
   using SessionIds = absl::InlinedVector<uint64_t, 2>;
   struct Spread;
@@ -95,6 +117,9 @@ class MessageRouter final : public RelayLoop::Messages {
 
   void Dispatch(lineserver::Session& session, absl::string_view to, absl::string_view body,
                 const EdgeSessionHub::Whereabouts& where, lineserver::Responder responder);
+  void CountTalk(lineserver::Session& session, absl::string_view to, size_t body_bytes,
+                 const EdgeSessionHub::Whereabouts& where);
+  static Traffic TakeTrafficOf(Roster& roster, size_t talkers_max);
   void SendToEdge(Roster& roster, RelayLoop::Request request);
   void SendToShard(lineserver::Shard& shard, SessionIds ids,
                    std::shared_ptr<const std::string> packet, Leg leg);

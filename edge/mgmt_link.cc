@@ -30,6 +30,7 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   node_id_ = welcome.node_id();
   if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
   resync_asked_ = false;
+  rooms_.relocator->OnAttached();
   rooms_.locations->OnAttached();
   rooms_.map_watch->OnAttached();
   v1::FromNode message;
@@ -57,8 +58,7 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
     case v1::ToNode::kRevocations:
       return OnRevocations(message.revocations());
     case v1::ToNode::kOrder:
-      if (message.order().drain() && !std::exchange(drain_ordered_, true)) callbacks_.drain();
-      return;
+      return rooms_.relocator->OnOrder(message.order());
     case v1::ToNode::kWelcome:  // The agent's.
     case v1::ToNode::kPins:
     case v1::ToNode::kConfiguration:  // Of data nodes.
@@ -145,7 +145,7 @@ void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
 
 void MgmtLink::FillHeartbeat(v1::Heartbeat* heartbeat) {
   heartbeat->set_sessions(static_cast<uint32_t>(rooms_.hub->size()));
-  heartbeat->set_draining(draining_);
+  rooms_.relocator->FillHeartbeat(heartbeat);
 }
 
 void MgmtLink::OnRenewed(const std::string& certificate_chain_pem) {

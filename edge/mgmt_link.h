@@ -15,6 +15,7 @@
 #include "edge/map_watch.h"
 #include "edge/message_router.h"
 #include "edge/peer_links.h"
+#include "edge/relocator.h"
 
 namespace convergia::edge {
 
@@ -34,11 +35,11 @@ class MgmtLink final : public node::AttachHandler {
     RevokedTickets* revoked = nullptr;
     MapWatch* map_watch = nullptr;
     LocationReporter* locations = nullptr;
+    Relocator* relocator = nullptr;
     const Clock* clock = nullptr;
   };
   struct Callbacks {
     std::function<void(v1::FromNode message)> send;
-    std::function<void()> drain;  // mgmt orders it; once.
     std::function<void(const std::string& certificate_chain_pem)> renewed;
     std::function<void(const absl::Status& why)> expelled;
   };
@@ -50,9 +51,6 @@ class MgmtLink final : public node::AttachHandler {
   const absl::Notification& welcomed() const { return welcomed_; }
   // Of the last Welcome. Only once welcomed() has been notified.
   NodeId node_id() const { return node_id_; }
-
-  // From now on heartbeats say so.
-  void SetDraining() { draining_ = true; }
 
   // All links that are up now.
   void ReportLinks(const std::vector<Switchboard::LinkView>& links) ABSL_LOCKS_EXCLUDED(mu_);
@@ -77,10 +75,8 @@ class MgmtLink final : public node::AttachHandler {
   const Callbacks callbacks_;
   absl::Notification welcomed_;
   std::atomic<NodeId> node_id_ = 0;
-  std::atomic<bool> draining_ = false;
 
   bool resync_asked_ = false;  // Of the agent's callbacks.
-  bool drain_ordered_ = false;
 
   absl::Mutex mu_;
   v1::LinkReport links_ ABSL_GUARDED_BY(mu_);

@@ -15,6 +15,8 @@ namespace {
 constexpr char kGrpcListen[] = "0.0.0.0:64478";
 constexpr char kLineListen[] = "0.0.0.0:64475";
 constexpr char kOpenLineListen[] = "0.0.0.0:64474";
+constexpr uint32_t kMovesPerMinute = 60;
+constexpr uint32_t kMovesPerMinuteMax = 100'000;
 constexpr uint32_t kRegistrationsPerHour = 20;
 constexpr uint32_t kFailedSignInsPerMinute = 30;
 
@@ -34,6 +36,7 @@ void FillDefaults(v1::MgmtConfig* config) {
   if (config->line_listen().empty()) config->set_line_listen(kLineListen);
   if (config->open_line_listen().empty()) config->set_open_line_listen(kOpenLineListen);
   if (!config->has_registration_open()) config->set_registration_open(true);
+  if (!config->has_moves_per_minute()) config->set_moves_per_minute(kMovesPerMinute);
   v1::RegistrationLimits* registration = config->mutable_registration_limits();
   if (registration->per_address_per_hour() == 0) {
     registration->set_per_address_per_hour(kRegistrationsPerHour);
@@ -60,6 +63,10 @@ absl::StatusOr<v1::MgmtConfig> CompleteConfig(v1::MgmtConfig config) {
     return absl::InvalidArgumentError("dir: say where keys and the store live");
   }
   FillDefaults(&config);
+  if (config.moves_per_minute() > kMovesPerMinuteMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("moves_per_minute: at most ", kMovesPerMinuteMax));
+  }
   CVG_RETURN_IF_ERROR(CheckAddress("grpc_listen", config.grpc_listen()));
   CVG_RETURN_IF_ERROR(CheckAddress("line_listen", config.line_listen()));
   CVG_RETURN_IF_ERROR(CheckAddress("open_line_listen", config.open_line_listen()));

@@ -165,13 +165,15 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
 }
 
 absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
-  auto cluster =
-      std::make_unique<Cluster>(Cluster::Options{.epoch = epoch,
-                                                 .self = self,
-                                                 .version = kVersion,
-                                                 .ticket_key_pems = tickets->PublicKeyPems(),
-                                                 .hide_clients = config.hide_other_clients()},
-                                *book);
+  auto cluster = std::make_unique<Cluster>(
+      Cluster::Options{
+          .epoch = epoch,
+          .self = self,
+          .version = kVersion,
+          .ticket_key_pems = tickets->PublicKeyPems(),
+          .hide_clients = config.hide_other_clients(),
+          .rebalancing = {.moves_per_minute = static_cast<int>(config.moves_per_minute())}},
+      *book);
   cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
   for (const Account& account : book->WithVoidTickets(clock.Now(), limits::kTicketLifetime)) {
     cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again",

@@ -72,7 +72,7 @@ void Session::OnHandshakeDone() {
 void Session::OnTurnEnd() {
   if (state_ == State::kOpen || state_ == State::kClosing) Flush();
   if (state_ == State::kOpen && is_paused_ && CanRead()) ContinueReading();
-  if (state_ == State::kOpen && is_ending_ && pending_.outstanding() == 0) {
+  if (state_ == State::kOpen && is_ending_ && !is_held_ && pending_.outstanding() == 0) {
     if (says_bye_) {
       Close(FailCode::kUnavailable, "this server is stopping; connect to another");
     } else {
@@ -99,6 +99,12 @@ void Session::Close(FailCode code, absl::string_view text) {
 
 void Session::Quit() {
   is_ending_ = true;  // What was asked before is still answered.
+  is_held_ = observer_knows_ && server_.observer->HoldsQuit(*this);
+  shard_->MarkDirty(*this);
+}
+
+void Session::Release() {
+  is_held_ = false;
   shard_->MarkDirty(*this);
 }
 
@@ -106,6 +112,7 @@ void Session::Drain() {
   if (state_ == State::kHandshake) return Abort(Counter::kClosedByServer);
   if (state_ != State::kOpen) return;
   is_ending_ = says_bye_ = true;
+  is_held_ = false;
   shard_->MarkDirty(*this);
 }
 

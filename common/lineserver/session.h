@@ -81,8 +81,10 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   // Takes no more requests, says BYE, and closes when that has left. Outstanding requests get no
   // answer. OnClosed() follows at the end of the turn, never from inside a call of the owner's.
   void Close(FailCode code, absl::string_view text);
-  // Takes no more requests, lets what is outstanding be answered, and closes without BYE.
+  // Takes no more requests, lets what is outstanding be answered, and closes without BYE; only
+  // after Release(), if the observer holds it.
   void Quit();
+  void Release();
 
   // Answers nothing new, lets what is outstanding be answered, then says BYE and closes.
   void Drain();
@@ -162,6 +164,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   bool is_paused_ = false;        // Open, and not reading.
   bool is_rate_paused_ = false;   // Paused, for want of tokens.
   bool is_ending_ = false;        // Reads no more; closes once nothing is outstanding.
+  bool is_held_ = false;          // ... and Release() was called.
   bool says_bye_ = false;         // ... with a BYE.
   bool signs_in_ = false;         // The authenticator is at work.
   bool was_pinged_ = false;       // Since we last heard of the client.

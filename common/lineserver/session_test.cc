@@ -256,6 +256,28 @@ TEST_F(SessionTest, QuitWaitsForTheAnswersOfEarlierRequests) {
   WaitForConnections(0);
 }
 
+TEST_F(SessionTest, WhoQuitsAndIsHeldStillGetsPushesUntilReleased) {
+  observer_.set_holds_quits();
+  StartServer();
+  const auto alice = ConnectAndSignIn("alice");
+  const auto bob = ConnectAndSignIn("bob");
+  ASSERT_TRUE(alice->Send("1 QUIT\n2 PING\n"));
+  EXPECT_EQ(alice->ReadPacket(), "1 OK");
+  EXPECT_EQ(bob->Ask("FLOOD alice~\n1\n"), "OK 1");
+  EXPECT_EQ(alice->ReadPacket().substr(0, 14), "RECEIVEMESSAGE");
+  const SessionHandle held = observer_.Find("alice");
+  held.shard->Post([session = held.session] {
+    if (const auto alive = session.lock()) alive->Release();
+  });
+  EXPECT_EQ(alice->ReadToEnd(), "") << "what came after QUIT is not answered";
+  observer_.WaitForSessions("alice", 0);
+  const auto carol = ConnectAndSignIn("carol");
+  ASSERT_TRUE(carol->Send("QUIT\n"));
+  EXPECT_EQ(carol->ReadPacket(), "OK");
+  server_->Drain(absl::Seconds(10));
+  EXPECT_EQ(carol->ReadPacket().substr(0, 15), "BYE UNAVAILABLE") << "draining holds nobody";
+}
+
 TEST_F(SessionTest, WhoEndsTheirSideStillReadsTheAnswers) {
   StartServer();
   const auto client = Connect();

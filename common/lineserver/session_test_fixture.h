@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <atomic>
 
 #include <functional>
 #include <memory>
@@ -40,6 +41,8 @@ class FakeObserver final : public SessionObserver {
  public:
   absl::Status OnSignedIn(Session& session) override;
   void OnClosed(Session& session) override;
+  bool HoldsQuit(Session& session) override { return holds_quits_; }
+  void set_holds_quits() { holds_quits_ = true; }
 
   // Waits until `user` has `count` sessions.
   void WaitForSessions(const std::string& user, size_t count);
@@ -47,6 +50,7 @@ class FakeObserver final : public SessionObserver {
   SessionHandle Find(const std::string& user);
 
  private:
+  std::atomic<bool> holds_quits_ = false;
   mutable absl::Mutex mu_;
   std::vector<std::pair<std::string, SessionHandle>> sessions_ ABSL_GUARDED_BY(mu_);
 };

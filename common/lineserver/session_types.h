@@ -47,6 +47,10 @@ class SessionObserver {
   // once posts it (Shard::Post). An error refuses the sign-in, the session goes on without.
   virtual absl::Status OnSignedIn(Session& session) = 0;
 
+  // A signed-in session says QUIT. True: it is to be kept for what is still on its way to it,
+  // though it asks nothing more, until Session::Release().
+  virtual bool HoldsQuit(Session& session) { return false; }
+
   // Once for each session that OnSignedIn() accepted, when it ends for whatever reason.
   virtual void OnClosed(Session& session) = 0;
 };

@@ -1,6 +1,7 @@
 #include "mgmt/cluster/assignment.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 namespace convergia::mgmt {
@@ -12,6 +13,7 @@ constexpr uint32_t kRttUsMax = 60'000'000;
 struct Candidate {
   NodeId id;
   bool alive;
+  bool walled;
   bool full;
   uint32_t sessions;
   double score;
@@ -20,42 +22,56 @@ struct Candidate {
 double MeanSessions(absl::Span<const EdgeLoad> edges) {
   double sessions = 0, count = 0;
   for (const EdgeLoad& edge : edges) {
-    if (edge.draining) continue;
+    if (edge.draining || edge.walled) continue;
     sessions += edge.sessions;
     ++count;
   }
   return count == 0 ? 0 : sessions / count;
 }
 
-double Score(const EdgeLoad& edge, const Probe& probe, double mean, const AssignmentRule& rule) {
-  const double load = edge.sessions / (mean + rule.slack);
-  return std::min(probe.rtt_us, kRttUsMax) + rule.load_us * load;
-}
-
-std::vector<Candidate> Candidates(absl::Span<const EdgeLoad> edges, absl::Span<const Probe> probes,
-                                  const AssignmentRule& rule) {
-  const double mean = MeanSessions(edges);
-  std::vector<Candidate> candidates;
-  for (const EdgeLoad& edge : edges) {
-    if (edge.draining) continue;
-    const auto probe =
-        std::find_if(probes.begin(), probes.end(), [&](const Probe& p) { return p.id == edge.id; });
-    if (probe == probes.end()) continue;
-    const bool full = edge.sessions + 1 > rule.over_mean * mean + rule.slack;
-    candidates.push_back(
-        {edge.id, edge.alive, full, edge.sessions, Score(edge, *probe, mean, rule)});
-  }
-  return candidates;
+double TotalBytes(absl::Span<const Pull> pulls) {
+  double bytes = 0;
+  for (const Pull& pull : pulls) bytes += pull.bytes;
+  return bytes;
 }
 
 }  // namespace
 
+double SessionsBound(absl::Span<const EdgeLoad> edges, const AssignmentRule& rule) {
+  return rule.over_mean * MeanSessions(edges) + rule.slack;
+}
+
+double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, RouteCost cost) {
+  double sum = 0;
+  for (const Pull& pull : pulls) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const NodeId there : pull.edges) least = std::min(least, cost(edge, there));
+    if (!pull.edges.empty()) sum += pull.bytes * least;
+  }
+  return sum;
+}
+
 std::vector<NodeId> AssignEdges(absl::Span<const EdgeLoad> edges, absl::Span<const Probe> probes,
-                                int count, const AssignmentRule& rule) {
-  std::vector<Candidate> candidates = Candidates(edges, probes, rule);
+                                absl::Span<const Pull> pulls, RouteCost cost, int count,
+                                const AssignmentRule& rule) {
+  const double mean = MeanSessions(edges);
+  const double bound = SessionsBound(edges, rule);
+  const double traffic_us_per_byte =
+      rule.traffic_us / (TotalBytes(pulls) + rule.traffic_bytes_half);
+  std::vector<Candidate> candidates;
+  for (const EdgeLoad& edge : edges) {
+    const auto probe =
+        std::find_if(probes.begin(), probes.end(), [&](const Probe& p) { return p.id == edge.id; });
+    if (edge.draining || probe == probes.end()) continue;
+    const double score = std::min(probe->rtt_us, kRttUsMax) +
+                         rule.load_us * edge.sessions / (mean + rule.slack) +
+                         traffic_us_per_byte * CarryingCost(edge.id, pulls, cost);
+    const bool full = !edge.walled && edge.sessions + 1 > bound;
+    candidates.push_back({edge.id, edge.alive, edge.walled, full, edge.sessions, score});
+  }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return std::tie(b.alive, a.full, a.score, a.sessions, a.id) <
-           std::tie(a.alive, b.full, b.score, b.sessions, b.id);
+    return std::tie(b.alive, b.walled, a.full, a.score, a.sessions, a.id) <
+           std::tie(a.alive, a.walled, b.full, b.score, b.sessions, b.id);
   });
   std::vector<NodeId> chosen;
   for (const Candidate& candidate : candidates) {

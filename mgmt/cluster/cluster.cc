@@ -1,10 +1,14 @@
 #include "mgmt/cluster/cluster.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
+#include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -19,9 +23,10 @@ std::shared_ptr<v1::ToNode> NewMessage() { return std::make_shared<v1::ToNode>()
 }  // namespace
 
 Cluster::Cluster(const Options& options, const AccountBook& accounts)
-    : options_(options), accounts_(accounts), state_(options.epoch) {
+    : options_(options), accounts_(accounts), state_(options.epoch), mover_(options.rebalancing) {
   state_.self = options.self;
   state_.version = options.version;
+  state_.moves_per_minute_max = options.rebalancing.moves_per_minute;
 }
 
 void Cluster::Send(StreamId stream, Message message) {
@@ -65,7 +70,16 @@ void Cluster::SetMembers(const std::vector<Member>& members, const std::vector<r
       if (member.role == Role::kEdge) awaited_.insert(id);
     }
   }
+  std::vector<NodeId> drains_changed;
+  for (const auto& [id, member] : next) {
+    const auto before = state_.members.find(id);
+    const bool drained = before != state_.members.end() && before->second.drain;
+    if (member.drain != drained) drains_changed.push_back(id);
+  }
   state_.members = std::move(next);
+  for (const NodeId id : drains_changed) {
+    if (const auto stream = StreamOf(id)) SendDrain(*stream, state_.members.at(id));
+  }
   for (const NodeId id : dismissed) Dismiss(id, "this node's certificate was revoked");
   const v1::Pins change = pins_.Replace(pins);
   if (change.valid_size() + change.revoked_size() > 0) {
@@ -118,6 +132,45 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   SweepRevocations(now);
   for (Message& message : RevocationsMessages()) Send(id, std::move(message));
   edges_dirty_ = true;
+  state_.reach.ForgetMisses(node);
+  if (member->second.drain) SendDrain(id, member->second);
+}
+
+void Cluster::SendDrain(StreamId stream, const Member& member) {
+  auto message = NewMessage();
+  message->mutable_order()->set_drain(member.drain);
+  message->mutable_order()->set_undrain(!member.drain);
+  message->mutable_order()->set_drain_ms(
+      static_cast<uint32_t>(absl::ToInt64Milliseconds(member.drain_within)));
+  Send(stream, std::move(message));
+}
+
+void Cluster::SendMoves(const Mover::Orders& orders) {
+  std::map<NodeId, std::shared_ptr<v1::ToNode>> messages;
+  const auto message_to = [&](NodeId edge) {
+    auto& message = messages[edge];
+    if (message == nullptr) message = NewMessage();
+    return message->mutable_order();
+  };
+  for (const Rebalancer::Move& move : orders.moves) {
+    const MainServer server = DescribeMainServer(state_, move.to);
+    v1::Move* to = message_to(move.from)->add_moves();
+    to->set_username(move.user);
+    to->set_server(server.name);
+    to->set_address(server.address);
+    to->set_pin(server.pin);
+    to->set_node_id(move.to);
+  }
+  for (const NodeId edge : orders.nowhere) message_to(edge)->set_nowhere(true);
+  for (auto& [edge, message] : messages) {
+    if (const auto stream = StreamOf(edge)) Send(*stream, std::move(message));
+  }
+}
+
+void Cluster::OnTraffic(NodeId node, const v1::TrafficReport& report, absl::Duration now) {
+  const int ignored = TakeTraffic(node, report, now, &state_);
+  LOG_IF_EVERY_N(WARNING, ignored > 0, 1'000)
+      << "edge " << node << " reports what " << ignored << " users sent who are not there";
 }
 
 void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration now) {
@@ -130,6 +183,7 @@ void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration
   if (!stream->second.is_edge) return;
   if (message.has_links()) OnLinks(node, message.links());
   if (message.has_locations()) OnLocations(node, message.locations());
+  if (message.has_traffic()) OnTraffic(node, message.traffic(), now);
   if (message.has_directory_resync()) OnResync(id, message.directory_resync());
 }
 
@@ -205,6 +259,8 @@ void Cluster::OnOffline(NodeId node) {
     streams_.erase(*stream);
   }
   state_.just_assigned.erase(node);
+  state_.reach.ForgetMisses(node);
+  state_.edge_traffic.erase(node);
   if (state_.links.Forget(node)) routes_dirty_ = true;
   const auto member = state_.members.find(node);
   if (member == state_.members.end() || member->second.role == Role::kEdge) {
@@ -226,6 +282,7 @@ void Cluster::OnTick(absl::Duration now) {
     nodes_dirty_ = true;
     if (state_.liveness.StateOf(node) == LiveState::kOffline) OnOffline(node);
   }
+  if (awaited_.empty()) SendMoves(mover_.Tick(now, &state_));
 }
 
 void Cluster::OnAccountAdded(const Account& account) {

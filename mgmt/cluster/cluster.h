@@ -17,6 +17,7 @@
 #include "convergia/v1/server_map.pb.h"
 #include "mgmt/accounts/account_book.h"
 #include "mgmt/cluster/cluster_state.h"
+#include "mgmt/cluster/mover.h"
 #include "mgmt/cluster/node_registry.h"
 #include "mgmt/cluster/pin_book.h"
 
@@ -65,6 +66,7 @@ class Cluster {
     std::string version;
     std::vector<std::string> ticket_key_pems;
     bool hide_clients = false;  // No clients among map_rows.
+    Rebalancer::Options rebalancing;
   };
   // `accounts` must outlive the cluster.
   Cluster(const Options& options, const AccountBook& accounts);
@@ -119,12 +121,17 @@ class Cluster {
   void OnLinks(NodeId node, const v1::LinkReport& report);
   void OnLocations(NodeId node, const v1::LocationReport& report);
   void OnResync(StreamId stream, const v1::DirectoryPosition& position);
+  void OnTraffic(NodeId node, const v1::TrafficReport& report, absl::Duration now);
   void OnAnnounced(NodeId edge);
   void OnOffline(NodeId node);
   void Dismiss(NodeId node, absl::string_view why);
   // A node that is not attached, and that no other edge can reach either, is gone: nobody needs to
   // wait for the clock.
   void GiveUpUnreachable();
+
+  // Whether an edge is to drain, and who is to go elsewhere.
+  void SendDrain(StreamId stream, const Member& member);
+  void SendMoves(const Mover::Orders& orders);
 
   void FlushEdges();
   void FlushRoutes(absl::Duration now);
@@ -145,6 +152,7 @@ class Cluster {
   const AccountBook& accounts_;
   ClusterState state_;
   PinBook pins_;
+  Mover mover_;
 
   std::map<StreamId, Stream> streams_;
   std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.

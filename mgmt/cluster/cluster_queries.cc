@@ -12,6 +12,7 @@
 #include "common/line/rows.h"
 #include "mgmt/cluster/assignment.h"
 #include "mgmt/cluster/protos.h"
+#include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -24,35 +25,6 @@ constexpr absl::string_view kUnreachable = "unreachable";
 std::string NameOf(const ClusterState& state, NodeId node) {
   const auto member = state.members.find(node);
   return member == state.members.end() ? absl::StrCat("n", node) : member->second.name;
-}
-
-bool IsDraining(const ClusterState& state, NodeId node) {
-  const Liveness::Node* live = state.liveness.Find(node);
-  return live != nullptr && live->load.draining();
-}
-
-// Edges that clients can be told of: not offline, and attached at least once since mgmt started,
-// for only then is their address known.
-std::vector<NodeId> UsableEdges(const ClusterState& state) {
-  std::vector<NodeId> edges;
-  for (const auto& [id, member] : state.members) {
-    const Liveness::Node* live = state.liveness.Find(id);
-    if (state.IsEdge(id) && state.Reachable(id) && !live->hello.addresses().line().empty()) {
-      edges.push_back(id);
-    }
-  }
-  return edges;
-}
-
-MainServer Describe(const ClusterState& state, NodeId id) {
-  const Member& member = state.members.at(id);
-  const Liveness::Node& live = *state.liveness.Find(id);
-  return {.name = member.name,
-          .address = live.hello.addresses().line(),
-          .pin = member.keys.empty() ? "" : member.keys.back().pin,
-          .state = live.load.draining()                ? "draining"
-                   : live.state == LiveState::kSuspect ? "suspect"
-                                                       : "alive"};
 }
 
 v1::Node DescribeNode(const ClusterState& state, const Member& member, const Moment& moment) {
@@ -79,7 +51,7 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   node.set_epoch(live->epoch);
   *node.mutable_addresses() = live->hello.addresses();
   node.set_version(live->hello.version());
-  node.set_draining(live->load.draining());
+  node.set_draining(IsDraining(state, member.node));
   node.set_sessions(live->load.sessions());
   node.set_last_heard_ms(absl::ToUnixMillis(moment.now - (moment.elapsed - live->last_heard)));
   return node;
@@ -92,9 +64,20 @@ void NameHops(const ClusterState& state, const PlannedRoute& route,
 
 }  // namespace
 
+MainServer DescribeMainServer(const ClusterState& state, NodeId id) {
+  const Member& member = state.members.at(id);
+  const Liveness::Node& live = *state.liveness.Find(id);
+  return {.name = member.name,
+          .address = live.hello.addresses().line(),
+          .pin = member.keys.empty() ? "" : member.keys.back().pin,
+          .state = IsDraining(state, id)               ? "draining"
+                   : live.state == LiveState::kSuspect ? "suspect"
+                                                       : "alive"};
+}
+
 std::vector<MainServer> ListMainServers(const ClusterState& state) {
   std::vector<MainServer> servers;
-  for (const NodeId id : UsableEdges(state)) servers.push_back(Describe(state, id));
+  for (const NodeId id : UsableEdges(state)) servers.push_back(DescribeMainServer(state, id));
   return servers;
 }
 
@@ -117,26 +100,26 @@ absl::StatusOr<std::vector<ProbeReport>> ParseProbeReports(absl::string_view dat
   return reports;
 }
 
-absl::StatusOr<std::vector<MainServer>> Assign(const std::vector<ProbeReport>& reports,
-                                               ClusterState* state) {
-  absl::flat_hash_map<absl::string_view, uint32_t> rtt_us_of;  // The first report of each name.
-  for (const ProbeReport& report : reports) {
-    if (report.rtt_us) rtt_us_of.emplace(report.name, *report.rtt_us);
-  }
-  std::vector<EdgeLoad> loads;
-  std::vector<Probe> probes;
+absl::StatusOr<std::vector<MainServer>> Assign(absl::string_view user,
+                                               const std::vector<ProbeReport>& reports,
+                                               absl::Duration now, ClusterState* state) {
+  absl::flat_hash_map<absl::string_view, std::optional<uint32_t>> found;  // The first of each name.
+  for (const ProbeReport& report : reports) found.emplace(report.name, report.rtt_us);
+  ReachBook::Reach reach;
   for (const NodeId id : UsableEdges(*state)) {
-    const Liveness::Node& live = *state->liveness.Find(id);
-    const auto sent = state->just_assigned.find(id);
-    const uint32_t just_assigned = sent == state->just_assigned.end() ? 0 : sent->second;
-    loads.push_back({.id = id,
-                     .sessions = live.load.sessions() + just_assigned,
-                     .alive = live.state == LiveState::kAlive,
-                     .draining = IsDraining(*state, id)});
-    const auto probed = rtt_us_of.find(state->members.at(id).name);
-    if (probed != rtt_us_of.end()) probes.push_back({id, probed->second});
+    const auto probed = found.find(state->members.at(id).name);
+    if (probed == found.end()) continue;
+    if (probed->second) {
+      reach.reached.push_back({id, *probed->second});
+    } else if (state->liveness.StateOf(id) == LiveState::kAlive) {
+      reach.missed.push_back(id);
+    }
   }
-  const std::vector<NodeId> chosen = AssignEdges(loads, probes, kEdgesOfferedMax);
+  const std::vector<Probe> probes = reach.reached;
+  state->reach.Put(user, std::move(reach));
+  const std::vector<NodeId> chosen = AssignEdges(
+      LoadsOf(*state), probes, PullsOf(*state, user, now),
+      [&](NodeId from, NodeId to) { return CostOfRoute(*state, from, to); }, kEdgesOfferedMax);
   if (chosen.empty()) {
     return Fail(FailCode::kUnavailable,
                 "none of these main servers can be used now; ask LISTMAINSERVERS again in a few "
@@ -144,7 +127,7 @@ absl::StatusOr<std::vector<MainServer>> Assign(const std::vector<ProbeReport>& r
   }
   ++state->just_assigned[chosen.front()];
   std::vector<MainServer> servers;
-  for (const NodeId id : chosen) servers.push_back(Describe(*state, id));
+  for (const NodeId id : chosen) servers.push_back(DescribeMainServer(*state, id));
   return servers;
 }
 

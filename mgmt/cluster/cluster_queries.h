@@ -38,11 +38,16 @@ struct ProbeReport {
 // Errors: FailCode::kBadField.
 absl::StatusOr<std::vector<ProbeReport>> ParseProbeReports(absl::string_view rows);
 
-// At most three edges for this client, best first; counts it as sent to the first.
+// At most three edges for this client of `user`, best first; counts it as sent to the first, and
+// remembers what it reaches.
 //
 // Errors: FailCode::kUnavailable: it reached none that takes clients now.
-absl::StatusOr<std::vector<MainServer>> Assign(const std::vector<ProbeReport>& reports,
-                                               ClusterState* state);
+absl::StatusOr<std::vector<MainServer>> Assign(absl::string_view user,
+                                               const std::vector<ProbeReport>& reports,
+                                               absl::Duration now, ClusterState* state);
+
+// One that UsableEdges() names.
+MainServer DescribeMainServer(const ClusterState& state, NodeId edge);
 
 // Errors: FailCode::kDenied: no main server of that name has this key.
 absl::Status CheckKey(const ClusterState& state, absl::string_view name, absl::string_view pin);

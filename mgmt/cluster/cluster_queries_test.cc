@@ -40,7 +40,7 @@ class ClusterQueriesTest : public testing::Test {
   }
   absl::StatusOr<std::vector<std::string>> AssignNames(absl::string_view rows) {
     CVG_ASSIGN_OR_RETURN(const auto reports, ParseProbeReports(rows));
-    CVG_ASSIGN_OR_RETURN(const auto servers, Assign(reports, &state_));
+    CVG_ASSIGN_OR_RETURN(const auto servers, Assign("alice", reports, absl::Seconds(100), &state_));
     std::vector<std::string> names;
     for (const MainServer& server : servers) names.push_back(server.name);
     return names;

@@ -10,12 +10,22 @@
 #include "common/base/ids.h"
 #include "convergia/v1/types.pb.h"
 #include "mgmt/cluster/directory.h"
+#include "mgmt/cluster/fading_sum.h"
 #include "mgmt/cluster/link_map.h"
 #include "mgmt/cluster/liveness.h"
 #include "mgmt/cluster/node_registry.h"
+#include "mgmt/cluster/reach_book.h"
+#include "mgmt/cluster/rebalancer.h"
 #include "mgmt/cluster/route_planner.h"
+#include "mgmt/cluster/traffic_graph.h"
 
 namespace convergia::mgmt {
+
+// Bytes that users of one edge sent, lately.
+struct EdgeTraffic {
+  FadingSum within;
+  FadingSum across;
+};
 
 // All that mgmt knows of the cluster at one moment. Cluster changes it; queries read it.
 struct ClusterState {
@@ -35,6 +45,13 @@ struct ClusterState {
   std::map<NodeId, std::vector<RoutesTo>> routes;
   // Clients sent to an edge since it last said how many it has.
   absl::flat_hash_map<NodeId, uint32_t> just_assigned;
+
+  TrafficGraph traffic{{}};
+  ReachBook reach;
+  absl::flat_hash_map<NodeId, EdgeTraffic> edge_traffic;
+  Rebalancer::Counters moves;
+  uint64_t drain_moves = 0;
+  int moves_per_minute_max = 0;
 
   // Those that enrolled, were not revoked, and are not offline.
   bool Reachable(NodeId node) const {

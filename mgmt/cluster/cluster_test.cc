@@ -477,6 +477,33 @@ TEST_F(ClusterTest, DataServersAndDatamgrHearHowTheyAreUsedAtOnceAndOnlyChanges)
   EXPECT_EQ(sent_[1].back().data_servers().servers_size(), 1);
 }
 
+TEST_F(ClusterTest, AnEdgeIsToldToDrainAndToEndItAndAgainWhenItComesBack) {
+  StartFresh();
+  Join(1, kA, {{"alice", 1}});
+  Join(2, kB);
+  members_[1].drain = true;
+  members_[1].drain_within = absl::Seconds(30);
+  SetMembers(members_);
+  ASSERT_TRUE(sent_[1].back().has_order());
+  EXPECT_TRUE(sent_[1].back().order().drain());
+  EXPECT_EQ(sent_[1].back().order().drain_ms(), 30'000);
+  Beat(1, 1, /*draining=*/true);
+  PassBeating(absl::Seconds(1), {2});
+  ASSERT_TRUE(sent_[1].back().has_order());
+  ASSERT_EQ(sent_[1].back().order().moves_size(), 1);
+  const v1::Move& move = sent_[1].back().order().moves(0);
+  EXPECT_EQ(move.username(), "alice");
+  EXPECT_EQ(move.server(), "b");
+  EXPECT_EQ(move.address(), absl::StrCat("line-", kB));
+  EXPECT_EQ(move.pin(), members_[2].keys[0].pin);
+  Hello(3, kA, 2);
+  EXPECT_EQ(KindsOf(3).substr(0, 4), "wpvo");
+  members_[1].drain = false;
+  SetMembers(members_);
+  ASSERT_TRUE(sent_[3].back().has_order());
+  EXPECT_TRUE(sent_[3].back().order().undrain());
+}
+
 TEST_F(ClusterTest, NodesThatAreNoEdgesHaveNoLocationsOrLinks) {
   StartFresh();
   Join(1, kA);

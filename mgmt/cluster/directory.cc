@@ -168,6 +168,17 @@ std::vector<NodeId> Directory::EdgesOf(absl::string_view name) const {
   return edges;
 }
 
+std::vector<std::string> Directory::UsersOn(NodeId edge) const {
+  const auto there = edges_.find(edge);
+  if (there == edges_.end()) return {};
+  return {there->second.users.begin(), there->second.users.end()};
+}
+
+size_t Directory::users_on(NodeId edge) const {
+  const auto there = edges_.find(edge);
+  return there == edges_.end() ? 0 : there->second.users.size();
+}
+
 AccountId Directory::AccountOf(absl::string_view name) const {
   const auto user = users_.find(name);
   return user == users_.end() ? 0 : user->second.account;

@@ -53,6 +53,10 @@ class Directory {
   std::vector<NodeId> EdgesOf(absl::string_view user) const;
   AccountId AccountOf(absl::string_view user) const;  // 0 if offline.
 
+  // Who is signed in on `edge`, and how many they are.
+  std::vector<std::string> UsersOn(NodeId edge) const;
+  size_t users_on(NodeId edge) const;
+
   size_t users_online() const { return users_.size(); }
   uint64_t sequence() const { return sequence_; }
 

@@ -43,6 +43,8 @@ std::string Encode(const Member& member) {
   record.set_node_id(member.node);
   record.set_enrolled_ms(absl::ToUnixMillis(member.enrolled));
   record.set_revoked(member.revoked);
+  record.set_drain(member.drain);
+  record.set_drain_seconds(static_cast<uint32_t>(absl::ToInt64Seconds(member.drain_within)));
   for (const Member::Key& key : member.keys) {
     records::Key* to = record.add_keys();
     to->set_pin(key.pin);
@@ -66,6 +68,8 @@ absl::StatusOr<Member> Decode(const store::KeyValue& row) {
                 .node = record.node_id(),
                 .enrolled = absl::FromUnixMillis(record.enrolled_ms()),
                 .revoked = record.revoked()};
+  member.drain = record.drain();
+  member.drain_within = absl::Seconds(record.drain_seconds());
   for (const records::Key& key : record.keys()) {
     member.keys.push_back({key.pin(), absl::FromUnixMillis(key.expires_ms())});
   }
@@ -324,6 +328,19 @@ absl::StatusOr<v1::NodeConfiguration> NodeRegistry::Configure(
                        ChangeConfiguration(std::move(member->configuration), change));
   CVG_RETURN_IF_ERROR(Save(*member, {}));
   return member->configuration;
+}
+
+absl::Status NodeRegistry::SetDrain(absl::string_view name, bool drain, absl::Duration within) {
+  if (within > kDrainMax) {
+    return Fail(FailCode::kBadField, "let clients leave within a day, or at once");
+  }
+  std::optional<Member> member = Find(Role::kEdge, name);
+  if (!member || member->revoked) {
+    return Fail(FailCode::kNotFound, absl::StrCat("there is no main server ", name));
+  }
+  member->drain = drain;
+  member->drain_within = within > absl::ZeroDuration() ? within : kDrainDefault;
+  return Save(*member, {});
 }
 
 absl::Status NodeRegistry::Remove(absl::string_view name) {

@@ -37,6 +37,8 @@ struct Member {
   bool revoked = false;
   std::vector<Key> keys;                // Newest last.
   v1::NodeConfiguration configuration;  // Of data servers.
+  bool drain = false;                   // Of edges: takes no clients.
+  absl::Duration drain_within;          // How long those who are there have to leave.
 };
 
 // Who belongs to the cluster: nodes and operators, their keys, and the tokens with which more may
@@ -55,6 +57,8 @@ class NodeRegistry {
   static constexpr absl::Duration kTokenLifetimeDefault = absl::Hours(1);
   static constexpr absl::Duration kTokenLifetimeMax = absl::Hours(24 * 30);
   static constexpr absl::Duration kUsedTokenKept = absl::Hours(24 * 7);  // After its expiry.
+  static constexpr absl::Duration kDrainDefault = absl::Seconds(60);
+  static constexpr absl::Duration kDrainMax = absl::Hours(24);
   static constexpr int kKeysMax = 8;         // Of one member; then the oldest is forgotten.
   static constexpr int kTokensMax = 10'000;  // Not expired, unused or used.
 
@@ -106,6 +110,10 @@ class NodeRegistry {
   // How a data server is to be used: what `change` does not set stays. Returns what is now in
   // force. Blocks. Errors: FailCode::kNotFound; kBadField: see data_server_rules.h.
   absl::StatusOr<v1::NodeConfiguration> Configure(const v1::ConfigureDataServerRequest& change);
+
+  // Whether an edge takes clients; `within` is how long those who are there may stay, zero: the
+  // default. Blocks. Errors: FailCode::kNotFound; kBadField: too long.
+  absl::Status SetDrain(absl::string_view edge, bool drain, absl::Duration within);
 
   // Forgets a node; blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
   absl::Status Remove(absl::string_view name);

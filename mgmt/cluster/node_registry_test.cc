@@ -215,6 +215,18 @@ TEST_F(NodeRegistryTest, RemembersHowDataServersAreToBeUsed) {
   EXPECT_EQ(FailCodeOf(registry_->Configure(change).status()), FailCode::kNotFound);
 }
 
+TEST_F(NodeRegistryTest, RemembersWhichMainServersDrain) {
+  ASSERT_OK(registry_->Enrol(Secret(Role::kEdge), "edge1", Csr(), now()));
+  ASSERT_OK(registry_->SetDrain("edge1", true, absl::Seconds(90)));
+  Reopen();
+  EXPECT_TRUE(registry_->Find(Role::kEdge, "edge1")->drain);
+  EXPECT_EQ(registry_->Find(Role::kEdge, "edge1")->drain_within, absl::Seconds(90));
+  ASSERT_OK(registry_->SetDrain("edge1", false, absl::ZeroDuration()));
+  EXPECT_FALSE(registry_->Find(Role::kEdge, "edge1")->drain);
+  EXPECT_EQ(FailCodeOf(registry_->SetDrain("edge2", true, {})), FailCode::kNotFound);
+  EXPECT_EQ(FailCodeOf(registry_->SetDrain("edge1", true, absl::Hours(25))), FailCode::kBadField);
+}
+
 TEST_F(NodeRegistryTest, AFailedDiskAdmitsNobody) {
   const std::string secret = Secret(Role::kEdge);
   store_.BreakNextCommit(/*done=*/true);

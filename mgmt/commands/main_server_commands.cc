@@ -35,19 +35,23 @@ absl::StatusOr<std::string> List(Cluster& cluster) {
 }
 
 // REPORTMAINSERVERS rows -> rows: name, address, pin
-absl::StatusOr<std::string> Choose(const std::vector<ProbeReport>& reports, Cluster& cluster) {
+absl::StatusOr<std::string> Choose(const std::string& user, const std::vector<ProbeReport>& reports,
+                                   absl::Duration now, Cluster& cluster) {
   CVG_ASSIGN_OR_RETURN(const std::vector<MainServer> servers,
-                       Assign(reports, &cluster.mutable_state()));
+                       Assign(user, reports, now, &cluster.mutable_state()));
   line::RowWriter rows;
   for (const MainServer& server : servers) rows.Add({server.name, server.address, server.pin});
   return rows.data();
 }
 
-void HandleReport(ClusterLoop& loop, Fields fields, Responder responder) {
+void HandleReport(ClusterLoop& loop, const Session& session, Fields fields, Responder responder) {
   absl::StatusOr<std::vector<ProbeReport>> reports = ParseProbeReports(fields[0]);
   if (!reports.ok()) return responder.Fail(reports.status());
   Ask(loop, std::move(responder),
-      [reports = *std::move(reports)](Cluster& cluster) { return Choose(reports, cluster); });
+      [&clock = loop.clock(), user = session.signed_in()->user.str(),
+       reports = *std::move(reports)](Cluster& cluster) {
+        return Choose(user, reports, clock.Elapsed(), cluster);
+      });
 }
 
 // CHECKKEY name LF pin
@@ -71,9 +75,10 @@ std::vector<lineserver::CommandSpec> MainServerCommands(ClusterLoop& loop) {
       {.word = "REPORTMAINSERVERS",
        .fields_min = 1,
        .fields_max = 1,
-       .handler = [&loop](
-                      Session& /*session*/, Fields fields,
-                      Responder responder) { HandleReport(loop, fields, std::move(responder)); },
+       .handler =
+           [&loop](Session& session, Fields fields, Responder responder) {
+             HandleReport(loop, session, fields, std::move(responder));
+           },
        .help = "rows of name TAB microseconds or `unreachable`: which main servers to use"},
       {.word = "CHECKKEY",
        .fields_min = 2,

@@ -13,6 +13,7 @@
 #include "common/rpc/reply.h"
 #include "mgmt/cluster/cluster_queries.h"
 #include "mgmt/cluster/protos.h"
+#include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -132,6 +133,34 @@ grpc::ServerUnaryReactor* AdminService::ConfigureDataServer(
                          std::move(reply), [response](v1::NodeConfiguration& configuration) {
                            *response->mutable_configuration() = std::move(configuration);
                          }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::DrainEdge(grpc::CallbackServerContext* context,
+                                                  const v1::DrainEdgeRequest* request,
+                                                  v1::DrainEdgeResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  members_.SetDrain(request->name(), request->drain(), absl::Seconds(request->within_seconds()),
+                    AnswerStatus(context,
+                                 absl::StrCat(request->drain() ? "drains " : "ends the drain of ",
+                                              request->name()),
+                                 std::move(reply)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::GetTraffic(grpc::CallbackServerContext* context,
+                                                   const v1::GetTrafficRequest* /*request*/,
+                                                   v1::GetTrafficResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  loop_.Ask<v1::GetTrafficResponse>(
+      [&clock = loop_.clock()](Cluster& cluster) {
+        return mgmt::GetTraffic(cluster.state(), clock.Elapsed());
+      },
+      Answer<v1::GetTrafficResponse>(
+          context, "", std::move(reply),
+          [response](v1::GetTrafficResponse& traffic) { *response = std::move(traffic); }));
   return reactor;
 }
 

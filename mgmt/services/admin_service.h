@@ -30,6 +30,12 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ConfigureDataServer(grpc::CallbackServerContext* context,
                                                 const v1::ConfigureDataServerRequest* request,
                                                 v1::ConfigureDataServerResponse* response) override;
+  grpc::ServerUnaryReactor* DrainEdge(grpc::CallbackServerContext* context,
+                                      const v1::DrainEdgeRequest* request,
+                                      v1::DrainEdgeResponse* response) override;
+  grpc::ServerUnaryReactor* GetTraffic(grpc::CallbackServerContext* context,
+                                       const v1::GetTrafficRequest* request,
+                                       v1::GetTrafficResponse* response) override;
   grpc::ServerUnaryReactor* CreateOperator(grpc::CallbackServerContext* context,
                                            const v1::CreateOperatorRequest* request,
                                            v1::CreateOperatorResponse* response) override;

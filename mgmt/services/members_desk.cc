@@ -97,6 +97,13 @@ void MembersDesk::Configure(const v1::ConfigureDataServerRequest& change,
       [this, change] { return registry_.Configure(change); }, std::move(done));
 }
 
+void MembersDesk::SetDrain(absl::string_view edge, bool drain, absl::Duration within,
+                           absl::AnyInvocable<void(absl::Status)> done) {
+  Post<absl::Status>([this, edge = std::string(edge), drain,
+                      within] { return registry_.SetDrain(edge, drain, within); },
+                     std::move(done));
+}
+
 void MembersDesk::Remove(absl::string_view name, absl::AnyInvocable<void(absl::Status)> done) {
   Post<absl::Status>([this, name = std::string(name)] { return registry_.Remove(name); },
                      std::move(done));

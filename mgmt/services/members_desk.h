@@ -50,6 +50,8 @@ class MembersDesk {
   void Revoke(Role role, absl::string_view name, Done<int> done);
   // What is then in force.
   void Configure(const v1::ConfigureDataServerRequest& change, Done<v1::NodeConfiguration> done);
+  void SetDrain(absl::string_view edge, bool drain, absl::Duration within,
+                absl::AnyInvocable<void(absl::Status)> done);
   void Remove(absl::string_view name, absl::AnyInvocable<void(absl::Status)> done);
 
   void Stop() { work_.Stop(); }

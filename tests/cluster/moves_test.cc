@@ -1,0 +1,289 @@
+// People who are sent from one main server to another while they talk: because it drains, because
+// it stops, or to be nearer to each other. None of them misses a word.
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/numbers.h"
+#include "absl/synchronization/mutex.h"
+#include "client/blocking_client.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "common/identity/files.h"
+#include "common/rpc/status.h"
+#include "convergia/v1/admin.grpc.pb.h"
+#include "tests/cluster/cluster_test_base.h"
+
+namespace convergia::testing {
+namespace {
+
+using ::testing::Eq;
+using ::testing::StartsWith;
+
+constexpr int kTalkers = 8;
+
+// One user who sends numbers to another, the next once the last was answered, and takes down what
+// comes.
+class Talker final : public client::ClientObserver {
+ public:
+  Talker(const client::ClientOptions& options, std::string to)
+      : to_(std::move(to)), client_(options, this, client::BlockingClient::Messages::kToObserver) {}
+  ~Talker() override { Hush(); }
+
+  absl::Status Connect() { return client_.Connect(absl::Seconds(60)); }
+  void Talk() {
+    thread_ = std::thread([this] {
+      for (int number = 0; !hushed_; ++number) Say(number);
+    });
+  }
+  void Hush() {
+    hushed_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::string server() const {
+    absl::MutexLock lock(&mu_);
+    return server_;
+  }
+  int downs() const { return downs_; }
+  int sent() const { return sent_; }
+  std::map<int, absl::Status> answers() const {
+    absl::MutexLock lock(&mu_);
+    return answers_;
+  }
+  // In the order in which they came.
+  std::vector<int> heard() const {
+    absl::MutexLock lock(&mu_);
+    return heard_;
+  }
+
+ private:
+  void Say(int number) {
+    const absl::StatusOr<int> answer =
+        client_.SendMessage(to_, absl::StrCat(number, std::string(100, '.')));
+    absl::MutexLock lock(&mu_);
+    answers_[number] = answer.status();
+    ++sent_;
+  }
+  void OnMessage(const client::Message& message) override {
+    int number = -1;
+    const bool is_number =
+        absl::SimpleAtoi(message.body.substr(0, message.body.find('.')), &number);
+    absl::MutexLock lock(&mu_);
+    heard_.push_back(is_number && message.from == to_ ? number : -1);
+  }
+  void OnUp(const client::MainServer& server) override {
+    absl::MutexLock lock(&mu_);
+    server_ = server.name;
+  }
+  void OnDown(const absl::Status& why) override { ++downs_; }
+
+  const std::string to_;
+  std::atomic<bool> hushed_ = false;
+  std::atomic<int> downs_ = 0;
+  std::atomic<int> sent_ = 0;
+  mutable absl::Mutex mu_;
+  std::string server_ ABSL_GUARDED_BY(mu_);
+  std::map<int, absl::Status> answers_ ABSL_GUARDED_BY(mu_);
+  std::vector<int> heard_ ABSL_GUARDED_BY(mu_);
+  client::BlockingClient client_;  // Its thread calls what is above.
+  std::thread thread_;
+};
+
+class MovesTest : public ClusterTest {
+ public:
+  static void SetUpTestSuite() {
+    std::vector<std::string> names = {"julia", "romeo", "walter"};
+    for (int i = 0; i < kTalkers; ++i) names.push_back(NameOf(i));
+    // Long enough for a busy machine; they leave as soon as they can.
+    devcluster::ConfigChanges patience;
+    patience.edge = [](v1::EdgeConfig* config) { config->set_drain_seconds(60); };
+    StartCluster({.counts = {.edges = 3}, .accounts = Accounts(names), .config_changes = patience});
+  }
+
+ protected:
+  void SetUp() override {
+    ClusterTest::SetUp();
+    ASSERT_OK(cluster().AwaitWhole(absl::Seconds(60)));
+    admin_ = v1::Admin::NewStub(cluster().admin().channel());
+  }
+
+  static std::string NameOf(int i) { return absl::StrCat("talker", i); }
+
+  static absl::StatusOr<client::ClientOptions> OptionsOf(const std::string& user) {
+    CVG_ASSIGN_OR_RETURN(const auto mgmt, cluster().node("mgmt"));
+    client::ClientOptions options;
+    CVG_ASSIGN_OR_RETURN(options.management, client::Address::Parse(mgmt.line));
+    CVG_ASSIGN_OR_RETURN(options.ca_pem, identity::ReadFileToString(CaFile()));
+    options.user = user;
+    options.password = PasswordOf(user);
+    return options;
+  }
+
+  // Talkers in pairs, all signed in, each talking to the other.
+  void StartTalkers() {
+    for (int i = 0; i < kTalkers; ++i) {
+      ASSERT_OK_AND_ASSIGN(const auto options, OptionsOf(NameOf(i)));
+      talkers_.push_back(std::make_unique<Talker>(options, NameOf(i ^ 1)));
+    }
+    for (auto& talker : talkers_) ASSERT_OK(talker->Connect());
+    // Everybody knows where everybody is.
+    ASSERT_TRUE(Eventually([] {
+      const auto map = cluster().admin().GetClusterMap();
+      return map.ok() && map->users_online() >= kTalkers;
+    }));
+    for (auto& talker : talkers_) talker->Talk();
+  }
+  // So that everybody has said `more` since.
+  bool AwaitSaid(int more) {
+    std::vector<int> until;
+    for (auto& talker : talkers_) until.push_back(talker->sent() + more);
+    return Eventually([&] {
+      for (size_t i = 0; i < talkers_.size(); ++i) {
+        if (talkers_[i]->sent() < until[i]) return false;
+      }
+      return true;
+    });
+  }
+  int CountOn(const std::string& server) const {
+    int count = 0;
+    for (auto& talker : talkers_) count += talker->server() == server;
+    return count;
+  }
+
+  // What was answered OK came once and in its place, and nothing else did.
+  void CheckNothingIsLost(int failed_from = 0) {
+    for (auto& talker : talkers_) talker->Hush();
+    for (size_t i = 0; i < talkers_.size(); ++i) {
+      SCOPED_TRACE(NameOf(static_cast<int>(i)));
+      std::vector<int> said;
+      for (const auto& [number, status] : talkers_[i]->answers()) {
+        if (status.ok()) said.push_back(number);
+        // Before all edges knew of everybody there may have been nobody.
+        EXPECT_TRUE(status.ok() || number < failed_from) << number << ": " << status;
+      }
+      Talker& hearer = *talkers_[i ^ 1];
+      EXPECT_TRUE(Eventually([&] { return hearer.heard().size() >= said.size(); }));
+      EXPECT_EQ(hearer.heard(), said);
+    }
+  }
+
+  absl::Status Drain(const std::string& edge, bool drain, int within_seconds) {
+    grpc::ClientContext context;
+    v1::DrainEdgeRequest request;
+    request.set_name(edge);
+    request.set_drain(drain);
+    request.set_within_seconds(within_seconds);
+    v1::DrainEdgeResponse response;
+    return rpc::FromGrpcStatus(admin_->DrainEdge(&context, request, &response));
+  }
+  v1::GetTrafficResponse Traffic() {
+    grpc::ClientContext context;
+    v1::GetTrafficResponse response;
+    EXPECT_OK(
+        rpc::FromGrpcStatus(admin_->GetTraffic(&context, v1::GetTrafficRequest(), &response)));
+    return response;
+  }
+
+  std::unique_ptr<v1::Admin::Stub> admin_;
+  std::vector<std::unique_ptr<Talker>> talkers_;
+};
+
+TEST_F(MovesTest, ADrainedMainServersClientsLeaveItUnderLoadAndMissNothing) {
+  StartTalkers();
+  ASSERT_TRUE(AwaitSaid(20));
+  const std::string drained = talkers_[0]->server();
+  ASSERT_OK(Drain(drained, true, /*within_seconds=*/60));
+  EXPECT_TRUE(Eventually([&] { return CountOn(drained) == 0; }));
+  ASSERT_TRUE(AwaitSaid(20));
+  CheckNothingIsLost();
+  for (auto& talker : talkers_) EXPECT_EQ(talker->downs(), 0) << "thrown out, not moved";
+
+  // Nobody comes in, and nobody is sent there; it has not ended.
+  EXPECT_THAT(SignIn(drained, "walter").status().ToString(),
+              ::testing::HasSubstr("FAIL UNAVAILABLE"));
+  ASSERT_OK_AND_ASSIGN(auto walter, SignIn("mgmt", "walter"));
+  ASSERT_OK_AND_ASSIGN(const std::string assigned,
+                       walter->Ask("REPORTMAINSERVERS edge1\t10\nedge2\t10\nedge3\t10"));
+  for (const auto& row : RowsIn(assigned)) EXPECT_NE(row[0], drained);
+
+  // Remembered over a restart, until it is ended.
+  ASSERT_OK(cluster().Restart(drained));
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(SignIn(drained, "walter").status().ToString(), "FAIL UNAVAILABLE");
+  }));
+  ASSERT_OK(Drain(drained, false, 0));
+  EXPECT_TRUE(Eventually([&] { return SignIn(drained, "walter").ok(); }));
+}
+
+TEST_F(MovesTest, WhoDoesNotLeaveADrainingMainServerInTimeReadsBye) {
+  ASSERT_OK_AND_ASSIGN(auto walter, SignIn("edge1", "walter"));
+  ASSERT_TRUE(Eventually([] {
+    const auto map = cluster().admin().GetClusterMap();
+    return map.ok() && map->users_online() > 0;
+  }));
+  ASSERT_OK(Drain("edge1", true, /*within_seconds=*/3));
+  ASSERT_OK_AND_ASSIGN(const std::string push, walter->NextPush());
+  EXPECT_THAT(push, StartsWith("USEMAINSERVER edge"));
+  std::string bye;
+  ASSERT_TRUE(Eventually([&] {
+    const auto next = walter->NextPush();
+    if (next.ok()) bye = *next;
+    return absl::StartsWith(bye, "BYE ");
+  }));
+  EXPECT_THAT(bye, StartsWith("BYE UNAVAILABLE\n"));
+  ASSERT_OK(Drain("edge1", false, 0));
+  EXPECT_TRUE(Eventually([&] { return SignIn("edge1", "walter").ok(); }));
+}
+
+TEST_F(MovesTest, AMainServerThatStopsSendsItsClientsOnFirst) {
+  StartTalkers();
+  ASSERT_TRUE(AwaitSaid(20));
+  const std::string stopped = talkers_[0]->server();
+  ASSERT_OK(cluster().Terminate(stopped));
+  EXPECT_TRUE(Eventually([&] { return CountOn(stopped) == 0; }));
+  ASSERT_TRUE(AwaitSaid(20));
+  CheckNothingIsLost();
+  for (auto& talker : talkers_) EXPECT_EQ(talker->downs(), 0) << "thrown out, not moved";
+  talkers_.clear();
+  ASSERT_OK(cluster().Restart(stopped));
+}
+
+TEST_F(MovesTest, TwoWhoTalkAcrossMainServersComeTogether) {
+  // Nobody knows that they talk; so sooner or later they are on different ones.
+  ASSERT_OK_AND_ASSIGN(const auto romeo, OptionsOf("romeo"));
+  ASSERT_OK_AND_ASSIGN(const auto julia, OptionsOf("julia"));
+  talkers_.push_back(std::make_unique<Talker>(romeo, "julia"));
+  talkers_.push_back(nullptr);
+  ASSERT_OK(talkers_[0]->Connect());
+  ASSERT_TRUE(Eventually([&] {
+    talkers_[1] = std::make_unique<Talker>(julia, "romeo");
+    return talkers_[1]->Connect().ok() && talkers_[0]->server() != talkers_[1]->server();
+  }));
+  ASSERT_TRUE(Eventually([] {
+    const auto map = cluster().admin().GetClusterMap();
+    return map.ok() && map->users_online() >= 2;
+  }));
+  for (auto& talker : talkers_) talker->Talk();
+  EXPECT_TRUE(Eventually([&] { return talkers_[0]->server() == talkers_[1]->server(); }));
+  ASSERT_TRUE(AwaitSaid(20));
+  CheckNothingIsLost(/*failed_from=*/5);
+  // The old session has ended, and the next report has come.
+  v1::GetTrafficResponse traffic;
+  EXPECT_TRUE(Eventually([&] {
+    traffic = Traffic();
+    return traffic.remembered_across_share() == 0 && traffic.across_share() < 1 &&
+           traffic.bytes_per_second() > 0 && traffic.moves_done() >= 1;
+  })) << traffic.ShortDebugString();
+  EXPECT_EQ(traffic.moves_per_minute_max(), 60);
+  EXPECT_GT(traffic.least_connections_across_share(), 0.5);
+}
+
+}  // namespace
+}  // namespace convergia::testing
