@@ -10,8 +10,7 @@
 #include "common/base/clock.h"
 #include "common/node/node_agent.h"
 #include "edge/authenticator.h"
-#include "edge/directory.h"
-#include "edge/location_reporter.h"
+#include "edge/location_loop.h"
 #include "edge/map_watch.h"
 #include "edge/message_router.h"
 #include "edge/peer_links.h"
@@ -25,7 +24,6 @@ namespace convergia::edge {
 class MgmtLink final : public node::AttachHandler {
  public:
   struct Rooms {  // All must outlive the agent's Stop().
-    Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
     RelayLoop* loop = nullptr;
     PeerLinks* links = nullptr;
@@ -33,7 +31,7 @@ class MgmtLink final : public node::AttachHandler {
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
     MapWatch* map_watch = nullptr;
-    LocationReporter* locations = nullptr;
+    LocationLoop* locations = nullptr;
     const Clock* clock = nullptr;
   };
   struct Callbacks {
@@ -69,7 +67,6 @@ class MgmtLink final : public node::AttachHandler {
  private:
   void TakeKeys(const v1::Welcome& welcome);
   void OnEdges(const v1::Edges& edges);
-  void OnDirectory(const v1::DirectoryBatch& batch);
   void OnRoutes(const v1::Routes& routes);
   void OnRevocations(const v1::Revocations& revocations);
 
@@ -79,8 +76,7 @@ class MgmtLink final : public node::AttachHandler {
   std::atomic<NodeId> node_id_ = 0;
   std::atomic<bool> draining_ = false;
 
-  bool resync_asked_ = false;  // Of the agent's callbacks.
-  bool drain_ordered_ = false;
+  bool drain_ordered_ = false;  // Of the agent's callbacks.
 
   absl::Mutex mu_;
   v1::LinkReport links_ ABSL_GUARDED_BY(mu_);
