@@ -7,6 +7,7 @@
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/cluster/server_map.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -542,6 +543,24 @@ TEST_F(ClusterTest, DataServersAndDatamgrHearHowTheyAreUsedAtOnceAndOnlyChanges)
   EXPECT_EQ(KindsOf(1), "wpssps");
   EXPECT_EQ(KindsOf(2), "wpccp");
   EXPECT_EQ(sent_[1].back().data_servers().servers_size(), 1);
+}
+
+TEST_F(ClusterTest, OfVeryManyChangesAtOnceTheMapGetsOneMoreThanAreTold) {
+  StartFresh();
+  cluster_->SetMapWatched(true);
+  std::map<std::string, int> users;
+  for (size_t i = 0; i < ServerMap::kChangesAtOnceMax + 50; ++i) {
+    const std::string name = absl::StrCat("u", i);
+    ASSERT_OK(accounts_->Add(*Username::Parse(name), "hash", absl::UnixEpoch()));
+    users[name] = 1;
+  }
+  Hello(1, kA);
+  map_rows_.clear();
+  Locations(1, true, users);
+  EXPECT_EQ(map_rows_.size(), ServerMap::kChangesAtOnceMax + 1);
+  map_rows_.clear();
+  Locations(1, false, {{"u7", 0}});
+  EXPECT_EQ(map_rows_.size(), 1);
 }
 
 TEST_F(ClusterTest, NodesThatAreNoEdgesHaveNoLocationsOrLinks) {
