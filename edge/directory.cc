@@ -1,25 +1,17 @@
 #include "edge/directory.h"
 
 #include <algorithm>
-
-#include "absl/memory/memory.h"
-#include "common/base/limits.h"
-#include "xxhash.h"
+#include <utility>
 
 namespace convergia::edge {
-namespace {
-
-uint64_t HashOf(absl::string_view user) { return XXH3_64bits(user.data(), user.size()); }
-
-}  // namespace
 
 Directory::Directory() : rows_(std::make_unique<Rows>()) {}
 Directory::~Directory() = default;
 
 Places Directory::Find(absl::string_view user) const {
-  const uint64_t hash = HashOf(user);
-  const Place first{static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(hash), 0};
-  const size_t at = RowOf(hash);
+  const UserHash hash = HashOfUser(user);
+  const Place first = MakePlace(hash, 0);
+  const size_t at = BucketOf(hash);
   Places places;
   absl::MutexLock lock(&LockOf(at));
   const Row& row = (*rows_)[at];
@@ -31,103 +23,121 @@ Places Directory::Find(absl::string_view user) const {
 }
 
 uint32_t Directory::version(absl::string_view user) const {
-  return versions_[RowOf(HashOf(user))].load(std::memory_order_acquire);
+  return versions_[BucketOf(HashOfUser(user))].load(std::memory_order_acquire);
 }
 
-Directory::Step Directory::Begin(const Position& position, bool whole) {
-  if (whole) {
-    // The first part of a whole, or one that takes the place of another mgmt's.
-    if (staged_ == nullptr || position.epoch != position_.epoch) {
-      staged_ = std::make_unique<Rows>();
-    }
-    position_ = position;
-    return Step::kApply;
-  }
-  if (position.epoch != position_.epoch) return Step::kGap;
-  if (position.sequence <= position_.sequence) return Step::kIgnore;
-  if (position.sequence != position_.sequence + 1) return Step::kGap;
-  position_ = position;
-  return Step::kApply;
-}
-
-void Directory::Change(Row* row, uint64_t hash, absl::Span<const NodeId> edges) {
-  const Place first{static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(hash), 0};
-  const auto same = [&](const Place& place) {
-    return place.high == first.high && place.low == first.low;
-  };
-  auto begin = std::lower_bound(row->begin(), row->end(), first);
-  begin = row->erase(begin, std::find_if_not(begin, row->end(), same));
-  const size_t count = std::min<size_t>(edges.size(), limits::kSessionsPerUserMax);
-  if (count == 0) return;
-  const size_t at = begin - row->begin();
-  // An eighth more than needed, where a vector would double: memory is counted here.
-  if (row->size() + count > row->capacity()) row->reserve(row->size() + row->size() / 8 + count);
-  row->insert(row->begin() + at, count, first);
-  for (size_t i = 0; i < count; ++i) (*row)[at + i].edge = edges[i];
-  std::sort(row->begin() + at, row->begin() + at + count);
-}
-
-void Directory::Set(absl::string_view user, absl::Span<const NodeId> edges) {
-  const uint64_t hash = HashOf(user);
-  const size_t at = RowOf(hash);
-  if (staged_ != nullptr) return Change(&(*staged_)[at], hash, edges);
+bool Directory::Put(UserHash user, NodeId edge) {
+  const Place place = MakePlace(user, edge);
+  const size_t at = BucketOf(user);
   absl::MutexLock lock(&LockOf(at));
-  Change(&(*rows_)[at], hash, edges);
+  Row& row = (*rows_)[at];
+  auto next = std::lower_bound(row.begin(), row.end(), place);
+  if (next != row.end() && *next == place) return false;
+  if (row.size() == row.capacity()) {
+    // An eighth more than needed, where a vector would double: memory is counted here.
+    const size_t position = next - row.begin();
+    row.reserve(row.size() + row.size() / 8 + 1);
+    next = row.begin() + position;
+  }
+  row.insert(next, place);
+  digests_[at] += PlaceDigest(user, edge);
+  versions_[at].fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+bool Directory::Erase(UserHash user, NodeId edge) {
+  const Place place = MakePlace(user, edge);
+  const size_t at = BucketOf(user);
+  absl::MutexLock lock(&LockOf(at));
+  Row& row = (*rows_)[at];
+  const auto found = std::lower_bound(row.begin(), row.end(), place);
+  if (found == row.end() || *found != place) return false;
+  row.erase(found);
+  digests_[at] -= PlaceDigest(user, edge);
+  versions_[at].fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+void Directory::Become(size_t at, Row next) {
+  uint64_t digest = 0;
+  for (const Place& place : next) digest += PlaceDigest(place.user(), place.edge);
+  digests_[at] = digest;
+  absl::MutexLock lock(&LockOf(at));
+  (*rows_)[at].swap(next);
   versions_[at].fetch_add(1, std::memory_order_release);
 }
 
-void Directory::EraseEdge(Row* row, NodeId edge) {
-  row->erase(std::remove_if(row->begin(), row->end(),
-                            [&](const Place& place) { return place.edge == edge; }),
-             row->end());
+void Directory::EraseEdge(NodeId edge) {
+  const auto is_there = [edge](const Place& place) { return place.edge == edge; };
+  for (size_t at = 0; at < kRows; ++at) {
+    const Row& row = (*rows_)[at];  // Nobody else writes.
+    const size_t gone = std::count_if(row.begin(), row.end(), is_there);
+    if (gone == 0) continue;
+    Row next;
+    next.reserve(row.size() - gone);
+    std::remove_copy_if(row.begin(), row.end(), std::back_inserter(next), is_there);
+    Become(at, std::move(next));
+  }
 }
 
-void Directory::RemoveEdge(NodeId edge) {
+void Directory::ReplaceEdge(NodeId edge, std::vector<UserHash> users) {
+  std::sort(users.begin(), users.end(), [](UserHash a, UserHash b) {
+    return std::make_pair(BucketOf(a), a) < std::make_pair(BucketOf(b), b);
+  });
+  users.erase(std::unique(users.begin(), users.end()), users.end());
+  auto user = users.begin();
+  Row then;
   for (size_t at = 0; at < kRows; ++at) {
-    if (staged_ != nullptr) {
-      EraseEdge(&(*staged_)[at], edge);
-      continue;
+    then.clear();
+    for (; user != users.end() && BucketOf(*user) == at; ++user) {
+      then.push_back(MakePlace(*user, edge));
     }
-    absl::MutexLock lock(&LockOf(at));
-    EraseEdge(&(*rows_)[at], edge);
-    versions_[at].fetch_add(1, std::memory_order_release);
+    const Row& row = (*rows_)[at];
+    Row now, others;
+    for (const Place& place : row) (place.edge == edge ? now : others).push_back(place);
+    if (now == then) continue;
+    Row next;
+    next.reserve(others.size() + then.size());
+    std::merge(others.begin(), others.end(), then.begin(), then.end(), std::back_inserter(next));
+    Become(at, std::move(next));
   }
 }
 
-void Directory::End(bool more) {
-  if (staged_ != nullptr && !more) UseStaged();
-}
-
-void Directory::UseStaged() {
-  for (size_t at = 0; at < kRows; ++at) {
-    absl::MutexLock lock(&LockOf(at));
-    (*rows_)[at].swap((*staged_)[at]);
-    versions_[at].fetch_add(1, std::memory_order_release);
+void Directory::ReplaceBucket(size_t bucket, absl::Span<const UserAt> places,
+                              absl::FunctionRef<bool(NodeId)> keeps) {
+  Row next;
+  const Row& row = (*rows_)[bucket];
+  next.reserve(places.size());
+  for (const UserAt& place : places) {
+    if (!keeps(place.edge)) next.push_back(MakePlace(place.user, place.edge));
   }
-  staged_ = nullptr;
+  for (const Place& place : row) {
+    if (keeps(place.edge)) next.push_back(place);
+  }
+  std::sort(next.begin(), next.end());
+  next.erase(std::unique(next.begin(), next.end()), next.end());
+  Become(bucket, std::move(next));
 }
 
-void Directory::OnDetached() {
-  if (staged_ == nullptr) return;
-  staged_ = nullptr;
-  position_ = {};  // Of the half that was forgotten: nothing follows it.
+std::vector<UserHash> Directory::UsersAt(NodeId edge) const {
+  std::vector<UserHash> users;
+  for (const Row& row : *rows_) {
+    for (const Place& place : row) {
+      if (place.edge == edge) users.push_back(place.user());
+    }
+  }
+  return users;
 }
 
 size_t Directory::size() const {
   size_t size = 0;
-  for (size_t at = 0; at < kRows; ++at) {
-    absl::MutexLock lock(&LockOf(at));
-    size += (*rows_)[at].size();
-  }
+  for (const Row& row : *rows_) size += row.size();
   return size;
 }
 
 size_t Directory::bytes() const {
-  size_t bytes = sizeof(Rows) + sizeof(versions_);
-  for (size_t at = 0; at < kRows; ++at) {
-    absl::MutexLock lock(&LockOf(at));
-    bytes += (*rows_)[at].capacity() * sizeof(Place);
-  }
+  size_t bytes = sizeof(Directory) + sizeof(Rows);
+  for (const Row& row : *rows_) bytes += row.capacity() * sizeof(Place);
   return bytes;
 }
 

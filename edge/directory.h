@@ -8,34 +8,30 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "common/base/ids.h"
+#include "common/base/user_hash.h"
 
 namespace convergia::edge {
 
 // The edges where one user is signed in, in ascending order.
 using Places = absl::InlinedVector<NodeId, 2>;
 
-// This edge's copy of where every user is, as mgmt tells it in batches that count up by one.
+// This edge's copy of where every user is: only the places. What they mean, who said so and how new
+// it is, LocationExchange knows, which writes here.
 //
-// Compact: 12 bytes for each place of each user, in 4,096 small sorted rows. A name is kept as its
-// 64-bit hash: two names with the same hash would share their places, and the edges there, which
-// know their users by name, would find nobody. So a look-up may say too much, never too little.
+// Compact: 12 bytes for each place of each user, in 4,096 small sorted rows, which are also the
+// buckets by which mgmt compares. A name is kept as its 64-bit hash: two names with the same hash
+// share their places, and the edges there, which know their users by name, find nobody. So a
+// look-up may say too much, never too little.
 //
-// A batch that is missing is asked for again (Begin() says kGap); until the whole comes, what is
-// here goes on being used. Find() and version() are thread-safe; the others are called by one
-// thread at a time, and may run beside Find().
+// Find() and version() are thread-safe; the others are called by one thread at a time, and may run
+// beside Find(), which waits for one row at most.
 class Directory {
  public:
-  struct Position {
-    Epoch epoch = 0;
-    uint64_t sequence = 0;
-
-    friend bool operator==(const Position&, const Position&) = default;
-  };
-
   Directory();
   ~Directory();
 
@@ -44,56 +40,61 @@ class Directory {
   // Grows whenever something changes that Find(user) looks at.
   uint32_t version(absl::string_view user) const;
 
-  // ---- A batch: Begin(), and if it says so Set() and RemoveEdge(), then End().
-  enum class Step {
-    kApply,
-    kIgnore,  // Already known.
-    kGap,     // One before it was missed: ask for what follows position().
+  // False if it was there (or was not) already.
+  bool Put(UserHash user, NodeId edge);
+  bool Erase(UserHash user, NodeId edge);
+
+  // Takes all places at `edge` away.
+  void EraseEdge(NodeId edge);
+  // From now on exactly `users` are at `edge`. Twice the same counts once.
+  void ReplaceEdge(NodeId edge, std::vector<UserHash> users);
+
+  struct UserAt {
+    UserHash user = 0;
+    NodeId edge = 0;
   };
-  Step Begin(const Position& position, bool whole);
-  // All the places of `user` now. At most kSessionsPerUserMax are kept.
-  void Set(absl::string_view user, absl::Span<const NodeId> edges);
-  void RemoveEdge(NodeId edge);
-  // `more`: a whole that goes on in the next batch, and replaces what is here at its end.
-  void End(bool more);
+  // From now on the bucket holds `places`, all of which belong there, but for edges that `keeps`
+  // names: of those it holds what it held.
+  void ReplaceBucket(size_t bucket, absl::Span<const UserAt> places,
+                     absl::FunctionRef<bool(NodeId)> keeps);
 
-  // The stream of batches has broken; a whole that has only come in part is forgotten.
-  void OnDetached();
+  // In no particular order.
+  std::vector<UserHash> UsersAt(NodeId edge) const;
 
-  // The last batch applied.
-  const Position& position() const { return position_; }
+  // Kept up to date with each change.
+  const DirectoryDigests& digests() const { return digests_; }
 
   // For the counters: places held, and the bytes that they take.
   size_t size() const;
   size_t bytes() const;
 
  private:
+  // Twelve bytes, where a whole hash would make it sixteen.
   struct Place {
     uint32_t high = 0;  // Of the hash.
     uint32_t low = 0;
     NodeId edge = 0;
 
+    UserHash user() const { return UserHash{high} << 32 | low; }
     friend auto operator<=>(const Place&, const Place&) = default;
   };
   using Row = std::vector<Place>;
-  static constexpr size_t kRows = 4096;
+  static constexpr size_t kRows = kDirectoryBuckets;
   static constexpr size_t kLocks = 64;
   using Rows = std::array<Row, kRows>;
 
-  static size_t RowOf(uint64_t hash) { return hash % kRows; }
+  static Place MakePlace(UserHash user, NodeId edge) {
+    return {static_cast<uint32_t>(user >> 32), static_cast<uint32_t>(user), edge};
+  }
   absl::Mutex& LockOf(size_t row) const { return locks_[row % kLocks]; }
-  static void Change(Row* row, uint64_t hash, absl::Span<const NodeId> edges);
-  static void EraseEdge(Row* row, NodeId edge);
-  void UseStaged();
+  // The row becomes `next`, which is sorted.
+  void Become(size_t at, Row next);
 
   // One lock for every 64th row. Thread annotations cannot say that.
   mutable std::array<absl::Mutex, kLocks> locks_;
   std::unique_ptr<Rows> rows_;
   std::array<std::atomic<uint32_t>, kRows> versions_ = {};
-
-  // Of the thread that applies batches.
-  Position position_;
-  std::unique_ptr<Rows> staged_;  // A whole that has not come to its end.
+  DirectoryDigests digests_ = {};  // Of the thread that writes.
 };
 
 }  // namespace convergia::edge

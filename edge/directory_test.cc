@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -13,150 +15,156 @@
 namespace convergia::edge {
 namespace {
 
-using Step = Directory::Step;
+UserHash H(absl::string_view user) { return HashOfUser(user); }
 
-struct User {
-  std::string name;
-  std::vector<NodeId> edges;
-};
-
-Step Whole(Directory& directory, Directory::Position position, const std::vector<User>& users,
-           bool more = false) {
-  const Step step = directory.Begin(position, /*whole=*/true);
-  for (const User& user : users) directory.Set(user.name, user.edges);
-  directory.End(more);
-  return step;
-}
-
-Step Delta(Directory& directory, Directory::Position position, const std::vector<User>& users,
-           const std::vector<NodeId>& gone = {}) {
-  const Step step = directory.Begin(position, /*whole=*/false);
-  if (step != Step::kApply) return step;
-  for (const User& user : users) directory.Set(user.name, user.edges);
-  for (NodeId edge : gone) directory.RemoveEdge(edge);
-  directory.End(/*more=*/false);
-  return step;
+// What the digests must be, from scratch.
+DirectoryDigests DigestsOf(const std::set<std::pair<std::string, NodeId>>& places) {
+  DirectoryDigests digests = {};
+  for (const auto& [user, edge] : places) digests[BucketOf(H(user))] += PlaceDigest(H(user), edge);
+  return digests;
 }
 
 TEST(DirectoryTest, KnowsNobodyAtFirst) {
   Directory directory;
   EXPECT_TRUE(directory.Find("alice").empty());
+  EXPECT_EQ(directory.digests(), DirectoryDigests{});
 }
 
-TEST(DirectoryTest, AppliesWholeThenDeltas) {
+TEST(DirectoryTest, PutsAndErasesEachOnce) {
   Directory directory;
-  EXPECT_EQ(Whole(directory, {5, 10}, {{"alice", {1}}, {"bob", {2, 1}}}), Step::kApply);
+  EXPECT_TRUE(directory.Put(H("alice"), 2));
+  EXPECT_TRUE(directory.Put(H("alice"), 1));
+  EXPECT_FALSE(directory.Put(H("alice"), 2));
+  EXPECT_EQ(directory.Find("alice"), Places({1, 2}));
+  EXPECT_TRUE(directory.Erase(H("alice"), 2));
+  EXPECT_FALSE(directory.Erase(H("alice"), 2));
   EXPECT_EQ(directory.Find("alice"), Places({1}));
-  EXPECT_EQ(directory.Find("bob"), Places({1, 2}));
-  EXPECT_EQ(Delta(directory, {5, 11}, {{"alice", {3}}, {"bob", {}}}), Step::kApply);
-  EXPECT_EQ(directory.Find("alice"), Places({3}));
-  EXPECT_TRUE(directory.Find("bob").empty());
-}
-
-TEST(DirectoryTest, AGapIsToldAndNothingChanges) {
-  Directory directory;
-  Whole(directory, {5, 10}, {{"alice", {1}}});
-  EXPECT_EQ(Delta(directory, {5, 12}, {{"alice", {3}}}), Step::kGap);
-  EXPECT_EQ(Delta(directory, {6, 11}, {{"alice", {3}}}), Step::kGap);
-  EXPECT_EQ(Delta(directory, {5, 10}, {{"alice", {3}}}), Step::kIgnore);
-  EXPECT_EQ(directory.Find("alice"), Places({1}));
-  EXPECT_EQ(directory.position(), (Directory::Position{5, 10}));
+  EXPECT_EQ(directory.digests(), DigestsOf({{"alice", 1}}));
 }
 
 TEST(DirectoryTest, AnEdgeGoneTakesItsPlacesAlong) {
   Directory directory;
-  Whole(directory, {5, 1}, {{"alice", {1}}, {"bob", {1, 2}}});
-  Delta(directory, {5, 2}, {}, {1});
+  directory.Put(H("alice"), 1);
+  directory.Put(H("bob"), 1);
+  directory.Put(H("bob"), 2);
+  directory.EraseEdge(1);
   EXPECT_TRUE(directory.Find("alice").empty());
   EXPECT_EQ(directory.Find("bob"), Places({2}));
+  EXPECT_EQ(directory.digests(), DigestsOf({{"bob", 2}}));
 }
 
-TEST(DirectoryTest, AWholeInPartsServesTheOldUntilItsEnd) {
+TEST(DirectoryTest, ReplacesOneEdgeAndNoOther) {
   Directory directory;
-  Whole(directory, {5, 1}, {{"alice", {1}}, {"carol", {1}}});
-  Whole(directory, {6, 1}, {{"alice", {2}}}, /*more=*/true);
-  EXPECT_EQ(directory.Find("alice"), Places({1}));
-  Whole(directory, {6, 2}, {{"bob", {2}}});
+  directory.Put(H("alice"), 1);
+  directory.Put(H("bob"), 1);
+  directory.Put(H("bob"), 2);
+  directory.ReplaceEdge(1, {H("carol"), H("bob"), H("carol")});
+  EXPECT_TRUE(directory.Find("alice").empty());
+  EXPECT_EQ(directory.Find("bob"), Places({1, 2}));
+  EXPECT_EQ(directory.Find("carol"), Places({1}));
+  EXPECT_EQ(directory.digests(), DigestsOf({{"bob", 1}, {"bob", 2}, {"carol", 1}}));
+  std::vector<UserHash> users = directory.UsersAt(1);
+  EXPECT_EQ(std::set<UserHash>(users.begin(), users.end()),
+            (std::set<UserHash>{H("bob"), H("carol")}));
+}
+
+TEST(DirectoryTest, ABucketIsReplacedButForTheEdgesThatAreKept) {
+  Directory directory;
+  directory.Put(H("alice"), 1);
+  directory.Put(H("alice"), 2);
+  const auto keeps_two = [](NodeId edge) { return edge == 2; };
+  directory.ReplaceBucket(BucketOf(H("alice")), {{H("alice"), 3}, {H("alice"), 2}}, keeps_two);
+  EXPECT_EQ(directory.Find("alice"), Places({2, 3}));
+  directory.ReplaceBucket(BucketOf(H("alice")), {}, keeps_two);
   EXPECT_EQ(directory.Find("alice"), Places({2}));
-  EXPECT_EQ(directory.Find("bob"), Places({2}));
-  EXPECT_TRUE(directory.Find("carol").empty());
+  EXPECT_EQ(directory.digests(), DigestsOf({{"alice", 2}}));
 }
 
-TEST(DirectoryTest, AWholeThatBreaksOffIsForgotten) {
+TEST(DirectoryTest, VersionsGrowWithChangesOnly) {
   Directory directory;
-  Whole(directory, {5, 1}, {{"alice", {1}}});
-  Whole(directory, {5, 2}, {{"alice", {2}}}, /*more=*/true);
-  directory.OnDetached();
-  EXPECT_EQ(directory.Find("alice"), Places({1}));
-  EXPECT_EQ(Delta(directory, {5, 3}, {{"alice", {3}}}), Step::kGap);
-  Whole(directory, {5, 3}, {{"bob", {3}}});
-  EXPECT_TRUE(directory.Find("alice").empty());
+  const uint32_t at_first = directory.version("alice");
+  directory.Put(H("alice"), 1);
+  const uint32_t then = directory.version("alice");
+  EXPECT_GT(then, at_first);
+  directory.Put(H("alice"), 1);
+  directory.EraseEdge(7);
+  directory.ReplaceEdge(1, {H("alice")});
+  EXPECT_EQ(directory.version("alice"), then);
+  directory.EraseEdge(1);
+  EXPECT_GT(directory.version("alice"), then);
 }
 
-TEST(DirectoryTest, VersionGrowsWithEachChangeOfAUser) {
+TEST(DirectoryTest, RandomChangesAreWhatAPlainSetMakesOfThem) {
+  const uint64_t seed = 20260;
+  Rng rng(seed);
   Directory directory;
-  Whole(directory, {5, 1}, {{"alice", {1}}});
-  const uint32_t before = directory.version("alice");
-  Delta(directory, {5, 2}, {{"alice", {1, 2}}});
-  EXPECT_NE(directory.version("alice"), before);
-}
-
-TEST(DirectoryTest, EqualsAMapAfterAnyHistory) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed));
-    Rng rng(seed);
-    Directory directory;
-    std::map<std::string, std::vector<NodeId>> model;
-    Whole(directory, {1, 1}, {});
-    for (uint64_t sequence = 2; sequence < 500; ++sequence) {
-      if (rng() % 50 == 0) {
-        const NodeId gone = 1 + rng() % 4;
-        for (auto& [name, edges] : model) std::erase(edges, gone);
-        ASSERT_EQ(Delta(directory, {1, sequence}, {}, {gone}), Step::kApply);
-        continue;
-      }
-      const std::string name = absl::StrCat("user", rng() % 60);
-      std::vector<NodeId>& edges = model[name];
-      edges.clear();
-      for (NodeId edge = 1; edge <= 4; ++edge) {
-        if (rng() % 3 == 0) edges.push_back(edge);
-      }
-      ASSERT_EQ(Delta(directory, {1, sequence}, {{name, edges}}), Step::kApply);
+  std::set<std::pair<std::string, NodeId>> truth;
+  const auto erase_edge = [&](NodeId edge) {
+    std::erase_if(truth, [edge](const auto& place) { return place.second == edge; });
+  };
+  for (int step = 0; step < 3000; ++step) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed, " step ", step));
+    const std::string user = absl::StrCat("user", rng() % 40);
+    const NodeId edge = 1 + rng() % 4;
+    switch (rng() % 20) {
+      case 0:
+        directory.EraseEdge(edge);
+        erase_edge(edge);
+        break;
+      case 1:
+        directory.ReplaceEdge(edge, {H(user), H("new")});
+        erase_edge(edge);
+        truth.insert({user, edge});
+        truth.insert({"new", edge});
+        break;
+      case 2:
+      case 3:
+      case 4:
+      case 5:
+      case 6:
+        EXPECT_EQ(directory.Erase(H(user), edge), truth.erase({user, edge}) > 0);
+        break;
+      default:
+        EXPECT_EQ(directory.Put(H(user), edge), truth.insert({user, edge}).second);
     }
-    for (const auto& [name, edges] : model) {
-      EXPECT_EQ(directory.Find(name), Places(edges.begin(), edges.end())) << name;
-    }
+    ASSERT_EQ(directory.size(), truth.size());
   }
+  EXPECT_EQ(directory.digests(), DigestsOf(truth));
+  std::map<std::string, Places> places;
+  for (const auto& [user, edge] : truth) places[user].push_back(edge);
+  for (const auto& [user, edges] : places) EXPECT_EQ(directory.Find(user), edges) << user;
 }
 
-TEST(DirectoryTest, TakesAtMostSixteenBytesAUser) {
+TEST(DirectoryTest, AMillionUsersTakeAtMost16BytesEach) {
   Directory directory;
-  directory.Begin({1, 1}, /*whole=*/true);
   constexpr int kUsers = 1'000'000;
-  for (int i = 0; i < kUsers; ++i) {
-    const NodeId edge = 1 + i % 10;
-    directory.Set(absl::StrCat("user", i), {&edge, 1});
-  }
-  directory.End(/*more=*/false);
+  for (int i = 0; i < kUsers; ++i) directory.Put(H(absl::StrCat("user", i)), 1 + i % 10);
   EXPECT_EQ(directory.size(), kUsers);
-  EXPECT_LE(directory.bytes() / kUsers, 16);
+  EXPECT_LE(directory.bytes(), 16 * kUsers);
 }
 
-TEST(DirectoryTest, LooksUpWhileBatchesAreApplied) {
+TEST(DirectoryTest, FindRunsBesideChanges) {
   Directory directory;
-  Whole(directory, {1, 1}, {{"alice", {1, 2}}});
-  std::atomic<bool> stop = false;
-  std::thread reader([&] {
-    while (!stop) {
-      const Places places = directory.Find("alice");
-      ASSERT_TRUE(places == Places({1, 2}) || places == Places({3})) << places.size();
+  directory.Put(H("alice"), 1);
+  std::thread writer([&directory] {
+    for (int i = 0; i < 200; ++i) {
+      for (int j = 0; j < 50; ++j) directory.Put(H(absl::StrCat("user", j)), 2);
+      directory.ReplaceEdge(2, {H("bob")});
+      directory.EraseEdge(2);
     }
   });
-  for (uint64_t sequence = 2; sequence < 2000; ++sequence) {
-    Delta(directory, {1, sequence}, {sequence % 2 ? User{"alice", {1, 2}} : User{"alice", {3}}});
-  }
-  stop = true;
-  reader.join();
+  for (int i = 0; i < 20'000; ++i) ASSERT_EQ(directory.Find("alice"), Places({1}));
+  writer.join();
+}
+
+TEST(UserHashTest, DigestsTravelAsBytes) {
+  DirectoryDigests digests = {};
+  for (size_t i = 0; i < digests.size(); ++i) digests[i] = i * 0x123456789abcdef;
+  const std::string bytes = EncodeDigests(digests);
+  EXPECT_EQ(bytes.size(), 32 * 1024);
+  EXPECT_EQ(DecodeDigests(bytes), digests);
+  EXPECT_EQ(DecodeDigests(bytes.substr(1)), std::nullopt);
+  EXPECT_EQ(DecodeDigests(bytes + "x"), std::nullopt);
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ absl::Status EdgeServer::Start(const std::function<bool()>& give_up) {
   hub_.set_self(self);
   links_->Start(self);
   loop_->Start(self);
-  locations_->Start();
+  locations_->Start(self, agent_->epoch());
   relocator_->Start();
   traffic_->Start();
   line_server_->Start();
@@ -71,24 +71,31 @@ void EdgeServer::MakeRooms() {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
                             &agent_->pins());
   };
+  // What mgmt does not get now it gets with the whole, at the next attach.
+  const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
+  locations_ = std::make_unique<LocationLoop>(
+      LocationLoop::Rooms{.directory = &directory_,
+                          .hub = &hub_,
+                          .clock = &clock_,
+                          .send = send,
+                          .is_edge = [this](NodeId node) { return IsEdge(node); }});
   links_ = std::make_unique<PeerLinks>(
-      PeerLinks::Options{
-          .epoch = agent_->epoch(), .pins = &agent_->pins(), .make_channel = make_channel},
+      PeerLinks::Options{.epoch = agent_->epoch(),
+                         .pins = &agent_->pins(),
+                         .locations = locations_.get(),
+                         .make_channel = make_channel},
       [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
   loop_ = std::make_unique<RelayLoop>(agent_->epoch(), Switchboard::Options(), clock_,
                                       router_.get(), links_.get());
   links_->Attach(loop_.get());
-  // What mgmt does not get now it gets with the whole, at the next attach.
-  const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
-  locations_ = std::make_unique<LocationReporter>(&hub_, send);
   relocator_ = std::make_unique<Relocator>(
       Relocator::Rooms{
           .hub = &hub_, .router = router_.get(), .directory = &directory_, .clock = &clock_},
       [this] { agent_->BeatNow(); });
   traffic_ = std::make_unique<TrafficReporter>(router_.get(), send);
+  locations_->Attach(loop_.get());
   mgmt_link_ = std::make_unique<MgmtLink>(
-      MgmtLink::Rooms{.directory = &directory_,
-                      .hub = &hub_,
+      MgmtLink::Rooms{.hub = &hub_,
                       .loop = loop_.get(),
                       .links = links_.get(),
                       .router = router_.get(),
@@ -101,6 +108,13 @@ void EdgeServer::MakeRooms() {
       MgmtLink::Callbacks{.send = send,
                           .renewed = [this](const std::string& chain) { OnRenewed(chain); },
                           .expelled = on_expelled_});
+}
+
+bool EdgeServer::IsEdge(NodeId node) const {
+  for (const rpc::PinEntry& pin : agent_->pins().All()) {
+    if (pin.role == Role::kEdge && pin.node == node) return true;
+  }
+  return false;
 }
 
 absl::Status EdgeServer::MakeLineServer() {

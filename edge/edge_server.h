@@ -16,7 +16,7 @@
 #include "edge/authenticator.h"
 #include "edge/directory.h"
 #include "edge/edge_config.h"
-#include "edge/location_reporter.h"
+#include "edge/location_loop.h"
 #include "edge/map_watch.h"
 #include "edge/message_router.h"
 #include "edge/mgmt_client.h"
@@ -74,6 +74,8 @@ class EdgeServer final : private lineserver::SessionObserver {
   absl::Status MakeLineServer();
   absl::Status MakeRpcServer();
   void MakeRooms();
+  // By the pins that mgmt said last.
+  bool IsEdge(NodeId node) const;
   v1::Hello MakeHello() const;
   absl::Status AwaitNodeId(const std::function<bool()>& give_up);
   void OnRenewed(const std::string& chain_pem);
@@ -99,9 +101,9 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<MessageRouter> router_;
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<RelayLoop> loop_;
-  std::unique_ptr<LocationReporter> locations_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<TrafficReporter> traffic_;
+  std::unique_ptr<LocationLoop> locations_;
   std::unique_ptr<MgmtLink> mgmt_link_;
   std::unique_ptr<tls::TlsContext> tls_;
   std::unique_ptr<lineserver::CommandTable> commands_;

@@ -169,10 +169,6 @@ class EdgesTest : public testing::Test {
             OnLocation(edge, user, here);
           }));
     }
-    for (auto& edge : edges_) {
-      edge->directory().Begin({1, 1}, /*whole=*/true);
-      edge->directory().End(/*more=*/false);
-    }
     for (auto& edge : edges_) edge->links().SetPeers({edges_[0]->AsPeer(), edges_[1]->AsPeer()});
     edge(1).AwaitLinks({2});
     edge(2).AwaitLinks({1});
@@ -199,11 +195,11 @@ class EdgesTest : public testing::Test {
  private:
   void Tell(const std::string& user, const std::vector<NodeId>& places)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    ++sequence_;
+    const UserHash hash = HashOfUser(user);
     for (auto& edge : edges_) {
-      edge->directory().Begin({1, sequence_}, /*whole=*/false);
-      edge->directory().Set(user, places);
-      edge->directory().End(/*more=*/false);
+      Directory& directory = edge->directory();
+      for (const NodeId place : directory.Find(user)) directory.Erase(hash, place);
+      for (const NodeId place : places) directory.Put(hash, place);
     }
   }
 
@@ -211,7 +207,6 @@ class EdgesTest : public testing::Test {
   rpc::TestPki pki_;
   rpc::PinSet pins_;
   absl::Mutex mu_;
-  uint64_t sequence_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<std::string, std::vector<NodeId>> places_ ABSL_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<TestEdge>> edges_;
 };

@@ -29,7 +29,6 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   TakeKeys(welcome);
   node_id_ = welcome.node_id();
   if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
-  resync_asked_ = false;
   rooms_.relocator->OnAttached();
   rooms_.locations->OnAttached();
   rooms_.map_watch->OnAttached();
@@ -43,7 +42,7 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
 
 void MgmtLink::OnDetached() {
   LOG(WARNING) << "mgmt is gone; messages go on, and tickets are still good";
-  rooms_.directory->OnDetached();
+  rooms_.locations->OnDetached();
   rooms_.map_watch->OnDetached();
 }
 
@@ -52,7 +51,11 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
     case v1::ToNode::kEdges:
       return OnEdges(message.edges());
     case v1::ToNode::kDirectory:
-      return OnDirectory(message.directory());
+      return rooms_.locations->OnBatch(std::move(*message.mutable_directory()));
+    case v1::ToNode::kDirectoryCheck:
+      return rooms_.locations->OnCheck();
+    case v1::ToNode::kDirectoryBuckets:
+      return rooms_.locations->OnBuckets(std::move(*message.mutable_directory_buckets()));
     case v1::ToNode::kRoutes:
       return OnRoutes(message.routes());
     case v1::ToNode::kRevocations:
@@ -77,31 +80,6 @@ void MgmtLink::OnEdges(const v1::Edges& edges) {
                      .addresses = {edge.grpc_addresses().begin(), edge.grpc_addresses().end()}});
   }
   rooms_.links->SetPeers(std::move(peers));
-}
-
-void MgmtLink::OnDirectory(const v1::DirectoryBatch& batch) {
-  Directory& directory = *rooms_.directory;
-  const Directory::Position position{batch.position().epoch(), batch.position().sequence()};
-  switch (directory.Begin(position, batch.whole())) {
-    case Directory::Step::kIgnore:
-      return;
-    case Directory::Step::kGap: {
-      if (std::exchange(resync_asked_, true)) return;
-      LOG(WARNING) << "missed a part of the directory after " << directory.position().sequence;
-      v1::FromNode message;
-      message.mutable_directory_resync()->set_epoch(directory.position().epoch);
-      message.mutable_directory_resync()->set_sequence(directory.position().sequence);
-      return callbacks_.send(std::move(message));
-    }
-    case Directory::Step::kApply:
-      break;
-  }
-  resync_asked_ = false;
-  for (const v1::UserLocation& user : batch.users()) {
-    directory.Set(user.username(), {user.edges().data(), static_cast<size_t>(user.edges_size())});
-  }
-  for (const NodeId edge : batch.edges_gone()) directory.RemoveEdge(edge);
-  directory.End(batch.more());
 }
 
 void MgmtLink::OnRoutes(const v1::Routes& routes) {

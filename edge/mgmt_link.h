@@ -10,8 +10,7 @@
 #include "common/base/clock.h"
 #include "common/node/node_agent.h"
 #include "edge/authenticator.h"
-#include "edge/directory.h"
-#include "edge/location_reporter.h"
+#include "edge/location_loop.h"
 #include "edge/map_watch.h"
 #include "edge/message_router.h"
 #include "edge/peer_links.h"
@@ -26,7 +25,6 @@ namespace convergia::edge {
 class MgmtLink final : public node::AttachHandler {
  public:
   struct Rooms {  // All must outlive the agent's Stop().
-    Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
     RelayLoop* loop = nullptr;
     PeerLinks* links = nullptr;
@@ -34,8 +32,8 @@ class MgmtLink final : public node::AttachHandler {
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
     MapWatch* map_watch = nullptr;
-    LocationReporter* locations = nullptr;
     Relocator* relocator = nullptr;
+    LocationLoop* locations = nullptr;
     const Clock* clock = nullptr;
   };
   struct Callbacks {
@@ -67,7 +65,6 @@ class MgmtLink final : public node::AttachHandler {
  private:
   void TakeKeys(const v1::Welcome& welcome);
   void OnEdges(const v1::Edges& edges);
-  void OnDirectory(const v1::DirectoryBatch& batch);
   void OnRoutes(const v1::Routes& routes);
   void OnRevocations(const v1::Revocations& revocations);
 
@@ -76,7 +73,6 @@ class MgmtLink final : public node::AttachHandler {
   absl::Notification welcomed_;
   std::atomic<NodeId> node_id_ = 0;
 
-  bool resync_asked_ = false;  // Of the agent's callbacks.
 
   absl::Mutex mu_;
   v1::LinkReport links_ ABSL_GUARDED_BY(mu_);

@@ -103,6 +103,13 @@ void PeerLinks::OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* fr
     stream->greeted = true;
     return OnHello(stream, frame->hello());
   }
+  if (frame->has_locations() && options_.locations != nullptr) {
+    const size_t bytes = frame->locations().ByteSizeLong();
+    stream->AddUnworked(bytes);
+    options_.locations->OnLocations(stream->peer(), std::move(*frame->mutable_locations()),
+                                    [stream, bytes] { stream->RemoveUnworked(bytes); });
+    frame->clear_locations();
+  }
   const size_t bytes = frame->ByteSizeLong();
   stream->AddUnworked(bytes);
   loop_->Post([stream, bytes, arriving = TakeFrame(frame)](Switchboard& switchboard,
@@ -175,6 +182,11 @@ void PeerLinks::OnLinksChanged(std::vector<Switchboard::LinkView> links) {
   }
   up_ = std::move(up);
   on_links_(links);
+  if (options_.locations != nullptr) options_.locations->OnLinks({up_.begin(), up_.end()});
+}
+
+void PeerLinks::OnLocationsTaken(std::vector<NodeId> peers) {
+  if (options_.locations != nullptr) options_.locations->OnLinksReady(std::move(peers));
 }
 
 void PeerLinks::CancelSlowStarts(absl::Duration now) {

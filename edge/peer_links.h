@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/rpc/peer.h"
@@ -19,6 +20,19 @@
 #include "edge/relay_loop.h"
 
 namespace convergia::edge {
+
+// Who hears what links carry of locations (Locations in a frame). The calls come from any thread
+// and must not block.
+class LinkLocations {
+ public:
+  virtual ~LinkLocations() = default;
+  // All that are linked now.
+  virtual void OnLinks(std::vector<NodeId> peers) = 0;
+  // `done` is to be called when it has been worked; until then it counts against the link.
+  virtual void OnLocations(NodeId from, v1::Locations payload, absl::AnyInvocable<void()> done) = 0;
+  // What was given to them last (Switchboard::SetLocations()) is under way.
+  virtual void OnLinksReady(std::vector<NodeId> peers) = 0;
+};
 
 // The streams behind the switchboard's links: dials the other edges, takes their calls, carries
 // frames, and tells the relay loop what comes.
@@ -34,6 +48,8 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
     Epoch epoch = 0;
     // Who may be linked; outlives the links, and changes no more when they are destroyed.
     const rpc::PinSet* pins = nullptr;
+    // Outlives the links' Stop(). Null: nobody.
+    LinkLocations* locations = nullptr;
     // How to reach an edge.
     std::function<std::shared_ptr<grpc::Channel>(const DialPlan::Dial& dial)> make_channel;
   };
@@ -63,6 +79,7 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   void SendFrame(LinkId link, v1::Frame frame) override;
   void OnDeadLink(LinkId link) override;
   void OnLinksChanged(std::vector<Switchboard::LinkView> links) override;
+  void OnLocationsTaken(std::vector<NodeId> peers) override;
   void OnTick(absl::Duration now) override;
 
  private:

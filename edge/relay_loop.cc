@@ -122,6 +122,7 @@ void RelayLoop::CarryOut(Switchboard::Output output, const Switchboard& switchbo
   if (!output.deliveries.empty()) messages_->OnDeliveries(std::move(output.deliveries));
   if (!output.answers.empty()) messages_->OnAnswers(std::move(output.answers));
   for (LinkId link : output.dead_links) links_->OnDeadLink(link);
+  if (!output.locations_taken.empty()) links_->OnLocationsTaken(std::move(output.locations_taken));
   if (output.links_changed) links_->OnLinksChanged(switchboard.Links(clock_.Elapsed()));
 }
 

@@ -34,6 +34,7 @@ class RelayLoop {
     virtual void SendFrame(LinkId link, v1::Frame frame) = 0;
     virtual void OnDeadLink(LinkId link) = 0;
     virtual void OnLinksChanged(std::vector<Switchboard::LinkView> links) = 0;
+    virtual void OnLocationsTaken(std::vector<NodeId> peers) = 0;
     // Every kTick.
     virtual void OnTick(absl::Duration now) = 0;
   };

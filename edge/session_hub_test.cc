@@ -18,14 +18,13 @@ Username User(absl::string_view name) { return *Username::Parse(name); }
 
 class SessionHubTest : public testing::Test {
  protected:
+  // Nowhere else.
   void Place(absl::string_view user, std::vector<NodeId> edges) {
-    ++position_.sequence;
-    ASSERT_EQ(directory_.Begin(position_, position_.sequence == 1), Directory::Step::kApply);
-    directory_.Set(user, edges);
-    directory_.End(/*more=*/false);
+    const UserHash hash = HashOfUser(user);
+    for (const NodeId edge : directory_.Find(user)) directory_.Erase(hash, edge);
+    for (const NodeId edge : edges) directory_.Put(hash, edge);
   }
 
-  Directory::Position position_{1, 0};
   Directory directory_;
   SessionHubTest() { hub_.set_self(1); }
 

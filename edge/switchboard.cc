@@ -92,8 +92,16 @@ LinkTable::Verdict Switchboard::OnLinkUp(LinkId link, NodeId peer, Epoch peer_ep
                                          Dialled dialled, absl::Duration now) {
   const LinkTable::Verdict verdict = links_by_peer_.Offer(peer, peer_epoch, link, dialled);
   if (!verdict.admitted) return verdict;
-  if (verdict.replaced) links_.erase(*verdict.replaced);
+  std::optional<v1::Locations> locations;
+  if (verdict.replaced) {
+    const auto replaced = links_.find(*verdict.replaced);
+    if (replaced != links_.end()) {
+      locations = std::move(replaced->second->locations);
+      links_.erase(replaced);
+    }
+  }
   links_[link] = std::make_unique<Link>(peer, now);
+  links_[link]->locations = std::move(locations);
   output_.links_changed = true;
   RelayChannel::Actions actions;
   PeerOf(peer, now).channel.OnPeerEpoch(peer_epoch, now, &actions);
@@ -236,6 +244,10 @@ void Switchboard::SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, a
   }
 }
 
+void Switchboard::SetLocations(NodeId peer, v1::Locations payload) {
+  if (const auto link = links_by_peer_.Find(peer)) links_.at(*link)->locations = std::move(payload);
+}
+
 void Switchboard::OnTimer(absl::Duration now) {
   for (auto& [edge, peer] : peers_) {
     if (peer->channel.sender().waiting_count() == 0) continue;
@@ -266,6 +278,7 @@ Switchboard::Output Switchboard::Take(absl::Duration now) {
     Filling& filling = fillings[id];
     filling.frame = std::move(link->spare);
     FillHeartbeat(link.get(), &filling, now);
+    FillLocations(link.get(), &filling);
     FillFromForward(link.get(), &filling);
   }
   FillFromChannels(&fillings, now);
@@ -297,6 +310,13 @@ void Switchboard::FillHeartbeat(Link* link, Filling* filling, absl::Duration now
     filling->frame.set_pong(pong);
     filling->bytes += sizeof(pong);
   }
+}
+
+void Switchboard::FillLocations(Link* link, Filling* filling) {
+  if (!link->locations) return;
+  filling->bytes += link->locations->ByteSizeLong();
+  *filling->frame.mutable_locations() = *std::exchange(link->locations, std::nullopt);
+  output_.locations_taken.push_back(link->peer);
 }
 
 // At most half a frame, so that neither side of the traffic starves the other.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "convergia/v1/locations.pb.h"
 #include "convergia/v1/relay.pb.h"
 #include "edge/forwarder.h"
 #include "edge/link_health.h"
@@ -52,6 +54,7 @@ class Switchboard {
     std::vector<Delivery> deliveries;                  // OnResult() must follow for each.
     std::vector<std::pair<LinkId, v1::Frame>> frames;  // OnDrained() must follow for each.
     std::vector<LinkId> dead_links;                    // To be closed; out of the table already.
+    std::vector<NodeId> locations_taken;               // SetLocations() may give the next.
     bool links_changed = false;                        // Links() has other peers than before.
   };
   struct Counters {
@@ -84,6 +87,10 @@ class Switchboard {
   // What mgmt says: the ways from here, and which edges there are, with their starts.
   void SetRoutes(const std::vector<RouteTable::Pair>& pairs);
   void SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now);
+
+  // What goes to a neighbour with the next frame, beside segments; at most one at a time. Forgotten
+  // if there is no link.
+  void SetLocations(NodeId peer, v1::Locations payload);
 
   // Every 100 ms or so.
   void OnTimer(absl::Duration now);
@@ -122,6 +129,7 @@ class Switchboard {
     absl::Duration rests_until = absl::ZeroDuration();  // To let more gather.
     v1::Frame spare;
     uint64_t pong_due = 0;
+    std::optional<v1::Locations> locations;
     std::deque<v1::Segment> forward;  // Of others, on their way through.
     size_t forward_bytes = 0;
   };
@@ -159,6 +167,7 @@ class Switchboard {
   void FillFromChannels(absl::flat_hash_map<LinkId, Filling>* fillings, absl::Duration now);
   void FillFromForward(Link* link, Filling* filling);
   void FillHeartbeat(Link* link, Filling* filling, absl::Duration now);
+  void FillLocations(Link* link, Filling* filling);
   void Dispatch(LinkId link, Filling* filling, absl::Duration now);
   void AppendSegment(NodeId destination, Peer* peer, Filling* filling, absl::Duration now);
 

@@ -99,7 +99,7 @@ TEST_F(LinePortTest, FindsMainServers) {
   FakeNode edge(server_->grpc_address(), files);
   edge.Attach(1, "127.0.0.1:64473");
   edge.Announce({});
-  edge.Await(v1::ToNode::kDirectory);
+  edge.Await(v1::ToNode::kDirectoryBuckets);
   const auto client = SignIn("ann", "secret");
   const std::string list = client->Ask("LISTMAINSERVERS\n");
   const auto rows = line::ParseRows(absl::string_view(list).substr(3));

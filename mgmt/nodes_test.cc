@@ -57,7 +57,7 @@ TEST_F(NodesTest, EnrolledEdgesAttachAndHearOfEachOther) {
   std::set<std::string> seen;
   EXPECT_TRUE(a.AwaitThat([&](const v1::ToNode& message) {
     if (message.has_edges()) edges = message.edges().edges_size();
-    for (const auto& user : message.directory().users()) seen.insert(user.username());
+    if (Names(message, "bob")) seen.insert("bob");
     return edges == 2 && seen.contains("bob");
   }));
   v1::FromNode links;
@@ -252,8 +252,7 @@ TEST_F(NodesTest, ARestartKeepsWhatWasAcknowledgedAndHearsTheRestAgain) {
   EXPECT_EQ(welcome.mgmt_epoch(), 2);
   EXPECT_EQ(welcome.ticket_public_keys(0), ticket_keys);
   edge.Announce({"ann"});
-  EXPECT_TRUE(edge.AwaitThat(
-      [](const v1::ToNode& message) { return message.directory().users_size() == 1; }));
+  EXPECT_TRUE(edge.AwaitThat([](const v1::ToNode& message) { return Names(message, "ann"); }));
   ASSERT_TRUE(SignIn(edge, "ann", "secret", &after).ok());
   EXPECT_EQ(after.account_id(), before.account_id());
   rpc::TlsFiles more;
@@ -266,8 +265,7 @@ TEST_F(NodesTest, OperatorsSeeTheClusterAndMakeMoreOperators) {
   FakeNode edge(server_->grpc_address(), EnrolNode(v1::ROLE_EDGE, "a"));
   edge.Attach(1);
   edge.Announce({"ann"});
-  EXPECT_TRUE(edge.AwaitThat(
-      [](const v1::ToNode& message) { return message.directory().users_size() == 1; }));
+  EXPECT_TRUE(edge.AwaitThat([](const v1::ToNode& message) { return Names(message, "ann"); }));
   v1::GetClusterMapResponse map;
   ASSERT_TRUE(admin().GetClusterMap(NewContext().get(), {}, &map).ok());
   ASSERT_EQ(map.nodes_size(), 2);

@@ -3,11 +3,13 @@
 #include <cstdlib>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
+#include "common/base/user_hash.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
@@ -32,6 +34,17 @@ std::unique_ptr<grpc::ClientContext> NewContext() {
   context->set_deadline(absl::ToChronoTime(RealClock::Get().Now() + kDeadline));
   context->set_wait_for_ready(true);
   return context;
+}
+
+bool Names(const v1::ToNode& message, const std::string& user) {
+  const UserHash hash = HashOfUser(user);
+  for (const v1::EdgeUsers& change : message.directory().edges()) {
+    if (absl::c_linear_search(change.here(), hash)) return true;
+  }
+  for (const v1::DirectoryBucket& bucket : message.directory_buckets().buckets()) {
+    if (absl::c_linear_search(bucket.users(), hash)) return true;
+  }
+  return false;
 }
 
 FakeNode::FakeNode(const std::string& mgmt_address, const rpc::TlsFiles& files) {
@@ -64,6 +77,7 @@ void FakeNode::Attach(uint64_t epoch, const std::string& line_address) {
 void FakeNode::Announce(const std::vector<std::string>& users, bool whole) {
   v1::FromNode message;
   message.mutable_locations()->set_whole(whole);
+  message.mutable_locations()->set_version(++version_);
   for (const std::string& user : users) {
     v1::LocationChange* change = message.mutable_locations()->add_changes();
     change->set_username(user);
@@ -72,9 +86,17 @@ void FakeNode::Announce(const std::vector<std::string>& users, bool whole) {
   EXPECT_TRUE(Send(message));
 }
 
+bool FakeNode::Read(v1::ToNode* message) {
+  if (!stream_->Read(message)) return false;
+  if (!message->has_directory_check()) return true;
+  v1::FromNode answer;
+  answer.mutable_directory_digests()->set_digests(EncodeDigests(DirectoryDigests()));
+  return Send(answer);
+}
+
 v1::ToNode FakeNode::Await(v1::ToNode::KindCase kind) {
   v1::ToNode message;
-  while (stream_->Read(&message)) {
+  while (Read(&message)) {
     if (message.kind_case() == kind) return message;
   }
   ADD_FAILURE() << "the stream has ended without message " << kind;
@@ -83,7 +105,7 @@ v1::ToNode FakeNode::Await(v1::ToNode::KindCase kind) {
 
 bool FakeNode::AwaitThat(const std::function<bool(const v1::ToNode&)>& is_it) {
   v1::ToNode message;
-  while (stream_->Read(&message)) {
+  while (Read(&message)) {
     if (is_it(message)) return true;
   }
   return false;

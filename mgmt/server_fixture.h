@@ -34,7 +34,8 @@ class FakeNode {
   void Attach(uint64_t epoch, const std::string& line_address = "127.0.0.1:1");
   bool Send(const v1::FromNode& message) { return stream_->Write(message); }
   void Announce(const std::vector<std::string>& users, bool whole = true);
-  // The next message of this kind; others are skipped. Empty once the stream has ended.
+  // The next message of this kind; others are skipped, but for DirectoryCheck, which is answered as
+  // by an edge that knows of nobody. Empty once the stream has ended.
   v1::ToNode Await(v1::ToNode::KindCase kind);
   // The next message of which this is true; false once the stream has ended.
   bool AwaitThat(const std::function<bool(const v1::ToNode&)>& is_it);
@@ -46,6 +47,9 @@ class FakeNode {
   v1::Admin::Stub& admin() { return *admin_; }
 
  private:
+  bool Read(v1::ToNode* message);
+
+  uint64_t version_ = 0;  // Of what was announced.
   std::unique_ptr<v1::Accounts::Stub> accounts_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   std::unique_ptr<v1::Admin::Stub> admin_;
@@ -92,6 +96,9 @@ class ServerFixture : public testing::Test {
   std::string ca_pem_path_;
   std::unique_ptr<v1::Admin::Stub> admin_;
 };
+
+// That `message` says to an edge where `user` is.
+bool Names(const v1::ToNode& message, const std::string& user);
 
 // A deadline that no healthy call needs.
 std::unique_ptr<grpc::ClientContext> NewContext();

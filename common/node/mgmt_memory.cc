@@ -15,6 +15,11 @@ namespace {
 constexpr char kWelcomeFile[] = "welcome.textproto";
 constexpr char kPinsFile[] = "pins.textproto";
 constexpr char kRevocationsFile[] = "revocations.textproto";
+constexpr char kEdgesFile[] = "edges.textproto";
+constexpr char kRoutesFile[] = "routes.textproto";
+
+// Routes change with every link; the disk need not know each.
+constexpr absl::Duration kSaveWaysEvery = absl::Seconds(5);
 
 std::optional<Role> RoleFromProto(v1::Role role) {
   switch (role) {
@@ -97,13 +102,39 @@ void MgmtMemory::Load(absl::Time now) {
   const auto welcome = LoadText<v1::Welcome>(files_.PathOf(kWelcomeFile));
   const auto pins = LoadText<v1::Pins>(files_.PathOf(kPinsFile));
   const auto revocations = LoadText<v1::Revocations>(files_.PathOf(kRevocationsFile));
+  const auto edges = LoadText<v1::Edges>(files_.PathOf(kEdgesFile));
+  const auto routes = LoadText<v1::Routes>(files_.PathOf(kRoutesFile));
   if (pins.has_value()) pins_.Replace(EntriesOf(*pins));
   absl::MutexLock lock(&mu_);
   welcome_ = welcome;
+  edges_ = edges;
+  routes_ = routes;
   if (revocations.has_value()) Merge(*revocations, now);
 }
 
-absl::Status MgmtMemory::Save() {
+absl::Status MgmtMemory::SaveWays(absl::Duration elapsed) {
+  std::optional<v1::Edges> edges;
+  std::optional<v1::Routes> routes;
+  {
+    absl::MutexLock lock(&mu_);
+    if (elapsed - ways_saved_ < kSaveWaysEvery) return absl::OkStatus();
+    if (!edges_due_ && !routes_due_) return absl::OkStatus();
+    ways_saved_ = elapsed;
+    if (std::exchange(edges_due_, false)) edges = edges_;
+    if (std::exchange(routes_due_, false)) routes = routes_;
+  }
+  absl::Status saved;
+  if (edges.has_value()) saved.Update(SaveText(files_.PathOf(kEdgesFile), *edges));
+  if (routes.has_value()) saved.Update(SaveText(files_.PathOf(kRoutesFile), *routes));
+  if (saved.ok()) return saved;
+  absl::MutexLock lock(&mu_);
+  edges_due_ |= edges.has_value();
+  routes_due_ |= routes.has_value();
+  return saved;
+}
+
+absl::Status MgmtMemory::Save(absl::Duration elapsed) {
+  absl::Status saved = SaveWays(elapsed);
   std::optional<v1::Welcome> welcome;
   std::optional<v1::Revocations> revocations;
   bool pins = false;
@@ -116,7 +147,6 @@ absl::Status MgmtMemory::Save() {
       for (const auto& [account, row] : revocations_) *revocations->add_tickets() = row;
     }
   }
-  absl::Status saved;
   if (welcome.has_value()) saved.Update(SaveText(files_.PathOf(kWelcomeFile), *welcome));
   if (pins) saved.Update(SaveText(files_.PathOf(kPinsFile), ProtoOf(pins_.All())));
   if (revocations.has_value()) {
@@ -145,6 +175,25 @@ void MgmtMemory::TakePins(const v1::Pins& pins) {
   }
   absl::MutexLock lock(&mu_);
   pins_due_ = true;
+}
+
+void MgmtMemory::TakeMessage(const v1::ToNode& message) {
+  absl::MutexLock lock(&mu_);
+  if (message.has_edges()) {
+    edges_ = message.edges();
+    edges_due_ = true;
+  } else if (message.has_routes()) {
+    routes_ = message.routes();
+    routes_due_ = true;
+  }
+}
+
+std::vector<v1::ToNode> MgmtMemory::messages() const {
+  std::vector<v1::ToNode> messages;
+  absl::MutexLock lock(&mu_);
+  if (edges_.has_value()) *messages.emplace_back().mutable_edges() = *edges_;
+  if (routes_.has_value()) *messages.emplace_back().mutable_routes() = *routes_;
+  return messages;
 }
 
 void MgmtMemory::TakeRevocations(const v1::Revocations& revocations, absl::Time now) {

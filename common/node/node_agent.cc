@@ -120,6 +120,7 @@ void NodeAgent::Start(v1::Hello hello, AttachHandler* handler) {
   handler_ = handler;
   if (const auto welcome = memory_.welcome()) {
     handler_->OnRestored(*welcome, memory_.revocations());
+    for (v1::ToNode& message : memory_.messages()) handler_->OnMessage(message);
   }
   cpu_used_ = ReadCpuUsed();
   cpu_read_at_ = RealClock::Get().Elapsed();
@@ -134,7 +135,7 @@ void NodeAgent::Stop() {
   calls_.Stop();
   if (thread_.joinable()) thread_.join();
   EndStream();  // Nobody opens another one now.
-  SaveMemory();
+  SaveMemory(absl::InfiniteDuration());
 }
 
 void NodeAgent::EndStream() {
@@ -184,7 +185,7 @@ void NodeAgent::Wake() {
 
 void NodeAgent::Loop() {
   while (true) {
-    SaveMemory();
+    SaveMemory(options_.clock->Elapsed());
     TakeRenewal();
     AttachPlan::Next next;
     bool beat = false;
@@ -199,8 +200,8 @@ void NodeAgent::Loop() {
   }
 }
 
-void NodeAgent::SaveMemory() {
-  if (const absl::Status saved = memory_.Save(); !saved.ok()) {
+void NodeAgent::SaveMemory(absl::Duration elapsed) {
+  if (const absl::Status saved = memory_.Save(elapsed); !saved.ok()) {
     LOG(ERROR) << Describe(options_) << " cannot keep what mgmt said: " << saved.message();
   }
 }
@@ -358,6 +359,7 @@ void NodeAgent::OnStreamMessage(v1::ToNode& message) {
     memory_.TakeRevocations(message.revocations(), options_.clock->Now());
     Wake();
   }
+  memory_.TakeMessage(message);
   handler_->OnMessage(message);
 }
 

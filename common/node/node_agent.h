@@ -32,7 +32,8 @@ class AttachHandler {
   virtual ~AttachHandler() = default;
 
   // From the disk, in NodeAgent::Start(), before anything else: what mgmt said last before this
-  // start, so that the node can serve while mgmt is away. Not called if it never said anything.
+  // start, so that the node can serve while mgmt is away. Not called if it never said anything. If
+  // it said Edges and Routes, OnMessage() with the last of each follows.
   virtual void OnRestored(const v1::Welcome& /*welcome*/, const v1::Revocations& /*revocations*/) {}
 
   // mgmt has welcomed us and knows nothing of us but Hello: now is the time to Send() the whole.
@@ -128,7 +129,7 @@ class NodeAgent {
 
   absl::Status LoadCertificate();
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
-  void SaveMemory();
+  void SaveMemory(absl::Duration elapsed);
   // False: the loop ends.
   bool Take(AttachPlan::Next next) ABSL_LOCKS_EXCLUDED(mu_);
   void Sleep(absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);

@@ -35,7 +35,13 @@ class Listener final : public AttachHandler {
     restored_revocations = revocations.tickets_size();
   }
   void OnAttached(const v1::Welcome&) override { Count(&attached); }
-  void OnMessage(v1::ToNode&) override { Count(&messages); }
+  void OnMessage(v1::ToNode& message) override {
+    {
+      absl::MutexLock lock(&mu_);
+      if (message.has_edges()) last_edges = message.edges();
+    }
+    Count(&messages);
+  }
   void OnDetached() override { Count(&detached); }
   void FillHeartbeat(v1::Heartbeat* heartbeat) override { heartbeat->set_sessions(42); }
   void OnRenewed(const std::string& chain) override {
@@ -67,6 +73,7 @@ class Listener final : public AttachHandler {
   int attached = 0, messages = 0, detached = 0, renewed = 0, expelled = 0;
   uint32_t restored_node = 0;
   int restored_revocations = -1;
+  v1::Edges last_edges;
   std::string renewed_chain;
   absl::Status expelled_why;
 
@@ -283,7 +290,14 @@ TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
     ticket->set_account_id(5);
     ticket->set_issued_before_ms(absl::ToUnixMillis(RealClock::Get().Now()));
     mgmt_.Push(revocations);
-    listener_.Await(&Listener::messages, 1);
+    v1::ToNode ways;
+    ways.mutable_edges()->add_edges()->add_grpc_addresses("there:1");
+    mgmt_.Push(ways);
+    ways.mutable_edges()->mutable_edges(0)->set_grpc_addresses(0, "there:2");
+    mgmt_.Push(ways);
+    ways.mutable_routes()->add_pairs()->set_destination(3);
+    mgmt_.Push(ways);
+    listener_.Await(&Listener::messages, 4);
     agent->Stop();
   }
   mgmt_.Stop();
@@ -298,6 +312,8 @@ TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
   EXPECT_EQ((*agent)->node_id(), 7u);
   EXPECT_EQ(second.restored_node, 7u);
   EXPECT_EQ(second.restored_revocations, 1);
+  ASSERT_EQ(second.Get(&Listener::messages), 2);
+  EXPECT_EQ(second.last_edges.edges(0).grpc_addresses(0), "there:2");
   EXPECT_FALSE((*agent)->attached());
 }
 

@@ -16,7 +16,8 @@ namespace convergia::node {
 //   node.pem   its certificate, then the CA's
 //   ca.pem     the cluster's CA
 //   epoch      how often the node was started
-//   welcome.textproto, pins.textproto, revocations.textproto   what mgmt said last
+//   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
+//              what mgmt said last
 //
 // Thread-safe, as far as two writers of one file are.
 class NodeFiles {

@@ -13,9 +13,6 @@
 namespace convergia::mgmt {
 namespace {
 
-// A report of fewer changes was not cut into several messages.
-constexpr int kWholeInOneMessage = 500;
-
 constexpr absl::Duration kRevocationsSweep = absl::Minutes(10);
 
 std::shared_ptr<v1::ToNode> NewMessage() { return std::make_shared<v1::ToNode>(); }
@@ -182,16 +179,16 @@ void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration
   if (message.has_heartbeat()) OnHeartbeat(node, message.heartbeat());
   if (!stream->second.is_edge) return;
   if (message.has_links()) OnLinks(node, message.links());
-  if (message.has_locations()) OnLocations(node, message.locations());
   if (message.has_traffic()) OnTraffic(node, message.traffic(), now);
+  if (message.has_locations()) OnLocations(id, message.locations());
   if (message.has_directory_resync()) OnResync(id, message.directory_resync());
+  if (message.has_directory_digests()) OnDigests(id, message.directory_digests());
 }
 
 void Cluster::OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat) {
   if (state_.liveness.Find(node)->load.draining() != heartbeat.draining()) nodes_dirty_ = true;
   state_.liveness.SetLoad(node, heartbeat);
   state_.just_assigned.erase(node);
-  state_.directory.EndOfWhole(node);
 }
 
 void Cluster::OnLinks(NodeId node, const v1::LinkReport& report) {
@@ -203,20 +200,54 @@ void Cluster::OnLinks(NodeId node, const v1::LinkReport& report) {
   GiveUpUnreachable();
 }
 
-void Cluster::OnLocations(NodeId node, const v1::LocationReport& report) {
-  state_.directory.Apply(node, report);
-  if (!report.whole()) return;
-  if (report.changes_size() < kWholeInOneMessage) state_.directory.EndOfWhole(node);
-  OnAnnounced(node);
+void Cluster::OnLocations(StreamId id, const v1::LocationReport& report) {
+  Stream& stream = streams_.at(id);
+  if (report.whole()) stream.announced = true;
+  if (!stream.announced) return;  // Meant for the stream before this one; the whole has it too.
+  const Epoch epoch = state_.liveness.Find(stream.node)->epoch;
+  switch (state_.directory.Apply(stream.node, epoch, report)) {
+    case Directory::Applied::kApplied:
+    case Directory::Applied::kRepeated:
+      return;
+    case Directory::Applied::kAnnounced:
+      return OnAnnounced(stream.node);
+    case Directory::Applied::kGap:
+      stream.announced = false;
+      return Close(id, absl::AbortedError("changes of its users are missing; attach again"));
+  }
 }
 
-void Cluster::OnResync(StreamId stream, const v1::DirectoryPosition& position) {
-  if (!streams_.at(stream).knows_all) return;  // It gets the whole anyway.
-  for (v1::DirectoryBatch& batch : state_.directory.Since(position)) {
+void Cluster::Check(StreamId id) {
+  auto message = NewMessage();
+  message->mutable_directory_check();
+  Send(id, std::move(message));
+  streams_.at(id).follows = false;
+}
+
+void Cluster::OnResync(StreamId id, const v1::DirectoryPosition& position) {
+  if (!streams_.at(id).follows) return;  // It is comparing, or will in a moment.
+  auto missed = state_.directory.Since(position);
+  if (!missed) return Check(id);
+  for (v1::DirectoryBatch& batch : *missed) {
     auto message = NewMessage();
     *message->mutable_directory() = std::move(batch);
-    Send(stream, std::move(message));
+    Send(id, std::move(message));
   }
+}
+
+void Cluster::OnDigests(StreamId id, const v1::DirectoryDigests& message) {
+  Stream& stream = streams_.at(id);
+  if (!stream.knows_all || stream.follows) return;  // Nobody asked.
+  const std::optional<DirectoryDigests> digests = DecodeDigests(message.digests());
+  if (!digests) {
+    return Close(id, absl::InvalidArgumentError("digests of a directory that are of another size"));
+  }
+  for (v1::DirectoryBuckets& part : state_.directory.Differing(*digests)) {
+    auto buckets = NewMessage();
+    *buckets->mutable_directory_buckets() = std::move(part);
+    Send(id, std::move(buckets));
+  }
+  stream.follows = true;
 }
 
 void Cluster::OnAnnounced(NodeId edge) {
@@ -283,6 +314,11 @@ void Cluster::OnTick(absl::Duration now) {
     if (state_.liveness.StateOf(node) == LiveState::kOffline) OnOffline(node);
   }
   if (awaited_.empty()) SendMoves(mover_.Tick(now, &state_));
+}
+
+void Cluster::SetMapWatched(bool watched) {
+  map_watched_ = watched;
+  state_.directory.SetWatched(watched && !options_.hide_clients);
 }
 
 void Cluster::OnAccountAdded(const Account& account) {

@@ -91,7 +91,7 @@ class Cluster {
   void SetSelfAddresses(const v1::NodeAddresses& addresses) { state_.self_addresses = addresses; }
 
   // While somebody watches, rows of clients are told too.
-  void SetMapWatched(bool watched) { map_watched_ = watched; }
+  void SetMapWatched(bool watched);
 
   ClusterActions Flush(absl::Duration now);
 
@@ -103,7 +103,9 @@ class Cluster {
   struct Stream {
     NodeId node = 0;
     bool is_edge = false;
-    bool knows_all = false;  // Was told the whole; from then on changes.
+    bool knows_all = false;  // Was told edges and routes; from then on changes.
+    bool announced = false;  // Has begun to say where its users are.
+    bool follows = false;    // Has the directory; from then on batches.
     uint64_t routes_version = 0;
     std::string data_told;  // Of what only data servers or datamgr hear: as last told, in bytes.
   };
@@ -119,9 +121,12 @@ class Cluster {
   std::optional<StreamId> StreamOf(NodeId node) const;
   void OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat);
   void OnLinks(NodeId node, const v1::LinkReport& report);
-  void OnLocations(NodeId node, const v1::LocationReport& report);
+  void OnLocations(StreamId stream, const v1::LocationReport& report);
   void OnResync(StreamId stream, const v1::DirectoryPosition& position);
   void OnTraffic(NodeId node, const v1::TrafficReport& report, absl::Duration now);
+  void OnDigests(StreamId stream, const v1::DirectoryDigests& message);
+  // Has the edge compare its directory with ours.
+  void Check(StreamId stream);
   void OnAnnounced(NodeId edge);
   void OnOffline(NodeId node);
   void Dismiss(NodeId node, absl::string_view why);

@@ -105,13 +105,14 @@ void Cluster::FlushRoutes(absl::Duration now) {
 }
 
 void Cluster::FlushDirectory() {
-  std::vector<std::string> changed;
-  while (std::optional<v1::DirectoryBatch> batch = state_.directory.TakeBatch(&changed)) {
+  while (std::optional<v1::DirectoryBatch> batch = state_.directory.TakeBatch()) {
     auto message = std::make_shared<v1::ToNode>();
     *message->mutable_directory() = *std::move(batch);
-    SendToEdges(message);
+    for (const auto& [id, stream] : streams_) {
+      if (stream.follows) Send(id, message);
+    }
   }
-  if (map_watched_) map_users_.insert(changed.begin(), changed.end());
+  for (std::string& user : state_.directory.TakeChangedUsers()) map_users_.insert(std::move(user));
 }
 
 std::vector<Cluster::Message> Cluster::RevocationsMessages() const {
@@ -134,11 +135,7 @@ void Cluster::TellNewEdges() {
     stream.knows_all = true;
     Send(id, EdgesMessage());
     Send(id, RoutesMessage(stream.node, &stream.routes_version));
-    for (v1::DirectoryBatch& batch : state_.directory.Whole()) {
-      auto message = std::make_shared<v1::ToNode>();
-      *message->mutable_directory() = std::move(batch);
-      Send(id, std::move(message));
-    }
+    Check(id);
   }
 }
 
@@ -198,6 +195,8 @@ void Cluster::FlushMap() {
   }
   if (!options_.hide_clients) {
     for (const std::string& user : map_users_) {
+      // One more than are told says enough.
+      if (actions_.map_rows.size() > ServerMap::kChangesAtOnceMax) break;
       if (auto row = map.Client(user)) actions_.map_rows.push_back(*std::move(row));
     }
   }

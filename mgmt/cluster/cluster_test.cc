@@ -7,6 +7,7 @@
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/cluster/server_map.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -54,9 +55,26 @@ class ClusterTest : public testing::Test {
 
   void Flush() {
     ClusterActions actions = cluster_->Flush(now_);
-    for (auto& send : actions.sends) sent_[send.stream].push_back(*send.message);
+    std::vector<StreamId> checks;
+    for (auto& send : actions.sends) {
+      sent_[send.stream].push_back(*send.message);
+      if (send.message->has_directory_check()) checks.push_back(send.stream);
+    }
     for (auto& close : actions.closes) closed_[close.stream] = close.reason;
     for (auto& row : actions.map_rows) map_rows_.push_back(std::move(row));
+    for (const StreamId stream : checks) AnswerCheck(stream);
+  }
+  // As an edge does, from what it was told.
+  void AnswerCheck(StreamId stream) {
+    DirectoryDigests digests = {};
+    for (const auto& [user, edges] : BeliefOf(stream)) {
+      const UserHash hash = HashOfUser(user);
+      for (const NodeId edge : edges) digests[BucketOf(hash)] += PlaceDigest(hash, edge);
+    }
+    v1::FromNode message;
+    message.mutable_directory_digests()->set_digests(EncodeDigests(digests));
+    cluster_->OnMessage(stream, message, now_);
+    Flush();
   }
   void Pass(absl::Duration time) {
     for (absl::Duration passed; passed < time; passed += Cluster::kTick) {
@@ -91,7 +109,11 @@ class ClusterTest : public testing::Test {
   void Locations(StreamId stream, bool whole, const std::map<std::string, int>& sessions) {
     v1::FromNode message;
     message.mutable_locations()->set_whole(whole);
+    uint64_t& version = versions_[stream];
+    version = whole ? wholes_ += 1000 : version + 1;
+    message.mutable_locations()->set_version(version);
     for (const auto& [user, count] : sessions) {
+      names_[HashOfUser(user)] = user;
       v1::LocationChange* change = message.mutable_locations()->add_changes();
       change->set_username(user);
       change->set_sessions(count);
@@ -124,14 +146,22 @@ class ClusterTest : public testing::Test {
   // Where `stream`'s edge believes everybody is, from what it was sent.
   std::map<std::string, std::set<NodeId>> BeliefOf(StreamId stream) const {
     std::map<std::string, std::set<NodeId>> places;
+    const auto forget = [&places](NodeId edge) {
+      for (auto& [user, edges] : places) edges.erase(edge);
+    };
     for (const v1::ToNode& message : sent_.at(stream)) {
-      if (!message.has_directory()) continue;
-      if (message.directory().whole()) places.clear();
-      for (const auto& user : message.directory().users()) {
-        places[user.username()] = {user.edges().begin(), user.edges().end()};
+      for (const auto& bucket : message.directory_buckets().buckets()) {
+        for (const auto& [hash, name] : names_) {
+          if (BucketOf(hash) == bucket.index()) places.erase(name);
+        }
+        for (int i = 0; i < bucket.users_size(); ++i) {
+          places[names_.at(bucket.users(i))].insert(bucket.edges(i));
+        }
       }
-      for (const NodeId gone : message.directory().edges_gone()) {
-        for (auto& [user, edges] : places) edges.erase(gone);
+      for (const v1::EdgeUsers& change : message.directory().edges()) {
+        if (change.gone() || change.from() == 0) forget(change.edge());
+        for (const UserHash user : change.here()) places[names_.at(user)].insert(change.edge());
+        for (const UserHash user : change.left()) places[names_.at(user)].erase(change.edge());
       }
     }
     std::erase_if(places, [](const auto& place) { return place.second.empty(); });
@@ -156,7 +186,7 @@ class ClusterTest : public testing::Test {
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
-      kinds += "?wpedrvo      cs"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
+      kinds += "?wpedrvocb    cs"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
     }
     return kinds;
   }
@@ -167,6 +197,9 @@ class ClusterTest : public testing::Test {
   std::vector<Member> members_;
   std::unique_ptr<Cluster> cluster_;
   std::map<StreamId, std::vector<v1::ToNode>> sent_;
+  std::map<StreamId, uint64_t> versions_;  // Of what each stream said of its users.
+  uint64_t wholes_ = 0;
+  std::map<UserHash, std::string> names_;
   std::map<StreamId, absl::Status> closed_;
   std::vector<v1::ServerMapRow> map_rows_;
 };
@@ -174,7 +207,7 @@ class ClusterTest : public testing::Test {
 TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
   StartFresh();
   Join(1, kA, {{"ann", 1}});
-  EXPECT_EQ(KindsOf(1), "wpverdd");
+  EXPECT_EQ(KindsOf(1), "wpvercbd");
   EXPECT_EQ(sent_[1][0].welcome().node_id(), kA);
   EXPECT_EQ(sent_[1][0].welcome().mgmt_epoch(), 100);
   EXPECT_THAT(sent_[1][0].welcome().ticket_public_keys(), ElementsAre("pem"));
@@ -327,7 +360,7 @@ TEST_F(ClusterTest, AfterARestartTheSilentOnesAreWaitedForABoundedTime) {
   EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
 }
 
-TEST_F(ClusterTest, WhoMissedADirectoryBatchGetsIt) {
+TEST_F(ClusterTest, WhoMissedADirectoryBatchGetsItOrComparesDigests) {
   StartFresh();
   Join(1, kA);
   Join(2, kB);
@@ -340,11 +373,46 @@ TEST_F(ClusterTest, WhoMissedADirectoryBatchGetsIt) {
   cluster_->OnMessage(1, resync, now_);
   Flush();
   ASSERT_EQ(sent_[1].size(), before + 1);
-  EXPECT_EQ(sent_[1].back().directory().users(0).username(), "bob");
+  EXPECT_THAT(sent_[1].back().directory().edges(0).here(), ElementsAre(HashOfUser("bob")));
   resync.mutable_directory_resync()->set_epoch(1);
   cluster_->OnMessage(1, resync, now_);
   Flush();
-  EXPECT_TRUE(sent_[1].back().directory().whole());
+  ASSERT_EQ(sent_[1].size(), before + 3);
+  EXPECT_TRUE(sent_[1][before + 1].has_directory_check());
+  EXPECT_EQ(sent_[1].back().directory_buckets().sequence(), last.sequence());
+  EXPECT_THAT(sent_[1].back().directory_buckets().buckets(), IsEmpty());  // It knew all of it.
+  Locations(2, false, {{"cat", 1}});
+  EXPECT_EQ(sent_[1].back().directory().position().sequence(), last.sequence() + 1);
+}
+
+TEST_F(ClusterTest, BadDigestsEndTheStreamAndUnaskedOnesAreIgnored) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  const size_t before = sent_[1].size();
+  v1::FromNode message;
+  message.mutable_directory_digests()->set_digests("too short");
+  cluster_->OnMessage(1, message, now_);
+  Flush();
+  EXPECT_EQ(sent_[1].size(), before);
+  EXPECT_FALSE(closed_.contains(1));
+  v1::FromNode resync;
+  resync.mutable_directory_resync()->set_epoch(1);
+  cluster_->OnMessage(1, resync, now_);
+  cluster_->OnMessage(1, message, now_);
+  Flush();
+  EXPECT_THAT(closed_[1], StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(ClusterTest, AnEdgeWhoseChangesAreMissingHasToAnnounceItselfAnew) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB);
+  ++versions_[1];
+  Locations(1, false, {{"eve", 1}});
+  EXPECT_THAT(closed_[1], StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(BeliefOf(2).count("eve"), 0);
+  Join(3, kA, {{"ann", 1}, {"eve", 1}});
+  EXPECT_EQ(BeliefOf(2).count("eve"), 1);
 }
 
 TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
@@ -365,7 +433,7 @@ TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
     EXPECT_TRUE(message.revocations().whole());
     EXPECT_EQ(message.revocations().tickets_size(), 1);
   }
-  EXPECT_EQ(KindsOf(2), "wpverd");
+  EXPECT_EQ(KindsOf(2), "wpvercbd");
 }
 
 TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
@@ -502,6 +570,22 @@ TEST_F(ClusterTest, AnEdgeIsToldToDrainAndToEndItAndAgainWhenItComesBack) {
   SetMembers(members_);
   ASSERT_TRUE(sent_[3].back().has_order());
   EXPECT_TRUE(sent_[3].back().order().undrain());
+TEST_F(ClusterTest, OfVeryManyChangesAtOnceTheMapGetsOneMoreThanAreTold) {
+  StartFresh();
+  cluster_->SetMapWatched(true);
+  std::map<std::string, int> users;
+  for (size_t i = 0; i < ServerMap::kChangesAtOnceMax + 50; ++i) {
+    const std::string name = absl::StrCat("u", i);
+    ASSERT_OK(accounts_->Add(*Username::Parse(name), "hash", absl::UnixEpoch()));
+    users[name] = 1;
+  }
+  Hello(1, kA);
+  map_rows_.clear();
+  Locations(1, true, users);
+  EXPECT_EQ(map_rows_.size(), ServerMap::kChangesAtOnceMax + 1);
+  map_rows_.clear();
+  Locations(1, false, {{"u7", 0}});
+  EXPECT_EQ(map_rows_.size(), 1);
 }
 
 TEST_F(ClusterTest, NodesThatAreNoEdgesHaveNoLocationsOrLinks) {

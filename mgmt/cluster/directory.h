@@ -1,53 +1,69 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/base/ids.h"
+#include "common/base/user_hash.h"
 #include "convergia/v1/cluster.pb.h"
+#include "convergia/v1/locations.pb.h"
 
 namespace convergia::mgmt {
 
-// Where every user is signed in, as the edges report it, and the batches by which every edge learns
-// it. Only in memory: after a restart the edges say it all again.
+// Where every user is signed in, as the edges report it, and what every edge is told of it. Only in
+// memory: after a restart the edges say it all again.
 //
-// Life: Apply()... TakeBatch() until there is none -> broadcast, again and again. Batches count up
-// by one under the epoch of this start; the last ones are kept for who missed some. Not
-// thread-safe.
+// Each edge counts its changes (proto/convergia/v1/locations.proto), so what is known of it is a
+// set of users and a version. Batches say how those have moved on since the last batch; they count
+// up by one under the epoch of this start, and the last ones are kept for who missed some. Whoever
+// missed more sends digests of its 4,096 buckets, and gets those that differ.
+//
+// Life: Apply()... TakeBatch() until there is none -> broadcast, again and again. Not thread-safe.
 class Directory {
  public:
   struct Options {
-    Epoch epoch = 0;                       // Of this start of mgmt.
-    size_t history_entries_max = 100'000;  // Users named in batches that are kept.
-    int batch_users_max = 5'000;           // Of one message.
+    Epoch epoch = 0;                     // Of this start of mgmt.
+    size_t history_users_max = 500'000;  // Users named in batches that are kept: 4 MB.
+    size_t batch_users_max = 200'000;    // Of one message: 1.6 MB.
   };
-  explicit Directory(const Options& options) : options_(options) {}
+  explicit Directory(const Options& options);
 
-  // What `edge` reports. A whole replaces what it said before: users that are not named again are
-  // dropped when it is complete, that is at EndOfWhole(). Invalid names are ignored.
-  void Apply(NodeId edge, const v1::LocationReport& report);
-  // The whole report of `edge` that is under way, if any, is complete.
-  void EndOfWhole(NodeId edge);
+  enum class Applied {
+    kApplied,
+    kAnnounced,  // And with it all users of the edge are known.
+    kRepeated,   // It came before; nothing changes.
+    kGap,        // It does not follow what came before: the edge must announce itself anew.
+  };
+  // What this start of `edge` reports. A whole replaces what it said before: users that are not
+  // named again are dropped at its end. Invalid names are left out, and counted.
+  Applied Apply(NodeId edge, Epoch epoch, const v1::LocationReport& report);
 
   // `edge` is gone and all locations there with it: one record, however many they were.
   void EdgeGone(NodeId edge);
 
   // The changes since the last batch, as many as one takes, as the next one; nullopt if there are
-  // none. `changed`, if not null, gets the users whose row on the map changed.
-  std::optional<v1::DirectoryBatch> TakeBatch(std::vector<std::string>* changed);
+  // none.
+  std::optional<v1::DirectoryBatch> TakeBatch();
 
-  // What whoever is at `position` needs: the batches since, or the whole in several. Does not cover
-  // changes that TakeBatch() has not taken yet.
-  std::vector<v1::DirectoryBatch> Since(const v1::DirectoryPosition& position) const;
-  std::vector<v1::DirectoryBatch> Whole() const;
+  // The batches that whoever is at `position` has missed; nullopt: they are not kept (any more).
+  std::optional<std::vector<v1::DirectoryBatch>> Since(const v1::DirectoryPosition& position) const;
+
+  // All in the buckets whose digests are not these, in one message at least.
+  std::vector<v1::DirectoryBuckets> Differing(const DirectoryDigests& digests) const;
+
+  // From now on, whether TakeChangedUsers() has anything: names of those who came or went since it
+  // was called last, some more than once.
+  void SetWatched(bool watched);
+  std::vector<std::string> TakeChangedUsers();
 
   // The edges where `user` is, sorted; empty if offline.
   std::vector<NodeId> EdgesOf(absl::string_view user) const;
@@ -57,40 +73,73 @@ class Directory {
   std::vector<std::string> UsersOn(NodeId edge) const;
   size_t users_on(NodeId edge) const;
 
-  size_t users_online() const { return users_.size(); }
+  size_t users_online() const { return users_online_; }
   uint64_t sequence() const { return sequence_; }
+  uint64_t names_refused() const { return names_refused_; }
+  uint64_t reports_refused() const { return reports_refused_; }
+  const DirectoryDigests& digests() const { return digests_; }
+  // Of the locations; without what is kept for who missed batches.
+  size_t bytes() const;
 
  private:
+  // One user at one edge. In the order of hash, edge, name.
   struct Place {
-    NodeId edge;
-    uint32_t sessions;
-    uint32_t generation;  // Of the whole report that named it last.
-  };
-  struct User {
+    UserHash user = 0;
     AccountId account = 0;
-    absl::InlinedVector<Place, 1> places;
+    NodeId edge = 0;
+    uint16_t sessions = 0;
+    uint16_t generation = 0;  // Of the whole report that named it last.
+    std::string name;
   };
+  using Bucket = std::vector<Place>;
   struct Edge {
-    uint32_t generation = 0;
+    Epoch epoch = 0;
+    uint64_t version = 0;
+    Epoch told_epoch = 0;  // As the batches so far say.
+    uint64_t told_version = 0;
+    uint16_t generation = 0;
+    bool announced = false;  // A whole has come to its end: `epoch` and `version` are its.
+    // A whole under way, which is not told until its end, and its version then.
     bool whole_under_way = false;
-    absl::flat_hash_set<std::string> users;
+    Epoch whole_epoch = 0;
+    uint64_t whole_version = 0;
+    bool skipped = false;                 // Versions, since the batches so far.
+    size_t users = 0;                     // Places, to be exact.
+    size_t users_in_whole = 0;            // Named by the last whole.
+    absl::flat_hash_set<UserHash> dirty;  // Came or went since the last batch.
+    std::optional<Epoch> gone;            // That start is, and the batches do not say so yet.
   };
+
   void Put(NodeId edge, const v1::LocationChange& change);
-  // True if `user` was there.
-  bool Drop(NodeId edge, const std::string& user);
-  void FillPlaces(const User& user, v1::UserLocation* location) const;
+  // Whether `report` follows what came before; counts it if not.
+  Applied Admit(Edge* edge, Epoch epoch, const v1::LocationReport& report);
+  void EndWhole(NodeId id, Edge* edge);
+  // Takes out all places at `edge` that are not of its generation, or all.
+  void EraseStale(NodeId id, Edge* edge, bool all);
+  void Insert(Bucket* bucket, Bucket::iterator at, Place place);
+  // It has left its bucket.
+  void OnErased(const Place& place);
+  bool IsAt(UserHash user, NodeId edge) const;
+  bool IsOnline(const Place& who) const;
+  bool HasNews(const Edge& edge) const;
+  void FillChange(NodeId id, Edge* edge, v1::DirectoryBatch* batch, size_t* room);
 
   const Options options_;
-  absl::flat_hash_map<std::string, User> users_;
-  absl::flat_hash_map<NodeId, Edge> edges_;
+  std::unique_ptr<std::array<Bucket, kDirectoryBuckets>> buckets_;
+  DirectoryDigests digests_ = {};
+  std::map<NodeId, Edge> edges_;
+  size_t users_online_ = 0;
 
-  absl::flat_hash_set<std::string> dirty_;
-  absl::btree_set<NodeId> gone_;
-  std::vector<std::string> dropped_with_edges_;  // For the map; not named in the batch.
+  bool watched_ = false;
+  std::vector<std::string> changed_users_;
+  uint64_t names_refused_ = 0;
+  uint64_t reports_refused_ = 0;
 
   uint64_t sequence_ = 0;
+  // Of a step that is told in parts: what is left of it.
+  std::optional<v1::EdgeUsers> rest_;
   std::deque<v1::DirectoryBatch> history_;
-  size_t history_entries_ = 0;
+  size_t history_users_ = 0;
 };
 
 }  // namespace convergia::mgmt

@@ -19,6 +19,9 @@ class ServerMap {
  public:
   // Rows of one answer hold about so many bytes at most, so that it fits a packet.
   static constexpr size_t kPageBytesMax = 900 * 1024;
+  // Rows that change at once and are told one by one. When more do, as when a large edge dies, who
+  // watches is told to read the map anew: a megabyte at once would close whoever watches.
+  static constexpr size_t kChangesAtOnceMax = 10'000;
 
   ServerMap(const ClusterState& state, const AccountBook& accounts)
       : state_(state), accounts_(accounts) {}

@@ -31,8 +31,9 @@ class ServerMapTest : public testing::Test {
     v1::LocationReport report;
     report.add_changes()->set_username("bob");
     report.mutable_changes(0)->set_sessions(1);
-    state_.directory.Apply(3, report);
-    state_.directory.Apply(2, report);
+    report.set_whole(true);
+    state_.directory.Apply(3, /*epoch=*/1, report);
+    state_.directory.Apply(2, /*epoch=*/1, report);
   }
   std::string Page(absl::string_view after, int limit,
                    std::optional<Username> only = std::nullopt) const {

@@ -23,6 +23,9 @@ using lineserver::SessionHandle;
 
 constexpr size_t kRowsOfPushMax = 1'000;
 
+constexpr char kMissed[] =
+    "changes of the server map may have been missed; read it again with GETSERVERMAP";
+
 struct PageRequest {
   std::string after;
   int limit = limits::kListRowsMax;
@@ -102,6 +105,7 @@ void LineMapWatchers::Remove(uint64_t id) {
 void LineMapWatchers::Tell(const std::vector<v1::ServerMapRow>& rows) {
   // Sessions that have ended are noticed here, so nobody needs to tell us.
   absl::erase_if(sessions_, [](const auto& entry) { return entry.second.session.expired(); });
+  if (rows.size() > ServerMap::kChangesAtOnceMax) return TellOfMissed();
   for (size_t from = 0; from < rows.size(); from += kRowsOfPushMax) {
     const size_t to = std::min(rows.size(), from + kRowsOfPushMax);
     auto packet = std::make_shared<std::string>();
@@ -113,6 +117,14 @@ void LineMapWatchers::Tell(const std::vector<v1::ServerMapRow>& rows) {
         if (const auto session = weak.lock()) session->PushEscaped(shared);
       });
     }
+  }
+}
+
+void LineMapWatchers::TellOfMissed() {
+  for (const auto& [id, handle] : sessions_) {
+    handle.shard->Post([weak = handle.session] {
+      if (const auto session = weak.lock()) session->Push("NOTICE", kMissed);
+    });
   }
 }
 

@@ -21,6 +21,7 @@ class LineMapWatchers {
 
  private:
   void Tell(const std::vector<v1::ServerMapRow>& rows);
+  void TellOfMissed();
 
   MapWatchers& watchers_;
   MapWatchers::Id id_ = 0;  // 0: nobody watches here.

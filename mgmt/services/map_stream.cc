@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/rpc/status.h"
+#include "mgmt/cluster/server_map.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -54,6 +55,10 @@ void MapStream::SayThatItWatches() {
 void MapStream::OnSendInitialMetadataDone(bool ok) { OnWriteDone(ok); }
 
 void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
+  if (rows.size() > ServerMap::kChangesAtOnceMax) {
+    // The edge opens the next one, and tells those who watch.
+    return End(absl::ResourceExhaustedError("too much has changed; read the map and watch again"));
+  }
   {
     absl::MutexLock lock(&mu_);
     if (ending_) return;

@@ -5,7 +5,8 @@
 namespace convergia::sim {
 namespace {
 
-constexpr absl::Duration kTick = absl::Milliseconds(100);  // As edge::RelayLoop's.
+constexpr absl::Duration kTick = absl::Milliseconds(100);   // As edge::RelayLoop's.
+constexpr absl::Duration kExchangeTick = absl::Seconds(1);  // As edge::LocationLoop's.
 
 }  // namespace
 
@@ -15,6 +16,8 @@ Edge::Edge(const Surroundings& around, NodeId node, Epoch epoch,
       node_(node),
       epoch_(epoch),
       options_(options),
+      exchange_({.self = node, .epoch = epoch, .is_edge = [](NodeId) { return true; }},
+                &directory_),
       switchboard_(node, epoch, options),
       links_(around, this, /*seed=*/epoch * 1000 + node),
       router_(around, this),
@@ -32,6 +35,11 @@ void Edge::Tick() {
   switchboard_.OnTimer(now);
   Work();
   links_.OnTick(now);
+  if (now >= next_exchange_tick_) {
+    next_exchange_tick_ = now + kExchangeTick;
+    exchange_.OnTick(now);
+    CarryOutLocations();
+  }
   around_.events->After(kTick, Guard([this] { Tick(); }));
 }
 
@@ -65,6 +73,21 @@ void Edge::CarryOut(edge::Switchboard::Output output) {
   std::sort(output.dead_links.begin(), output.dead_links.end());
   for (const edge::LinkId link : output.dead_links) links_.OnDeadLink(link);
   if (output.links_changed) links_.OnLinksChanged();
+  if (output.locations_taken.empty()) return;
+  for (const NodeId peer : output.locations_taken) exchange_.OnLinkReady(peer);
+  CarryOutLocations();
+}
+
+void Edge::CarryOutLocations() {
+  edge::LocationExchange::Output output = exchange_.Take();
+  for (const std::string& complaint : output.complaints) {
+    around_.history->Note("edge ", node_, " complains: ", complaint);
+  }
+  for (v1::FromNode& message : output.to_mgmt) attach_.Send(std::move(message));
+  for (auto& [peer, payload] : output.to_links) {
+    switchboard_.SetLocations(peer, std::move(payload));
+  }
+  if (!output.to_links.empty()) Kick();
 }
 
 void Edge::CheckBounds() {

@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "edge/directory.h"
+#include "edge/location_exchange.h"
 #include "edge/switchboard.h"
 #include "tests/sim/edge_attach.h"
 #include "tests/sim/edge_links.h"
@@ -26,10 +27,14 @@ class Edge : public std::enable_shared_from_this<Edge> {
   NodeId node() const { return node_; }
   Epoch epoch() const { return epoch_; }
   edge::Directory& directory() { return directory_; }
+  edge::LocationExchange& exchange() { return exchange_; }
   edge::Switchboard& switchboard() { return switchboard_; }
   EdgeLinks& links() { return links_; }
   EdgeRouter& router() { return router_; }
   EdgeAttach& attach() { return attach_; }
+
+  // The exchange was told something: what follows is carried out.
+  void CarryOutLocations();
 
   // The switchboard was told something: what follows is carried out in a moment.
   void Kick();
@@ -53,6 +58,8 @@ class Edge : public std::enable_shared_from_this<Edge> {
   const Epoch epoch_;
   const edge::Switchboard::Options options_;
   edge::Directory directory_;
+  edge::LocationExchange exchange_;
+  absl::Duration next_exchange_tick_;
   edge::Switchboard switchboard_;
   EdgeLinks links_;
   EdgeRouter router_;

@@ -11,7 +11,7 @@
 namespace convergia::sim {
 namespace {
 
-constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationReporter's.
+constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
 
 edge::Hops HopsOf(const v1::Route& route) {
   return edge::Hops(route.hops().begin(), route.hops().end());
@@ -99,7 +99,8 @@ void EdgeAttach::OnClosed(uint64_t stream) {
   if (stream != stream_ || wire_ == 0) return;
   if (plan_.attached()) around_.history->Note("edge ", edge_->node(), " is detached from mgmt");
   wire_ = 0;
-  edge_->directory().OnDetached();
+  edge_->exchange().OnDetached(around_.events->now());
+  edge_->CarryOutLocations();
   const absl::Status why = std::exchange(refusal_, absl::OkStatus());
   plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, around_.events->now());
   Step();
@@ -113,7 +114,14 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
     case v1::ToNode::kEdges:
       return edge_->links().SetPeers(message.edges());
     case v1::ToNode::kDirectory:
-      return OnDirectory(message.directory());
+      edge_->exchange().OnBatch(message.directory(), around_.events->now());
+      return edge_->CarryOutLocations();
+    case v1::ToNode::kDirectoryCheck:
+      edge_->exchange().OnCheck();
+      return edge_->CarryOutLocations();
+    case v1::ToNode::kDirectoryBuckets:
+      edge_->exchange().OnBuckets(message.directory_buckets(), around_.events->now());
+      return edge_->CarryOutLocations();
     case v1::ToNode::kRoutes:
       return OnRoutes(message.routes());
     default:
@@ -124,36 +132,12 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
 void EdgeAttach::OnWelcome() {
   around_.history->Note("edge ", edge_->node(), " is attached to mgmt");
   plan_.OnAttached(around_.events->now());
-  resync_asked_ = false;
   whole_due_ = true;
   OnLocationsChanged();
   v1::FromNode message;
   *message.mutable_links() = links_;
   Send(std::move(message));
   Step();
-}
-
-void EdgeAttach::OnDirectory(const v1::DirectoryBatch& batch) {
-  edge::Directory& directory = edge_->directory();
-  switch (directory.Begin({batch.position().epoch(), batch.position().sequence()}, batch.whole())) {
-    case edge::Directory::Step::kIgnore:
-      return;
-    case edge::Directory::Step::kGap: {
-      if (std::exchange(resync_asked_, true)) return;
-      v1::FromNode message;
-      message.mutable_directory_resync()->set_epoch(directory.position().epoch);
-      message.mutable_directory_resync()->set_sequence(directory.position().sequence);
-      return Send(std::move(message));
-    }
-    case edge::Directory::Step::kApply:
-      break;
-  }
-  resync_asked_ = false;
-  for (const v1::UserLocation& user : batch.users()) {
-    directory.Set(user.username(), {user.edges().data(), static_cast<size_t>(user.edges_size())});
-  }
-  for (const NodeId edge : batch.edges_gone()) directory.RemoveEdge(edge);
-  directory.End(batch.more());
 }
 
 void EdgeAttach::OnRoutes(const v1::Routes& routes) {
@@ -191,19 +175,32 @@ void EdgeAttach::OnLocationsChanged() {
 }
 
 void EdgeAttach::ReportLocations() {
-  auto counts = edge_->router().hub().TakeChanges();
-  const bool whole = std::exchange(whole_due_, false);
-  if (whole) counts = edge_->router().hub().Everyone();
-  if (!whole && counts.empty()) return;
-  std::sort(counts.begin(), counts.end(),
-            [](const auto& a, const auto& b) { return a.user < b.user; });
+  edge::LocationExchange& exchange = edge_->exchange();
+  const auto changes_of = [](auto counts) {
+    std::sort(counts.begin(), counts.end(),
+              [](const auto& a, const auto& b) { return a.user < b.user; });
+    std::vector<v1::LocationChange> changes;
+    for (const auto& count : counts) {
+      v1::LocationChange& change = changes.emplace_back();
+      change.set_username(count.user);
+      change.set_account_id(count.account);
+      change.set_sessions(count.sessions);
+    }
+    return changes;
+  };
   v1::FromNode message;
-  message.mutable_locations()->set_whole(whole);
-  for (const auto& count : counts) {
-    v1::LocationChange* const change = message.mutable_locations()->add_changes();
-    change->set_username(count.user);
-    change->set_account_id(count.account);
-    change->set_sessions(count.sessions);
+  std::vector<v1::LocationChange> changes = changes_of(edge_->router().hub().TakeChanges());
+  if (!changes.empty()) {
+    *message.mutable_locations() = exchange.OnOwnChanges(std::move(changes), around_.events->now());
+    Send(std::move(message));
+    edge_->CarryOutLocations();
+  }
+  if (!std::exchange(whole_due_, false)) return;
+  message.Clear();
+  message.mutable_locations()->set_whole(true);
+  message.mutable_locations()->set_version(exchange.own_version());
+  for (v1::LocationChange& change : changes_of(edge_->router().hub().Everyone())) {
+    *message.mutable_locations()->add_changes() = std::move(change);
   }
   Send(std::move(message));
 }

@@ -13,7 +13,7 @@
 
 namespace convergia::sim {
 
-// What node::NodeAgent, edge::MgmtLink and edge::LocationReporter are to the real edge: its
+// What node::NodeAgent, edge::MgmtLink and edge::LocationLoop are to the real edge: its
 // attachment to mgmt, and what goes both ways over it.
 class EdgeAttach {
  public:
@@ -24,6 +24,9 @@ class EdgeAttach {
   // What mgmt is to hear.
   void ReportLinks(const std::vector<edge::Switchboard::LinkView>& links);
   void OnLocationsChanged();
+
+  // To mgmt; lost if it is not there.
+  void Send(v1::FromNode message);
 
   // From mgmt, over the stream with this number.
   void OnMessage(uint64_t stream, const v1::ToNode& message);
@@ -39,9 +42,7 @@ class EdgeAttach {
   void Attach();
   void OnReached();
   void OnClosed(uint64_t stream);
-  void Send(v1::FromNode message);
   void OnWelcome();
-  void OnDirectory(const v1::DirectoryBatch& batch);
   void OnRoutes(const v1::Routes& routes);
   void ReportLocations();
 
@@ -55,7 +56,6 @@ class EdgeAttach {
   absl::Status refusal_;
   v1::LinkReport links_;
   v1::Routes routes_;
-  bool resync_asked_ = false;
   bool whole_due_ = false;
   bool report_scheduled_ = false;
 };

@@ -126,6 +126,11 @@ void EdgeLinks::OnFrame(edge::LinkId link, v1::Frame* frame) {
   const auto found = streams_.find(link);
   if (found == streams_.end()) return;
   if (!std::exchange(found->second.greeted, true)) return Admit(link, frame->hello());
+  if (frame->has_locations()) {
+    edge_->exchange().OnLocations(found->second.peer, frame->locations(), around_.events->now());
+    frame->clear_locations();
+    edge_->CarryOutLocations();
+  }
   edge_->switchboard().OnFrame(link, edge::TakeFrame(frame), around_.events->now());
   edge_->Kick();
 }
@@ -178,6 +183,10 @@ void EdgeLinks::OnLinksChanged() {
     if (!up.contains(peer)) around_.history->Note("link ", edge_->node(), "-", peer, " is down");
   }
   up_ = std::move(up);
+  std::vector<NodeId> peers(up_.begin(), up_.end());
+  std::sort(peers.begin(), peers.end());
+  edge_->exchange().SetLinks(peers, around_.events->now());
+  edge_->CarryOutLocations();
   edge_->attach().ReportLinks(links);
 }
 
