@@ -52,6 +52,13 @@ void DialPlan::SetLinked(const absl::flat_hash_set<NodeId>& linked, absl::Durati
   }
 }
 
+void DialPlan::OnContact(NodeId node) {
+  const auto found = entries_.find(node);
+  if (found == entries_.end()) return;
+  found->second.backoff.Reset();
+  found->second.next_try = absl::ZeroDuration();
+}
+
 void DialPlan::OnDialDone(NodeId node, bool reached, absl::Duration now) {
   const auto found = entries_.find(node);
   if (found == entries_.end()) return;

@@ -42,6 +42,9 @@ class DialPlan {
   // `reached`: the other edge answered, whether or not the pair keeps this link.
   void OnDialDone(NodeId node, bool reached, absl::Duration now);
 
+  // `node` lives and has found us: what kept us apart may be over.
+  void OnContact(NodeId node);
+
   // All that are linked now, whoever dialled.
   void SetLinked(const absl::flat_hash_set<NodeId>& linked, absl::Duration now);
 

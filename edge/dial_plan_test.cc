@@ -62,6 +62,19 @@ TEST(DialPlanTest, ANewerStartIsDialledAtOnce) {
   EXPECT_EQ(plan.Due(kNow).size(), 1);
 }
 
+TEST(DialPlanTest, AnyContactEndsTheRest) {
+  DialPlan plan(1, 7);
+  plan.SetPeers(Peers());
+  for (int i = 0; i < 6; ++i) {
+    plan.Due(kNow + i * absl::Hours(1));
+    plan.OnDialDone(2, /*reached=*/false, kNow + absl::Hours(100));
+  }
+  EXPECT_TRUE(plan.Due(kNow + absl::Hours(100)).empty());
+  plan.OnContact(2);  // It dialled us, and its link broke at once, say.
+  EXPECT_EQ(plan.Due(kNow + absl::Hours(100)).size(), 1);
+  plan.OnContact(77);
+}
+
 TEST(DialPlanTest, ForgetsWhoLeft) {
   DialPlan plan(1, 7);
   plan.SetPeers(Peers());

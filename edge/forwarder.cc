@@ -1,6 +1,7 @@
 #include "edge/forwarder.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/base/limits.h"
 
@@ -20,13 +21,28 @@ bool HasTwice(const Hops& hops) {
   return false;
 }
 
+// A bounce goes back exactly as it came: over the edges that it visited, to its origin.
+absl::string_view WhatIsWrongWithBounce(NodeId self, NodeId from, const Waybill& waybill) {
+  if (HasTwice(waybill.visited) || Has(waybill.visited, waybill.origin)) {
+    return "it says that it bounced, and its way was a loop";
+  }
+  Hops forth = {waybill.origin};
+  forth.insert(forth.end(), waybill.visited.begin(), waybill.visited.end());
+  const auto here = std::find(forth.begin(), forth.end(), self);
+  if (here == forth.end() || here + 1 == forth.end() || here[1] != from) {
+    return "it says that it bounced, and did not come the way it went";
+  }
+  const Hops back(std::make_reverse_iterator(here), forth.rend());
+  return back == waybill.route ? "" : "it says that it bounced, and goes elsewhere";
+}
+
 // Empty if `waybill` can be true.
 absl::string_view WhatIsWrong(NodeId self, NodeId from, const Waybill& waybill) {
-  if (waybill.route.size() + waybill.visited.size() > 2 * limits::kRouteEdgesMax) {
-    return "its route is too long";
-  }
+  // Visited, this one (but a bounce names it among those), and to visit.
+  const size_t edges = waybill.visited.size() + (waybill.bounced ? 0 : 1 + waybill.route.size());
+  if (edges > limits::kRouteEdgesMax) return "its route is too long";
   if (HasTwice(waybill.route) || Has(waybill.route, self)) return "its route is a loop";
-  if (waybill.bounced) return "";
+  if (waybill.bounced) return WhatIsWrongWithBounce(self, from, waybill);
   if (HasTwice(waybill.visited) || Has(waybill.visited, self) || waybill.origin == self) {
     return "it has been here before";
   }

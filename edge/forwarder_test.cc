@@ -64,6 +64,14 @@ TEST(ForwarderTest, RefusesWhatCannotBeTrue) {
       {"ends elsewhere", {.origin = 1, .destination = 4, .route = {3}}},
       {"not for us", {.origin = 1, .destination = 4}},
       {"bounce of another", {.origin = 3, .destination = 4, .bounced = true}},
+      {"bounce from elsewhere",
+       {.origin = 2, .destination = 4, .visited = {3, 1}, .bounced = true}},
+      {"bounce that goes elsewhere",
+       {.origin = 3, .destination = 4, .route = {4}, .visited = {2, 1}, .bounced = true}},
+      {"bounce that goes in a circle",
+       {.origin = 3, .destination = 4, .route = {3}, .visited = {2, 1, 3}, .bounced = true}},
+      {"bounce that never was here",
+       {.origin = 3, .destination = 4, .route = {3}, .visited = {4, 1}, .bounced = true}},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.what);
@@ -71,10 +79,19 @@ TEST(ForwarderTest, RefusesWhatCannotBeTrue) {
     EXPECT_EQ(decision.what, What::kRefuse);
     EXPECT_FALSE(decision.why.empty());
   }
-  Waybill overlong{.origin = 1, .destination = 4};
-  for (int i = 0; i <= 2 * limits::kRouteEdgesMax; ++i) overlong.route.push_back(100 + i);
-  overlong.route.push_back(4);
-  EXPECT_EQ(Decide(2, 1, overlong, up).what, What::kRefuse);
+}
+
+TEST(ForwarderTest, TheLongestRouteTravelsAndALongerOneIsRefused) {
+  Waybill longest{.origin = 1, .destination = 4};  // With this edge there are as many as may be.
+  for (int i = 0; i < limits::kRouteEdgesMax - 2; ++i) longest.route.push_back(100 + i);
+  longest.route.push_back(4);
+  EXPECT_EQ(Decide(2, 1, longest, {100}).what, What::kForward);
+  Waybill overlong = longest;
+  overlong.route.insert(overlong.route.begin(), 99);
+  EXPECT_EQ(Decide(2, 1, overlong, {99}).what, What::kRefuse);
+  Waybill endless{.origin = 1, .destination = 4, .visited = {1}, .bounced = true};
+  for (int i = 0; i < 100'000; ++i) endless.visited.push_back(100 + i);
+  EXPECT_EQ(Decide(2, 1, endless, {1}).what, What::kRefuse);
 }
 
 }  // namespace

@@ -23,8 +23,9 @@ void LinkHealth::OnPong(uint64_t number, absl::Duration now) {
   for (Ping& ping : pings_) {
     if (ping.number != number || ping.answered) continue;
     ping.answered = true;
-    const int64_t us = absl::ToInt64Microseconds(now - ping.sent);
-    const auto sample = static_cast<uint32_t>(std::clamp<int64_t>(us, 1, 60'000'000));
+    const absl::Duration took = std::min(now - ping.sent, limits::kLinkDeadAfter);
+    const auto sample =
+        static_cast<uint32_t>(std::max<int64_t>(1, absl::ToInt64Microseconds(took)));
     rtt_us_ = rtt_us_ == 0 ? sample : std::max<uint32_t>(1, (uint64_t{3} * rtt_us_ + sample) / 4);
   }
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "edge/receive_packet.h"
@@ -330,8 +331,7 @@ void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) 
   for (Switchboard::Delivery& delivery : deliveries) {
     const RelayLoop::Result result{
         delivery.origin, delivery.origin_epoch, delivery.sequence, {.fail = FailCode::kOffline}};
-    const bool is_sound = IsUsername(delivery.envelope.from);
-    LOG_IF(ERROR, !is_sound) << "edge " << delivery.origin << " sent a message from nobody";
+    const bool is_sound = IsPlausible(delivery);
     const auto refs = hub_->FindHere(delivery.envelope.to);
     if (refs.empty() || !is_sound) {
       results.push_back(result);
@@ -347,6 +347,23 @@ void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) 
     });
   }
   if (!results.empty()) loop_->PostResults(std::move(results));
+}
+
+bool MessageRouter::IsPlausible(const Switchboard::Delivery& delivery) {
+  const std::string& from = delivery.envelope.from;
+  bool is_plausible = IsUsername(from);
+  if (is_plausible) {
+    const auto places = hub_->Find(from).edges;
+    const bool is_listed = std::find(places.begin(), places.end(), delivery.origin) != places.end();
+    is_plausible = senders_.IsPlausible(delivery.origin, from, is_listed, directory_is_fresh_,
+                                        clock_->Elapsed());
+  }
+  if (!is_plausible && envelopes_refused_++ == 0) {
+    LOG(WARNING) << "node " << delivery.origin << " sent a message from \"" << absl::CEscape(from)
+                 << "\", who is not signed in there; that and more of its kind are refused, and"
+                 << " counted";
+  }
+  return is_plausible;
 }
 
 void MessageRouter::Sort(const absl::InlinedVector<SessionRef, 2>& refs,

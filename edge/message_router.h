@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "common/lineserver/shard.h"
 #include "edge/relay_loop.h"
 #include "edge/send_order.h"
+#include "edge/sender_check.h"
 #include "edge/session_hub.h"
 #include "edge/talk_sketch.h"
 
@@ -58,6 +60,12 @@ class MessageRouter final : public RelayLoop::Messages {
   // SENDMESSAGE to, body.
   void HandleSendMessage(lineserver::Session& session, lineserver::Fields fields,
                          lineserver::Responder responder);
+
+  // Whether mgmt tells the directory's changes now: only then users can be looked for in it to see
+  // whether an envelope is from where it says. Thread-safe.
+  void SetDirectoryFresh(bool is_fresh) { directory_is_fresh_ = is_fresh; }
+  // Envelopes from users who are not where they say. Thread-safe.
+  uint64_t envelopes_refused() const { return envelopes_refused_; }
 
   // Calls `fn` for each signed-in session, on its shard. From any thread.
   using ForEach = std::function<void(lineserver::Session& session)>;
@@ -128,6 +136,8 @@ class MessageRouter final : public RelayLoop::Messages {
   void OnLegAnswers(std::vector<LegAnswer> answers);
   void OnRequestDone(Request& request);
   void DispatchHeld(lineserver::Session& session, const std::string& to);
+  // Counts those that are not; the first is logged.
+  bool IsPlausible(const Switchboard::Delivery& delivery);
   // To the shards of `refs`.
   static void Sort(const absl::InlinedVector<SessionRef, 2>& refs, const RelayLoop::Result& result,
                    Envelope envelope, std::vector<std::vector<ShardDelivery>>* by_shard);
@@ -137,6 +147,9 @@ class MessageRouter final : public RelayLoop::Messages {
   const Clock* const clock_;
   RelayLoop* loop_ = nullptr;
   std::vector<std::unique_ptr<Roster>> rosters_;  // By the shards' index.
+  SenderCheck senders_;                           // Of the relay loop's thread.
+  std::atomic<bool> directory_is_fresh_ = false;
+  std::atomic<uint64_t> envelopes_refused_ = 0;
 };
 
 }  // namespace convergia::edge

@@ -2,16 +2,13 @@
 
 #include <glog/logging.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "edge/mgmt_codec.h"
+
 namespace convergia::edge {
-namespace {
-
-Hops HopsOf(const v1::Route& route) { return Hops(route.hops().begin(), route.hops().end()); }
-
-}  // namespace
-
 void MgmtLink::TakeKeys(const v1::Welcome& welcome) {
   const std::vector<std::string> keys(welcome.ticket_public_keys().begin(),
                                       welcome.ticket_public_keys().end());
@@ -32,6 +29,7 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   rooms_.relocator->OnAttached();
   rooms_.locations->OnAttached();
   rooms_.map_watch->OnAttached();
+  rooms_.router->SetDirectoryFresh(true);
   v1::FromNode message;
   {
     absl::MutexLock lock(&mu_);
@@ -43,6 +41,7 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
 void MgmtLink::OnDetached() {
   LOG(WARNING) << "mgmt is gone; messages go on, and tickets are still good";
   rooms_.locations->OnDetached();
+  rooms_.router->SetDirectoryFresh(false);
   rooms_.map_watch->OnDetached();
 }
 
@@ -83,14 +82,9 @@ void MgmtLink::OnEdges(const v1::Edges& edges) {
 }
 
 void MgmtLink::OnRoutes(const v1::Routes& routes) {
-  std::vector<RouteTable::Pair> pairs;
-  for (const v1::RoutePair& pair : routes.pairs()) {
-    pairs.push_back({.destination = pair.destination(),
-                     .best = HopsOf(pair.best()),
-                     .second = HopsOf(pair.second())});
-  }
+  std::optional<std::vector<RouteTable::Pair>> pairs = UnpackRoutes(routes);
   rooms_.loop->Post([pairs = std::move(pairs)](Switchboard& switchboard, absl::Duration) {
-    switchboard.SetRoutes(pairs);
+    pairs.has_value() ? switchboard.SetRoutes(*pairs) : switchboard.RefuseRoutes();
   });
 }
 
@@ -107,13 +101,7 @@ void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
 
 void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
   v1::FromNode message;
-  for (const Switchboard::LinkView& link : links) {
-    v1::LinkState* const state = message.mutable_links()->add_links();
-    state->set_peer(link.peer);
-    state->set_rtt_us(link.rtt_us);
-    state->set_loss(link.loss);
-  }
-  message.mutable_links();  // None is news too.
+  *message.mutable_links() = PackLinks(links);  // None is news too.
   {
     absl::MutexLock lock(&mu_);
     links_ = message.links();
@@ -124,6 +112,10 @@ void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
 void MgmtLink::FillHeartbeat(v1::Heartbeat* heartbeat) {
   heartbeat->set_sessions(static_cast<uint32_t>(rooms_.hub->size()));
   rooms_.relocator->FillHeartbeat(heartbeat);
+  const RelayLoop::Refused refused = rooms_.loop->refused();
+  heartbeat->set_segments_refused(refused.segments);
+  heartbeat->set_routes_refused(refused.routes);
+  heartbeat->set_envelopes_refused(rooms_.router->envelopes_refused());
 }
 
 void MgmtLink::OnRenewed(const std::string& certificate_chain_pem) {

@@ -134,6 +134,7 @@ void PeerLinks::Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard,
                       absl::Duration now) {
   if (Find(stream.id()) == nullptr) return;  // It ended meanwhile.
   starting_.erase(stream.id());
+  if (stream.dialled() == Dialled::kByPeer) plan_->OnContact(stream.peer());
   if (stream.dialled() == Dialled::kByUs) plan_->OnDialDone(stream.peer(), /*reached=*/true, now);
   const LinkTable::Verdict verdict =
       switchboard.OnLinkUp(stream.id(), stream.peer(), epoch, stream.dialled(), now);

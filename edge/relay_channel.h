@@ -64,6 +64,9 @@ class RelayChannel {
     receiver_.OnResult(delivery_epoch, sequence, result);
   }
 
+  // There is no way now: what never left is answered at once, what did waits for one.
+  void OnNoWay(Actions* actions) { sender_.OnNoWay(&actions->answers); }
+
   // What was sent may be lost: a link came or went, the route changed, a segment bounced.
   void Resend(absl::Duration now);
 

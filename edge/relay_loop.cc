@@ -111,6 +111,8 @@ void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {
   const bool ticks = now >= next_tick_;
   if (ticks) {
     next_tick_ = now + kTick;
+    segments_refused_ = switchboard.counters().segments_refused;
+    routes_refused_ = switchboard.counters().routes_refused;
     switchboard.OnTimer(now);
   }
   CarryOut(switchboard.Take(now), switchboard);
@@ -118,6 +120,7 @@ void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {
 }
 
 void RelayLoop::CarryOut(Switchboard::Output output, const Switchboard& switchboard) {
+  for (const std::string& warning : output.warnings) LOG(WARNING) << warning;
   for (auto& [link, frame] : output.frames) links_->SendFrame(link, std::move(frame));
   if (!output.deliveries.empty()) messages_->OnDeliveries(std::move(output.deliveries));
   if (!output.answers.empty()) messages_->OnAnswers(std::move(output.answers));

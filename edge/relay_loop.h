@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -69,6 +70,13 @@ class RelayLoop {
   };
   void PostResults(std::vector<Result> results) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // What could not be true and was refused, since the start.
+  struct Refused {
+    uint64_t segments = 0;
+    uint64_t routes = 0;
+  };
+  Refused refused() const { return {segments_refused_, routes_refused_}; }
+
   // Any other event, in order of Post().
   using Event = absl::AnyInvocable<void(Switchboard& switchboard, absl::Duration now)>;
   void Post(Event event) ABSL_LOCKS_EXCLUDED(mu_);
@@ -106,6 +114,8 @@ class RelayLoop {
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 
+  std::atomic<uint64_t> segments_refused_ = 0;
+  std::atomic<uint64_t> routes_refused_ = 0;
   absl::Duration next_tick_;  // Of the loop's thread.
   std::thread thread_;
 };

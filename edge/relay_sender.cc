@@ -168,11 +168,22 @@ void RelaySender::ExpireFlight(absl::Duration now, std::vector<Answer>* answers)
 }
 
 void RelaySender::ExpireQueue(absl::Duration now, std::vector<Answer>* answers) {
-  while (!queue_.empty() && queue_.front().deadline <= now) {
-    answers->push_back({queue_.front().token, {.fail = FailCode::kUnroutable}});
-    bytes_ -= queue_.front().envelope.bytes();
-    queue_.pop_front();
+  while (!queue_.empty() && queue_.front().deadline <= now) RefuseFirst(answers);
+}
+
+void RelaySender::OnNoWay(std::vector<Answer>* answers) {
+  while (!queue_.empty()) RefuseFirst(answers);
+  if (flight_.empty()) {
+    ask_ = false;
+    retry_at_ = absl::InfiniteDuration();
   }
+}
+
+// Nobody has it, that is certain.
+void RelaySender::RefuseFirst(std::vector<Answer>* answers) {
+  answers->push_back({queue_.front().token, {.fail = FailCode::kUnroutable}});
+  bytes_ -= queue_.front().envelope.bytes();
+  queue_.pop_front();
 }
 
 absl::Duration RelaySender::NextTimer() const {

@@ -40,10 +40,10 @@ struct RelayResult {
 //
 // Life of an envelope: Offer() queues it; when the window allows, Next() gives it a number and
 // sends it; it is sent again, in order, after each Resend(); the receiver's acknowledgement frees
-// its text and the receiver's result answers it. After `answer_within` it is answered without
-// knowledge: one never sent leaves the queue (UNROUTABLE, it is certain that nobody has it), one
-// already sent is answered UNCONFIRMED, and should it go out again, then withdrawn. Each is
-// answered exactly once.
+// its text and the receiver's result answers it. What was never sent when there is no way any more
+// is answered UNROUTABLE at once. After `answer_within` it is answered without knowledge: one never
+// sent leaves the queue (UNROUTABLE, it is certain that nobody has it), one already sent is
+// answered UNCONFIRMED, and should it go out again, then withdrawn. Each is answered exactly once.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelaySender {
@@ -100,6 +100,9 @@ class RelaySender {
   // came back, a route changed, or a segment bounced.
   void Resend(absl::Duration now);
 
+  // There is no way to the destination: answers all that was never sent, UNROUTABLE.
+  void OnNoWay(std::vector<Answer>* answers);
+
   // Answers what waited too long, and sends again when nothing has moved for a while.
   void OnTimer(absl::Duration now, std::vector<Answer>* answers);
   // When OnTimer() has something to do at the latest; InfiniteDuration() if never.
@@ -127,6 +130,7 @@ class RelaySender {
   void PopAnswered();
   void ExpireFlight(absl::Duration now, std::vector<Answer>* answers);
   void ExpireQueue(absl::Duration now, std::vector<Answer>* answers);
+  void RefuseFirst(std::vector<Answer>* answers);
   void RestartRetry(absl::Duration now);
 
   const Options options_;

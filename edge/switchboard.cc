@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "edge/segment_codec.h"
 
 namespace convergia::edge {
@@ -144,9 +145,9 @@ void Switchboard::OnSegment(NodeId from, ArrivingSegment* segment, absl::Duratio
   using What = ForwardDecision::What;
   switch (decision.what) {
     case What::kArrived:
-      return OnArrived(segment->waybill.origin, std::move(segment->content), now);
+      return OnArrived(from, segment->waybill.origin, std::move(segment->content), now);
     case What::kCameBack:
-      return OnCameBack(decision.waybill, now);
+      return OnCameBack(from, decision.waybill, now);
     case What::kForward:
       ++counters_.segments_forwarded;
       return Forward(&segment->passing, std::move(decision));
@@ -157,9 +158,14 @@ void Switchboard::OnSegment(NodeId from, ArrivingSegment* segment, absl::Duratio
       ++counters_.segments_dropped;
       return;
     case What::kRefuse:
-      ++counters_.segments_refused;
-      return;
+      return Refuse(from, decision.why);
   }
+}
+
+void Switchboard::Refuse(NodeId from, absl::string_view why) {
+  if (counters_.segments_refused++ > 0) return;
+  output_.warnings.push_back(absl::StrCat("node ", from, " handed on a segment that is refused: ",
+                                          why, "; more of its kind are only counted"));
 }
 
 void Switchboard::Forward(v1::Segment* segment, ForwardDecision decision) {
@@ -179,11 +185,9 @@ void Switchboard::Enqueue(NodeId next, v1::Segment segment) {
   link.forward.push_back(std::move(segment));
 }
 
-void Switchboard::OnArrived(NodeId origin, IncomingSegment content, absl::Duration now) {
-  if (!IsKnown(origin)) {
-    ++counters_.segments_refused;
-    return;
-  }
+void Switchboard::OnArrived(NodeId from, NodeId origin, IncomingSegment content,
+                            absl::Duration now) {
+  if (!IsKnown(origin)) return Refuse(from, "its origin is no edge");
   RelayChannel::Actions actions;
   Peer& peer = PeerOf(origin, now);
   peer.channel.OnSegment(std::move(content), now, &actions);
@@ -191,12 +195,9 @@ void Switchboard::OnArrived(NodeId origin, IncomingSegment content, absl::Durati
   MarkReady(origin, &peer);
 }
 
-void Switchboard::OnCameBack(const Waybill& waybill, absl::Duration now) {
+void Switchboard::OnCameBack(NodeId from, const Waybill& waybill, absl::Duration now) {
   const auto found = peers_.find(waybill.destination);
-  if (found == peers_.end()) {  // Nothing was ever sent there that could come back.
-    ++counters_.segments_refused;
-    return;
-  }
+  if (found == peers_.end()) return Refuse(from, "nothing was sent where it came back from");
   ++counters_.segments_came_back;
   Peer& peer = *found->second;
   const Hops& visited = waybill.visited;
@@ -209,7 +210,7 @@ void Switchboard::OnCameBack(const Waybill& waybill, absl::Duration now) {
 }
 
 void Switchboard::CarryOut(NodeId origin, RelayChannel::Actions* actions) {
-  if (actions->refused) ++counters_.segments_refused;
+  if (actions->refused) Refuse(origin, "it breaks the bounds of its channel");
   for (const RelaySender::Answer& answer : actions->answers) output_.answers.push_back(answer);
   output_.deliveries.reserve(output_.deliveries.size() + actions->deliveries.size());
   for (RelayReceiver::Delivery& delivery : actions->deliveries) {
@@ -227,8 +228,14 @@ void Switchboard::OnResult(NodeId origin, Epoch origin_epoch, uint64_t sequence,
 }
 
 void Switchboard::SetRoutes(const std::vector<RouteTable::Pair>& pairs) {
-  counters_.segments_refused += routes_.Replace(pairs);
+  const int refused = routes_.Replace(pairs);
+  for (int i = 0; i < refused; ++i) RefuseRoutes();
   OnWaysChanged();
+}
+
+void Switchboard::RefuseRoutes() {
+  if (counters_.routes_refused++ > 0) return;
+  output_.warnings.push_back("mgmt sent routes that lead nowhere; they are left out, and counted");
 }
 
 void Switchboard::SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now) {
@@ -339,7 +346,13 @@ void Switchboard::FillFromChannels(absl::flat_hash_map<LinkId, Filling>* filling
     ready_.pop_front();
     Peer& peer = *peers_.at(edge);
     peer.ready = false;
-    if (!ChooseWay(edge, &peer, now) || !peer.channel.HasNext()) continue;
+    if (!ChooseWay(edge, &peer, now)) {
+      RelayChannel::Actions actions;
+      peer.channel.OnNoWay(&actions);
+      CarryOut(edge, &actions);
+      continue;
+    }
+    if (!peer.channel.HasNext()) continue;
     const auto filling = fillings->find(peer.link);
     if (filling != fillings->end() && filling->second.bytes < options_.frame_bytes_max) {
       AppendSegment(edge, &peer, &filling->second, now);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,7 @@ class Switchboard {
     std::vector<LinkId> dead_links;                    // To be closed; out of the table already.
     std::vector<NodeId> locations_taken;               // SetLocations() may give the next.
     bool links_changed = false;                        // Links() has other peers than before.
+    std::vector<std::string> warnings;                 // For the log; each kind once.
   };
   struct Counters {
     uint64_t frames_sent = 0;
@@ -65,6 +67,7 @@ class Switchboard {
     uint64_t segments_came_back = 0;
     uint64_t segments_dropped = 0;
     uint64_t segments_refused = 0;  // They could not be true.
+    uint64_t routes_refused = 0;    // Of mgmt; likewise.
   };
 
   Switchboard(NodeId self, Epoch epoch, const Options& options)
@@ -86,6 +89,7 @@ class Switchboard {
 
   // What mgmt says: the ways from here, and which edges there are, with their starts.
   void SetRoutes(const std::vector<RouteTable::Pair>& pairs);
+  void RefuseRoutes();  // What came could not be taken apart: those there are stay.
   void SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now);
 
   // What goes to a neighbour with the next frame, beside segments; at most one at a time. Forgotten
@@ -157,9 +161,11 @@ class Switchboard {
   bool ChooseWay(NodeId edge, Peer* peer, absl::Duration now);
   bool IsKnown(NodeId edge) const { return known_.contains(edge) || LinkIsUp(edge); }
 
+  // Counts a segment that `from` handed on; the first is logged.
+  void Refuse(NodeId from, absl::string_view why);
   void OnSegment(NodeId from, ArrivingSegment* segment, absl::Duration now);
-  void OnArrived(NodeId origin, IncomingSegment content, absl::Duration now);
-  void OnCameBack(const Waybill& waybill, absl::Duration now);
+  void OnArrived(NodeId from, NodeId origin, IncomingSegment content, absl::Duration now);
+  void OnCameBack(NodeId from, const Waybill& waybill, absl::Duration now);
   void Forward(v1::Segment* segment, ForwardDecision decision);
   void Enqueue(NodeId next, v1::Segment segment);
   void CarryOut(NodeId origin, RelayChannel::Actions* actions);

@@ -232,6 +232,45 @@ TEST_F(DiamondTest, WithBothWaysCutFartherOnNewOnesAreUnroutableUntilOneIsBack) 
   EXPECT_EQ(CountAnswered(net_, std::nullopt), 1);
 }
 
+TEST_F(DiamondTest, WhatHasNotLeftWhenTheLastWayGoesIsUnroutableAtOnce) {
+  net_.Send(1, 4);
+  net_.Settle();
+  net_.Send(1, 4);  // Waits to be put on the link.
+  net_.Cut(1, 2);
+  net_.Cut(1, 3);
+  net_.Act(1);
+  EXPECT_EQ(CountAnswered(net_, std::nullopt), 1);
+  EXPECT_EQ(CountAnswered(net_, FailCode::kUnroutable), 1);
+  net_.Connect(1, 3);
+  net_.Send(1, 4);
+  net_.Settle();
+  EXPECT_EQ(CountAnswered(net_, std::nullopt), 2);
+}
+
+TEST_F(DiamondTest, ARouteThroughAnEdgeThatLeftBouncesToTheSecond) {
+  net_.edge(1).SetRoutes({{.destination = 4, .best = {2, 9, 4}, .second = {3, 4}}});
+  net_.Send(1, 4);
+  net_.Settle();
+  EXPECT_EQ(CountAnswered(net_, std::nullopt), 1);
+  EXPECT_EQ(net_.edge(2).counters().segments_bounced, 1);
+}
+
+TEST_F(DiamondTest, RefusalsAreLoggedOnceAndRoutesThatLeadNowhereAreCounted) {
+  for (int i = 0; i < 3; ++i) {
+    v1::Frame frame;
+    frame.add_segments()->set_origin(77);
+    net_.edge(1).OnFrame(/*link=*/1, TakeFrame(&frame), net_.now());
+    net_.edge(1).RefuseRoutes();
+    net_.edge(1).SetRoutes({{.destination = 4, .best = {2, 1, 4}, .second = {3, 4}}});
+  }
+  EXPECT_EQ(net_.edge(1).counters().segments_refused, 3);
+  EXPECT_EQ(net_.edge(1).counters().routes_refused, 6);
+  EXPECT_EQ(net_.edge(1).Take(net_.now()).warnings.size(), 2);
+  net_.Send(1, 4);
+  net_.Settle();
+  EXPECT_EQ(CountAnswered(net_, std::nullopt), 1);
+}
+
 TEST_F(DiamondTest, SilentLinksDie) {
   net_.Advance(limits::kLinkDeadAfter);
   net_.Tick();

@@ -61,10 +61,12 @@ TEST_F(NodesTest, EnrolledEdgesAttachAndHearOfEachOther) {
     return edges == 2 && seen.contains("bob");
   }));
   v1::FromNode links;
-  links.mutable_links()->add_links()->set_peer(3);
+  v1::LinkState* const link = links.mutable_links()->add_links();
+  link->set_peer(3);
+  link->set_rtt_us(500);
   ASSERT_TRUE(a.Send(links));
   EXPECT_TRUE(a.AwaitThat([](const v1::ToNode& message) {
-    return message.routes().pairs_size() == 1 && message.routes().pairs(0).best().hops(0) == 3;
+    return message.routes().destinations_size() == 1 && message.routes().destinations(0) == 3;
   }));
 }
 

@@ -95,7 +95,9 @@ void Cluster::Dismiss(NodeId node, absl::string_view why) {
   }
   state_.liveness.MarkOffline(node);
   OnOffline(node);
-  if (!state_.members.contains(node)) state_.liveness.Forget(node);
+  if (state_.members.contains(node)) return;
+  state_.liveness.Forget(node);
+  state_.links_refused.erase(node);
 }
 
 void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Duration now) {
@@ -194,7 +196,11 @@ void Cluster::OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat) {
 void Cluster::OnLinks(NodeId node, const v1::LinkReport& report) {
   const std::vector<const v1::LinkState*> links(report.links().pointer_begin(),
                                                 report.links().pointer_end());
-  if (!state_.links.Report(node, links)) return;
+  const LinkMap::Outcome outcome =
+      state_.links.Report(node, links, [this](NodeId peer) { return state_.IsEdge(peer); });
+  if (outcome.refused > 0) OnRefusedLinks(node, outcome);
+  times_dirty_ |= outcome.times_changed;
+  if (!outcome.links_changed) return;
   routes_dirty_ = true;
   nodes_dirty_ = true;
   GiveUpUnreachable();
@@ -215,6 +221,16 @@ void Cluster::OnLocations(StreamId id, const v1::LocationReport& report) {
       stream.announced = false;
       return Close(id, absl::AbortedError("changes of its users are missing; attach again"));
   }
+}
+
+void Cluster::OnRefusedLinks(NodeId node, const LinkMap::Outcome& outcome) {
+  uint64_t& refused = state_.links_refused[node];
+  if (refused == 0) {
+    actions_.warnings.push_back(
+        absl::StrCat("main server ", state_.members.at(node).name, " reports ", outcome.why,
+                     "; that and more of its kind are left out, and counted (ListNodes)"));
+  }
+  refused += outcome.refused;
 }
 
 void Cluster::Check(StreamId id) {

@@ -39,6 +39,7 @@ struct ClusterActions {
   std::vector<Send> sends;
   std::vector<Close> closes;
   std::vector<v1::ServerMapRow> map_rows;  // That changed, for those who watch.
+  std::vector<std::string> warnings;       // For the log.
 };
 
 // The heart of mgmt: takes in what nodes say and what happens to accounts, and decides what every
@@ -55,7 +56,10 @@ struct ClusterActions {
 class Cluster {
  public:
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
+  // After the first change routes are plotted at once, after the next ones not sooner than this;
+  // and when it is only times that changed, which nobody waits for, not sooner than that.
   static constexpr absl::Duration kReplanAfter = absl::Milliseconds(50);
+  static constexpr absl::Duration kReplanTimesAfter = absl::Seconds(1);
   // By then (limits::kOfflineAfter and a little) every edge that is awaited has announced itself or
   // is offline; if not, it is broken.
   static constexpr absl::Duration kAwaitMax = absl::Seconds(15);
@@ -122,6 +126,7 @@ class Cluster {
   void OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat);
   void OnLinks(NodeId node, const v1::LinkReport& report);
   void OnLocations(StreamId stream, const v1::LocationReport& report);
+  void OnRefusedLinks(NodeId node, const LinkMap::Outcome& outcome);
   void OnResync(StreamId stream, const v1::DirectoryPosition& position);
   void OnTraffic(NodeId node, const v1::TrafficReport& report, absl::Duration now);
   void OnDigests(StreamId stream, const v1::DirectoryDigests& message);
@@ -147,7 +152,7 @@ class Cluster {
   void FlushMap();
   Message EdgesMessage() const;
   Message DataServersMessage() const;
-  Message RoutesMessage(NodeId origin, uint64_t* version) const;
+  Message RoutesMessage(NodeId origin) const;
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
   // Forgets those that concern only tickets that have expired by themselves.
@@ -167,6 +172,7 @@ class Cluster {
 
   bool edges_dirty_ = false;
   bool routes_dirty_ = false;
+  bool times_dirty_ = false;  // Of links.
   bool nodes_dirty_ = false;
   bool data_servers_dirty_ = false;
   std::optional<absl::Duration> planned_at_;

@@ -1,7 +1,6 @@
 // The part of Cluster that turns what has gathered into messages.
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "mgmt/cluster/cluster.h"
@@ -11,20 +10,6 @@ namespace convergia::mgmt {
 namespace {
 
 constexpr int kRevocationsOfMessageMax = 5'000;  // Some 1 MB.
-
-// FNV-1a: the same in every build, as a version must be.
-uint64_t HashOf(const std::string& bytes) {
-  uint64_t hash = 14695981039346656037ull;
-  for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211ull;
-  return hash;
-}
-
-void FillRoute(NodeId destination, const PlannedRoute& route, v1::Route* to) {
-  to->set_destination(destination);
-  for (const NodeId hop : route.hops) to->add_hops(hop);
-  to->set_rtt_us(static_cast<uint32_t>(
-      std::min<uint64_t>(route.rtt_us, std::numeric_limits<uint32_t>::max())));
-}
 
 }  // namespace
 
@@ -54,7 +39,7 @@ Cluster::Message Cluster::EdgesMessage() const {
       edge->add_grpc_addresses(live->hello.addresses().grpc());
     }
     for (const std::string& address : live->hello.grpc_addresses()) {
-      edge->add_grpc_addresses(address);
+      if (address != live->hello.addresses().grpc()) edge->add_grpc_addresses(address);
     }
   }
   return message;
@@ -65,41 +50,31 @@ void Cluster::FlushEdges() {
   SendToEdges(EdgesMessage());
 }
 
-Cluster::Message Cluster::RoutesMessage(NodeId origin, uint64_t* version) const {
+Cluster::Message Cluster::RoutesMessage(NodeId origin) const {
   auto message = std::make_shared<v1::ToNode>();
-  v1::Routes* routes = message->mutable_routes();
-  const auto planned = state_.routes.find(origin);
-  if (planned != state_.routes.end()) {
-    for (const RoutesTo& route : planned->second) {
-      v1::RoutePair* pair = routes->add_pairs();
-      pair->set_destination(route.destination);
-      FillRoute(route.destination, route.best, pair->mutable_best());
-      if (route.second) FillRoute(route.destination, *route.second, pair->mutable_second());
-    }
-  }
-  *version = HashOf(routes->SerializeAsString());
-  routes->set_version(*version);
+  *message->mutable_routes() = state_.routes.MessageFor(origin);
   return message;
 }
 
 void Cluster::FlushRoutes(absl::Duration now) {
-  if (!routes_dirty_ || (planned_at_ && now - *planned_at_ < kReplanAfter)) return;
-  routes_dirty_ = false;
+  if (!routes_dirty_ && !times_dirty_) return;
+  if (planned_at_ && now - *planned_at_ < (routes_dirty_ ? kReplanAfter : kReplanTimesAfter)) {
+    return;
+  }
+  routes_dirty_ = times_dirty_ = false;
   planned_at_ = now;
   std::vector<Link> links = state_.links.Links();
   std::erase_if(links, [this](const Link& link) {
     return !state_.Reachable(link.a) || !state_.Reachable(link.b) || !state_.IsEdge(link.a) ||
            !state_.IsEdge(link.b);
   });
-  const RoutePlanner planner(links);
-  state_.routes.clear();
-  for (const NodeId edge : planner.edges()) state_.routes.emplace(edge, planner.PlanFrom(edge));
+  const std::vector<NodeId> changed = state_.routes.Replace(links);
   for (auto& [id, stream] : streams_) {
     if (!stream.is_edge || !stream.knows_all) continue;
-    uint64_t version = 0;
-    Message message = RoutesMessage(stream.node, &version);
-    if (version == stream.routes_version) continue;
-    stream.routes_version = version;
+    if (!std::binary_search(changed.begin(), changed.end(), stream.node)) continue;
+    Message message = RoutesMessage(stream.node);
+    if (message->routes().version() == stream.routes_version) continue;
+    stream.routes_version = message->routes().version();
     Send(id, std::move(message));
   }
 }
@@ -134,7 +109,9 @@ void Cluster::TellNewEdges() {
     if (!stream.is_edge || stream.knows_all) continue;
     stream.knows_all = true;
     Send(id, EdgesMessage());
-    Send(id, RoutesMessage(stream.node, &stream.routes_version));
+    Message routes = RoutesMessage(stream.node);
+    stream.routes_version = routes->routes().version();
+    Send(id, std::move(routes));
     Check(id);
   }
 }

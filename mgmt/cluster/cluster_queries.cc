@@ -46,6 +46,8 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
     return node;
   }
   node.set_liveness(ToProto(state.liveness.StateOf(member.node)));
+  const auto refused = state.links_refused.find(member.node);
+  if (refused != state.links_refused.end()) node.set_links_refused(refused->second);
   const Liveness::Node* live = state.liveness.Find(member.node);
   if (live == nullptr || live->epoch == 0) return node;
   node.set_epoch(live->epoch);
@@ -53,6 +55,9 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   node.set_version(live->hello.version());
   node.set_draining(IsDraining(state, member.node));
   node.set_sessions(live->load.sessions());
+  node.set_segments_refused(live->load.segments_refused());
+  node.set_envelopes_refused(live->load.envelopes_refused());
+  node.set_routes_refused(live->load.routes_refused());
   node.set_last_heard_ms(absl::ToUnixMillis(moment.now - (moment.elapsed - live->last_heard)));
   return node;
 }
@@ -166,10 +171,10 @@ v1::GetClusterMapResponse GetClusterMap(const ClusterState& state, const Moment&
       to->set_loss(link.loss());
     }
   }
-  for (const auto& [origin, routes] : state.routes) {
+  for (const NodeId origin : state.routes.edges()) {
     v1::EdgeRoutes* from = map.add_routes();
     from->set_from(NameOf(state, origin));
-    for (const RoutesTo& route : routes) {
+    for (const RoutesTo& route : state.routes.PlanFrom(origin)) {
       v1::NamedRoute* named = from->add_routes();
       named->set_to(NameOf(state, route.destination));
       NameHops(state, route.best, named->mutable_best());

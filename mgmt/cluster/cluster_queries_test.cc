@@ -145,8 +145,8 @@ TEST_F(ClusterQueriesTest, DescribesNodesLinksAndRoutes) {
   v1::LinkState link;
   link.set_peer(3);
   link.set_rtt_us(77);
-  state_.links.Report(2, {&link});
-  state_.routes[2] = {{.destination = 3, .best = {{3}, 77}}};
+  state_.links.Report(2, {&link}, [](NodeId) { return true; });
+  state_.routes.Replace(std::vector<Link>{{2, 3, 77}});
   const v1::GetClusterMapResponse map = GetClusterMap(state_, moment);
   ASSERT_EQ(map.nodes_size(), 6);
   EXPECT_EQ(map.nodes(0).liveness(), v1::LIVENESS_ALIVE);
@@ -158,7 +158,7 @@ TEST_F(ClusterQueriesTest, DescribesNodesLinksAndRoutes) {
   ASSERT_EQ(map.links_size(), 1);
   EXPECT_EQ(map.links(0).from(), "edge2");
   EXPECT_EQ(map.links(0).to(), "edge3");
-  ASSERT_EQ(map.routes_size(), 1);
+  ASSERT_EQ(map.routes_size(), 2);
   EXPECT_THAT(map.routes(0).routes(0).best(), ElementsAre("edge3"));
   EXPECT_EQ(map.mgmt_epoch(), 9);
 }

@@ -41,8 +41,9 @@ struct ClusterState {
   Liveness liveness;
   LinkMap links;
   Directory directory;
-  // By origin, as last plotted.
-  std::map<NodeId, std::vector<RoutesTo>> routes;
+  RoutePlanner routes;
+  // Rows of link reports that were refused, by the edge that sent them.
+  absl::flat_hash_map<NodeId, uint64_t> links_refused;
   // Clients sent to an edge since it last said how many it has.
   absl::flat_hash_map<NodeId, uint32_t> just_assigned;
 

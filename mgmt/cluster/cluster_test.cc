@@ -62,6 +62,7 @@ class ClusterTest : public testing::Test {
     }
     for (auto& close : actions.closes) closed_[close.stream] = close.reason;
     for (auto& row : actions.map_rows) map_rows_.push_back(std::move(row));
+    for (auto& warning : actions.warnings) warnings_.push_back(std::move(warning));
     for (const StreamId stream : checks) AnswerCheck(stream);
   }
   // As an edge does, from what it was told.
@@ -121,13 +122,13 @@ class ClusterTest : public testing::Test {
     cluster_->OnMessage(stream, message, now_);
     Flush();
   }
-  void Links(StreamId stream, const std::vector<NodeId>& peers) {
+  void Links(StreamId stream, const std::vector<NodeId>& peers, uint32_t rtt_us = 1000) {
     v1::FromNode message;
     message.mutable_links();
     for (const NodeId peer : peers) {
       v1::LinkState* link = message.mutable_links()->add_links();
       link->set_peer(peer);
-      link->set_rtt_us(1000);
+      link->set_rtt_us(rtt_us);
     }
     cluster_->OnMessage(stream, message, now_);
     Flush();
@@ -183,6 +184,13 @@ class ClusterTest : public testing::Test {
     }
     return routes;
   }
+  // Of the last plan; what edges are told of it is RoutePlannerTest's.
+  RoutesTo PlannedTo(NodeId from, NodeId to) const {
+    for (const RoutesTo& route : cluster_->state().routes.PlanFrom(from)) {
+      if (route.destination == to) return route;
+    }
+    return {};
+  }
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
@@ -202,6 +210,7 @@ class ClusterTest : public testing::Test {
   std::map<UserHash, std::string> names_;
   std::map<StreamId, absl::Status> closed_;
   std::vector<v1::ServerMapRow> map_rows_;
+  std::vector<std::string> warnings_;
 };
 
 TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
@@ -243,10 +252,10 @@ TEST_F(ClusterTest, LinksBecomeRoutesAndOnlyChangesAreTold) {
   Links(3, {kB});
   Pass(absl::Milliseconds(100));
   const v1::Routes routes = RoutesOf(1);
-  ASSERT_EQ(routes.pairs_size(), 2);
-  EXPECT_THAT(routes.pairs(0).best().hops(), ElementsAre(kB));
-  EXPECT_THAT(routes.pairs(1).best().hops(), ElementsAre(kB, kC));
-  EXPECT_FALSE(routes.pairs(1).has_second());
+  EXPECT_THAT(routes.destinations(), ElementsAre(kB, kC));
+  EXPECT_THAT(routes.before(), ElementsAre(0, 1));
+  EXPECT_THAT(routes.second_hops(), ElementsAre(0, 0));
+  EXPECT_THAT(PlannedTo(kA, kC).best.hops, ElementsAre(kB, kC));
   const size_t told = sent_[1].size();
   Links(2, {kC, kA});
   Pass(absl::Milliseconds(200));
@@ -254,9 +263,65 @@ TEST_F(ClusterTest, LinksBecomeRoutesAndOnlyChangesAreTold) {
   Links(1, {kB, kC});
   Links(3, {kB, kA});
   Pass(absl::Milliseconds(100));
-  EXPECT_THAT(RoutesOf(1).pairs(1).best().hops(), ElementsAre(kC));
-  EXPECT_THAT(RoutesOf(1).pairs(1).second().hops(), ElementsAre(kB, kC));
+  EXPECT_THAT(RoutesOf(1).before(), ElementsAre(0, 0));
+  EXPECT_THAT(PlannedTo(kA, kC).best.hops, ElementsAre(kC));
+  EXPECT_THAT(PlannedTo(kA, kC).second->hops, ElementsAre(kB, kC));
   EXPECT_NE(RoutesOf(1).version(), routes.version());
+}
+
+TEST_F(ClusterTest, OnlyEdgesWhoseRoutesChangedAreTold) {
+  StartFresh();
+  Join(1, kA);
+  Join(2, kB);
+  Join(3, kC);
+  Links(1, {kB});
+  Links(2, {kA});
+  Pass(absl::Milliseconds(100));
+  const size_t told_a = sent_[1].size(), told_c = sent_[3].size();
+  Links(3, {});  // Nothing new.
+  Pass(absl::Milliseconds(100));
+  EXPECT_EQ(sent_[1].size(), told_a);
+  EXPECT_EQ(sent_[3].size(), told_c);
+  // Other times change no way here, and so are no news either.
+  Links(1, {kB}, /*rtt_us=*/9000);
+  Pass(absl::Seconds(2));
+  EXPECT_EQ(cluster_->state().routes.CostOf(kA, kB), kOneHop + 9000);
+  EXPECT_EQ(sent_[1].size(), told_a);
+}
+
+TEST_F(ClusterTest, LinksThatCannotBeAreRefusedCountedAndLoggedOnce) {
+  StartFresh();
+  Join(1, kA);
+  Join(2, kB);
+  for (int round = 0; round < 3; ++round) {
+    Links(1, {kB, kA, 0, 77, kMgmt, kData, kB});
+    Links(2, {kA});
+  }
+  Pass(absl::Milliseconds(100));
+  EXPECT_THAT(RoutesOf(1).destinations(), ElementsAre(kB));
+  EXPECT_THAT(RoutesOf(2).destinations(), ElementsAre(kA));
+  EXPECT_EQ(warnings_.size(), 1);
+  EXPECT_EQ(cluster_->state().links_refused.at(kA), 18);
+  EXPECT_FALSE(cluster_->state().links_refused.contains(kB));
+  const auto nodes = ListNodes(cluster_->state(), {});
+  EXPECT_EQ(nodes[1].links_refused(), 18);
+}
+
+TEST_F(ClusterTest, NoRouteLeadsThroughAnEdgeThatLeft) {
+  StartFresh();
+  Join(1, kA);
+  Join(2, kB);
+  Join(3, kC);
+  Links(1, {kB});
+  Links(2, {kA, kC});
+  Links(3, {kB});
+  Pass(absl::Milliseconds(100));
+  EXPECT_THAT(RoutesOf(1).destinations(), ElementsAre(kB, kC));
+  members_[2].revoked = true;  // Its neighbours have not noticed yet.
+  SetMembers(members_);
+  Pass(absl::Milliseconds(100));
+  EXPECT_THAT(RoutesOf(1).destinations(), IsEmpty());
+  EXPECT_THAT(RoutesOf(3).destinations(), IsEmpty());
 }
 
 TEST_F(ClusterTest, ADeadEdgeIsGoneAtOnceWhenItsNeighboursMissItToo) {
@@ -287,10 +352,10 @@ TEST_F(ClusterTest, AnEdgeThatOthersStillReachIsKeptUntilTimeIsUp) {
   Lose(1);
   PassBeating(absl::Seconds(11), {2});
   EXPECT_EQ(BeliefOf(2).count("ann"), 1);
-  ASSERT_EQ(RoutesOf(2).pairs_size(), 1);
+  ASSERT_EQ(RoutesOf(2).destinations_size(), 1);
   PassBeating(absl::Seconds(2), {2});
   EXPECT_EQ(BeliefOf(2).count("ann"), 0);
-  EXPECT_EQ(RoutesOf(2).pairs_size(), 0);
+  EXPECT_EQ(RoutesOf(2).destinations_size(), 0);
 }
 
 TEST_F(ClusterTest, ASilentNodeIsCutOffSoThatItAnnouncesItselfAnew) {
@@ -570,6 +635,8 @@ TEST_F(ClusterTest, AnEdgeIsToldToDrainAndToEndItAndAgainWhenItComesBack) {
   SetMembers(members_);
   ASSERT_TRUE(sent_[3].back().has_order());
   EXPECT_TRUE(sent_[3].back().order().undrain());
+}
+
 TEST_F(ClusterTest, OfVeryManyChangesAtOnceTheMapGetsOneMoreThanAreTold) {
   StartFresh();
   cluster_->SetMapWatched(true);

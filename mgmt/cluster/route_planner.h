@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "common/base/ids.h"
+#include "convergia/v1/cluster.pb.h"
 #include "mgmt/cluster/link_map.h"
+#include "mgmt/cluster/route_graph.h"
+#include "mgmt/cluster/route_search.h"
 
 namespace convergia::mgmt {
 
@@ -26,45 +30,62 @@ struct RoutesTo {
   friend bool operator==(const RoutesTo&, const RoutesTo&) = default;
 };
 
-// Plots ways over `links` from one edge to every other that can be reached within
-// limits::kRouteEdgesMax edges: the best (fewest hops, then least round-trip time, then smallest
-// ids), and the best of those that share no link with it, where there is one. Same links, same
-// routes.
+// Plots ways between all edges that can reach one another within limits::kRouteEdgesMax edges: the
+// best (fewest hops, then least round-trip time), and the best of those that share no link with it,
+// where there is one. Of equal ones any; it is kept as long as nothing better comes.
+//
+// After a change of links only those origins are plotted anew for whom it can matter: one of their
+// ways uses a link that went or became slower, or a link that came or became faster would make one
+// of their ways better than it is. What comes out costs the same as if all were plotted anew.
+//
+// A core; not thread-safe.
 class RoutePlanner {
  public:
-  // Doubles and links from an edge to itself are ignored.
-  explicit RoutePlanner(absl::Span<const Link> links);
+  RoutePlanner() = default;
+  explicit RoutePlanner(absl::Span<const Link> links) { Replace(links); }
+
+  // These are all links; doubles (the first counts) and links from an edge to itself are ignored.
+  // Returns the edges, by id, whose ways may be others than before, or who have none any more.
+  std::vector<NodeId> Replace(absl::Span<const Link> links);
+
+  // All edges that have a link, sorted.
+  const std::vector<NodeId>& edges() const { return graph_->ids; }
 
   // Sorted by destination.
   std::vector<RoutesTo> PlanFrom(NodeId origin) const;
 
-  // All edges that have a link, sorted.
-  const std::vector<NodeId>& edges() const { return ids_; }
+  // What the best way costs (HopsOf(), RttUsOf()): kNoRoute if there is none, 0 to oneself.
+  RouteCost CostOf(NodeId from, NodeId to) const;
+
+  // What `origin` is told; its version is of the ways alone, so other times are no news.
+  v1::Routes MessageFor(NodeId origin) const;
+
+  // How many origins the last Replace() plotted.
+  size_t plotted_count() const { return plotted_count_; }
 
  private:
-  // Edges are numbered by their place in ids_, links by their place in ends_.
-  struct Arm {
-    int to;
-    int link;
-    uint32_t rtt_us;
+  struct Changes {
+    struct Ends {
+      uint32_t a = 0;
+      uint32_t b = 0;
+      RouteCost cost = 0;  // Now.
+    };
+    std::vector<Ends> worse;  // Gone or slower.
+    std::vector<Ends> better;
   };
-  struct Reached {
-    int hops = -1;  // -1: not reached.
-    uint64_t rtt_us = 0;
-    int from = -1;
-    int link = -1;
-  };
-  int IndexOf(NodeId id) const;
-  // The best ways from `origin` to all, or until `target` is reached (-1: all), not over links that
-  // `banned` marks.
-  void Spread(int origin, int target, const std::vector<bool>& banned,
-              std::vector<Reached>* reached) const;
-  PlannedRoute Trace(int destination, const std::vector<Reached>& reached,
-                     std::vector<int>* links) const;
 
-  std::vector<NodeId> ids_;
-  std::vector<std::vector<Arm>> arms_;
-  int link_count_ = 0;
+  std::vector<NodeId> PlotAll(std::vector<NodeId> left);
+  std::vector<NodeId> PlotSome(const std::vector<bool>& concerned);
+  Changes Compare(const std::vector<Link>& links) const;
+  void MarkUsersOf(const std::vector<Changes::Ends>& links, std::vector<bool>* concerned) const;
+  void MarkWhoGains(const std::vector<Changes::Ends>& links, std::vector<bool>* concerned) const;
+  PlannedRoute BestOf(const RoutePlot& plot, uint32_t destination) const;
+  PlannedRoute SecondOf(const RoutePlot& plot, uint32_t destination) const;
+
+  std::vector<Link> links_;  // Sorted, none twice.
+  std::unique_ptr<RouteGraph> graph_ = std::make_unique<RouteGraph>();
+  std::vector<RoutePlot> plots_;  // By origin.
+  size_t plotted_count_ = 0;
 };
 
 }  // namespace convergia::mgmt

@@ -1,5 +1,6 @@
 #include "mgmt/cluster/route_planner.h"
 
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -110,41 +111,242 @@ class PathsByBruteForce {
   std::vector<std::pair<Key, Ends>> paths_;
 };
 
-TEST(RoutePlannerTest, AgreesWithBruteForceOnRandomGraphs) {
-  const uint64_t seed = 20240611;
-  Rng rng(seed);
-  for (int round = 0; round < 200; ++round) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed, " round ", round));
-    std::vector<Link> links;
-    for (NodeId a = 1; a <= 6; ++a) {
-      for (NodeId b = a + 1; b <= 6; ++b) {
-        if (rng() % 100 < 45) links.push_back({a, b, static_cast<uint32_t>(1 + rng() % 50)});
-      }
+std::vector<Link> RandomLinks(Rng* rng, NodeId edges, int percent, uint32_t times) {
+  std::vector<Link> links;
+  for (NodeId a = 1; a <= edges; ++a) {
+    for (NodeId b = a + 1; b <= edges; ++b) {
+      const auto rtt_us = static_cast<uint32_t>(1 + (*rng)() % times);
+      if ((*rng)() % 100 < percent) links.push_back({a, b, rtt_us});
     }
-    const RoutePlanner planner(links);
-    for (NodeId to = 2; to <= 6; ++to) {
-      const PathsByBruteForce paths(links, 1, to);
-      const std::optional<RoutesTo> found = Find(planner, 1, to);
+  }
+  return links;
+}
+
+std::set<std::pair<NodeId, NodeId>> LinksOf(NodeId from, const Hops& hops) {
+  std::set<std::pair<NodeId, NodeId>> links;
+  for (const NodeId hop : hops) {
+    links.insert(std::minmax(from, hop));
+    from = hop;
+  }
+  return links;
+}
+
+// Costs what it says, and ends where it should.
+void ExpectIsAWay(const std::vector<Link>& links, NodeId from, NodeId to,
+                  const PlannedRoute& route) {
+  uint64_t rtt_us = 0;
+  for (const auto& ends : LinksOf(from, route.hops)) {
+    const auto link = std::find_if(links.begin(), links.end(), [&](const Link& candidate) {
+      return std::pair(candidate.a, candidate.b) == ends;
+    });
+    ASSERT_NE(link, links.end()) << ends.first << "-" << ends.second;
+    rtt_us += link->rtt_us;
+  }
+  EXPECT_EQ(route.rtt_us, rtt_us);
+  EXPECT_EQ(route.hops.back(), to);
+}
+
+void ExpectAgreesWithBruteForce(const RoutePlanner& planner, const std::vector<Link>& links,
+                                NodeId edges) {
+  for (NodeId from = 1; from <= edges; ++from) {
+    for (NodeId to = 1; to <= edges; ++to) {
+      if (from == to) continue;
+      SCOPED_TRACE(absl::StrCat("from ", from, " to ", to));
+      const PathsByBruteForce paths(links, from, to);
+      const std::optional<RoutesTo> found = Find(planner, from, to);
       const auto best = paths.Best({});
       ASSERT_EQ(found.has_value(), best.has_value());
       if (!found) continue;
-      EXPECT_EQ(found->best.hops.size(), best->first);
-      EXPECT_EQ(found->best.rtt_us, best->second);
-      std::set<std::pair<NodeId, NodeId>> used;
-      NodeId at = 1;
-      for (const NodeId hop : found->best.hops) {
-        used.insert(std::minmax(at, hop));
-        at = hop;
-      }
-      EXPECT_EQ(at, to);
+      EXPECT_EQ(PathsByBruteForce::Key(found->best.hops.size(), found->best.rtt_us), *best);
+      ExpectIsAWay(links, from, to, found->best);
+      const auto used = LinksOf(from, found->best.hops);
       const auto second = paths.Best(used);
       ASSERT_EQ(found->second.has_value(), second.has_value());
-      if (second) {
-        EXPECT_EQ(found->second->hops.size(), second->first);
-        EXPECT_EQ(found->second->rtt_us, second->second);
+      if (!second) continue;
+      EXPECT_EQ(PathsByBruteForce::Key(found->second->hops.size(), found->second->rtt_us), *second);
+      ExpectIsAWay(links, from, to, *found->second);
+      for (const auto& link : LinksOf(from, found->second->hops)) EXPECT_FALSE(used.contains(link));
+    }
+  }
+}
+
+TEST(RoutePlannerTest, AgreesWithBruteForceOnRandomGraphs) {
+  for (uint64_t seed = 1; seed <= 200 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Rng rng(seed);
+    // Few different times make many ways equal.
+    const std::vector<Link> links = RandomLinks(&rng, 7, 25 + seed % 30, seed % 2 ? 50 : 3);
+    ExpectAgreesWithBruteForce(RoutePlanner(links), links, 7);
+  }
+}
+
+// Links come, go and change their times, one or several at once; only some edges are plotted anew.
+TEST(RoutePlannerTest, AfterChangesItAgreesWithBruteForceToo) {
+  size_t plotted = 0, replaced = 0;
+  for (uint64_t seed = 1; seed <= 60 && !testing::Test::HasFailure(); ++seed) {
+    Rng rng(seed);
+    std::vector<Link> all = RandomLinks(&rng, 7, 45, 50);
+    RoutePlanner planner(all);
+    std::vector<bool> is_up(all.size(), true);
+    for (int step = 0; step < 20 && !testing::Test::HasFailure(); ++step) {
+      SCOPED_TRACE(absl::StrCat("seed ", seed, " step ", step));
+      for (uint64_t changes = 1 + rng() % 3; changes > 0; --changes) {
+        const size_t i = rng() % all.size();
+        if (rng() % 2 == 0) {
+          is_up[i] = !is_up[i];
+        } else {
+          all[i].rtt_us = static_cast<uint32_t>(1 + rng() % 50);
+        }
+      }
+      std::vector<Link> links;
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (is_up[i]) links.push_back(all[i]);
+      }
+      planner.Replace(links);
+      plotted += planner.plotted_count();
+      replaced += planner.edges().size();
+      ExpectAgreesWithBruteForce(planner, links, 7);
+    }
+  }
+  EXPECT_LT(plotted, replaced);
+}
+
+std::vector<std::pair<size_t, uint64_t>> CostsOf(const std::vector<RoutesTo>& routes) {
+  std::vector<std::pair<size_t, uint64_t>> costs;
+  for (const RoutesTo& to : routes) {
+    costs.emplace_back(to.best.hops.size(), to.best.rtt_us);
+    costs.emplace_back(to.second ? to.second->hops.size() : 0, to.second ? to.second->rtt_us : 0);
+  }
+  return costs;
+}
+
+// Searching backward from the destination, without any guide: slow, and nothing to get wrong.
+std::pair<size_t, uint64_t> CheapestAvoiding(const std::vector<Link>& links, NodeId edges,
+                                             NodeId from, NodeId to, const Hops& avoided) {
+  const auto banned = LinksOf(from, avoided);
+  using Cost = std::pair<size_t, uint64_t>;
+  const Cost never = {limits::kRouteEdgesMax + 1, 0};
+  std::vector<Cost> costs(edges + 1, never);
+  costs[to] = {0, 0};
+  for (int hops = 1; hops <= limits::kRouteEdgesMax; ++hops) {
+    const std::vector<Cost> before = costs;
+    for (const Link& link : links) {
+      if (banned.contains({link.a, link.b})) continue;
+      for (const auto& [at, next] : {std::pair(link.a, link.b), std::pair(link.b, link.a)}) {
+        if (before[next] == never) continue;
+        costs[at] =
+            std::min(costs[at], Cost(before[next].first + 1, before[next].second + link.rtt_us));
       }
     }
   }
+  return costs[from] == never ? Cost(0, 0) : costs[from];
+}
+
+// Where the search of second ways goes astray: regions joined by few links, long rings, ladders.
+TEST(RoutePlannerTest, SecondRoutesAreTheBestThereAreInAwkwardShapes) {
+  Rng rng(7);
+  const auto time = [&] { return static_cast<uint32_t>(1 + rng() % 1000); };
+  std::vector<std::vector<Link>> shapes;
+  for (int joints = 1; joints <= 3; ++joints) {  // Two regions of 20.
+    std::vector<Link>& links = shapes.emplace_back(RandomLinks(&rng, 20, 20, 1000));
+    for (Link link : RandomLinks(&rng, 20, 20, 1000)) {
+      links.push_back({link.a + 20, link.b + 20, link.rtt_us});
+    }
+    for (NodeId i = 1; i <= joints; ++i) links.push_back({3 * i, 20 + 5 * i, time()});
+  }
+  std::vector<Link>& ladder = shapes.emplace_back();
+  for (NodeId i = 1; i < 15; ++i) ladder.push_back({i, i + 1, time()});
+  for (NodeId i = 21; i < 35; ++i) ladder.push_back({i, i + 1, time()});
+  for (NodeId i = 1; i <= 15; ++i) ladder.push_back({i, i + 20, time()});
+  std::vector<Link>& ring = shapes.emplace_back();
+  for (NodeId i = 0; i < 40; ++i) {
+    ring.push_back({i + 1, (i + 1) % 40 + 1, time()});
+    ring.push_back({i + 1, (i + 3) % 40 + 1, time()});
+  }
+  for (size_t shape = 0; shape < shapes.size() && !testing::Test::HasFailure(); ++shape) {
+    SCOPED_TRACE(absl::StrCat("shape ", shape));
+    std::vector<Link> links = shapes[shape];
+    for (Link& link : links) {
+      if (link.a > link.b) std::swap(link.a, link.b);
+    }
+    const RoutePlanner planner(links);
+    for (const NodeId from : planner.edges()) {
+      for (const RoutesTo& to : planner.PlanFrom(from)) {
+        SCOPED_TRACE(absl::StrCat("from ", from, " to ", to.destination));
+        const std::vector<RoutesTo> one = {to};
+        EXPECT_EQ(CostsOf(one)[0], CheapestAvoiding(links, 40, from, to.destination, {}));
+        EXPECT_EQ(CostsOf(one)[1], CheapestAvoiding(links, 40, from, to.destination, to.best.hops));
+        if (to.second) ExpectIsAWay(links, from, to.destination, *to.second);
+      }
+    }
+  }
+}
+
+TEST(RoutePlannerTest, SaysWhoseWaysChanged) {
+  RoutePlanner planner;
+  EXPECT_EQ(planner.Replace(std::vector<Link>{{1, 2, 5}, {2, 3, 5}, {8, 9, 5}}),
+            (std::vector<NodeId>{1, 2, 3, 8, 9}));
+  // No other way for anyone, so another time changes none.
+  EXPECT_TRUE(planner.Replace(std::vector<Link>{{1, 2, 5}, {2, 3, 9}, {8, 9, 5}}).empty());
+  EXPECT_EQ(planner.CostOf(1, 3), 2 * kOneHop + 14);
+  // A third link within the island concerns nobody else.
+  EXPECT_EQ(planner.Replace(std::vector<Link>{{1, 2, 5}, {1, 3, 5}, {2, 3, 9}, {8, 9, 5}}),
+            (std::vector<NodeId>{1, 2, 3}));
+  EXPECT_EQ(planner.plotted_count(), 3);
+  // Those that have left are told, too.
+  EXPECT_EQ(planner.Replace(std::vector<Link>{{1, 2, 5}, {1, 3, 5}, {2, 3, 9}}),
+            (std::vector<NodeId>{1, 2, 3, 8, 9}));
+  EXPECT_EQ(planner.CostOf(8, 9), kNoRoute);
+  EXPECT_EQ(planner.CostOf(8, 8), 0);
+  EXPECT_TRUE(planner.MessageFor(8).destinations().empty());
+}
+
+// As an edge reads it.
+std::vector<RoutesTo> Unpack(const v1::Routes& message) {
+  std::vector<RoutesTo> routes;
+  int next = 0;
+  for (int i = 0; i < message.destinations_size(); ++i) {
+    RoutesTo& to = routes.emplace_back();
+    to.destination = message.destinations(i);
+    if (message.before(i) > 0) to.best.hops = routes.at(message.before(i) - 1).best.hops;
+    to.best.hops.push_back(to.destination);
+    if (message.second_hops(i) == 0) continue;
+    to.second.emplace();
+    for (int hop = 1; hop < message.second_hops(i); ++hop) {
+      to.second->hops.push_back(message.destinations(message.second_edges(next++) - 1));
+    }
+    to.second->hops.push_back(to.destination);
+  }
+  EXPECT_EQ(next, message.second_edges_size());
+  return routes;
+}
+
+TEST(RoutePlannerTest, MessagesSayWhatIsPlotted) {
+  Rng rng(3);
+  std::vector<Link> links = RandomLinks(&rng, 30, 10, 1000);
+  for (Link& link : links) link.b += 1000;  // Numbers of any size.
+  const RoutePlanner planner(links);
+  for (const NodeId origin : planner.edges()) {
+    std::vector<RoutesTo> told = Unpack(planner.MessageFor(origin));
+    std::sort(told.begin(), told.end(),
+              [](const auto& x, const auto& y) { return x.destination < y.destination; });
+    std::vector<RoutesTo> plotted = planner.PlanFrom(origin);
+    for (RoutesTo& to : plotted) {
+      to.best.rtt_us = 0;
+      if (to.second) to.second->rtt_us = 0;
+    }
+    EXPECT_EQ(told, plotted);
+  }
+}
+
+TEST(RoutePlannerTest, VersionsAreOfTheWaysAlone) {
+  const RoutePlanner before(std::vector<Link>{{1, 2, 5}, {2, 3, 5}});
+  const RoutePlanner slower(std::vector<Link>{{1, 2, 50}, {2, 3, 5}});
+  const RoutePlanner other(std::vector<Link>{{1, 2, 5}, {1, 3, 5}});
+  EXPECT_EQ(before.MessageFor(1).version(), slower.MessageFor(1).version());
+  EXPECT_NE(before.MessageFor(1).version(), other.MessageFor(1).version());
+  EXPECT_NE(before.MessageFor(1).version(), before.MessageFor(2).version());
+  EXPECT_NE(before.MessageFor(9).version(), 0);
 }
 
 }  // namespace

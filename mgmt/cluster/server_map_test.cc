@@ -24,7 +24,7 @@ class ServerMapTest : public testing::Test {
     v1::LinkState link;
     link.set_peer(3);
     link.set_rtt_us(5);
-    state_.links.Report(2, {&link});
+    state_.links.Report(2, {&link}, [](NodeId) { return true; });
     for (const char* name : {"ann", "bob", "cat"}) {
       EXPECT_OK(accounts_->Add(*Username::Parse(name), "hash", absl::UnixEpoch()));
     }

@@ -1,5 +1,7 @@
 #include "mgmt/services/cluster_loop.h"
 
+#include <glog/logging.h>
+
 namespace convergia::mgmt {
 
 ClusterLoop::ClusterLoop(std::unique_ptr<Cluster> cluster, const Clock& clock,
@@ -59,6 +61,7 @@ void ClusterLoop::RunTasks(std::vector<Task>* tasks) {
 
 void ClusterLoop::Flush() {
   const ClusterActions actions = cluster_->Flush(clock_.Elapsed());
+  for (const std::string& warning : actions.warnings) LOG(WARNING) << warning;
   for (const ClusterActions::Send& send : actions.sends) output_.Send(send.stream, *send.message);
   for (const ClusterActions::Close& close : actions.closes) {
     output_.Close(close.stream, close.reason);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "edge/mgmt_codec.h"
 #include "tests/sim/edge.h"
 #include "tests/sim/mgmt.h"
 
@@ -12,10 +13,6 @@ namespace convergia::sim {
 namespace {
 
 constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
-
-edge::Hops HopsOf(const v1::Route& route) {
-  return edge::Hops(route.hops().begin(), route.hops().end());
-}
 
 }  // namespace
 
@@ -141,26 +138,16 @@ void EdgeAttach::OnWelcome() {
 }
 
 void EdgeAttach::OnRoutes(const v1::Routes& routes) {
-  routes_ = routes;
-  std::vector<edge::RouteTable::Pair> pairs;
-  for (const v1::RoutePair& pair : routes.pairs()) {
-    pairs.push_back({.destination = pair.destination(),
-                     .best = HopsOf(pair.best()),
-                     .second = HopsOf(pair.second())});
-  }
-  edge_->switchboard().SetRoutes(pairs);
+  const auto unpacked = edge::UnpackRoutes(routes);
+  if (!unpacked.has_value()) return around_.history->Broken("mgmt sent routes that are none");
+  routes_ = *unpacked;
+  edge_->switchboard().SetRoutes(routes_);
   edge_->Kick();
 }
 
 void EdgeAttach::ReportLinks(const std::vector<edge::Switchboard::LinkView>& links) {
   v1::FromNode message;
-  message.mutable_links();  // None is news too.
-  for (const edge::Switchboard::LinkView& link : links) {
-    v1::LinkState* const state = message.mutable_links()->add_links();
-    state->set_peer(link.peer);
-    state->set_rtt_us(link.rtt_us);
-    state->set_loss(link.loss);
-  }
+  *message.mutable_links() = edge::PackLinks(links);  // None is news too.
   links_ = message.links();
   Send(std::move(message));
 }

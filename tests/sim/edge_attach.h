@@ -35,7 +35,7 @@ class EdgeAttach {
   bool attached() const { return plan_.attached(); }
   // mgmt wants no more of this start.
   bool has_given_up() const { return !plan_.final_status().ok(); }
-  const v1::Routes& routes() const { return routes_; }
+  const std::vector<edge::RouteTable::Pair>& routes() const { return routes_; }
 
  private:
   void Step();
@@ -55,7 +55,7 @@ class EdgeAttach {
   std::weak_ptr<Mgmt> mgmt_;
   absl::Status refusal_;
   v1::LinkReport links_;
-  v1::Routes routes_;
+  std::vector<edge::RouteTable::Pair> routes_;
   bool whole_due_ = false;
   bool report_scheduled_ = false;
 };

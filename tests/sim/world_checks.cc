@@ -146,10 +146,9 @@ std::string World::WhatIsWrongWithRoutes() {
   for (Slot* slot : Living()) {
     const NodeId from = slot->node;
     std::map<NodeId, std::pair<std::vector<NodeId>, std::vector<NodeId>>> plotted;
-    for (const v1::RoutePair& pair : slot->edge->attach().routes().pairs()) {
-      const auto& best = pair.best().hops();
-      const auto& second = pair.second().hops();
-      plotted[pair.destination()] = {{best.begin(), best.end()}, {second.begin(), second.end()}};
+    for (const edge::RouteTable::Pair& pair : slot->edge->attach().routes()) {
+      plotted[pair.destination] = {{pair.best.begin(), pair.best.end()},
+                                   {pair.second.begin(), pair.second.end()}};
     }
     for (Slot* other : Living()) {
       const NodeId to = other->node;
