@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/limits.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 
 namespace convergia::mgmt {
@@ -9,7 +11,7 @@ namespace {
 
 constexpr int kRowsOfUpdateMax = 1'000;
 
-absl::Status Revoked() { return absl::UnauthenticatedError("the peer's certificate was revoked"); }
+absl::Status Revoked() { return absl::PermissionDeniedError("the peer's certificate was revoked"); }
 
 }  // namespace
 
@@ -54,6 +56,7 @@ void MapStream::SayThatItWatches() {
 void MapStream::OnSendInitialMetadataDone(bool ok) { OnWriteDone(ok); }
 
 void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
+  bool too_slow = false;
   {
     absl::MutexLock lock(&mu_);
     if (ending_) return;
@@ -61,20 +64,42 @@ void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
       if (i % kRowsOfUpdateMax == 0) waiting_.emplace_back();
       *waiting_.back().add_rows() = rows[i];
     }
-    if (waiting_.size() > kUpdatesMax) {
-      ending_ = true;
-      status_ = absl::ResourceExhaustedError("too slow; read the map and watch again");
-    }
+    too_slow = waiting_.size() > kUpdatesMax;
   }
+  if (too_slow) return End(absl::ResourceExhaustedError("too slow; read the map and watch again"));
   Step();
 }
 
 void MapStream::End(const absl::Status& status) {
+  bool writes = false;
   {
     absl::MutexLock lock(&mu_);
     if (ending_) return;
     ending_ = true;
     status_ = status;
+    waiting_.clear();
+    writes = in_flight_;
+  }
+  // An edge that does not read would hold up the write, and the end behind it, for ever.
+  if (writes) {
+    patience_.Set(rpc::DeadlineIn(limits::kFarewellMax), [weak = weak_from_this()](bool is_due) {
+      const auto stream = is_due ? weak.lock() : nullptr;
+      if (stream != nullptr) stream->Cut();
+    });
+  }
+  Step();
+}
+
+void MapStream::Cut() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!in_flight_ || finished_) return;
+    cutting_ = true;
+  }
+  context_->TryCancel();
+  {
+    absl::MutexLock lock(&mu_);
+    cutting_ = false;
   }
   Step();
 }
@@ -84,7 +109,7 @@ void MapStream::Step() {
   bool finish = false;
   {
     absl::MutexLock lock(&mu_);
-    if (in_flight_ || finished_) return;
+    if (in_flight_ || cutting_ || finished_) return;
     if (ending_) {
       finish = finished_ = true;
       status = status_;
