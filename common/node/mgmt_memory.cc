@@ -3,8 +3,10 @@
 #include <glog/logging.h>
 #include <google/protobuf/text_format.h>
 
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
@@ -73,9 +75,12 @@ v1::Pins ProtoOf(const std::vector<rpc::PinEntry>& entries) {
   return pins;
 }
 
+}  // namespace
+
 template <typename Message>
-std::optional<Message> LoadText(const std::string& path) {
-  const absl::StatusOr<std::string> text = identity::ReadFileToString(path);
+std::optional<Message> MgmtMemory::LoadText(absl::string_view file) const {
+  const std::string path = files_.PathOf(file);
+  const absl::StatusOr<std::string> text = identity::ReadFileToString(path, file_bytes_max_);
   if (absl::IsNotFound(text.status())) return std::nullopt;
   Message message;
   if (!text.ok() || !google::protobuf::TextFormat::ParseFromString(*text, &message)) {
@@ -85,18 +90,23 @@ std::optional<Message> LoadText(const std::string& path) {
   return message;
 }
 
-absl::Status SaveText(const std::string& path, const google::protobuf::Message& message) {
+absl::Status MgmtMemory::SaveText(absl::string_view file,
+                                  const google::protobuf::Message& message) const {
+  const std::string path = files_.PathOf(file);
   std::string text;
   CHECK(google::protobuf::TextFormat::PrintToString(message, &text));
+  if (text.size() > file_bytes_max_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("what mgmt said has ", text.size(), " bytes, too many for ", path,
+                     "; after a restart this node will wait for mgmt before it serves anybody"));
+  }
   return identity::WriteFileAtomically(path, text, identity::kSecretFileMode);
 }
 
-}  // namespace
-
 void MgmtMemory::Load(absl::Time now) {
-  const auto welcome = LoadText<v1::Welcome>(files_.PathOf(kWelcomeFile));
-  const auto pins = LoadText<v1::Pins>(files_.PathOf(kPinsFile));
-  const auto revocations = LoadText<v1::Revocations>(files_.PathOf(kRevocationsFile));
+  const auto welcome = LoadText<v1::Welcome>(kWelcomeFile);
+  const auto pins = LoadText<v1::Pins>(kPinsFile);
+  const auto revocations = LoadText<v1::Revocations>(kRevocationsFile);
   if (pins.has_value()) pins_.Replace(EntriesOf(*pins));
   absl::MutexLock lock(&mu_);
   welcome_ = welcome;
@@ -117,10 +127,10 @@ absl::Status MgmtMemory::Save() {
     }
   }
   absl::Status saved;
-  if (welcome.has_value()) saved.Update(SaveText(files_.PathOf(kWelcomeFile), *welcome));
-  if (pins) saved.Update(SaveText(files_.PathOf(kPinsFile), ProtoOf(pins_.All())));
+  if (welcome.has_value()) saved.Update(SaveText(kWelcomeFile, *welcome));
+  if (pins) saved.Update(SaveText(kPinsFile, ProtoOf(pins_.All())));
   if (revocations.has_value()) {
-    saved.Update(SaveText(files_.PathOf(kRevocationsFile), *revocations));
+    saved.Update(SaveText(kRevocationsFile, *revocations));
   }
   if (!saved.ok()) {
     absl::MutexLock lock(&mu_);
