@@ -163,6 +163,33 @@ std::vector<CommandSpec> SessionTest::Commands() {
            [this](Session&, Fields, Responder responder) {
              absl::MutexLock lock(&mu_);
              later_.push_back(std::move(responder));
+           },
+       .answer_bytes_max = kSmallAnswerBytes},
+      {.word = "PAGE",
+       .access = Access::kAnyone,
+       .handler =
+           [this](Session&, Fields, Responder responder) {
+             absl::MutexLock lock(&mu_);
+             later_.push_back(std::move(responder));
+           }},
+      {.word = "POUR",
+       .fields_min = 2,
+       .fields_max = 2,
+       .handler =
+           [this](Session&, Fields fields, Responder responder) {
+             const SessionHandle to = observer_.Find(std::string(fields[0]));
+             int count = 0;
+             ASSERT_TRUE(absl::SimpleAtoi(fields[1], &count));
+             if (to.shard == nullptr) return responder.Ok("0");
+             to.shard->Post([to, count, responder = std::move(responder)]() mutable {
+               const std::shared_ptr<Session> session = to.session.lock();
+               int went = 0;
+               while (session != nullptr && went < count && !session->IsCongested() &&
+                      session->Push("RECEIVEMESSAGE", std::string(1000, 'x'))) {
+                 ++went;
+               }
+               responder.Ok(absl::StrCat(went));
+             });
            }},
       {.word = "NEVER", .access = Access::kAnyone, .handler = [](Session&, Fields, Responder) {}},
       {.word = "SAY",
