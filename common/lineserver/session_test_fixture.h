@@ -104,6 +104,7 @@ class SessionTest : public testing::Test {
 
  private:
   std::vector<CommandSpec> Commands();
+  std::vector<CommandSpec> PushCommands();
   void WaitUntil(const std::function<bool()>& condition, const char* what);
   bool HasLater() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return later_.size() >= later_wanted_;
