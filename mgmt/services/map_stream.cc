@@ -1,5 +1,7 @@
 #include "mgmt/services/map_stream.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
 #include "common/base/limits.h"
@@ -141,6 +143,10 @@ void MapStream::OnCancel() { End(absl::CancelledError("the edge ended its watch"
 
 void MapStream::OnDone() {
   auto last = std::move(self_);
+  {
+    absl::MutexLock lock(&mu_);
+    LOG(INFO) << "a watch of the map has ended: " << status_;
+  }
   revocation_.reset();
   // If the loop has stopped, the watchers are as good as gone.
   (void)loop_.Post([stream = std::move(last)](Cluster& cluster) {
