@@ -5,14 +5,15 @@
 #include "common/base/limits.h"
 #include "common/line/framer.h"
 #include "common/line/reply.h"
+#include "common/line/rows.h"
 
 namespace convergia::bench {
 namespace {
 
 class ConvergiaDialect final : public Dialect {
  public:
-  ConvergiaDialect(std::string user, std::string secret, absl::string_view to, std::string body)
-      : user_(std::move(user)), secret_(std::move(secret)), framer_(limits::kServerPacketBytesMax) {
+  ConvergiaDialect(std::string user, std::string* secret, absl::string_view to, std::string body)
+      : user_(std::move(user)), secret_(*secret), framer_(limits::kServerPacketBytesMax) {
     line::AppendRequest("1", "SENDMESSAGE", {to, body}, &message_);
   }
 
@@ -46,10 +47,14 @@ class ConvergiaDialect final : public Dialect {
   absl::Status Take(const line::ServerPacket& packet, Tally* tally, std::string* out) {
     switch (packet.kind) {
       case line::ServerPacket::Kind::kFail:
-        return absl::InternalError(absl::StrCat(user_, ": FAIL ", packet.text));
+        if (!ready_) return absl::InternalError(absl::StrCat(user_, ": FAIL ", packet.text));
+        ++tally->refusals;
+        tally->refusal = absl::StrCat(user_, ": FAIL ", packet.text);
+        return absl::OkStatus();
       case line::ServerPacket::Kind::kOk:
         if (packet.id == "0") {
           ready_ = true;
+          secret_ = std::string(line::ValueInRows(packet.data, "ticket"));
         } else {
           ++tally->answers;
         }
@@ -66,7 +71,7 @@ class ConvergiaDialect final : public Dialect {
   }
 
   const std::string user_;
-  const std::string secret_;
+  std::string& secret_;
   std::string message_;  // With the id "1" in front.
   line::Framer framer_;
   uint64_t last_id_ = 0;
@@ -75,10 +80,9 @@ class ConvergiaDialect final : public Dialect {
 
 }  // namespace
 
-std::unique_ptr<Dialect> MakeConvergiaDialect(std::string user, std::string secret, std::string to,
+std::unique_ptr<Dialect> MakeConvergiaDialect(std::string user, std::string* secret, std::string to,
                                               std::string body) {
-  return std::make_unique<ConvergiaDialect>(std::move(user), std::move(secret), to,
-                                            std::move(body));
+  return std::make_unique<ConvergiaDialect>(std::move(user), secret, to, std::move(body));
 }
 
 }  // namespace convergia::bench

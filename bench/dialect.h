@@ -11,8 +11,10 @@ namespace convergia::bench {
 
 // What one piece of input meant.
 struct Tally {
-  int answers = 0;     // Acknowledgements of what this connection sent.
-  int deliveries = 0;  // Messages from the other end.
+  int answers = 0;      // Acknowledgements of what this connection sent.
+  int deliveries = 0;   // Messages from the other end.
+  int refusals = 0;     // Of messages that this connection sent,
+  std::string refusal;  // and why the last one was.
 };
 
 // How one connection of the load speaks to the server under test, so that the same generator loads
@@ -39,8 +41,9 @@ class Dialect {
   virtual absl::Status Read(absl::Span<char> input, Tally* tally, std::string* out) = 0;
 };
 
-// Signs in as `user` with `secret` and sends `body` to `to` (empty: it only receives).
-std::unique_ptr<Dialect> MakeConvergiaDialect(std::string user, std::string secret, std::string to,
+// Signs in as `user` with `*secret`, a password or a ticket, and sends `body` to `to`. Puts the
+// ticket that it is given into `*secret`, which outlives the dialect.
+std::unique_ptr<Dialect> MakeConvergiaDialect(std::string user, std::string* secret, std::string to,
                                               std::string body);
 
 // A NATS client that publishes `body` to `to` and is subscribed to `subject`. `verbose`: the server

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,10 @@ namespace {
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr int kSignInsAtOnce = 4;
 constexpr absl::Duration kReadyTimeout = absl::Seconds(120);
+constexpr absl::Duration kProbeAgain = absl::Milliseconds(100);
+constexpr absl::Duration kStragglers = absl::Milliseconds(200);
+constexpr absl::Duration kIdle = absl::Seconds(1);
+constexpr int kUnderWayMax = 10'000;  // Of one sender at a fixed rate.
 
 struct SslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -105,6 +110,14 @@ class Wire {
     return oldest;
   }
 
+  // Until the load begins: whether a message has reached the other end.
+  bool reached() const { return reached_; }
+  void set_reached() { reached_ = true; }
+  bool ProbeIsDue(absl::Duration now) const {
+    return sent_at_.empty() || now - sent_at_.back() > kProbeAgain;
+  }
+  void ForgetSent() { sent_at_.clear(); }
+
   int fd() const { return fd_; }
   bool sends() const { return spec_.sends; }
   int under_way() const { return static_cast<int>(sent_at_.size()); }
@@ -125,6 +138,7 @@ class Wire {
   LoadConnection spec_;
   Wire* sender_ = nullptr;
   int fd_ = -1;
+  bool reached_ = false;
   std::unique_ptr<SSL, SslFree> ssl_;
   std::string out_;
   std::deque<absl::Duration> sent_at_;  // When each message under way was sent, oldest first.
@@ -138,12 +152,7 @@ class Generator {
   }
 
   absl::Status Open(std::vector<LoadConnection> connections) {
-    context_.reset(SSL_CTX_new(TLS_client_method()));
-    SSL_CTX_set_mode(context_.get(),
-                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context_.get(), 1);
-    epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0) return SystemError("epoll");
+    if (epoll_ < 0) CVG_RETURN_IF_ERROR(Prepare());
     for (LoadConnection& connection : connections) {
       auto wire = std::make_unique<Wire>(std::move(connection));
       CVG_RETURN_IF_ERROR(wire->Open(context_.get()));
@@ -160,8 +169,41 @@ class Generator {
     return WaitUntilReady(/*others=*/0);
   }
 
+  // Who has just signed in is not known everywhere at once.
+  absl::Status AwaitReachable() {
+    probing_ = true;
+    const absl::Duration deadline = clock_.Elapsed() + kReadyTimeout;
+    while (true) {
+      const absl::Duration now = clock_.Elapsed();
+      bool all = true;
+      for (const auto& wire : wires_) {
+        if (!wire->sends() || wire->reached()) continue;
+        all = false;
+        if (!wire->ProbeIsDue(now)) continue;
+        wire->Send(now);
+        CVG_RETURN_IF_ERROR(wire->Flush());
+      }
+      if (all) break;
+      if (now > deadline) return absl::DeadlineExceededError("not all receivers are reached");
+      CVG_RETURN_IF_ERROR(Turn(now + absl::Milliseconds(10)));
+    }
+    CVG_RETURN_IF_ERROR(Turn(clock_.Elapsed() + kStragglers));
+    for (const auto& wire : wires_) wire->ForgetSent();
+    probing_ = false;
+    return absl::OkStatus();
+  }
+
+  absl::Status Idle(absl::Duration time) { return Turn(clock_.Elapsed() + time); }
+
   absl::StatusOr<LoadResult> Run() {
-    FillAll();
+    if (options_.rate > 0) {
+      for (const auto& wire : wires_) {
+        if (wire->sends()) senders_.push_back(wire.get());
+      }
+      due_ = clock_.Elapsed();
+    } else {
+      FillAll();
+    }
     CVG_RETURN_IF_ERROR(Turn(clock_.Elapsed() + options_.warm_up));
     result_ = LoadResult();
     latencies_.clear();
@@ -178,7 +220,22 @@ class Generator {
     return result_;
   }
 
+  absl::Duration ServersCpu() const {
+    absl::Duration sum;
+    for (const int pid : options_.server_pids) sum += ProcessCpu(pid);
+    return sum;
+  }
+
  private:
+  absl::Status Prepare() {
+    context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_mode(context_.get(),
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context_.get(), 1);
+    epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    return epoll_ < 0 ? SystemError("epoll") : absl::OkStatus();
+  }
+
   static constexpr size_t kSamplesMax = 1 << 20;
 
   // Until no more than `others` are not ready.
@@ -198,8 +255,11 @@ class Generator {
     while (true) {
       const absl::Duration now = clock_.Elapsed();
       if (now >= end) return absl::OkStatus();
-      const int wait_ms = static_cast<int>(absl::ToInt64Milliseconds(end - now)) + 1;
-      const int count = epoll_wait(epoll_, events.data(), events.size(), wait_ms);
+      if (!senders_.empty()) CVG_RETURN_IF_ERROR(SendDue(now));
+      const absl::Duration until = senders_.empty() ? end : std::min(end, due_);
+      const timespec wait =
+          absl::ToTimespec(std::max(until - clock_.Elapsed(), absl::ZeroDuration()));
+      const int count = epoll_pwait2(epoll_, events.data(), events.size(), &wait, nullptr);
       for (int i = 0; i < count; ++i) {
         CVG_RETURN_IF_ERROR(Serve(*static_cast<Wire*>(events[i].data.ptr)));
       }
@@ -209,9 +269,14 @@ class Generator {
   absl::Status Serve(Wire& wire) {
     Tally tally;
     CVG_RETURN_IF_ERROR(wire.ReadAll(absl::MakeSpan(buffer_), &tally));
+    if (tally.refusals > 0 && !probing_) return absl::InternalError(tally.refusal);
     result_.deliveries += tally.deliveries;
     const int done = wire.dialect().answers() ? tally.answers : tally.deliveries;
     Wire& sender = wire.dialect().answers() || wire.sends() ? wire : *wire.sender();
+    if (probing_) {
+      if (done > 0) sender.set_reached();
+      return wire.Flush();
+    }
     Complete(sender, done);
     if (&sender != &wire) CVG_RETURN_IF_ERROR(sender.Flush());
     return wire.Flush();
@@ -223,8 +288,22 @@ class Generator {
       const absl::Duration latency = now - sender.TakeOldest();
       if (latencies_.size() < kSamplesMax) latencies_.push_back(latency);
       ++result_.messages;
-      sender.Send(now);
+      if (senders_.empty()) sender.Send(now);
     }
+  }
+
+  // All messages that are due by `now`, from each sender in turn.
+  absl::Status SendDue(absl::Duration now) {
+    const absl::Duration pace = absl::Seconds(1) / options_.rate;
+    for (; due_ <= now; due_ += pace) {
+      Wire& sender = *senders_[next_sender_++ % senders_.size()];
+      if (sender.under_way() >= kUnderWayMax) {
+        return absl::ResourceExhaustedError("the server does not keep up with this rate");
+      }
+      sender.Send(due_);
+      CVG_RETURN_IF_ERROR(sender.Flush());
+    }
+    return absl::OkStatus();
   }
 
   void FillAll() {
@@ -235,18 +314,16 @@ class Generator {
     }
   }
 
-  absl::Duration ServersCpu() const {
-    absl::Duration sum;
-    for (const int pid : options_.server_pids) sum += ProcessCpu(pid);
-    return sum;
-  }
-
   const LoadOptions& options_;
   const Clock& clock_ = RealClock::Get();
   std::vector<char> buffer_;
   std::unique_ptr<SSL_CTX, SslFree> context_;
   int epoll_ = -1;
   std::vector<std::unique_ptr<Wire>> wires_;
+  bool probing_ = false;
+  std::vector<Wire*> senders_;  // At a fixed rate only: who sends in turn,
+  size_t next_sender_ = 0;
+  absl::Duration due_;  // and when the next one does.
   std::vector<absl::Duration> latencies_;
   LoadResult result_;
 };
@@ -266,7 +343,37 @@ absl::StatusOr<LoadResult> RunLoad(std::vector<LoadConnection> connections,
                                    const LoadOptions& options) {
   Generator generator(options);
   CVG_RETURN_IF_ERROR(generator.Open(std::move(connections)));
+  CVG_RETURN_IF_ERROR(generator.AwaitReachable());
   return generator.Run();
+}
+
+absl::StatusOr<SessionCost> MeasureSessions(std::vector<LoadConnection> warm_up,
+                                            std::vector<LoadConnection> measured,
+                                            const std::vector<int>& server_pids) {
+  const auto count = static_cast<double>(measured.size());
+  LoadOptions options;
+  options.server_pids = server_pids;
+  const auto memory = [&server_pids] {
+    int64_t sum = 0;
+    for (const int pid : server_pids) sum += ProcessMemory(pid);
+    return sum;
+  };
+  Generator generator(options);
+  CVG_RETURN_IF_ERROR(generator.Open(std::move(warm_up)));
+  CVG_RETURN_IF_ERROR(generator.Idle(kIdle));
+  const int64_t memory_before = memory();
+  const absl::Duration cpu_before = generator.ServersCpu();
+  CVG_RETURN_IF_ERROR(generator.Open(std::move(measured)));
+  const absl::Duration cpu = generator.ServersCpu() - cpu_before;
+  CVG_RETURN_IF_ERROR(generator.Idle(kIdle));
+  return SessionCost{.sign_in_cpu = cpu / count,
+                     .idle_bytes = static_cast<double>(memory() - memory_before) / count};
+}
+
+int64_t ProcessMemory(int pid) {
+  int64_t pages_all = 0, pages_resident = 0;
+  std::ifstream(absl::StrCat("/proc/", pid, "/statm")) >> pages_all >> pages_resident;
+  return pages_resident * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace convergia::bench

@@ -22,6 +22,10 @@ struct LoadOptions {
   // Per sender: messages sent and not yet answered (or not delivered, where the server answers
   // nothing).
   int in_flight = 1;
+
+  // If not 0: so many messages a second, all senders together, at even times, whatever is in
+  // flight. Latencies then count from the time at which a message was due.
+  double rate = 0;
   absl::Duration warm_up = absl::Seconds(1);
   absl::Duration run = absl::Seconds(5);
 
@@ -39,12 +43,26 @@ struct LoadResult {
   absl::Duration p50, p99;
 };
 
-// Connects all, over TLS, waits until each is ready, then keeps `in_flight` messages under way per
-// sender for the given time. Blocks; one thread.
+// Connects all, over TLS, waits until each is ready and each sender has reached its receiver, then
+// keeps messages under way as `options` say, for the given time. Blocks; one thread.
 //
-// Errors: the first of any connection.
+// Errors: the first of any connection; a message that is refused.
 absl::StatusOr<LoadResult> RunLoad(std::vector<LoadConnection> connections,
                                    const LoadOptions& options);
+
+// What sessions cost that do nothing.
+struct SessionCost {
+  absl::Duration sign_in_cpu;  // Of the servers, from the connection to the sign-in's answer.
+  double idle_bytes = 0;       // Of their resident memory, each, a second later.
+};
+
+// Connects `warm_up`, then `measured`, and keeps all for a second. Blocks; one thread.
+absl::StatusOr<SessionCost> MeasureSessions(std::vector<LoadConnection> warm_up,
+                                            std::vector<LoadConnection> measured,
+                                            const std::vector<int>& server_pids);
+
+// Bytes of memory that process `pid` holds; zero if it is gone.
+int64_t ProcessMemory(int pid);
 
 // CPU time that process `pid` used so far; zero if it is gone.
 absl::Duration ProcessCpu(int pid);

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 #include <cstdlib>
@@ -248,6 +251,64 @@ TEST_F(ConvergiaTest, RegisterAsksForPasswordAndCaptcha) {
   EXPECT_EQ(OnServers([this] { return passwords_["alice"]; }), "secret");
   // The profile knows all there is to know now.
   EXPECT_EQ(Await(Spawn({kProgram, "send", "bob", "hi"}, "secret\n")).exit_code, 0);
+}
+
+// A desktop of which we only hear what it was told to open.
+class FakeDesktop {
+ public:
+  explicit FakeDesktop(const std::string& home) : path_(std::getenv("PATH")) {
+    std::filesystem::create_directories(home + "/bin");
+    const std::string pipe = home + "/opened", program = home + "/bin/xdg-open";
+    EXPECT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    fd_ = open(pipe.c_str(), O_RDWR | O_CLOEXEC);  // Held open, so that nobody waits for a reader.
+    std::ofstream(program) << "#!/bin/sh\necho \"$# $1\" >'" << pipe << "'\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    setenv("PATH", absl::StrCat(home, "/bin:", path_).c_str(), 1);
+  }
+  ~FakeDesktop() {
+    setenv("PATH", path_.c_str(), 1);
+    close(fd_);
+  }
+
+  // "" if it was told nothing for so long.
+  std::string Opened(absl::Duration patience) {
+    pollfd polled = {fd_, POLLIN, 0};
+    if (poll(&polled, 1, static_cast<int>(absl::ToInt64Milliseconds(patience))) <= 0) return "";
+    char text[4096];
+    const ssize_t count = read(fd_, text, sizeof(text));
+    return std::string(text, std::max<ssize_t>(count, 0));
+  }
+
+ private:
+  const std::string path_;
+  int fd_ = -1;
+};
+
+TEST_F(ConvergiaTest, RegisterOpensThePictureWhereThereIsADesktop) {
+  FakeDesktop desktop(home_);
+  const std::string picture = home_ + "/pic.jpg";
+  const auto run = [&] {
+    return Run({"register", "alice", "--captcha-file=" + picture}, "secret\nwrong\n").exit_code;
+  };
+  EXPECT_EQ(run(), 2);
+  EXPECT_EQ(desktop.Opened(absl::ZeroDuration()), "") << "nobody sees it without a desktop";
+  for (const char* const sign : {"DISPLAY", "WAYLAND_DISPLAY"}) {
+    setenv(sign, ":0", 1);
+    EXPECT_EQ(run(), 2);
+    unsetenv(sign);
+    EXPECT_EQ(desktop.Opened(kProgramPatience), "1 " + picture + "\n") << sign;
+  }
+}
+
+TEST_F(ConvergiaTest, RegisterGoesOnWhereNothingOpensPictures) {
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/nowhere", 1);
+  setenv("DISPLAY", ":0", 1);
+  const Outcome outcome =
+      Run({"register", "alice", "--captcha-file=" + home_ + "/pic.jpg"}, "secret\nK7TP\n");
+  unsetenv("DISPLAY");
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
 TEST_F(ConvergiaTest, RegisterTellsAWrongCaptchaAndATakenName) {

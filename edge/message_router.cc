@@ -188,13 +188,13 @@ void MessageRouter::HandleSendMessage(Session& session, Fields fields, Responder
   }
   SendOrder<Held>& order = StateOf(session).order;
   if (!order.empty() && !order.MayLeave(to->str(), PlacesOf(where))) {
-    Held held{std::string(fields[1]), std::move(responder)};
-    if (!order.Hold(to->str(), std::move(held), to->str().size() + fields[1].size())) {
-      held.responder.Fail(Fail(FailCode::kBusy,
-                               absl::StrCat("too many messages of yours wait for ", to->str(),
-                                            " to change main servers; try again in some seconds")));
-    }
-    return;
+    std::optional<Held> refused =
+        order.Hold(to->str(), {std::string(fields[1]), std::move(responder)},
+                   to->str().size() + fields[1].size());
+    if (!refused) return;
+    return refused->responder.Fail(
+        Fail(FailCode::kBusy, absl::StrCat("too many messages of yours wait for ", to->str(),
+                                           " to change main servers; try again in some seconds")));
   }
   Dispatch(session, to->str(), fields[1], where, std::move(responder));
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <list>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,12 +42,12 @@ class SendOrder {
     ++recipient.under_way;
   }
 
-  // Holds `message`, of so many bytes. False, and it is not taken, if too many wait already.
-  [[nodiscard]] bool Hold(absl::string_view to, Held&& message, size_t bytes) {
-    if (held_bytes_ + bytes > limits::kHeldBytesMax) return false;
+  // Holds `message`, of so many bytes; or gives it back, if too many wait already.
+  [[nodiscard]] std::optional<Held> Hold(absl::string_view to, Held message, size_t bytes) {
+    if (held_bytes_ + bytes > limits::kHeldBytesMax) return message;
     held_bytes_ += bytes;
     recipients_[to].held.push_back({std::move(message), bytes});
-    return true;
+    return std::nullopt;
   }
 
   void OnAnswered(absl::string_view to) {

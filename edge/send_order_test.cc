@@ -24,7 +24,7 @@ TEST(SendOrderTest, OneToOtherPlacesWaitsForThoseUnderWay) {
   EXPECT_FALSE(order.MayLeave("bob", {3}));
   EXPECT_FALSE(order.MayLeave("bob", {2, 3}));
   EXPECT_TRUE(order.MayLeave("carol", {3}));
-  ASSERT_TRUE(order.Hold("bob", 1, 10));
+  ASSERT_EQ(order.Hold("bob", 1, 10), std::nullopt);
   int held = 0;
   EXPECT_FALSE(order.TakeHeld("bob", {3}, &held));
   order.OnAnswered("bob");
@@ -36,9 +36,9 @@ TEST(SendOrderTest, OneToOtherPlacesWaitsForThoseUnderWay) {
 TEST(SendOrderTest, NobodyOvertakesTheHeld) {
   Order order;
   order.OnLeft("bob", {2});
-  ASSERT_TRUE(order.Hold("bob", 1, 10));
+  ASSERT_EQ(order.Hold("bob", 1, 10), std::nullopt);
   EXPECT_FALSE(order.MayLeave("bob", {2}));  // Would itself be free to go.
-  ASSERT_TRUE(order.Hold("bob", 2, 10));
+  ASSERT_EQ(order.Hold("bob", 2, 10), std::nullopt);
   order.OnAnswered("bob");
   int held = 0;
   ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
@@ -54,14 +54,14 @@ TEST(SendOrderTest, HoldsSoManyBytesAndNoMore) {
   Order order;
   order.OnLeft("bob", {2});
   order.OnLeft("carol", {2});
-  ASSERT_TRUE(order.Hold("bob", 1, limits::kHeldBytesMax - 1));
-  EXPECT_FALSE(order.Hold("carol", 2, 2));
-  ASSERT_TRUE(order.Hold("carol", 3, 1));
-  EXPECT_FALSE(order.Hold("bob", 4, 1));
+  ASSERT_EQ(order.Hold("bob", 1, limits::kHeldBytesMax - 1), std::nullopt);
+  EXPECT_EQ(order.Hold("carol", 2, 2), 2) << "given back";
+  ASSERT_EQ(order.Hold("carol", 3, 1), std::nullopt);
+  EXPECT_EQ(order.Hold("bob", 4, 1), 4);
   order.OnAnswered("bob");
   int held = 0;
   ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
-  EXPECT_TRUE(order.Hold("carol", 5, limits::kHeldBytesMax - 1));
+  EXPECT_EQ(order.Hold("carol", 5, limits::kHeldBytesMax - 1), std::nullopt);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "mgmt/config.h"
 #include "mgmt/init.h"
 #include "mgmt/mgmt_server.h"
+#include "mgmt/new_operator.h"
 #include "mgmt/own_certificate.h"
 
 namespace {
@@ -48,6 +49,10 @@ int main(int argc, char** argv) {
   if (!config.ok() || flags.check) return node::ExitWith(config.status());
   if (flags.init) {
     return node::ExitWith(mgmt::InitCluster(*config, convergia::RealClock::Get()));
+  }
+  if (!flags.new_operator.empty()) {
+    return node::ExitWith(
+        mgmt::NewOperator(*config, flags.new_operator, convergia::RealClock::Get()));
   }
   return Serve(*config, shutdown);
 }

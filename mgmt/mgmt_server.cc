@@ -71,6 +71,7 @@ lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
   limits.unauthenticated_per_address_max =
       static_cast<int>(config.unauthenticated_per_address_max());
   limits.signed_in_per_address_max = static_cast<int>(config.signed_in_per_address_max());
+  limits.memory_bytes_max = lineserver::QuarterOfMemory() / 2;  // There are two line servers.
   return limits;
 }
 

@@ -136,10 +136,15 @@ void ServerFixture::Start() {
 }
 
 void ServerFixture::Restart() {
+  Stop();
+  Serve();
+}
+
+void ServerFixture::Stop() {
+  if (server_ == nullptr) return;
   // The same port, as in life: nodes and clients know no other.
   config_.set_grpc_listen(server_->grpc_address());
   server_ = nullptr;
-  Serve();
 }
 
 void ServerFixture::Serve() {

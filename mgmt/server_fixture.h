@@ -66,6 +66,8 @@ class ServerFixture : public testing::Test {
   void Start();
   // As after a kill: a new server over what is on disk.
   void Restart();
+  // Until Restart(), nobody has the store.
+  void Stop();
 
   std::string Path(absl::string_view name) const { return config_.dir() + "/" + std::string(name); }
   const std::string& ca_pem_path() const { return ca_pem_path_; }

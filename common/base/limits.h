@@ -32,6 +32,9 @@ inline constexpr int kRequestsOutstandingMax = 64;     // Then the server stops 
 inline constexpr size_t kOutboxBytesSoft = 64 * 1024;  // Then the server stops reading that client.
 // Soft plus one full packet with every byte escaped: no single message closes its recipient.
 inline constexpr size_t kOutboxBytesHard = kOutboxBytesSoft + 2 * kPacketBytesMax + 1024;
+// What the answers under way to one client may come to: four of the largest, so that pages can be
+// asked for while one is read, yet a thousand slow clients stay within 5 GB.
+inline constexpr size_t kAnswersBytesMax = 4 * kServerPacketBytesMax;
 inline constexpr absl::Duration kOutboxStallMax = absl::Seconds(10);
 inline constexpr int kSessionsPerUserMax = 10;
 inline constexpr int kUnauthenticatedPerAddressMax = 16;
@@ -79,6 +82,9 @@ inline constexpr absl::Duration kRpcReconnectMax = absl::Seconds(2);
 inline constexpr absl::Duration kRpcConnectTimeout = absl::Seconds(5);
 inline constexpr size_t kPinsMax = 100'000;                       // Far above any number of nodes.
 inline constexpr size_t kCertificatesKept = 4'096;                // Parsed ones, by their text.
+inline constexpr absl::Duration kFarewellMax = absl::Seconds(2);  // To hear why one is cut off.
+// A file of what mgmt said last: kPinsMax keys take some 20 MiB of text.
+inline constexpr size_t kMgmtMemoryFileBytesMax = 64 * 1024 * 1024;
 inline constexpr size_t kAttachQueueBytesMax = 16 * 1024 * 1024;  // A whole location report.
 
 // Rows in one answer of a list command.

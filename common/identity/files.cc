@@ -15,8 +15,6 @@
 namespace convergia::identity {
 namespace {
 
-constexpr size_t kFileBytesMax = 1024 * 1024;
-
 absl::Status ErrnoOf(absl::string_view doing, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", doing, " ", path));
 }
@@ -64,7 +62,7 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view cont
   return SyncFolderOf(path);
 }
 
-absl::StatusOr<std::string> ReadFileToString(const std::string& path) {
+absl::StatusOr<std::string> ReadFileToString(const std::string& path, size_t bytes_max) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoOf("open", path);
   const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
@@ -76,8 +74,9 @@ absl::StatusOr<std::string> ReadFileToString(const std::string& path) {
     if (count < 0) return ErrnoOf("read", path);
     if (count == 0) return contents;
     contents.append(buffer, static_cast<size_t>(count));
-    if (contents.size() > kFileBytesMax) {
-      return absl::ResourceExhaustedError(absl::StrCat(path, " has more than 1 MiB"));
+    if (contents.size() > bytes_max) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(path, " has more than ", bytes_max, " bytes"));
     }
   }
 }

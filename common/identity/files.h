@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,7 +21,10 @@ inline constexpr mode_t kPublicFileMode = 0644;
 // Errors: the canonical code of errno, with the path in the text.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents, mode_t mode);
 
-// Errors: kNotFound; kResourceExhausted above 1 MiB; else the canonical code of errno.
-absl::StatusOr<std::string> ReadFileToString(const std::string& path);
+inline constexpr size_t kFileBytesMax = 1024 * 1024;
+
+// Errors: kNotFound; kResourceExhausted above `bytes_max`; else the canonical code of errno.
+absl::StatusOr<std::string> ReadFileToString(const std::string& path,
+                                             size_t bytes_max = kFileBytesMax);
 
 }  // namespace convergia::identity

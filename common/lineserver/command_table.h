@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "common/base/limits.h"
 #include "common/lineserver/responder.h"
 #include "common/lineserver/session_types.h"
 
@@ -21,6 +23,9 @@ using Handler = std::function<void(Session&, Fields, Responder)>;
 
 enum class Access { kAnyone, kSignedIn };
 
+// Of answers that have no list and no file in them.
+inline constexpr size_t kSmallAnswerBytes = 1024;
+
 struct CommandSpec {
   absl::string_view word;  // Upper-case letters. Must outlive the table, as a literal does.
   int fields_min = 0;
@@ -30,6 +35,9 @@ struct CommandSpec {
   absl::string_view help;  // "to LF body: send a message to someone who is signed in"
   // Counts towards the session's rate of messages; past it, reading pauses.
   bool counts_as_message = false;
+  // About what an answer may come to. Requests with large answers wait for one another past
+  // SessionLimits::answers_bytes_max; with small ones, as many as may be outstanding run at once.
+  size_t answer_bytes_max = limits::kServerPacketBytesMax;
 };
 
 inline constexpr int kFieldsMax = 8;

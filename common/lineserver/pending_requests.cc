@@ -27,6 +27,7 @@ std::optional<RequestKey> PendingRequests::Begin(absl::string_view id) {
   Slot& slot = slots_[index];
   slot.generation = ++generation_;
   slot.busy = true;
+  slot.reserved_bytes = 0;
   slot.id_bytes = static_cast<uint8_t>(id.size());
   if (!id.empty()) std::memcpy(slot.id, id.data(), id.size());
   ++outstanding_;
@@ -38,6 +39,12 @@ std::optional<RequestKey> PendingRequests::Begin(absl::string_view id) {
 bool PendingRequests::IsOutstanding(RequestKey key) const {
   return key.slot < slots_.size() && slots_[key.slot].busy &&
          slots_[key.slot].generation == key.generation;
+}
+
+void PendingRequests::Reserve(RequestKey key, size_t bytes) {
+  if (!IsOutstanding(key)) return;
+  slots_[key.slot].reserved_bytes = static_cast<uint32_t>(bytes);
+  reserved_bytes_ += bytes;
 }
 
 bool PendingRequests::Finish(RequestKey key, Write write, std::string* out, size_t* answers) {
@@ -80,6 +87,7 @@ size_t PendingRequests::ReleaseHeld(std::string* out) {
 
 void PendingRequests::Free(uint32_t slot) {
   slots_[slot].busy = false;
+  reserved_bytes_ -= slots_[slot].reserved_bytes;
   free_.push_back(slot);
 }
 

@@ -37,6 +37,10 @@ class PendingRequests {
   // Of answers that wait for an earlier one.
   size_t held_bytes() const { return held_bytes_; }
 
+  // Says how large the answer to an outstanding request may become; counts until it is given.
+  void Reserve(RequestKey key, size_t bytes);
+  size_t reserved_bytes() const { return reserved_bytes_; }
+
   // Gives back the memory of busier times, if nothing is outstanding.
   void Shrink();
 
@@ -46,6 +50,7 @@ class PendingRequests {
     uint32_t generation = 0;
     bool busy = false;
     uint8_t id_bytes = 0;
+    uint32_t reserved_bytes = 0;
     char id[kIdBytesMax];
 
     absl::string_view id_view() const { return absl::string_view(id, id_bytes); }
@@ -63,6 +68,7 @@ class PendingRequests {
   std::vector<Ordered> ordered_;  // Oldest first.
   size_t outstanding_ = 0;
   size_t held_bytes_ = 0;
+  size_t reserved_bytes_ = 0;
   uint32_t generation_ = 0;
 };
 

@@ -65,8 +65,9 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   void set_attachment(void* attachment) { attachment_ = attachment; }
   void* attachment() const { return attachment_; }
 
-  // Puts a push into the outbox; it leaves at the end of this turn. False if the session is
-  // closing, or if this would take its outbox over the hard bound, and then it is closed.
+  // Puts a push into the outbox; it leaves at the end of this turn at the latest. False if the
+  // session is closing, or if this would take its outbox over the hard bound, and then it is
+  // closed.
   bool Push(absl::string_view word, absl::string_view data);
 
   // The same for a packet that is whole already (line::AppendPush), so that one packet can go to
@@ -74,8 +75,10 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   bool PushEscaped(absl::string_view packet);
   bool PushEscaped(const std::shared_ptr<const std::string>& packet);
 
-  // Over the soft bound: whoever can answer BUSY instead of pushing more, should.
-  bool IsCongested() const;
+  // Over the soft bound, and the client does not read: whoever can answer BUSY instead of pushing
+  // more, should. What only gathers to leave at the end of this turn is no congestion: it is
+  // written now, to see.
+  bool IsCongested();
   size_t outbox_bytes() const { return outbox_.bytes(); }
 
   // Takes no more requests, says BYE, and closes when that has left. Outstanding requests get no

@@ -25,10 +25,12 @@ struct SessionLimits {
   // word.
   absl::Duration linger_max = absl::Seconds(2);
 
-  // Past the soft bound nothing more is read from the client. Past the hard bound of pushes it is
-  // closed; its answers are bounded by its own requests, of which it has only so many outstanding.
+  // Past the soft bound nothing more is read from the client, so its next request runs when its
+  // answers have left; those that run already come to answers_bytes_max and one more. Past the hard
+  // bound of pushes it is closed.
   size_t outbox_bytes_soft = limits::kOutboxBytesSoft;
   size_t outbox_bytes_hard = limits::kOutboxBytesHard;
+  size_t answers_bytes_max = limits::kAnswersBytesMax;
   // Of all sessions together: what clients have not taken, and their unfinished packets.
   size_t memory_bytes_max = QuarterOfMemory();
 

@@ -140,6 +140,58 @@ TEST_F(SessionTest, WhoReadsAgainInTimeGetsAllOfIt) {
   EXPECT_EQ(client->Ask("PING\n"), "OK") << "the stall is forgotten";
 }
 
+TEST_F(SessionTest, LargeAnswersWaitForOneAnother) {
+  StartServer();
+  const auto client = ConnectAndSignIn("alice");
+  const int before = CounterOf(Counter::kPacketsIn);
+  std::string packets;
+  for (int i = 0; i < 64; ++i) absl::StrAppend(&packets, i, " PAGE\n");
+  ASSERT_TRUE(client->Send(packets));
+  WaitForCounter(Counter::kReadsPaused, 1);
+  EXPECT_EQ(CounterOf(Counter::kPacketsIn), before + 4) << "four of the largest come to the bound";
+  const std::string page(limits::kPacketBytesMax, 'x');
+  for (int i = 0; i < 64; ++i) {
+    AnswerLater(i, page);
+    EXPECT_LE(CounterOf(Counter::kPacketsIn), before + 5u + i);
+    EXPECT_EQ(client->ReadPacket(), absl::StrCat(i, " OK ", page));
+  }
+}
+
+TEST_F(SessionTest, AsManySmallAnswersAsMayBeOutstandingAreWorkedOnAtOnce) {
+  StartServer();
+  const auto client = ConnectAndSignIn("alice");
+  std::string packets;
+  for (int i = 0; i < 65; ++i) absl::StrAppend(&packets, i, " LATER\n");
+  ASSERT_TRUE(client->Send(packets));
+  WaitForLater(64);
+  for (int i = 0; i < 65; ++i) {
+    AnswerLater(i, "x");
+    EXPECT_EQ(client->ReadPacket(), absl::StrCat(i, " OK x"));
+  }
+}
+
+TEST_F(SessionTest, MuchInOneTurnIsNoCongestion) {
+  options_.limits.outbox_bytes_soft = 8'000;
+  StartServer();
+  const auto alice = ConnectAndSignIn("alice"), bob = ConnectAndSignIn("bob");
+  EXPECT_EQ(alice->Ask("POUR bob~\n40\n"), "OK 40");
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(bob->ReadPacket().size(), 1015u) << i;
+}
+
+TEST_F(SessionTest, WhoeverAsksFirstNeverClosesOneWhoDoesNotRead) {
+  StartServer();
+  const auto alice = ConnectAndSignIn("alice");
+  const auto bob = ConnectWithSmallBuffer("bob");
+  std::string last;
+  do {
+    last = alice->Ask("POUR bob~\n1000\n");
+  } while (last == "OK 1000");
+  EXPECT_THAT(last, StartsWith("OK "));
+  for (int i = 0; i < 10; ++i) ASSERT_THAT(alice->Ask("POUR bob~\n1000\n"), StartsWith("OK "));
+  EXPECT_EQ(CounterOf(Counter::kClosedOutboxFull), 0);
+  EXPECT_EQ(server_->connections(), 2);
+}
+
 TEST_F(SessionTest, PushesPastTheHardBoundCloseOnlyTheOneWhoDoesNotRead) {
   StartServer();
   const auto alice = ConnectAndSignIn("alice");

@@ -15,13 +15,20 @@ namespace {
 // Then the others have their turn.
 constexpr int kReadsPerTurnMax = 8;
 
+// "no fields", "1 field", "2 to 3 fields, separated by newlines".
+std::string HowManyFields(int min, int max) {
+  if (max == 0) return "no fields";
+  const absl::string_view fields = max == 1 ? " field" : " fields, separated by newlines";
+  if (min == max) return absl::StrCat(max, fields);
+  if (min == 0) return absl::StrCat("at most ", max, fields);
+  return absl::StrCat(min, " to ", max, fields);
+}
+
 absl::Status WrongFields(const CommandSpec& command) {
-  const std::string count = command.fields_min == command.fields_max
-                                ? absl::StrCat(command.fields_min)
-                                : absl::StrCat(command.fields_min, " to ", command.fields_max);
-  return Fail(FailCode::kBadField,
-              absl::StrCat(command.word, " takes ", count,
-                           " fields, separated by newlines: ", command.word, " ", command.help));
+  return Fail(
+      FailCode::kBadField,
+      absl::StrCat(command.word, " takes ", HowManyFields(command.fields_min, command.fields_max),
+                   ": ", command.word, " ", command.help));
 }
 
 }  // namespace
@@ -103,7 +110,8 @@ bool Session::CanRead() const {
   const SessionLimits& limits = server_.limits;
   return state_ == State::kOpen && !is_ending_ && !signs_in_ && !is_rate_paused_ &&
          pending_.outstanding() < static_cast<size_t>(limits.requests_outstanding_max) &&
-         outbox_.bytes() + pending_.held_bytes() < limits.outbox_bytes_soft;
+         outbox_.bytes() + pending_.held_bytes() < limits.outbox_bytes_soft &&
+         pending_.reserved_bytes() < limits.answers_bytes_max;
 }
 
 void Session::Pause(absl::Span<const char> rest) {
@@ -196,6 +204,7 @@ void Session::RunCommand(const CommandSpec& command, absl::string_view data, boo
     is_rate_paused_ = true;
     SetDeadline();
   }
+  pending_.Reserve(responder.key(), command.answer_bytes_max);
   command.handler(*this, wanted, std::move(responder));
 }
 

@@ -54,7 +54,7 @@ TEST_F(SessionTest, BadPacketsGetACodeAndTheConnectionGoesOn) {
       {"6\n", "6 FAIL BADPACKET "},
       {"PI-NG\n", "FAIL BADPACKET "},
       {"\xff\xfe\n", "FAIL BADPACKET "},
-      {"PING x\n", "FAIL BADFIELD PING takes 0 fields"},
+      {"PING x\n", "FAIL BADFIELD PING takes no fields"},
       {"8 TWO a\n", "8 FAIL BADFIELD TWO takes 2 fields"},
       {"TWO\n", "FAIL BADFIELD "},
       {"ECHO\n", "FAIL BADFIELD "},

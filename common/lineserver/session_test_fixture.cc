@@ -103,7 +103,9 @@ SessionHandle FakeObserver::Find(const std::string& user) {
 }
 
 SessionTest::SessionTest() : tls_(MakeTls(clock_)) {
-  table_ = std::make_unique<CommandTable>(Commands());
+  std::vector<CommandSpec> commands = Commands();
+  for (CommandSpec& command : PushCommands()) commands.push_back(std::move(command));
+  table_ = std::make_unique<CommandTable>(std::move(commands));
   options_.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
   options_.tls = tls_.get();
   options_.authenticator = &authenticator_;
@@ -123,6 +125,49 @@ void SessionTest::StartServer() {
   ASSERT_OK(server);
   server_ = *std::move(server);
   server_->Start();
+}
+
+std::vector<CommandSpec> SessionTest::PushCommands() {
+  return {
+      {.word = "FLOOD",
+       .fields_min = 2,
+       .fields_max = 2,
+       .handler =
+           [this](Session&, Fields fields, Responder responder) {
+             const SessionHandle to = observer_.Find(std::string(fields[0]));
+             int count = 0;
+             ASSERT_TRUE(absl::SimpleAtoi(fields[1], &count));
+             if (to.shard == nullptr) return responder.Ok("0");  // Closed meanwhile.
+             to.shard->Post([to, count, responder = std::move(responder)]() mutable {
+               const std::shared_ptr<Session> session = to.session.lock();
+               int went = 0;
+               while (session != nullptr && went < count &&
+                      session->Push("RECEIVEMESSAGE", std::string(1000, 'x'))) {
+                 ++went;
+               }
+               responder.Ok(absl::StrCat(went));
+             });
+           }},
+      {.word = "POUR",
+       .fields_min = 2,
+       .fields_max = 2,
+       .handler =
+           [this](Session&, Fields fields, Responder responder) {
+             const SessionHandle to = observer_.Find(std::string(fields[0]));
+             int count = 0;
+             ASSERT_TRUE(absl::SimpleAtoi(fields[1], &count));
+             if (to.shard == nullptr) return responder.Ok("0");
+             to.shard->Post([to, count, responder = std::move(responder)]() mutable {
+               const std::shared_ptr<Session> session = to.session.lock();
+               int went = 0;
+               while (session != nullptr && went < count && !session->IsCongested() &&
+                      session->Push("RECEIVEMESSAGE", std::string(1000, 'x'))) {
+                 ++went;
+               }
+               responder.Ok(absl::StrCat(went));
+             });
+           }},
+  };
 }
 
 std::vector<CommandSpec> SessionTest::Commands() {
@@ -163,6 +208,14 @@ std::vector<CommandSpec> SessionTest::Commands() {
            [this](Session&, Fields, Responder responder) {
              absl::MutexLock lock(&mu_);
              later_.push_back(std::move(responder));
+           },
+       .answer_bytes_max = kSmallAnswerBytes},
+      {.word = "PAGE",
+       .access = Access::kAnyone,
+       .handler =
+           [this](Session&, Fields, Responder responder) {
+             absl::MutexLock lock(&mu_);
+             later_.push_back(std::move(responder));
            }},
       {.word = "NEVER", .access = Access::kAnyone, .handler = [](Session&, Fields, Responder) {}},
       {.word = "SAY",
@@ -171,25 +224,6 @@ std::vector<CommandSpec> SessionTest::Commands() {
        .access = Access::kAnyone,
        .handler = echo,
        .counts_as_message = true},
-      {.word = "FLOOD",
-       .fields_min = 2,
-       .fields_max = 2,
-       .handler =
-           [this](Session&, Fields fields, Responder responder) {
-             const SessionHandle to = observer_.Find(std::string(fields[0]));
-             int count = 0;
-             ASSERT_TRUE(absl::SimpleAtoi(fields[1], &count));
-             if (to.shard == nullptr) return responder.Ok("0");  // Closed meanwhile.
-             to.shard->Post([to, count, responder = std::move(responder)]() mutable {
-               const std::shared_ptr<Session> session = to.session.lock();
-               int went = 0;
-               while (session != nullptr && went < count &&
-                      session->Push("RECEIVEMESSAGE", std::string(1000, 'x'))) {
-                 ++went;
-               }
-               responder.Ok(absl::StrCat(went));
-             });
-           }},
       {.word = "WHO",
        .handler = [](Session& session, Fields,
                      Responder responder) { responder.Ok(session.signed_in()->user.str()); }},

@@ -61,9 +61,11 @@ class FakeObserver final : public SessionObserver {
 //   BIG bytes              OK and so many bytes
 //   TWO a LF b             OK, two fields; OPT [a [LF b]]: OK and how many fields there were
 //   LATER                  answered by AnswerLater(), from the test's thread
+//   PAGE                   the same, and its answer may be large
 //   NEVER                  dropped without an answer
 //   SAY data               as ECHO, but counts as a message
 //   FLOOD user LF count    pushes so many packets of 1,000 bytes to `user`; OK and how many went
+//   POUR user LF count     the same, but ends where `user` is congested
 //   WHO                    OK and the user's name; the only one of these for the signed in
 class SessionTest : public testing::Test {
  protected:
@@ -106,6 +108,7 @@ class SessionTest : public testing::Test {
 
  private:
   std::vector<CommandSpec> Commands();
+  std::vector<CommandSpec> PushCommands();
   void WaitUntil(const std::function<bool()>& condition, const char* what);
   bool HasLater() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return later_.size() >= later_wanted_;

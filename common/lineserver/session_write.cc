@@ -31,6 +31,9 @@ void Session::Answer(RequestKey key, const absl::Status& status, absl::string_vi
 
 bool Session::AdmitPush(size_t bytes) {
   if (state_ != State::kOpen) return false;
+  // Much in one turn says nothing about the client: let the socket say whether it reads.
+  if (push_bytes_ > server_.limits.outbox_bytes_soft) Flush();
+  if (state_ != State::kOpen) return false;
   if (push_bytes_ + bytes > server_.limits.outbox_bytes_hard) {
     Abort(Counter::kClosedOutboxFull);
     return false;
@@ -67,7 +70,11 @@ bool Session::PushEscaped(const std::shared_ptr<const std::string>& packet) {
   return true;
 }
 
-bool Session::IsCongested() const { return outbox_.bytes() >= server_.limits.outbox_bytes_soft; }
+bool Session::IsCongested() {
+  if (state_ != State::kOpen || outbox_.bytes() < server_.limits.outbox_bytes_soft) return false;
+  Flush();
+  return awaits_writable_ && outbox_.bytes() >= server_.limits.outbox_bytes_soft;
+}
 
 void Session::Flush() {
   if (awaits_writable_ || outbox_.empty()) return;

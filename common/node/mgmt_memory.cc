@@ -3,8 +3,10 @@
 #include <glog/logging.h>
 #include <google/protobuf/text_format.h>
 
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
@@ -78,9 +80,12 @@ v1::Pins ProtoOf(const std::vector<rpc::PinEntry>& entries) {
   return pins;
 }
 
+}  // namespace
+
 template <typename Message>
-std::optional<Message> LoadText(const std::string& path) {
-  const absl::StatusOr<std::string> text = identity::ReadFileToString(path);
+std::optional<Message> MgmtMemory::LoadText(absl::string_view file) const {
+  const std::string path = files_.PathOf(file);
+  const absl::StatusOr<std::string> text = identity::ReadFileToString(path, file_bytes_max_);
   if (absl::IsNotFound(text.status())) return std::nullopt;
   Message message;
   if (!text.ok() || !google::protobuf::TextFormat::ParseFromString(*text, &message)) {
@@ -90,20 +95,25 @@ std::optional<Message> LoadText(const std::string& path) {
   return message;
 }
 
-absl::Status SaveText(const std::string& path, const google::protobuf::Message& message) {
+absl::Status MgmtMemory::SaveText(absl::string_view file,
+                                  const google::protobuf::Message& message) const {
+  const std::string path = files_.PathOf(file);
   std::string text;
   CHECK(google::protobuf::TextFormat::PrintToString(message, &text));
+  if (text.size() > file_bytes_max_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("what mgmt said has ", text.size(), " bytes, too many for ", path,
+                     "; after a restart this node will wait for mgmt before it serves anybody"));
+  }
   return identity::WriteFileAtomically(path, text, identity::kSecretFileMode);
 }
 
-}  // namespace
-
 void MgmtMemory::Load(absl::Time now) {
-  const auto welcome = LoadText<v1::Welcome>(files_.PathOf(kWelcomeFile));
-  const auto pins = LoadText<v1::Pins>(files_.PathOf(kPinsFile));
-  const auto revocations = LoadText<v1::Revocations>(files_.PathOf(kRevocationsFile));
-  const auto edges = LoadText<v1::Edges>(files_.PathOf(kEdgesFile));
-  const auto routes = LoadText<v1::Routes>(files_.PathOf(kRoutesFile));
+  const auto welcome = LoadText<v1::Welcome>(kWelcomeFile);
+  const auto pins = LoadText<v1::Pins>(kPinsFile);
+  const auto revocations = LoadText<v1::Revocations>(kRevocationsFile);
+  const auto edges = LoadText<v1::Edges>(kEdgesFile);
+  const auto routes = LoadText<v1::Routes>(kRoutesFile);
   if (pins.has_value()) pins_.Replace(EntriesOf(*pins));
   absl::MutexLock lock(&mu_);
   welcome_ = welcome;
@@ -124,8 +134,8 @@ absl::Status MgmtMemory::SaveWays(absl::Duration elapsed) {
     if (std::exchange(routes_due_, false)) routes = routes_;
   }
   absl::Status saved;
-  if (edges.has_value()) saved.Update(SaveText(files_.PathOf(kEdgesFile), *edges));
-  if (routes.has_value()) saved.Update(SaveText(files_.PathOf(kRoutesFile), *routes));
+  if (edges.has_value()) saved.Update(SaveText(kEdgesFile, *edges));
+  if (routes.has_value()) saved.Update(SaveText(kRoutesFile, *routes));
   if (saved.ok()) return saved;
   absl::MutexLock lock(&mu_);
   edges_due_ |= edges.has_value();
@@ -147,10 +157,10 @@ absl::Status MgmtMemory::Save(absl::Duration elapsed) {
       for (const auto& [account, row] : revocations_) *revocations->add_tickets() = row;
     }
   }
-  if (welcome.has_value()) saved.Update(SaveText(files_.PathOf(kWelcomeFile), *welcome));
-  if (pins) saved.Update(SaveText(files_.PathOf(kPinsFile), ProtoOf(pins_.All())));
+  if (welcome.has_value()) saved.Update(SaveText(kWelcomeFile, *welcome));
+  if (pins) saved.Update(SaveText(kPinsFile, ProtoOf(pins_.All())));
   if (revocations.has_value()) {
-    saved.Update(SaveText(files_.PathOf(kRevocationsFile), *revocations));
+    saved.Update(SaveText(kRevocationsFile, *revocations));
   }
   if (!saved.ok()) {
     absl::MutexLock lock(&mu_);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <google/protobuf/message.h>
+
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -7,9 +10,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/ids.h"
+#include "common/base/limits.h"
 #include "common/node/node_files.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/cluster.pb.h"
@@ -23,15 +28,18 @@ namespace convergia::node {
 // Thread-safe. Only Load() and Save() touch the disk.
 class MgmtMemory {
  public:
-  // `files` must outlive the memory.
-  explicit MgmtMemory(const NodeFiles& files) : files_(files) {}
+  // `files` must outlive the memory. No file of it has more than `file_bytes_max`.
+  explicit MgmtMemory(const NodeFiles& files,
+                      size_t file_bytes_max = limits::kMgmtMemoryFileBytesMax)
+      : files_(files), file_bytes_max_(file_bytes_max) {}
 
   // Reads the files. What is missing or cannot be read counts as never said; the latter is logged.
   void Load(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Writes what has changed since the last Save(); where the others are and the ways there, which
   // may change often, every few seconds. `elapsed` is Clock::Elapsed(), or infinite: all now.
-  // Errors: of the disk; the rest stays due.
+  // Errors: of the disk; kResourceExhausted for what is too large for its file, which stays as it
+  // was. What was not written stays due.
   absl::Status Save(absl::Duration elapsed) ABSL_LOCKS_EXCLUDED(mu_);
 
   void TakeWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
@@ -55,7 +63,12 @@ class MgmtMemory {
   absl::Status SaveWays(absl::Duration elapsed) ABSL_LOCKS_EXCLUDED(mu_);
   void Merge(const v1::Revocations& revocations, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  template <typename Message>
+  std::optional<Message> LoadText(absl::string_view file) const;
+  absl::Status SaveText(absl::string_view file, const google::protobuf::Message& message) const;
+
   const NodeFiles& files_;
+  const size_t file_bytes_max_;
   rpc::PinSet pins_;
 
   mutable absl::Mutex mu_;

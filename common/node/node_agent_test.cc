@@ -335,7 +335,7 @@ TEST_F(NodeAgentTest, BeingRevokedIsTheEnd) {
   listener_.Await(&Listener::attached, 1);
   mgmt_.pins().Apply({}, {OwnPin(*agent)});  // Cuts the stream, and refuses the next.
   listener_.Await(&Listener::expelled, 1);
-  EXPECT_THAT(agent->final_status(), StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_THAT(agent->final_status(), StatusIs(absl::StatusCode::kPermissionDenied));
   EXPECT_EQ(listener_.Get(&Listener::detached), 1);
 }
 

@@ -68,7 +68,12 @@ std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts
       ->required();
   app.add_flag("--check", flags->check, "Check the configuration, then exit");
   if (facts.has_init) {
-    app.add_flag("--init", flags->init, "Make keys, certificates and the store, then exit");
+    CLI::Option* const init =
+        app.add_flag("--init", flags->init, "Make keys, certificates and the store, then exit");
+    app.add_option("--new-operator", flags->new_operator,
+                   "Make a key and a certificate for this operator, new or not, then exit; while "
+                   "the server does not run")
+        ->excludes(init);
   }
   try {
     app.parse(argc, argv);

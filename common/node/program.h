@@ -31,9 +31,10 @@
 namespace convergia::node {
 
 struct ProgramFlags {
-  std::string config;  // --config=FILE
-  bool check = false;  // --check: say what is wrong with the configuration, and exit.
-  bool init = false;   // --init, for programs that have it.
+  std::string config;        // --config=FILE
+  bool check = false;        // --check: say what is wrong with the configuration, and exit.
+  bool init = false;         // --init, and
+  std::string new_operator;  // --new-operator=NAME: for programs that have them.
 };
 
 struct ProgramFacts {

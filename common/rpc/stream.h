@@ -58,6 +58,11 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   void Cancel(absl::Status reason = absl::CancelledError("cancelled here"))
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Ends the stream of a peer that has no right to it any more: what waits is dropped, and what
+  // still comes is not looked at. A server's peer gets `reason` as the status, once a write that is
+  // under way is done; one that does not read can delay that for ever: then Cancel().
+  void Expel(absl::Status reason) ABSL_LOCKS_EXCLUDED(mu_);
+
   // While paused no further message is read, so that the peer feels it and waits. Ends at Close().
   // A client notices the end of a stream only when it reads.
   void PauseReading() ABSL_LOCKS_EXCLUDED(mu_);
@@ -150,6 +155,7 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   bool broken_ ABSL_GUARDED_BY(mu_) = false;     // Nothing can be sent any more.
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mu_) = false;  // A client has said that it sends no more.
+  bool expelled_ ABSL_GUARDED_BY(mu_) = false;
   bool cancel_due_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;   // The last step was taken.
   absl::Status reason_ ABSL_GUARDED_BY(mu_);  // The first one given to Close() or Cancel().
@@ -213,6 +219,20 @@ void Stream<In, Out>::Cancel(absl::Status reason) {
 }
 
 template <typename In, typename Out>
+void Stream<In, Out>::Expel(absl::Status reason) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (ended_ || cancel_due_) return;
+    if (reason_.ok()) reason_ = std::move(reason);
+    expelled_ = true;
+    closing_ = true;
+    paused_ = false;
+    DropQueue();
+  }
+  Pump();
+}
+
+template <typename In, typename Out>
 void Stream<In, Out>::PauseReading() {
   absl::MutexLock lock(&mu_);
   if (!closing_) paused_ = true;
@@ -244,8 +264,13 @@ void Stream<In, Out>::Started() {
 
 template <typename In, typename Out>
 void Stream<In, Out>::ReadDone(bool ok) {
+  bool expelled = false;
+  {
+    absl::MutexLock lock(&mu_);
+    expelled = expelled_;
+  }
   if (ok) {
-    OnMessage(incoming_);
+    if (!expelled) OnMessage(incoming_);
     incoming_.Clear();
   }
   {

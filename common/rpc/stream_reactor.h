@@ -1,15 +1,19 @@
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/base/limits.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/status.h"
@@ -35,20 +39,16 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
     return this;
   }
 
-  // The same, and cuts the stream (kUnauthenticated) once `pin` is revoked in `pins`, which must
-  // outlive it.
+  // The same, and ends the stream once `pin` is revoked in `pins`, which must outlive it: the peer
+  // gets kPermissionDenied, and is cut off if it does not take that in limits::kFarewellMax.
   grpc::ServerBidiReactor<In, Out>* Start(const PinSet& pins, const identity::Pin& pin) {
-    std::weak_ptr<Stream<In, Out>> weak = this->weak_from_this();
+    std::weak_ptr<Base> weak = this->weak_from_this();
     revocation_ = pins.AddRevocationListener([weak, pin](const identity::Pin& revoked) {
       if (revoked != pin) return;
-      if (const auto stream = weak.lock()) {
-        stream->Cancel(absl::UnauthenticatedError("the peer's certificate was revoked"));
-      }
+      if (const auto stream = weak.lock()) static_cast<ServerStream*>(stream.get())->Dismiss();
     });
     // Revoked between the door and here.
-    if (!pins.Find(pin).has_value()) {
-      this->Cancel(absl::UnauthenticatedError("the peer's certificate was revoked"));
-    }
+    if (!pins.Find(pin).has_value()) Dismiss();
     return Start();
   }
 
@@ -58,6 +58,18 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
 
  private:
   using Base = Stream<In, Out>;
+
+  // The pin is gone.
+  void Dismiss() {
+    if (dismissed_.exchange(true)) return;
+    const absl::Status reason = absl::PermissionDeniedError("the peer's certificate was revoked");
+    this->Expel(reason);
+    std::weak_ptr<Base> weak = this->weak_from_this();
+    farewell_.Set(DeadlineIn(limits::kFarewellMax), [weak, reason](bool is_due) {
+      const auto stream = is_due ? weak.lock() : nullptr;
+      if (stream != nullptr) stream->Cancel(reason);
+    });
+  }
 
   typename Base::Side side() const final { return Base::Side::kServer; }
   void DoRead(In* message) final { this->StartRead(message); }
@@ -85,6 +97,8 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
   grpc::CallbackServerContext* const context_;
   bool has_written_ = false;  // DoWrite() is called one at a time.
   std::shared_ptr<void> revocation_;
+  std::atomic<bool> dismissed_ = false;
+  grpc::Alarm farewell_;  // Set by Dismiss(), once.
   std::shared_ptr<Stream<In, Out>> self_;
 };
 

@@ -268,13 +268,53 @@ TEST_F(StreamTest, StoppingTheServerEndsItsStreams) {
   EXPECT_FALSE(near_->status.ok());
 }
 
-TEST_F(StreamTest, ARevokedPeersStreamIsCut) {
+TEST_F(StreamTest, ARevokedPeersStreamEnds) {
   const auto stream = Dial();
   ASSERT_OK(stream->Send(Ping(1)));
   relay_.record->AwaitPings(1);
   pins_.Apply({}, {pki_.PinOf(kHere).pin});
   relay_.record->closed.WaitForNotification();
-  EXPECT_THAT(relay_.record->status, StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_THAT(relay_.record->status, StatusIs(absl::StatusCode::kPermissionDenied));
+  stream->AwaitClosed();
+  EXPECT_THAT(near_->status, StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+// Whatever was about to be sent or said to it otherwise.
+TEST_F(StreamTest, ARevokedPeerHearsThatItIsOne) {
+  relay_.record_for_each = true;
+  relay_.behaviour = [](auto& stream, v1::Frame&) {
+    for (int i = 0; i < 50; ++i) (void)stream.Send(Ping(i, 10'000));
+  };
+  for (int round = 0; round < 20; ++round) {
+    const auto stream = Dial();
+    ASSERT_OK(stream->Send(Ping(1)));
+    near_->AwaitPings(1 + round);
+    std::shared_ptr<Far> far;
+    {
+      absl::MutexLock lock(&relay_.mu);
+      far = relay_.streams.back();
+    }
+    std::thread closer([far] { far->Close(absl::PermissionDeniedError("dismissed")); });
+    pins_.Apply({}, {pki_.PinOf(kHere).pin});
+    stream->AwaitClosed();
+    closer.join();
+    EXPECT_THAT(near_->status, StatusIs(absl::StatusCode::kPermissionDenied));
+    pins_.Apply({pki_.PinOf(kHere, 1)}, {});
+  }
+}
+
+TEST_F(StreamTest, ARevokedPeerThatDoesNotReadIsCutAfterAll) {
+  relay_.behaviour = [](auto& stream, v1::Frame&) {
+    while (stream.Send(Ping(1, 100'000)).ok()) continue;
+  };
+  const auto stream = Dial();
+  stream->PauseReading();
+  ASSERT_OK(stream->Send(Ping(1)));
+  relay_.record->AwaitPings(1);
+  pins_.Apply({}, {pki_.PinOf(kHere).pin});
+  relay_.record->closed.WaitForNotification();
+  EXPECT_THAT(relay_.record->status, StatusIs(absl::StatusCode::kPermissionDenied));
+  stream->ResumeReading();
   stream->AwaitClosed();
   EXPECT_FALSE(near_->status.ok());
 }

@@ -30,7 +30,8 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
       {"REGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleRegisterAccount),
        "username LF password: ask for a new account; answers an id and a picture"},
       {"SENDMESSAGE", 2, 2, Access::kSignedIn, send,
-       "to LF body: send a message to someone who is signed in", /*counts_as_message=*/true},
+       "to LF body: send a message to someone who is signed in", /*counts_as_message=*/true,
+       lineserver::kSmallAnswerBytes},
       {"WATCHSERVERMAP", 1, 1, Access::kSignedIn, watch,
        "on|off: be told of changes of the server map"},
   };

@@ -262,9 +262,12 @@ absl::StatusOr<std::string> NodeRegistry::Renew(const identity::NodeIdentity& id
                                                 absl::string_view csr_pem, absl::Time now) {
   std::optional<Member> member = Find(identity.role, identity.name);
   if (!member || member->revoked) {
-    return Fail(FailCode::kDenied, "this node does not belong to the cluster; enrol it anew");
+    return Fail(FailCode::kDenied, absl::StrCat(RoleWord(identity.role), " ", identity.name,
+                                                " does not belong to the cluster, or was revoked"));
   }
-  CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&*member, csr_pem, kNodeLifetime));
+  const absl::Duration lifetime =
+      identity.role == Role::kOperator ? kOperatorLifetime : kNodeLifetime;
+  CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&*member, csr_pem, lifetime));
   auto& keys = member->keys;  // Those whose last certificate has run out open nothing any more.
   keys.erase(std::remove_if(keys.begin(), keys.end(),
                             [&](const Member::Key& key) { return key.expires < now; }),

@@ -87,7 +87,7 @@ class NodeRegistry {
   absl::StatusOr<Admission> Enrol(absl::string_view token_secret, absl::string_view name,
                                   absl::string_view csr_pem, absl::Time now);
 
-  // A certificate for a member that is there; returns the chain. Blocks.
+  // A certificate for a node or an operator that is there; returns the chain. Blocks.
   //
   // Errors: FailCode::kDenied: unknown or revoked; kBadField: bad request.
   absl::StatusOr<std::string> Renew(const identity::NodeIdentity& identity,

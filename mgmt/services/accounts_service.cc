@@ -99,7 +99,7 @@ grpc::ServerWriteReactor<v1::ServerMapUpdate>* AccountsService::WatchServerMap(
     grpc::CallbackServerContext* context, const v1::WatchServerMapRequest* /*request*/) {
   const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
   if (!peer.ok()) return MapStream::Refuse(peer.status());
-  return std::make_shared<MapStream>(loop_, watchers_)->Start(pins_, peer->pin);
+  return std::make_shared<MapStream>(context, loop_, watchers_)->Start(pins_, peer->pin);
 }
 
 }  // namespace convergia::mgmt

@@ -177,6 +177,24 @@ grpc::ServerUnaryReactor* AdminService::CreateOperator(grpc::CallbackServerConte
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminService::RenewOperator(grpc::CallbackServerContext* context,
+                                                      const v1::RenewOperatorRequest* request,
+                                                      v1::RenewOperatorResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context);
+  if (!peer.ok()) {
+    reply.Finish(peer.status());
+    return reactor;
+  }
+  members_.Renew({peer->role, peer->name}, request->csr_pem(),
+                 Answer<std::string>(context, "renewed their certificate", std::move(reply),
+                                     [response](const std::string& chain) {
+                                       response->set_certificate_chain_pem(chain);
+                                     }));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::CreateAccount(grpc::CallbackServerContext* context,
                                                       const v1::CreateAccountRequest* request,
                                                       v1::CreateAccountResponse* response) {

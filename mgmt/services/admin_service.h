@@ -39,6 +39,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* CreateOperator(grpc::CallbackServerContext* context,
                                            const v1::CreateOperatorRequest* request,
                                            v1::CreateOperatorResponse* response) override;
+  grpc::ServerUnaryReactor* RenewOperator(grpc::CallbackServerContext* context,
+                                          const v1::RenewOperatorRequest* request,
+                                          v1::RenewOperatorResponse* response) override;
   grpc::ServerUnaryReactor* CreateAccount(grpc::CallbackServerContext* context,
                                           const v1::CreateAccountRequest* request,
                                           v1::CreateAccountResponse* response) override;

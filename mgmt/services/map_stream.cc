@@ -1,7 +1,11 @@
 #include "mgmt/services/map_stream.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
+#include "common/base/limits.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
 #include "mgmt/cluster/server_map.h"
 
@@ -10,7 +14,7 @@ namespace {
 
 constexpr int kRowsOfUpdateMax = 1'000;
 
-absl::Status Revoked() { return absl::UnauthenticatedError("the peer's certificate was revoked"); }
+absl::Status Revoked() { return absl::PermissionDeniedError("the peer's certificate was revoked"); }
 
 }  // namespace
 
@@ -59,6 +63,7 @@ void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
     // The edge opens the next one, and tells those who watch.
     return End(absl::ResourceExhaustedError("too much has changed; read the map and watch again"));
   }
+  bool too_slow = false;
   {
     absl::MutexLock lock(&mu_);
     if (ending_) return;
@@ -66,20 +71,42 @@ void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
       if (i % kRowsOfUpdateMax == 0) waiting_.emplace_back();
       *waiting_.back().add_rows() = rows[i];
     }
-    if (waiting_.size() > kUpdatesMax) {
-      ending_ = true;
-      status_ = absl::ResourceExhaustedError("too slow; read the map and watch again");
-    }
+    too_slow = waiting_.size() > kUpdatesMax;
   }
+  if (too_slow) return End(absl::ResourceExhaustedError("too slow; read the map and watch again"));
   Step();
 }
 
 void MapStream::End(const absl::Status& status) {
+  bool writes = false;
   {
     absl::MutexLock lock(&mu_);
     if (ending_) return;
     ending_ = true;
     status_ = status;
+    waiting_.clear();
+    writes = in_flight_;
+  }
+  // An edge that does not read would hold up the write, and the end behind it, for ever.
+  if (writes) {
+    patience_.Set(rpc::DeadlineIn(limits::kFarewellMax), [weak = weak_from_this()](bool is_due) {
+      const auto stream = is_due ? weak.lock() : nullptr;
+      if (stream != nullptr) stream->Cut();
+    });
+  }
+  Step();
+}
+
+void MapStream::Cut() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!in_flight_ || finished_) return;
+    cutting_ = true;
+  }
+  context_->TryCancel();
+  {
+    absl::MutexLock lock(&mu_);
+    cutting_ = false;
   }
   Step();
 }
@@ -89,7 +116,7 @@ void MapStream::Step() {
   bool finish = false;
   {
     absl::MutexLock lock(&mu_);
-    if (in_flight_ || finished_) return;
+    if (in_flight_ || cutting_ || finished_) return;
     if (ending_) {
       finish = finished_ = true;
       status = status_;
@@ -121,6 +148,10 @@ void MapStream::OnCancel() { End(absl::CancelledError("the edge ended its watch"
 
 void MapStream::OnDone() {
   auto last = std::move(self_);
+  {
+    absl::MutexLock lock(&mu_);
+    LOG(INFO) << "a watch of the map has ended: " << status_;
+  }
   revocation_.reset();
   // If the loop has stopped, the watchers are as good as gone.
   (void)loop_.Post([stream = std::move(last)](Cluster& cluster) {

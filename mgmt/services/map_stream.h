@@ -1,5 +1,7 @@
 #pragma once
 
+#include <grpcpp/alarm.h>
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <cstddef>
@@ -26,9 +28,10 @@ class MapStream final : public grpc::ServerWriteReactor<v1::ServerMapUpdate>,
  public:
   static constexpr size_t kUpdatesMax = 1'000;  // That wait for the edge to read.
 
-  MapStream(ClusterLoop& loop, MapWatchers& watchers) : loop_(loop), watchers_(watchers) {}
+  MapStream(grpc::CallbackServerContext* context, ClusterLoop& loop, MapWatchers& watchers)
+      : context_(context), loop_(loop), watchers_(watchers) {}
 
-  // Once. Returns what the service's method returns. Ends (kUnauthenticated) once `pin` is revoked
+  // Once. Returns what the service's method returns. Ends (kPermissionDenied) once `pin` is revoked
   // in `pins`, which must outlive the stream.
   grpc::ServerWriteReactor<v1::ServerMapUpdate>* Start(const rpc::PinSet& pins,
                                                        const identity::Pin& pin);
@@ -40,7 +43,9 @@ class MapStream final : public grpc::ServerWriteReactor<v1::ServerMapUpdate>,
   // The initial metadata, which the edge awaits: from here on it misses nothing.
   void SayThatItWatches() ABSL_LOCKS_EXCLUDED(mu_);
   void Tell(const std::vector<v1::ServerMapRow>& rows) ABSL_LOCKS_EXCLUDED(mu_);
+  // The status waits for the write in flight, but no longer than limits::kFarewellMax.
   void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void Cut() ABSL_LOCKS_EXCLUDED(mu_);
   // Begins the next write, or the end, if it is due.
   void Step() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -49,17 +54,20 @@ class MapStream final : public grpc::ServerWriteReactor<v1::ServerMapUpdate>,
   void OnCancel() override;
   void OnDone() override;
 
+  grpc::CallbackServerContext* const context_;
   ClusterLoop& loop_;
   MapWatchers& watchers_;
   std::shared_ptr<MapStream> self_;   // Until OnDone().
   std::shared_ptr<void> revocation_;  // The same; the listener.
   MapWatchers::Id watcher_ = 0;       // The loop's thread only.
+  grpc::Alarm patience_;              // Set by End(), once.
 
   absl::Mutex mu_;
   v1::ServerMapUpdate writing_;  // gRPC's while a write is in flight.
   std::deque<v1::ServerMapUpdate> waiting_ ABSL_GUARDED_BY(mu_);
   bool in_flight_ ABSL_GUARDED_BY(mu_) = false;  // A write, or the initial metadata.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  bool cutting_ ABSL_GUARDED_BY(mu_) = false;  // The call is in use, and must not end.
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status status_ ABSL_GUARDED_BY(mu_);
 };

@@ -3,7 +3,7 @@
 load("@rules_cc//cc:defs.bzl", "cc_test")
 load("//tools:copts.bzl", "COPTS")
 
-def cluster_test(name, deps = [], **kwargs):
+def cluster_test(name, data = [], deps = [], **kwargs):
     """A test in NAME.cc with the programs of all nodes among its runfiles.
 
     "cpu:2" has it run alone on a small machine: what it awaits should not wait for other tests.
@@ -11,6 +11,7 @@ def cluster_test(name, deps = [], **kwargs):
 
     Args:
       name: of the test.
+      data: besides the programs of nodes.
       deps: besides the cluster and GoogleTest.
       **kwargs: of cc_test.
     """
@@ -18,7 +19,7 @@ def cluster_test(name, deps = [], **kwargs):
         name = name,
         srcs = [name + ".cc"],
         copts = COPTS,
-        data = [
+        data = data + [
             "//dataserver",
             "//edge",
             "//mgmt",
