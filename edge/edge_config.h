@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "common/lineserver/session_limits.h"
 #include "convergia/v1/config.pb.h"
 
@@ -28,9 +27,5 @@ struct EdgeSettings {
 
 // Errors: kInvalidArgument, naming the field and what is wrong with it.
 absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config);
-
-// The address at which others reach `bound` ("host:port" as it is listened at): the same, but for a
-// host that means "all" it is the one from which this machine reaches `mgmt_address`.
-std::string ReachableAddress(absl::string_view bound, absl::string_view mgmt_address);
 
 }  // namespace convergia::edge

@@ -62,6 +62,9 @@ class MessageRouter final : public RelayLoop::Messages {
   using ForEach = std::function<void(lineserver::Session& session)>;
   void ForEachSession(const ForEach& fn);
 
+  // Pushes to every session that `user` has here. From any thread.
+  void PushTo(absl::string_view user, absl::string_view word, absl::string_view data);
+
   // RelayLoop::Messages:
   void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) override;
   void OnAnswers(std::vector<RelaySender::Answer> answers) override;

@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/node/node_agent.h"
 #include "edge/authenticator.h"
+#include "edge/data_client.h"
 #include "edge/directory.h"
 #include "edge/location_reporter.h"
 #include "edge/map_watch.h"
@@ -33,6 +34,7 @@ class MgmtLink final : public node::AttachHandler {
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
     MapWatch* map_watch = nullptr;
+    DataClient* data = nullptr;
     LocationReporter* locations = nullptr;
     const Clock* clock = nullptr;
   };

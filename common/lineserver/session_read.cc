@@ -103,6 +103,7 @@ bool Session::CanRead() const {
   const SessionLimits& limits = server_.limits;
   return state_ == State::kOpen && !is_ending_ && !signs_in_ && !is_rate_paused_ &&
          pending_.outstanding() < static_cast<size_t>(limits.requests_outstanding_max) &&
+         pending_.outstanding_bytes() < limits.request_bytes_outstanding_max &&
          outbox_.bytes() + pending_.held_bytes() < limits.outbox_bytes_soft;
 }
 

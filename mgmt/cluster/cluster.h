@@ -130,11 +130,12 @@ class Cluster {
   void FlushRoutes(absl::Duration now);
   void FlushDirectory();
   void TellNewEdges();
-  // To data servers how they are to be used, to datamgr which there are.
+  // To data servers how they are to be used, to datamgr which there are, to edges where datamgr is.
   void FlushDataServers();
   void FlushMap();
   Message EdgesMessage() const;
   Message DataServersMessage() const;
+  Message DatamgrMessage() const;  // Null while none was heard of.
   Message RoutesMessage(NodeId origin, uint64_t* version) const;
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
