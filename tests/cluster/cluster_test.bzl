@@ -19,6 +19,7 @@ def cluster_test(name, deps = [], **kwargs):
         srcs = [name + ".cc"],
         copts = COPTS,
         data = [
+            "//datamgr",
             "//dataserver",
             "//edge",
             "//mgmt",
