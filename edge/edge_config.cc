@@ -1,8 +1,6 @@
 #include "edge/edge_config.h"
 
 #include <algorithm>
-#include <asio/io_context.hpp>
-#include <asio/ip/udp.hpp>
 #include <cstdint>
 #include <thread>
 #include <utility>
@@ -96,27 +94,6 @@ absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config) {
   settings.sessions_per_user_max = limits::kSessionsPerUserMax;
   ReadLimits(config.line_limits(), &settings);
   return settings;
-}
-
-std::string ReachableAddress(absl::string_view bound, absl::string_view mgmt_address) {
-  const absl::StatusOr<HostPort> ours = SplitAddress("", bound);
-  const absl::StatusOr<HostPort> mgmt = SplitAddress("", mgmt_address);
-  if (!ours.ok() || !mgmt.ok()) return std::string(bound);
-  if (ours->host != "0.0.0.0" && ours->host != "[::]") return std::string(bound);
-  // Connecting a UDP socket sends nothing; it only asks the kernel which way it would go.
-  asio::io_context context;
-  asio::error_code error;
-  asio::ip::udp::resolver resolver(context);
-  const auto found = resolver.resolve(mgmt->host, mgmt->port, error);
-  if (error || found.empty()) return std::string(bound);
-  asio::ip::udp::socket socket(context);
-  socket.connect(found.begin()->endpoint(), error);
-  if (error) return std::string(bound);
-  const asio::ip::address address = socket.local_endpoint(error).address();
-  if (error) return std::string(bound);
-  const std::string host = address.to_string();
-  return address.is_v6() ? absl::StrCat("[", host, "]:", ours->port)
-                         : absl::StrCat(host, ":", ours->port);
 }
 
 }  // namespace convergia::edge

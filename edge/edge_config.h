@@ -31,8 +31,4 @@ struct EdgeSettings {
 // Errors: kInvalidArgument, naming the field and what is wrong with it.
 absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config);
 
-// The address at which others reach `bound` ("host:port" as it is listened at): the same, but for a
-// host that means "all" it is the one from which this machine reaches `mgmt_address`.
-std::string ReachableAddress(absl::string_view bound, absl::string_view mgmt_address);
-
 }  // namespace convergia::edge

@@ -6,6 +6,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
+#include "common/node/reachable_address.h"
 
 namespace convergia::edge {
 namespace {
@@ -67,8 +68,8 @@ TEST(EdgeConfigTest, NamesTheFieldThatIsWrong) {
 }
 
 TEST(EdgeConfigTest, AnAddressForAllIsToldAsOneThatCanBeReached) {
-  EXPECT_EQ(ReachableAddress("127.0.0.1:5", "127.0.0.1:7"), "127.0.0.1:5");
-  EXPECT_EQ(ReachableAddress("0.0.0.0:5", "127.0.0.1:7"), "127.0.0.1:5");
+  EXPECT_EQ(node::ReachableAddress("127.0.0.1:5", "127.0.0.1:7"), "127.0.0.1:5");
+  EXPECT_EQ(node::ReachableAddress("0.0.0.0:5", "127.0.0.1:7"), "127.0.0.1:5");
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
+#include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
+#include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
 
 namespace convergia::edge {
@@ -67,6 +69,7 @@ void EdgeServer::MakeRooms() {
   authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
   map_watch_ = std::make_unique<MapWatch>(&mgmt_->stub());
   router_ = std::make_unique<MessageRouter>(&hub_, &clock_);
+  data_ = MakeDataClient();
   const auto make_channel = [this](const DialPlan::Dial& dial) {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
                             &agent_->pins());
@@ -102,6 +105,7 @@ void EdgeServer::MakeRooms() {
                       .authenticator = authenticator_.get(),
                       .revoked = &revoked_,
                       .map_watch = map_watch_.get(),
+                      .data = data_.get(),
                       .locations = locations_.get(),
                       .relocator = relocator_.get(),
                       .clock = &clock_},
@@ -117,14 +121,33 @@ bool EdgeServer::IsEdge(NodeId node) const {
   return false;
 }
 
+std::unique_ptr<DataClient> EdgeServer::MakeDataClient() {
+  DataClient::Options options;
+  options.make_channel = [this](const std::string& name, const std::string& address) {
+    return rpc::MakeChannel(address, agent_->tls_files(), {Role::kDatamgr, name}, &agent_->pins());
+  };
+  options.on_arrival = [this](const v1::MessageArrival& arrival) {
+    router_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE", AvailableText(arrival.message()));
+  };
+  // Who signed in while it was away hears of his messages now.
+  options.on_up = [this] {
+    router_->ForEachSession(
+        [this](lineserver::Session& session) { PushWaitingMessages(*data_, session); });
+  };
+  return std::make_unique<DataClient>(std::move(options));
+}
+
 absl::Status EdgeServer::MakeLineServer() {
   const rpc::TlsFiles files = agent_->tls_files();
   CVG_ASSIGN_OR_RETURN(const std::string chain,
                        identity::ReadFileToString(files.certificate_chain));
   CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(files.key));
   CVG_ASSIGN_OR_RETURN(tls_, tls::TlsContext::Server(chain, key));
-  commands_ = std::make_unique<lineserver::CommandTable>(MakeEdgeCommands(
-      {.router = router_.get(), .mgmt = mgmt_.get(), .map_watch = map_watch_.get()}));
+  commands_ =
+      std::make_unique<lineserver::CommandTable>(MakeEdgeCommands({.router = router_.get(),
+                                                                   .mgmt = mgmt_.get(),
+                                                                   .map_watch = map_watch_.get(),
+                                                                   .data = data_.get()}));
   lineserver::LineServer::Options options;
   options.listen = {{.address = settings_.line_listen, .table = commands_.get()}};
   options.tls = tls_.get();
@@ -155,12 +178,13 @@ absl::Status EdgeServer::MakeRpcServer() {
 
 v1::Hello EdgeServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
-  hello.mutable_addresses()->set_line(settings_.advertise_line.empty()
-                                          ? ReachableAddress(line_address_, settings_.mgmt_address)
-                                          : settings_.advertise_line);
+  hello.mutable_addresses()->set_line(
+      settings_.advertise_line.empty()
+          ? node::ReachableAddress(line_address_, settings_.mgmt_address)
+          : settings_.advertise_line);
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);
   return hello;
 }
@@ -188,6 +212,11 @@ absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   }
   CVG_RETURN_IF_ERROR(router_->OnSignedIn(session));
   locations_->OnChange();
+  // After the OK.
+  session.shard().Post([this, weak = session.weak_from_this()] {
+    const auto signed_in = std::static_pointer_cast<lineserver::Session>(weak.lock());
+    if (signed_in != nullptr) PushWaitingMessages(*data_, *signed_in);
+  });
   return absl::OkStatus();
 }
 
@@ -215,6 +244,7 @@ void EdgeServer::Stop() {
   if (line_server_ != nullptr) line_server_->Stop();
   if (locations_ != nullptr) locations_->Stop();  // Tells mgmt who left.
   agent_->Stop();
+  if (data_ != nullptr) data_->Stop();
   if (mgmt_ != nullptr) {
     map_watch_->Stop();
     mgmt_->Stop();

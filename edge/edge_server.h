@@ -14,6 +14,7 @@
 #include "common/rpc/server.h"
 #include "common/tls/context.h"
 #include "edge/authenticator.h"
+#include "edge/data_client.h"
 #include "edge/directory.h"
 #include "edge/edge_config.h"
 #include "edge/location_loop.h"
@@ -34,6 +35,7 @@ namespace convergia::edge {
 //   clients -- LineServer -- commands -- MessageRouter -- SessionHub, Directory
 //                                             |
 //   other edges -- PeerLinks, RelayService -- RelayLoop
+//   datamgr -- DataClient: all that is stored
 //   mgmt -- NodeAgent -- MgmtLink -> all of them;  MgmtClient: what clients ask of mgmt
 //
 // Create() → Start() → Drain() → Stop().
@@ -79,6 +81,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   v1::Hello MakeHello() const;
   absl::Status AwaitNodeId(const std::function<bool()>& give_up);
   void OnRenewed(const std::string& chain_pem);
+  std::unique_ptr<DataClient> MakeDataClient();
 
   // lineserver::SessionObserver:
   absl::Status OnSignedIn(lineserver::Session& session) override;
@@ -99,6 +102,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<EdgeAuthenticator> authenticator_;
   std::unique_ptr<MapWatch> map_watch_;
   std::unique_ptr<MessageRouter> router_;
+  std::unique_ptr<DataClient> data_;
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<Relocator> relocator_;

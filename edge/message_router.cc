@@ -448,4 +448,14 @@ MessageRouter::Traffic MessageRouter::TakeTrafficOf(Roster& roster, size_t talke
   return traffic;
 }
 
+void MessageRouter::PushTo(absl::string_view user, absl::string_view word, absl::string_view data) {
+  for (const SessionRef& ref : hub_->FindHere(user)) {
+    ref.shard->Post([this, ref, word = std::string(word), data = std::string(data)] {
+      const Roster& roster = RosterOf(*ref.shard);
+      const auto session = roster.sessions.find(ref.id);
+      if (session != roster.sessions.end()) session->second->Push(word, data);
+    });
+  }
+}
+
 }  // namespace convergia::edge

@@ -88,6 +88,9 @@ class MessageRouter final : public RelayLoop::Messages {
   // of those who sent; the next call has the others. From any thread.
   void TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn);
 
+  // Pushes to every session that `user` has here. From any thread.
+  void PushTo(absl::string_view user, absl::string_view word, absl::string_view data);
+
   // RelayLoop::Messages:
   void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) override;
   void OnAnswers(std::vector<RelaySender::Answer> answers) override;

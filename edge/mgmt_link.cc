@@ -59,6 +59,8 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
       return OnRoutes(message.routes());
     case v1::ToNode::kRevocations:
       return OnRevocations(message.revocations());
+    case v1::ToNode::kDatamgr:
+      return rooms_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
     case v1::ToNode::kOrder:
       return rooms_.relocator->OnOrder(message.order());
     case v1::ToNode::kWelcome:  // The agent's.

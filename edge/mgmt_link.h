@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/node/node_agent.h"
 #include "edge/authenticator.h"
+#include "edge/data_client.h"
 #include "edge/location_loop.h"
 #include "edge/map_watch.h"
 #include "edge/message_router.h"
@@ -34,6 +35,7 @@ class MgmtLink final : public node::AttachHandler {
     MapWatch* map_watch = nullptr;
     Relocator* relocator = nullptr;
     LocationLoop* locations = nullptr;
+    DataClient* data = nullptr;
     const Clock* clock = nullptr;
   };
   struct Callbacks {

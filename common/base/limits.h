@@ -89,6 +89,8 @@ inline constexpr size_t kAttachQueueBytesMax = 16 * 1024 * 1024;  // A whole loc
 
 // Rows in one answer of a list command.
 inline constexpr int kListRowsMax = 10'000;
+// The same of folders and mailboxes, whose names are long: an answer stays far below a packet.
+inline constexpr uint32_t kStorageRowsMax = 1'000;
 
 // The store (common/store), on every backend, so that none allows what another cannot do.
 inline constexpr size_t kStoreKeyBytesMax = 512;

@@ -85,7 +85,15 @@ size_t PendingRequests::ReleaseHeld(std::string* out) {
   return count;
 }
 
+void PendingRequests::Weigh(RequestKey key, size_t bytes) {
+  if (!IsOutstanding(key)) return;
+  slots_[key.slot].bytes = static_cast<uint32_t>(bytes);
+  outstanding_bytes_ += slots_[key.slot].bytes;
+}
+
 void PendingRequests::Free(uint32_t slot) {
+  outstanding_bytes_ -= slots_[slot].bytes;
+  slots_[slot].bytes = 0;
   slots_[slot].busy = false;
   reserved_bytes_ -= slots_[slot].reserved_bytes;
   free_.push_back(slot);

@@ -32,6 +32,10 @@ class PendingRequests {
   // False if `key` is not outstanding. `*answers` grows by the number of answers written.
   bool Finish(RequestKey key, Write write, std::string* out, size_t* answers);
 
+  // What the request and its answer take until it is answered. Once a request.
+  void Weigh(RequestKey key, size_t bytes);
+  size_t outstanding_bytes() const { return outstanding_bytes_; }
+
   // Requests whose answer is not written yet.
   size_t outstanding() const { return outstanding_; }
   // Of answers that wait for an earlier one.
@@ -51,6 +55,7 @@ class PendingRequests {
     bool busy = false;
     uint8_t id_bytes = 0;
     uint32_t reserved_bytes = 0;
+    uint32_t bytes = 0;
     char id[kIdBytesMax];
 
     absl::string_view id_view() const { return absl::string_view(id, id_bytes); }
@@ -69,6 +74,7 @@ class PendingRequests {
   size_t outstanding_ = 0;
   size_t held_bytes_ = 0;
   size_t reserved_bytes_ = 0;
+  size_t outstanding_bytes_ = 0;
   uint32_t generation_ = 0;
 };
 

@@ -92,6 +92,10 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   // Answers nothing new, lets what is outstanding be answered, then says BYE and closes.
   void Drain();
 
+  // Counts `bytes` against what this session may have unanswered, until `key` is answered. By the
+  // handler of a request that carries much, or whose answer will.
+  void Weigh(RequestKey key, size_t bytes) { pending_.Weigh(key, bytes); }
+
   // Signs in: LOGIN and the bare packet. Answers `responder`.
   void SignIn(absl::string_view user, absl::string_view secret, Responder responder);
 

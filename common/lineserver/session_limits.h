@@ -17,6 +17,10 @@ struct SessionLimits {
   size_t packet_bytes_max = limits::kPacketBytesMax;
   int requests_outstanding_max = limits::kRequestsOutstandingMax;
 
+  // Of requests that are not answered, with what their answers will take: four of the largest keep
+  // data servers busy. Past it nothing more is read from that client.
+  size_t request_bytes_outstanding_max = 4 * 1024 * 1024;
+
   absl::Duration handshake_timeout = limits::kTlsHandshakeTimeout;
   absl::Duration idle_ping_after = limits::kIdlePingAfter;
   absl::Duration idle_close_after = limits::kIdleCloseAfter;

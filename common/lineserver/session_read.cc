@@ -111,7 +111,8 @@ bool Session::CanRead() const {
   return state_ == State::kOpen && !is_ending_ && !signs_in_ && !is_rate_paused_ &&
          pending_.outstanding() < static_cast<size_t>(limits.requests_outstanding_max) &&
          outbox_.bytes() + pending_.held_bytes() < limits.outbox_bytes_soft &&
-         pending_.reserved_bytes() < limits.answers_bytes_max;
+         pending_.reserved_bytes() < limits.answers_bytes_max &&
+         pending_.outstanding_bytes() < limits.request_bytes_outstanding_max;
 }
 
 void Session::Pause(absl::Span<const char> rest) {

@@ -15,6 +15,7 @@ constexpr Callers kEveryRole = {Role::kMgmt, Role::kDatamgr, Role::kDataserver, 
                                 Role::kOperator};
 constexpr Callers kEdges = {Role::kEdge};
 constexpr Callers kDataServers = {Role::kDataserver};
+constexpr Callers kDatamgr = {Role::kDatamgr};
 constexpr Callers kOperators = {Role::kOperator};
 
 // Every method of every node. A new method is served to nobody until it stands here.
@@ -26,12 +27,14 @@ constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Accounts/Register", kEdges},
     {"/convergia.v1.Accounts/Confirm", kEdges},
     {"/convergia.v1.Accounts/SignIn", kEdges},
+    {"/convergia.v1.Accounts/LookUp", kDatamgr},
     {"/convergia.v1.Accounts/GetServerMap", kEdges},
     {"/convergia.v1.Accounts/WatchServerMap", kEdges},
 
     {"/convergia.v1.Relay/Link", kEdges},
 
     {"/convergia.v1.Chunks/Serve", kDataServers},
+    {"/convergia.v1.Data/Serve", kEdges},
 
     {"/convergia.v1.Admin/*", kOperators},
     {"/convergia.v1.DataAdmin/*", kOperators},

@@ -1,5 +1,9 @@
 #include "edge/commands/edge_commands.h"
 
+#include <utility>
+
+#include "edge/commands/data_commands.h"
+
 namespace convergia::edge {
 
 using lineserver::Access;
@@ -22,7 +26,7 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
     router->HandleSendMessage(session, fields, std::move(responder));
   };
   // clang-format off
-  return {
+  std::vector<CommandSpec> commands = {
       {"CONFIRMREGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleConfirmRegisterAccount),
        "id LF text: make the account whose picture shows this text"},
       {"GETSERVERMAP", 0, 2, Access::kSignedIn, on_mgmt(HandleGetServerMap),
@@ -36,6 +40,10 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
        "on|off: be told of changes of the server map"},
   };
   // clang-format on
+  for (auto make : {MakeStorageCommands, MakeOfflineCommands, MakeMetadataCommands}) {
+    for (CommandSpec& command : make(rooms.data)) commands.push_back(std::move(command));
+  }
+  return commands;
 }
 
 }  // namespace convergia::edge

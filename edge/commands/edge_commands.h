@@ -2,6 +2,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "common/lineserver/command_table.h"
+#include "edge/data_client.h"
 #include "edge/map_watch.h"
 #include "edge/message_router.h"
 #include "edge/mgmt_client.h"
@@ -13,6 +14,7 @@ struct CommandRooms {
   MessageRouter* router = nullptr;
   MgmtClient* mgmt = nullptr;
   MapWatch* map_watch = nullptr;
+  DataClient* data = nullptr;
 };
 
 // The commands that clients may send to an edge (docs/PROTOCOL.md).

@@ -236,4 +236,10 @@ void AccountsDesk::VoidTickets(absl::string_view user_text,
       std::move(done));
 }
 
+std::string AccountsDesk::LookUp(absl::string_view user) const {
+  const absl::StatusOr<Username> name = Username::Parse(user);
+  if (!name.ok() || !parts_.book.Find(*name).has_value()) return "";
+  return name->str();
+}
+
 }  // namespace convergia::mgmt

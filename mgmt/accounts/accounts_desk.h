@@ -85,6 +85,9 @@ class AccountsDesk {
                       absl::string_view new_password, absl::string_view address,
                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
+  // The name as it is spelt; empty if there is no such account. Disabled ones are there. At once.
+  std::string LookUp(absl::string_view user) const;
+
   // An operator's acts.
   //
   // Errors: FailCode::kBadField, kExists, kBusy.

@@ -147,12 +147,13 @@ class Cluster {
   void FlushRoutes(absl::Duration now);
   void FlushDirectory();
   void TellNewEdges();
-  // To data servers how they are to be used, to datamgr which there are.
+  // To data servers how they are to be used, to datamgr which there are, to edges where datamgr is.
   void FlushDataServers();
   void FlushMap();
   Message EdgesMessage() const;
   Message DataServersMessage() const;
   Message RoutesMessage(NodeId origin) const;
+  Message DatamgrMessage() const;  // Null while none was heard of.
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
   // Forgets those that concern only tickets that have expired by themselves.

@@ -129,9 +129,23 @@ Cluster::Message Cluster::DataServersMessage() const {
   return message;
 }
 
+Cluster::Message Cluster::DatamgrMessage() const {
+  for (const auto& [id, member] : state_.members) {
+    const Liveness::Node* const live = state_.liveness.Find(id);
+    if (member.role != Role::kDatamgr || member.revoked || live == nullptr) continue;
+    if (live->hello.addresses().grpc().empty()) continue;
+    auto message = std::make_shared<v1::ToNode>();
+    message->mutable_datamgr()->set_name(member.name);
+    message->mutable_datamgr()->set_address(live->hello.addresses().grpc());
+    return message;
+  }
+  return nullptr;
+}
+
 void Cluster::FlushDataServers() {
   if (!std::exchange(data_servers_dirty_, false)) return;
   const Message all = DataServersMessage();
+  const Message datamgr = DatamgrMessage();
   for (auto& [id, stream] : streams_) {
     const Member& member = state_.members.at(stream.node);
     Message message = all;
@@ -139,6 +153,9 @@ void Cluster::FlushDataServers() {
       auto own = std::make_shared<v1::ToNode>();
       *own->mutable_configuration() = member.configuration;
       message = std::move(own);
+    } else if (member.role == Role::kEdge) {
+      if (datamgr == nullptr) continue;
+      message = datamgr;
     } else if (member.role != Role::kDatamgr) {
       continue;
     }

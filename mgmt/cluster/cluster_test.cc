@@ -194,7 +194,7 @@ class ClusterTest : public testing::Test {
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
-      kinds += "?wpedrvocb    cs"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
+      kinds += "?wpedrvocb    csg"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
     }
     return kinds;
   }
@@ -508,10 +508,12 @@ TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
   cluster_->OnTicketsVoid(ann, "because", now_);
   Hello(2, kB);
   Hello(3, kData);
-  EXPECT_EQ(KindsOf(1), "wpvv");
-  EXPECT_EQ(sent_[1].back().revocations().tickets(0).account_id(), 7);
-  EXPECT_EQ(KindsOf(2), "wpv");
-  EXPECT_EQ(sent_[2].back().revocations().tickets(0).account_id(), 7);
+  EXPECT_EQ(KindsOf(1), "wpvvg");  // And where datamgr is.
+  EXPECT_EQ(sent_[1][3].revocations().tickets(0).account_id(), 7);
+  EXPECT_EQ(KindsOf(2), "wpvg");
+  EXPECT_EQ(sent_[2][2].revocations().tickets(0).account_id(), 7);
+  EXPECT_EQ(sent_[2].back().datamgr().name(), "data");
+  EXPECT_EQ(sent_[2].back().datamgr().address(), absl::StrCat("grpc-", kData));
   EXPECT_EQ(KindsOf(3), "wps");
 }
 

@@ -13,6 +13,11 @@
 #include "mgmt/services/map_stream.h"
 
 namespace convergia::mgmt {
+namespace {
+
+constexpr int kLookUpsMax = 100;
+
+}  // namespace
 
 grpc::ServerUnaryReactor* AccountsService::Register(grpc::CallbackServerContext* context,
                                                     const v1::RegisterRequest* request,
@@ -64,6 +69,20 @@ grpc::ServerUnaryReactor* AccountsService::SignIn(grpc::CallbackServerContext* c
                  reply.Finish(absl::OkStatus());
                });
   return reactor;
+}
+
+grpc::ServerUnaryReactor* AccountsService::LookUp(grpc::CallbackServerContext* context,
+                                                  const v1::LookUpRequest* request,
+                                                  v1::LookUpResponse* response) {
+  return rpc::Reply(context, [&]() -> absl::Status {
+    if (request->usernames_size() > kLookUpsMax) {
+      return absl::InvalidArgumentError("too many names at once; ask in parts");
+    }
+    for (const std::string& name : request->usernames()) {
+      response->add_usernames(desk_.LookUp(name));
+    }
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* AccountsService::GetServerMap(grpc::CallbackServerContext* context,

@@ -30,6 +30,9 @@ class AccountsService final : public v1::Accounts::CallbackService {
   grpc::ServerUnaryReactor* SignIn(grpc::CallbackServerContext* context,
                                    const v1::SignInRequest* request,
                                    v1::SignInResponse* response) override;
+  grpc::ServerUnaryReactor* LookUp(grpc::CallbackServerContext* context,
+                                   const v1::LookUpRequest* request,
+                                   v1::LookUpResponse* response) override;
   grpc::ServerUnaryReactor* GetServerMap(grpc::CallbackServerContext* context,
                                          const v1::GetServerMapRequest* request,
                                          v1::GetServerMapResponse* response) override;

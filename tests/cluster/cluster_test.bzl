@@ -20,6 +20,7 @@ def cluster_test(name, data = [], deps = [], **kwargs):
         srcs = [name + ".cc"],
         copts = COPTS,
         data = data + [
+            "//datamgr",
             "//dataserver",
             "//edge",
             "//mgmt",

@@ -26,6 +26,17 @@ std::string MakeMgmtConfig(const NodePlan& plan, const ConfigChanges& changes) {
   return Print(config);
 }
 
+std::string MakeDatamgrConfig(const NodePlan& plan, const ConfigChanges& changes) {
+  v1::DatamgrConfig config;
+  config.set_name(plan.name);
+  config.set_dir(plan.dir);
+  config.set_mgmt(plan.mgmt_address);
+  config.set_join_token_file(plan.join_token_file);
+  config.set_grpc_listen(Loopback(plan.ports[0]));
+  if (changes.datamgr) changes.datamgr(&config);
+  return Print(config);
+}
+
 std::string MakeEdgeConfig(const NodePlan& plan, const ConfigChanges& changes) {
   v1::EdgeConfig config;
   config.set_name(plan.name);
@@ -52,6 +63,8 @@ std::string MakeDataServerConfig(const NodePlan& plan, const ConfigChanges& chan
 
 constexpr NodeKind kNodeKinds[] = {
     {Role::kMgmt, &NodeCounts::mgmt, "", "mgmt", "mgmt/mgmt", 3, MakeMgmtConfig},
+    {Role::kDatamgr, &NodeCounts::datamgr, "datamgr", "datamgr", "datamgr/datamgr", 1,
+     MakeDatamgrConfig},
     {Role::kEdge, &NodeCounts::edges, "edges", "edge", "edge/edge", 2, MakeEdgeConfig},
     {Role::kDataserver, &NodeCounts::dataservers_volatile, "dataservers-volatile", "volatile",
      "dataserver/dataserver", 1, MakeDataServerConfig, v1::STORAGE_CLASS_VOLATILE},

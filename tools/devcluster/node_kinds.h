@@ -14,7 +14,8 @@ namespace convergia::devcluster {
 
 // How many of each kind.
 struct NodeCounts {
-  int mgmt = 1;  // Always.
+  int mgmt = 1;     // Always.
+  int datamgr = 0;  // At most one.
   int edges = 1;
   int dataservers_volatile = 0;
   int dataservers_nonvolatile = 0;
@@ -23,6 +24,7 @@ struct NodeCounts {
 // Changes that a caller wants in what every node of a kind is told. May be empty.
 struct ConfigChanges {
   std::function<void(v1::MgmtConfig*)> mgmt;
+  std::function<void(v1::DatamgrConfig*)> datamgr;
   std::function<void(v1::EdgeConfig*)> edge;
   std::function<void(v1::DataServerConfig*)> dataserver;
 };

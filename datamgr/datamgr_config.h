@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "convergia/v1/config.pb.h"
+#include "datamgr/catalog/shelf.h"
+#include "datamgr/chunk_layer.h"
+
+namespace convergia::datamgr {
+
+// datamgr's configuration with every default in its place.
+struct DatamgrSettings {
+  std::string name;
+  std::string dir;
+  std::string mgmt_address;
+  std::string join_token_file;
+  std::string grpc_listen;
+  std::vector<std::string> advertise_grpc;  // Empty: where it listens.
+  CatalogOptions catalog;
+  ClassPreference prefer = ClassPreference::kNone;
+  std::map<std::string, ClassPreference, std::less<>> folder_preferences;
+
+  // For a file, by its path; for messages, by "".
+  ClassPreference PreferenceOf(absl::string_view path) const;
+};
+
+// Errors: kInvalidArgument, naming the field and what is wrong with it.
+absl::StatusOr<DatamgrSettings> ReadSettings(const v1::DatamgrConfig& config);
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,126 @@
+#include "datamgr/datamgr_server.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "common/node/reachable_address.h"
+#include "common/rpc/call_policy.h"
+#include "common/rpc/credentials.h"
+
+namespace convergia::datamgr {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DatamgrServer>> DatamgrServer::Create(
+    const DatamgrSettings& settings, ExpelledCallback on_expelled) {
+  CVG_ASSIGN_OR_RETURN(std::unique_ptr<node::NodeAgent> agent,
+                       node::NodeAgent::Create({.role = Role::kDatamgr,
+                                                .name = settings.name,
+                                                .dir = settings.dir,
+                                                .mgmt_address = settings.mgmt_address,
+                                                .join_token_file = settings.join_token_file,
+                                                .version = kVersion}));
+  return std::unique_ptr<DatamgrServer>(
+      new DatamgrServer(settings, std::move(agent), std::move(on_expelled)));
+}
+
+DatamgrServer::DatamgrServer(const DatamgrSettings& settings,
+                             std::unique_ptr<node::NodeAgent> agent, ExpelledCallback on_expelled)
+    : settings_(settings), on_expelled_(std::move(on_expelled)), agent_(std::move(agent)) {}
+
+DatamgrServer::~DatamgrServer() { Stop(); }
+
+absl::Status DatamgrServer::Start(const std::function<bool()>& give_up) {
+  CVG_RETURN_IF_ERROR(OpenStore());  // Before anybody is told of us: only one may have it.
+  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(give_up));
+  CVG_RETURN_IF_ERROR(MakeRooms());
+  CVG_RETURN_IF_ERROR(MakeRpcServer());
+  volumes_->Start();
+  desk_->Start();
+  agent_->Start(MakeHello(), this);
+  return absl::OkStatus();
+}
+
+absl::Status DatamgrServer::OpenStore() {
+  CVG_ASSIGN_OR_RETURN(store_, store::RocksStore::Open({.dir = settings_.dir + "/store"}));
+  CVG_ASSIGN_OR_RETURN(catalog_, Catalog::Open(*store_, clock_, settings_.catalog));
+  live_chunks_ = std::make_unique<CatalogChunks>(*store_);
+  return absl::OkStatus();
+}
+
+absl::Status DatamgrServer::MakeRooms() {
+  CVG_ASSIGN_OR_RETURN(volumes_, VolumeLayer::Open({.store = store_.get(),
+                                                    .live = live_chunks_.get(),
+                                                    .pins = &agent_->pins(),
+                                                    .clock = &clock_}));
+  users_ = std::make_unique<MgmtUsers>(agent_->mgmt_channel());
+  service_ = std::make_unique<DataService>(&agent_->pins());
+  desk_ = std::make_unique<DataDesk>(DataDesk::Parts{
+      .catalog = catalog_.get(),
+      .chunks = volumes_.get(),
+      .users = users_.get(),
+      .prefer = [this](absl::string_view path) { return settings_.PreferenceOf(path); },
+      .announce = [this](const std::vector<Arrival>& arrivals) { service_->Announce(arrivals); }});
+  service_->Attach(desk_.get());
+  return absl::OkStatus();
+}
+
+absl::Status DatamgrServer::MakeRpcServer() {
+  CVG_ASSIGN_OR_RETURN(
+      auto credentials,
+      rpc::MakeServerCredentials(agent_->tls_files(), rpc::CallPolicy::Cluster(), agent_->pins()));
+  std::vector<grpc::Service*> services = volumes_->services();
+  services.push_back(service_.get());
+  CVG_ASSIGN_OR_RETURN(rpc_server_, rpc::Server::Create({.listen = settings_.grpc_listen,
+                                                         .credentials = std::move(credentials),
+                                                         .services = std::move(services)}));
+  return absl::OkStatus();
+}
+
+v1::Hello DatamgrServer::MakeHello() const {
+  std::vector<std::string> grpc = settings_.advertise_grpc;
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  v1::Hello hello;
+  hello.mutable_addresses()->set_grpc(grpc.front());
+  for (const std::string& address : grpc) hello.add_grpc_addresses(address);
+  return hello;
+}
+
+void DatamgrServer::Drain() {
+  draining_ = true;
+  agent_->BeatNow();
+  if (rpc_server_ != nullptr) rpc_server_->Drain();
+}
+
+void DatamgrServer::Stop() {
+  agent_->Stop();
+  if (volumes_ != nullptr) volumes_->Stop();
+  if (rpc_server_ != nullptr) rpc_server_->Stop(absl::ZeroDuration());
+  if (users_ != nullptr) users_->Stop();
+  if (desk_ != nullptr) desk_->Stop();
+  if (store_ != nullptr) store_->Stop();
+}
+
+void DatamgrServer::OnAttached(const v1::Welcome& welcome) {
+  LOG(INFO) << "attached to mgmt as node " << welcome.node_id();
+}
+
+void DatamgrServer::OnMessage(v1::ToNode& message) {
+  if (message.has_data_servers()) volumes_->SetServers(message.data_servers());
+}
+
+void DatamgrServer::OnDetached() {
+  LOG(WARNING) << "mgmt is gone; what is stored can be read and written as before";
+}
+
+void DatamgrServer::FillHeartbeat(v1::Heartbeat* heartbeat) { heartbeat->set_draining(draining_); }
+
+void DatamgrServer::OnExpelled(const absl::Status& why) { on_expelled_(why); }
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/node/node_agent.h"
+#include "common/rpc/server.h"
+#include "common/store/rocks_store.h"
+#include "datamgr/catalog/catalog.h"
+#include "datamgr/datamgr_config.h"
+#include "datamgr/services/data_desk.h"
+#include "datamgr/services/data_service.h"
+#include "datamgr/services/user_lookup.h"
+#include "datamgr/volumes/volume_layer.h"
+
+namespace convergia::datamgr {
+
+// The data management server: what is stored, where, and for whom. Wires the rooms together and
+// does nothing else.
+//
+//   edges -- DataService -- DataDesk -- Catalog -- store
+//                              |
+//   data servers ----------- VolumeLayer -- store;     mgmt -- NodeAgent, MgmtUsers
+//
+// Create() → Start() → Drain() → Stop().
+class DatamgrServer final : private node::AttachHandler {
+ public:
+  // Called at most once, from any thread: the cluster has no place for this node any more.
+  using ExpelledCallback = std::function<void(const absl::Status& why)>;
+
+  // Reads the node's folder.
+  static absl::StatusOr<std::unique_ptr<DatamgrServer>> Create(const DatamgrSettings& settings,
+                                                               ExpelledCallback on_expelled);
+  ~DatamgrServer() override;  // Stop().
+
+  // Enrols if this node is new, opens the store, attaches to mgmt and serves. Blocks while it
+  // enrols, and asks `give_up` several times a second meanwhile.
+  //
+  // Errors: those of enrolment; kFailedPrecondition if another datamgr has the store; kDataLoss if
+  // it is damaged; kUnavailable for an address that is taken; kCancelled.
+  absl::Status Start(const std::function<bool()>& give_up);
+
+  // Health says that it goes; what is under way goes on.
+  void Drain();
+
+  // Ends everything and waits for it. Idempotent.
+  void Stop();
+
+  // "host:port" as bound. After Start().
+  const std::string& grpc_address() const { return rpc_server_->address(); }
+
+ private:
+  DatamgrServer(const DatamgrSettings& settings, std::unique_ptr<node::NodeAgent> agent,
+                ExpelledCallback on_expelled);
+
+  absl::Status OpenStore();
+  absl::Status MakeRooms();
+  absl::Status MakeRpcServer();
+  v1::Hello MakeHello() const;
+
+  // node::AttachHandler:
+  void OnAttached(const v1::Welcome& welcome) override;
+  void OnMessage(v1::ToNode& message) override;
+  void OnDetached() override;
+  void FillHeartbeat(v1::Heartbeat* heartbeat) override;
+  void OnExpelled(const absl::Status& why) override;
+
+  // Constant after construction.
+  const DatamgrSettings settings_;
+  const Clock& clock_ = RealClock::Get();
+  const ExpelledCallback on_expelled_;
+  const std::unique_ptr<node::NodeAgent> agent_;
+  std::atomic<bool> draining_ = false;
+
+  // In the order in which they need one another; made in Start().
+  std::unique_ptr<store::RocksStore> store_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<CatalogChunks> live_chunks_;
+  std::unique_ptr<VolumeLayer> volumes_;
+  std::unique_ptr<MgmtUsers> users_;
+  std::unique_ptr<DataService> service_;
+  std::unique_ptr<DataDesk> desk_;
+  std::unique_ptr<rpc::Server> rpc_server_;
+};
+
+}  // namespace convergia::datamgr

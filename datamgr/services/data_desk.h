@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/work_queue.h"
+#include "convergia/v1/data.pb.h"
+#include "datamgr/catalog/catalog.h"
+#include "datamgr/chunk_layer.h"
+#include "datamgr/services/user_lookup.h"
+
+namespace convergia::datamgr {
+
+// Carries requests out: what the catalog decides on its one thread, what data servers store and
+// read beside it.
+//
+//   of one session, in order:   admit writes -> chunks are written, side by side -> commits, one
+//                               after the other; whatever else comes waits for those before it.
+//   reads                       are planned in their turn; then the bytes are fetched, and the next
+//                               request goes on.
+//
+// Between requests it does chores, ends old drafts and has trash released. Start() → Stop(), once
+// the chunk layer and the look-up have stopped. Thread-safe.
+class DataDesk {
+ public:
+  struct Parts {  // All must outlive the desk.
+    Catalog* catalog = nullptr;
+    ChunkLayer* chunks = nullptr;
+    UserLookup* users = nullptr;
+    // Which servers to prefer for a file, by its path; for messages, by "".
+    std::function<ClassPreference(absl::string_view path)> prefer;
+    // On the desk's thread; must not block.
+    std::function<void(const std::vector<Arrival>& arrivals)> announce;
+  };
+  // One stream's session.
+  using Client = std::pair<uint64_t, uint64_t>;
+  // Called once, on any thread; must not block. Not at all after Stop().
+  using Done = absl::AnyInvocable<void(v1::DataResponse)>;
+
+  explicit DataDesk(Parts parts);
+  ~DataDesk() { Stop(); }
+
+  void Start();
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The caller bounds what is unanswered, in bytes.
+  void Handle(Client client, v1::DataRequest request, Done done);
+
+ private:
+  struct Item {
+    Client client;
+    v1::DataRequest request;
+    Done done;
+    bool began = false;                               // A write is admitted, a look-up asked.
+    std::optional<absl::StatusOr<ChunkRef>> written;  // Of a write that is admitted.
+    std::optional<absl::Status> users_checked;
+    bool has_bytes = false;
+  };
+  using ItemPtr = std::shared_ptr<Item>;
+  using Task = std::function<void()>;
+
+  // Runs `task` on the catalog's thread, also when many requests wait.
+  void Return(Task task) ABSL_LOCKS_EXCLUDED(mu_);
+  void RunReturned() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // On the catalog's thread:
+  void Pump(Client client);
+  bool Advance(const ItemPtr& item);  // True: it needs its place in the queue no more.
+  bool AdvanceWrite(const ItemPtr& item);
+  void BeginWrite(const ItemPtr& item);
+  void BeginLookup(const ItemPtr& item);
+  void FinishWrite(const ItemPtr& item);
+  void BeginRead(const ItemPtr& item);
+  void ExecuteNow(const ItemPtr& item);
+  void DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes, v1::DataResponse response);
+  void Tend();
+  bool TendOnce();
+  void ReleaseTrash();
+
+  static void Answer(Item& item, const absl::Status& status, v1::DataResponse response = {});
+
+  void TendLoop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  const Parts parts_;
+
+  // The catalog's thread's own.
+  std::map<Client, std::deque<ItemPtr>> queues_;
+  int releases_under_way_ = 0;
+  bool tending_ = false;  // Tend() is to run again, at once.
+
+  absl::Mutex mu_;
+  std::deque<Task> returned_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread tender_;
+  WorkQueue work_;  // Last: its tasks use all of the above.
+};
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,123 @@
+#include "datamgr/services/data_service.h"
+
+#include <glog/logging.h>
+
+#include <string>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "common/rpc/peer.h"
+#include "common/rpc/stream_reactor.h"
+#include "datamgr/services/operations.h"
+
+namespace convergia::datamgr {
+namespace {
+
+// What one edge has asked and not been answered: requests, and what reads will give. Then no more
+// is read from it.
+constexpr int64_t kUnansweredBytesMax = 64 * 1024 * 1024;
+// Of answers that an edge does not take: more than it can have asked for at once.
+constexpr size_t kAnswersBytesMax = 256 * 1024 * 1024;
+// What waits is packed into one message up to here.
+constexpr size_t kPackedBytesMax = 1024 * 1024;
+
+int64_t WeightOf(const v1::DataRequest& request) {
+  uint64_t length = 0;
+  if (request.has_read_file()) length = request.read_file().length();
+  if (request.has_read_message()) length = request.read_message().length();
+  return static_cast<int64_t>(request.ByteSizeLong() +
+                              std::min<uint64_t>(length, limits::kChunkBytesMax) + 256);
+}
+
+}  // namespace
+
+// One edge's stream.
+class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEdge> {
+ public:
+  EdgeStream(grpc::CallbackServerContext* context, DataService* service, uint64_t number,
+             std::string name)
+      : ServerStream(context, {.queue_bytes_max = kAnswersBytesMax,
+                               .when_full = rpc::StreamOptions::WhenFull::kCancel}),
+        service_(*service),
+        number_(number),
+        name_(std::move(name)) {}
+
+ private:
+  void OnMessage(v1::DataFromEdge& message) override {
+    for (v1::DataRequest& request : *message.mutable_requests()) {
+      const int64_t weight = WeightOf(request);
+      if ((unanswered_ += weight) > kUnansweredBytesMax) PauseReading();
+      const DataDesk::Client client = {number_, request.session()};
+      service_.desk_->Handle(
+          client, std::move(request),
+          [self = std::static_pointer_cast<EdgeStream>(shared_from_this()),
+           weight](v1::DataResponse response) { self->Answer(std::move(response), weight); });
+    }
+  }
+
+  void Answer(v1::DataResponse response, int64_t weight) {
+    v1::DataToEdge message;
+    *message.add_responses() = std::move(response);
+    (void)Send(std::move(message));  // An edge that has gone wants no answer.
+    const int64_t before = unanswered_.fetch_sub(weight);
+    if (before > kUnansweredBytesMax && before - weight <= kUnansweredBytesMax) ResumeReading();
+  }
+
+  bool Merge(v1::DataToEdge& waiting, v1::DataToEdge& next) override {
+    if (waiting.ByteSizeLong() + next.ByteSizeLong() > kPackedBytesMax) return false;
+    for (v1::DataResponse& response : *next.mutable_responses()) {
+      *waiting.add_responses() = std::move(response);
+    }
+    for (v1::MessageArrival& arrival : *next.mutable_arrivals()) {
+      *waiting.add_arrivals() = std::move(arrival);
+    }
+    return true;
+  }
+
+  void OnClosed(const absl::Status& status) override {
+    LOG(INFO) << "edge " << name_ << " has gone: " << status;
+    service_.Forget(number_);
+  }
+
+  DataService& service_;
+  const uint64_t number_;
+  const std::string name_;
+  std::atomic<int64_t> unanswered_ = 0;
+};
+
+grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
+    grpc::CallbackServerContext* context) {
+  const auto peer = rpc::PeerOf(*context, pins_);
+  if (!peer.ok()) return rpc::RefuseStream<v1::DataFromEdge, v1::DataToEdge>(peer.status());
+  std::shared_ptr<EdgeStream> stream;
+  {
+    absl::MutexLock lock(&mu_);
+    const uint64_t number = ++last_stream_;
+    stream = std::make_shared<EdgeStream>(context, this, number, peer->name);
+    streams_[number] = stream;
+  }
+  LOG(INFO) << "edge " << peer->name << " is here";
+  auto* const reactor = stream->Start(pins_, peer->pin);
+  (void)stream->Send({});  // A greeting: the edge knows that we are here.
+  return reactor;
+}
+
+void DataService::Forget(uint64_t stream) {
+  absl::MutexLock lock(&mu_);
+  streams_.erase(stream);
+}
+
+void DataService::Announce(const std::vector<Arrival>& arrivals) {
+  std::vector<std::shared_ptr<EdgeStream>> streams;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [number, weak] : streams_) {
+      if (auto stream = weak.lock()) streams.push_back(std::move(stream));
+    }
+  }
+  v1::DataToEdge message;
+  for (const Arrival& arrival : arrivals) FillArrival(arrival, message.add_arrivals());
+  for (const auto& stream : streams) (void)stream->Send(message);
+}
+
+}  // namespace convergia::datamgr

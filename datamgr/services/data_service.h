@@ -1,0 +1,43 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/pin_set.h"
+#include "convergia/v1/data.grpc.pb.h"
+#include "datamgr/services/data_desk.h"
+
+namespace convergia::datamgr {
+
+class EdgeStream;
+
+// Data: what edges ask in the name of their users. Translates; the desk decides. Thread-safe.
+class DataService final : public v1::Data::CallbackService {
+ public:
+  // `pins` outlives the service; so does the desk, which is given before serving begins.
+  explicit DataService(const rpc::PinSet* pins) : pins_(*pins) {}
+  void Attach(DataDesk* desk) { desk_ = desk; }
+
+  // Tells all edges of messages that have come.
+  void Announce(const std::vector<Arrival>& arrivals) ABSL_LOCKS_EXCLUDED(mu_);
+
+  grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* Serve(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  friend class EdgeStream;
+  void Forget(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const rpc::PinSet& pins_;
+  DataDesk* desk_ = nullptr;
+  absl::Mutex mu_;
+  uint64_t last_stream_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<uint64_t, std::weak_ptr<EdgeStream>> streams_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/call_pool.h"
+#include "convergia/v1/accounts.grpc.pb.h"
+
+namespace convergia::datamgr {
+
+// Who exists. Thread-safe; never blocks; `done` is called once, on any thread.
+class UserLookup {
+ public:
+  virtual ~UserLookup() = default;
+
+  // OK if all of `users` (lower case, at most 100) have accounts.
+  //
+  // Errors: kNoSuchUser, naming one who has none; kManagementDown if that cannot be known now.
+  virtual void CheckExist(std::vector<std::string> users,
+                          absl::AnyInvocable<void(absl::Status)> done) = 0;
+};
+
+// Asks mgmt, and remembers who exists: accounts are never removed.
+class MgmtUsers final : public UserLookup {
+ public:
+  explicit MgmtUsers(std::shared_ptr<grpc::Channel> channel);
+
+  void CheckExist(std::vector<std::string> users,
+                  absl::AnyInvocable<void(absl::Status)> done) override ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends what is under way and returns when each `done` has returned. Idempotent.
+  void Stop() { calls_.Stop(); }
+
+ private:
+  void OnAnswer(const std::vector<std::string>& asked,
+                const absl::StatusOr<v1::LookUpResponse>& response,
+                absl::AnyInvocable<void(absl::Status)> done) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Accounts::Stub> stub_;
+  absl::Mutex mu_;
+  absl::flat_hash_set<std::string> known_ ABSL_GUARDED_BY(mu_);
+  rpc::CallPool calls_;
+};
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,323 @@
+// From an edge's client of datamgr over real gRPC to the catalog and back, with chunks in memory.
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "common/base/fail.h"
+#include "common/base/limits.h"
+#include "common/base/status_testing.h"
+#include "common/rpc/call_policy.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/server.h"
+#include "common/rpc/test_pki.h"
+#include "common/store/mem_store.h"
+#include "datamgr/catalog/catalog.h"
+#include "datamgr/mem_chunk_layer.h"
+#include "datamgr/services/data_desk.h"
+#include "datamgr/services/data_service.h"
+#include "edge/data_client.h"
+
+namespace convergia {
+namespace {
+
+using datamgr::Arrival;
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+class FakeUsers final : public datamgr::UserLookup {
+ public:
+  void CheckExist(std::vector<std::string> users,
+                  absl::AnyInvocable<void(absl::Status)> done) override {
+    for (const std::string& user : users) {
+      if (user == "nobody") return done(Fail(FailCode::kNoSuchUser, "there is no nobody"));
+    }
+    done(absl::OkStatus());
+  }
+};
+
+// An answer that comes later.
+struct Answer {
+  absl::Notification came;
+  absl::StatusOr<v1::DataResponse> response = absl::UnknownError("none yet");
+
+  std::string Code() {
+    if (!came.WaitForNotificationWithTimeout(kPatience)) return "no answer";
+    return response.ok() ? "OK" : std::string(FailCodeWord(FailCodeOf(response.status())));
+  }
+  const v1::DataResponse& Get() {
+    EXPECT_EQ(Code(), "OK") << response.status();
+    static const v1::DataResponse nothing;
+    return response.ok() ? *response : nothing;
+  }
+};
+
+class DataPathTest : public testing::Test {
+ protected:
+  DataPathTest() {
+    pins_.Replace({pki_.PinOf(kEdge, 1), pki_.PinOf(kData, 2)});
+    StartDatamgr("127.0.0.1:0");
+    edge::DataClient::Options options;
+    options.make_channel = [this](const std::string& name, const std::string& address) {
+      return rpc::MakeChannel(address, pki_.FilesOf(kEdge), {Role::kDatamgr, name}, &pins_);
+    };
+    options.on_arrival = [this](const v1::MessageArrival& arrival) {
+      absl::MutexLock lock(&mu_);
+      arrivals_.push_back(arrival);
+    };
+    options.on_up = [] {};
+    client_ = std::make_unique<edge::DataClient>(std::move(options));
+    client_->SetDatamgr("data", rpc_->address());
+    AwaitUp(true);
+  }
+  ~DataPathTest() override {
+    client_->Stop();
+    StopDatamgr();
+  }
+
+  void StartDatamgr(const std::string& listen) {
+    catalog_ = *datamgr::Catalog::Open(store_, clock_, {});
+    service_ = std::make_unique<datamgr::DataService>(&pins_);
+    desk_ = std::make_unique<datamgr::DataDesk>(datamgr::DataDesk::Parts{
+        .catalog = catalog_.get(),
+        .chunks = &chunks_,
+        .users = &users_,
+        .prefer = [](absl::string_view) { return datamgr::ClassPreference::kNone; },
+        .announce = [this](const std::vector<Arrival>& all) { service_->Announce(all); }});
+    service_->Attach(desk_.get());
+    desk_->Start();
+    rpc_ = *rpc::Server::Create({.listen = listen,
+                                 .credentials = *rpc::MakeServerCredentials(
+                                     pki_.FilesOf(kData), rpc::CallPolicy::Cluster(), pins_),
+                                 .services = {service_.get()}});
+  }
+  void StopDatamgr() {
+    rpc_->Stop(absl::ZeroDuration());
+    desk_->Stop();
+  }
+  void AwaitUp(bool up) {
+    const absl::Duration start = RealClock::Get().Elapsed();
+    while (client_->is_up() != up && RealClock::Get().Elapsed() - start < kPatience) {
+      absl::Notification never;
+      never.WaitForNotificationWithTimeout(absl::Milliseconds(10));
+    }
+    ASSERT_EQ(client_->is_up(), up);
+  }
+
+  std::shared_ptr<Answer> Ask(const std::string& user, v1::DataRequest request,
+                              uint64_t session = 0) {
+    request.set_user(user);
+    request.set_session(session == 0 ? std::hash<std::string>()(user) : session);
+    auto answer = std::make_shared<Answer>();
+    client_->Ask(std::move(request), [answer](absl::StatusOr<v1::DataResponse> response) {
+      answer->response = std::move(response);
+      answer->came.Notify();
+    });
+    return answer;
+  }
+  static v1::DataRequest CreateFolder(const std::string& path) {
+    v1::DataRequest request;
+    request.mutable_create_folder()->set_path(path);
+    return request;
+  }
+  static v1::DataRequest CreateFile(const std::string& path) {
+    v1::DataRequest request;
+    request.mutable_create_file()->set_path(path);
+    return request;
+  }
+  static v1::DataRequest Write(const std::string& path, uint64_t offset, std::string data) {
+    v1::DataRequest request;
+    request.mutable_write_file()->set_path(path);
+    request.mutable_write_file()->set_offset(offset);
+    request.mutable_write_file()->set_data(std::move(data));
+    return request;
+  }
+  static v1::DataRequest Read(const std::string& path, uint64_t offset, uint64_t length) {
+    v1::DataRequest request;
+    request.mutable_read_file()->set_path(path);
+    request.mutable_read_file()->set_offset(offset);
+    request.mutable_read_file()->set_length(length);
+    return request;
+  }
+  static v1::DataRequest Init(const std::vector<std::string>& to) {
+    v1::DataRequest request;
+    for (const std::string& name : to) request.mutable_init_message()->add_to(name);
+    return request;
+  }
+
+  const identity::NodeIdentity kEdge = {Role::kEdge, "edge1"};
+  const identity::NodeIdentity kData = {Role::kDatamgr, "data"};
+  rpc::TestPki pki_;
+  rpc::PinSet pins_;
+  FakeClock clock_;
+  store::MemStore store_;
+  datamgr::MemChunkLayer chunks_;
+  FakeUsers users_;
+  std::unique_ptr<datamgr::Catalog> catalog_;
+  std::unique_ptr<datamgr::DataService> service_;
+  std::unique_ptr<datamgr::DataDesk> desk_;
+  std::unique_ptr<rpc::Server> rpc_;
+  absl::Mutex mu_;
+  std::vector<v1::MessageArrival> arrivals_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<edge::DataClient> client_;
+};
+
+TEST_F(DataPathTest, PipelinedRequestsOfASessionAreDoneInOrder) {
+  std::vector<std::shared_ptr<Answer>> answers;
+  std::string expected;
+  answers.push_back(Ask("ann", CreateFolder("/a")));
+  answers.push_back(Ask("ann", CreateFile("/a/f")));
+  for (int i = 0; i < 50; ++i) {
+    const std::string piece(static_cast<size_t>(1000 + i), static_cast<char>('a' + i % 26));
+    answers.push_back(Ask("ann", Write("/a/f", expected.size(), piece)));
+    expected += piece;
+  }
+  const auto read = Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax));
+  for (const auto& answer : answers) EXPECT_EQ(answer->Code(), "OK");
+  EXPECT_EQ(read->Get().data(), expected);
+  EXPECT_EQ(Ask("bob", Read("/a/f", 0, 10))->Code(), "DENIED");
+}
+
+TEST_F(DataPathTest, WritesThatEndInAnotherOrderAreSeenInTheirs) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  chunks_.Hold();
+  const auto first = Ask("ann", Write("/a/f", 0, "aaaa"));
+  const auto second = Ask("ann", Write("/a/f", 2, "bbbb"));
+  const auto read = Ask("ann", Read("/a/f", 0, 10));
+  const absl::Duration start = RealClock::Get().Elapsed();
+  while (chunks_.waiting() < 2 && RealClock::Get().Elapsed() - start < kPatience) {
+    absl::Notification never;
+    never.WaitForNotificationWithTimeout(absl::Milliseconds(5));
+  }
+  ASSERT_EQ(chunks_.waiting(), 2u);  // Side by side.
+  chunks_.Let(/*newest_first=*/true);
+  EXPECT_EQ(first->Get().number(), 4u);
+  EXPECT_EQ(second->Get().number(), 6u);
+  EXPECT_EQ(read->Get().data(), "aabbbb");
+}
+
+TEST_F(DataPathTest, WhatDataServersCannotTakeFailsAndLeavesNothing) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  chunks_.FailWith(Fail(FailCode::kNoSpace, "add servers"));
+  EXPECT_EQ(Ask("ann", Write("/a/f", 0, "x"))->Code(), "NOSPACE");
+  EXPECT_EQ(Ask("ann", Write("/a/f", 0, ""))->Code(), "OK");
+  chunks_.FailWith(absl::OkStatus());
+  EXPECT_EQ(Ask("ann", Write("/a/f", 5, "x"))->Code(), "BADFIELD");
+  EXPECT_EQ(Ask("ann", Write("/a/nix", 0, "x"))->Code(), "NOTFOUND");
+  EXPECT_EQ(Ask("ann", Write("/a/f", 0, std::string(limits::kChunkBytesMax + 1, 'x')))->Code(),
+            "BADFIELD");
+  EXPECT_EQ(chunks_.chunks(), 0u);  // The one past the end was released again.
+  EXPECT_EQ(Ask("ann", Write("/a/f", 0, std::string(limits::kChunkBytesMax, 'x')))->Code(), "OK");
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax))->Get().data().size(),
+            limits::kChunkBytesMax);
+  chunks_.FailWith(Fail(FailCode::kUnavailable, "disk1 is away"), /*reads_too=*/true);
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, 1))->Code(), "UNAVAILABLE");
+}
+
+TEST_F(DataPathTest, MessagesArriveAndThoseWhoDoNotExistGetNone) {
+  EXPECT_EQ(Ask("ann", Init({"bob", "nobody"}))->Code(), "NOSUCHUSER");
+  EXPECT_EQ(Ask("ann", Init({"no way"}))->Code(), "BADFIELD");
+  const uint64_t draft = Ask("ann", Init({"Bob"}))->Get().number();
+  v1::DataRequest append;
+  append.mutable_append_message()->set_draft(draft);
+  append.mutable_append_message()->set_data("hello");
+  v1::DataRequest send;
+  send.mutable_send_message()->set_draft(draft);
+  const auto appended = Ask("ann", append);
+  const auto sent = Ask("ann", send);  // Not waiting for the append.
+  EXPECT_EQ(appended->Get().number(), 5u);
+  sent->Get();
+  EXPECT_EQ(Ask("ann", send)->Code(), "NOTFOUND");
+  v1::DataRequest list;
+  list.mutable_list_messages()->set_limit(10);
+  const auto rows = Ask("bob", list);
+  ASSERT_EQ(rows->Get().messages().rows_size(), 1);
+  EXPECT_EQ(rows->Get().messages().rows(0).bytes(), 5u);
+  list.mutable_list_messages()->set_limit(0);
+  EXPECT_EQ(Ask("bob", list)->Code(), "BADFIELD");
+  v1::DataRequest read;
+  read.mutable_read_message()->set_message(rows->Get().messages().rows(0).id());
+  read.mutable_read_message()->set_length(100);
+  EXPECT_EQ(Ask("bob", read)->Get().data(), "hello");
+  EXPECT_EQ(Ask("cid", read)->Code(), "NOTFOUND");
+  absl::MutexLock lock(&mu_);
+  const auto arrived = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !arrivals_.empty(); };
+  ASSERT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&arrived), kPatience));
+  EXPECT_EQ(arrivals_[0].user(), "bob");
+  EXPECT_EQ(arrivals_[0].message().from(), "ann");
+}
+
+TEST_F(DataPathTest, PermissionsInfoAndMetadata) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  v1::DataRequest share;
+  share.mutable_set_permissions()->set_path("/a");
+  share.mutable_set_permissions()->set_who("nobody");
+  share.mutable_set_permissions()->set_right("read");
+  EXPECT_EQ(Ask("ann", share)->Code(), "NOSUCHUSER");
+  share.mutable_set_permissions()->set_who("bob");
+  share.mutable_set_permissions()->set_right("some");
+  EXPECT_EQ(Ask("ann", share)->Code(), "BADFIELD");
+  share.mutable_set_permissions()->set_right("write");
+  EXPECT_EQ(Ask("ann", share)->Code(), "OK");
+  Ask("bob", CreateFile("/a/f"))->Get();
+  Ask("bob", Write("/a/f", 0, "12345"))->Get();
+  v1::DataRequest info;
+  info.mutable_get_info()->set_path("/a/f");
+  const v1::FileFacts facts = Ask("ann", info)->Get().facts();
+  EXPECT_EQ(facts.bytes(), 5u);
+  EXPECT_EQ(facts.owner(), "bob");
+  EXPECT_EQ(facts.right(), "admin");
+  EXPECT_EQ(facts.permissions_size(), 3);  // *, ann, bob.
+  ASSERT_EQ(facts.volumes_size(), 1);
+  EXPECT_EQ(facts.volumes(0).servers_online(0), "memory");
+  v1::DataRequest set;
+  set.mutable_set_metadata()->set_key("colour");
+  set.mutable_set_metadata()->set_value("blue");
+  EXPECT_EQ(Ask("ann", set)->Code(), "OK");
+  v1::DataRequest get;
+  get.mutable_get_metadata()->set_user("ANN");
+  get.mutable_get_metadata()->set_key("colour");
+  EXPECT_EQ(Ask("bob", get)->Get().data(), "blue");
+  EXPECT_EQ(Ask("bob", v1::DataRequest())->Code(), "UNKNOWNCOMMAND");
+}
+
+TEST_F(DataPathTest, WithoutDatamgrStorageIsDownAtOnceAndLaterGoesOn) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  const std::string address = rpc_->address();
+  StopDatamgr();
+  AwaitUp(false);
+  EXPECT_EQ(Ask("ann", CreateFolder("/b"))->Code(), "STORAGEDOWN");
+  StartDatamgr(address);
+  AwaitUp(true);
+  EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "EXISTS");
+  EXPECT_EQ(Ask("ann", CreateFolder("/b"))->Code(), "OK");
+}
+
+TEST_F(DataPathTest, DeletedFilesGiveTheirChunksBackAfterTheGrace) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  for (int i = 0; i < 100; ++i) Ask("ann", Write("/a/f", static_cast<uint64_t>(i), "x"));
+  v1::DataRequest remove;
+  remove.mutable_delete_folder()->set_path("/a");
+  remove.mutable_delete_folder()->set_recursive(true);
+  EXPECT_EQ(Ask("ann", remove)->Code(), "OK");
+  EXPECT_EQ(chunks_.chunks(), 100u);
+  const absl::Duration start = RealClock::Get().Elapsed();
+  while (chunks_.chunks() > 0 && RealClock::Get().Elapsed() - start < kPatience) {
+    clock_.Advance(absl::Minutes(10));  // Whatever has got into the trash by now is due.
+    absl::Notification never;
+    never.WaitForNotificationWithTimeout(absl::Milliseconds(20));
+  }
+  EXPECT_EQ(chunks_.chunks(), 0u);
+}
+
+}  // namespace
+}  // namespace convergia
