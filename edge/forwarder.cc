@@ -46,6 +46,10 @@ absl::string_view WhatIsWrong(NodeId self, NodeId from, const Waybill& waybill) 
   if (HasTwice(waybill.visited) || Has(waybill.visited, self) || waybill.origin == self) {
     return "it has been here before";
   }
+  const bool turns_back = std::any_of(waybill.route.begin(), waybill.route.end(), [&](NodeId hop) {
+    return hop == waybill.origin || Has(waybill.visited, hop);
+  });
+  if (turns_back) return "its route turns back";
   const NodeId last = waybill.visited.empty() ? waybill.origin : waybill.visited.back();
   if (last != from) return "it did not come the way it says";
   const NodeId end = waybill.route.empty() ? self : waybill.route.back();

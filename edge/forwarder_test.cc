@@ -58,6 +58,10 @@ TEST(ForwarderTest, RefusesWhatCannotBeTrue) {
   } cases[] = {
       {"loop through us", {.origin = 1, .destination = 4, .route = {3, 2, 4}}},
       {"loop through another", {.origin = 1, .destination = 4, .route = {3, 3, 4}}},
+      {"back to its origin", {.origin = 1, .destination = 1, .route = {1}}},
+      {"back to where it was", {.origin = 4, .destination = 3, .route = {4, 3}, .visited = {1}}},
+      {"back over the link it came by",
+       {.origin = 4, .destination = 3, .route = {1, 3}, .visited = {1}}},
       {"was here already", {.origin = 3, .destination = 4, .route = {4}, .visited = {2, 1}}},
       {"our own, not bounced", {.origin = 2, .destination = 4, .route = {4}, .visited = {1}}},
       {"from elsewhere than it says", {.origin = 3, .destination = 4, .route = {4}}},

@@ -152,6 +152,10 @@ void EdgeAttach::ReportLinks(const std::vector<edge::Switchboard::LinkView>& lin
   Send(std::move(message));
 }
 
+void EdgeAttach::ReportLinksAgain() {
+  ReportLinks(edge_->switchboard().Links(around_.events->now()));
+}
+
 void EdgeAttach::OnLocationsChanged() {
   if (std::exchange(report_scheduled_, true)) return;
   const absl::Duration wait = around_.dice->Between(absl::ZeroDuration(), kReportPause);

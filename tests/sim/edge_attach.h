@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,6 +32,10 @@ class EdgeAttach {
   // From mgmt, over the stream with this number.
   void OnMessage(uint64_t stream, const v1::ToNode& message);
   void OnRefused(uint64_t stream, const absl::Status& why);
+
+  // Beside what is right.
+  void Inject(v1::FromNode message) { Send(std::move(message)); }
+  void ReportLinksAgain();
 
   bool attached() const { return plan_.attached(); }
   // mgmt wants no more of this start.

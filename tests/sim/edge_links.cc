@@ -92,6 +92,10 @@ void EdgeLinks::SendFrame(edge::LinkId link, v1::Frame frame) {
   Carry(link, std::move(frame));
 }
 
+void EdgeLinks::Inject(const std::function<v1::Frame(NodeId peer)>& make) {
+  for (const auto& [link, stream] : streams_) Carry(link, make(stream.peer));
+}
+
 void EdgeLinks::Carry(edge::LinkId link, v1::Frame frame) {
   const Stream& stream = streams_.at(link);
   const bool is_hello = frame.has_hello();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -30,6 +31,9 @@ class EdgeLinks {
   void SendFrame(edge::LinkId link, v1::Frame frame);
   void OnDeadLink(edge::LinkId link) { Close(link); }
   void OnLinksChanged();
+
+  // Beside what is right: `make` says what for each link.
+  void Inject(const std::function<v1::Frame(NodeId peer)>& make);
 
   // Those that are up.
   const absl::flat_hash_set<NodeId>& up() const { return up_; }

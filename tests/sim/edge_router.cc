@@ -4,6 +4,7 @@
 
 #include "common/base/limits.h"
 #include "tests/sim/edge.h"
+#include "tests/sim/rogue.h"
 
 namespace convergia::sim {
 namespace {
@@ -120,7 +121,7 @@ edge::RelayResult EdgeRouter::Push(const Sessions& sessions, const std::string& 
       result.fail = FailCode::kBusy;
       continue;
     }
-    around_.ledger->OnDelivered(session, from, body);
+    if (body != Rogue::kBody) around_.ledger->OnDelivered(session, from, body);
     ++result.sessions;
   }
   if (result.sessions > 0) {

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "tests/sim/rogue.h"
 
 namespace convergia::sim {
 namespace {
@@ -32,6 +33,7 @@ WorldPlan WorldPlan::Draw(uint64_t seed) {
   plan.users = dice.Between(5, 20);
   plan.steps = dice.Between(100, 300);
   if (dice.OneIn(2)) plan.walled_for_good = dice.Between(1, plan.edges - 1);
+  plan.has_rogue = dice.OneIn(5);
   switch (dice.Below(6)) {
     case 0:  // Only links.
       plan.edge_deaths = plan.mgmt_deaths = 0;
@@ -92,6 +94,7 @@ void World::Pass(absl::Duration time) {
 void World::Run() {
   StartMgmt();
   for (Slot& slot : slots_) StartEdge(slot);
+  if (plan_.has_rogue) Annoy();
   Pass(dice_.Between(absl::ZeroDuration(), absl::Seconds(5)));
   for (int step = 0; step < plan_.steps && !history_.is_broken(); ++step) {
     Step();
@@ -180,6 +183,22 @@ std::vector<World::Slot*> World::Living() {
   return living;
 }
 
+World::Slot* World::AnyForClients() {
+  std::vector<Slot*> living = Living();
+  if (plan_.has_rogue) std::erase(living, &slots_.front());
+  return living.empty() ? nullptr : dice_.Any(living);
+}
+
+void World::Annoy() {
+  if (is_calm_) return;
+  events_.After(dice_.Between(absl::Milliseconds(5), absl::Milliseconds(200)), [this] { Annoy(); });
+  Slot& slot = slots_.front();
+  if (slot.edge == nullptr) return;
+  Rogue rogue(&dice_, slot.node, slot.epoch, plan_.edges);
+  slot.edge->links().Inject([&](NodeId peer) { return rogue.MakeFrame(peer, SlotOf(peer).epoch); });
+  if (dice_.OneIn(4)) slot.edge->attach().Inject(rogue.MakeReport());
+}
+
 NodeId World::AnyNode() { return kMgmtNode + dice_.Below(plan_.edges + 1); }
 
 void World::SendSome() {
@@ -203,13 +222,12 @@ void World::SignOut(Person& person) {
 
 void World::SignInOrMove() {
   Person& person = dice_.Any(people_);
-  const std::vector<Slot*> living = Living();
   const bool has_enough = person.sessions.size() >= (person.moves_only ? 1 : 3);
   if (!person.sessions.empty() && (has_enough || dice_.OneIn(4))) SignOut(person);
-  if (living.empty() || dice_.OneIn(5)) return;
-  Slot& slot = *living[dice_.Below(living.size())];
-  const SessionNumber session = slot.edge->router().SignIn(person.name);
-  if (session != 0) person.sessions.emplace_back(slot.node, session);
+  Slot* const slot = AnyForClients();
+  if (slot == nullptr || dice_.OneIn(5)) return;
+  const SessionNumber session = slot->edge->router().SignIn(person.name);
+  if (session != 0) person.sessions.emplace_back(slot->node, session);
 }
 
 void World::CutPath() {

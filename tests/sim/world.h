@@ -20,6 +20,7 @@ struct WorldPlan {
   int users = 8;
   int steps = 200;
   absl::Duration step_max = absl::Milliseconds(300);
+  bool has_rogue = false;   // The first edge sends what it should not, and nobody signs in there.
   int walled_for_good = 0;  // Of the edges, the last ones: nobody can ever dial them.
 
   // Of a hundred steps, how many are each; the rest are messages.
@@ -75,9 +76,11 @@ class World final : public Hosts {
   void Pass(absl::Duration time);
   void StartEdge(Slot& slot);
   void KillEdge(Slot& slot);
+  void Annoy();  // What the rogue does, again and again.
   void StartMgmt();
   void KillMgmt();
   std::vector<Slot*> Living();
+  Slot* AnyForClients();  // Null: all are down.
 
   // What may befall it.
   void Step();
@@ -93,6 +96,8 @@ class World final : public Hosts {
   NodeId AnyNode();
 
   // At the end.
+  // All, or some of many.
+  std::vector<Slot*> Sample();
   void Calm();
   void CheckLinks();
   void CheckDirectories();
@@ -112,6 +117,7 @@ class World final : public Hosts {
   std::shared_ptr<Mgmt> mgmt_;
   Epoch mgmt_epoch_ = 0;
   std::vector<Person> people_;
+  bool is_calm_ = false;
   Traffic traffic_;
 };
 
