@@ -108,23 +108,38 @@ absl::StatusOr<std::string> BlockingClient::RequestWithoutSignIn(std::string wor
   return Await(client_.RequestWithoutSignIn(std::move(word), std::move(fields)));
 }
 
-void BlockingClient::SendMessageThen(std::string to, std::string body,
-                                     std::function<void(absl::StatusOr<int>)> done) {
+template <typename T>
+void BlockingClient::Begin(std::function<asio::awaitable<T>()> make, std::function<void(T)> done) {
   {
     absl::MutexLock lock(&mu_);
     if (!closed_) {
       // Posted, since on the client's own thread co_spawn() may call back while mu_ is held.
-      asio::post(io_, [this, to = std::move(to), body = std::move(body),
-                       done = std::move(done)]() mutable {
-        asio::co_spawn(io_, client_.SendMessage(std::move(to), std::move(body)),
-                       [done = std::move(done)](std::exception_ptr, absl::StatusOr<int> sessions) {
-                         done(std::move(sessions));
-                       });
+      asio::post(io_, [this, make = std::move(make), done = std::move(done)]() mutable {
+        asio::co_spawn(io_, make(), [done = std::move(done)](std::exception_ptr, T result) {
+          done(std::move(result));
+        });
       });
       return;
     }
   }
   done(ClientIsClosed());
+}
+
+void BlockingClient::SendMessageThen(std::string to, std::string body,
+                                     std::function<void(absl::StatusOr<int>)> done) {
+  Begin<absl::StatusOr<int>>(
+      [this, to = std::move(to), body = std::move(body)]() mutable {
+        return client_.SendMessage(std::move(to), std::move(body));
+      },
+      std::move(done));
+}
+
+void BlockingClient::RequestThen(std::string word, std::vector<std::string> fields, Done done) {
+  Begin<absl::StatusOr<std::string>>(
+      [this, word = std::move(word), fields = std::move(fields)]() mutable {
+        return client_.Request(std::move(word), std::move(fields));
+      },
+      std::move(done));
 }
 
 void BlockingClient::TakeMessage(const Message& message) {

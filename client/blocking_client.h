@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/client.h"
+#include "client/requester.h"
 
 namespace convergia::client {
 
@@ -28,7 +29,7 @@ namespace convergia::client {
 // Thread-safe. Messages wait in a queue for NextMessage(), and while it is full, nothing more is
 // read from the main server; or they go to the observer, as all else does, on the client's own
 // thread.
-class BlockingClient {
+class BlockingClient final : public Requester {
  public:
   enum class Messages { kToQueue, kToObserver };
 
@@ -37,12 +38,12 @@ class BlockingClient {
 
   explicit BlockingClient(ClientOptions options, ClientObserver* observer = nullptr,
                           Messages messages = Messages::kToQueue);
-  ~BlockingClient();  // Close().
+  ~BlockingClient() override;  // Close().
 
   // Each as in Client; kCancelled once it is closed.
   absl::Status Connect(absl::Duration timeout);
   absl::StatusOr<int> SendMessage(std::string to, std::string body);
-  absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields);
+  absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields) override;
   absl::StatusOr<std::string> RequestAtManagement(std::string word,
                                                   std::vector<std::string> fields);
 
@@ -57,6 +58,9 @@ class BlockingClient {
   void SendMessageThen(std::string to, std::string body,
                        std::function<void(absl::StatusOr<int>)> done);
 
+  // Request() without waiting, on the same terms. Of Requester.
+  void RequestThen(std::string word, std::vector<std::string> fields, Done done) override;
+
   // The oldest message not yet taken.
   //
   // Errors: kDeadlineExceeded when none came in time; the reason if the client has given up;
@@ -69,6 +73,11 @@ class BlockingClient {
  private:
   class Inbox;  // The observer between Client and this.
 
+  // co_spawn()s `make()` on the client's thread and gives its result to `done`; if it is closed, at
+  // once kCancelled.
+  template <typename T>
+  void Begin(std::function<asio::awaitable<T>()> make, std::function<void(T)> done)
+      ABSL_LOCKS_EXCLUDED(mu_);
   template <typename T>
   T Await(asio::awaitable<T> work) ABSL_LOCKS_EXCLUDED(mu_);
   void TakeMessage(const Message& message) ABSL_LOCKS_EXCLUDED(mu_);

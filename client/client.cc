@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/client_core.h"
 #include "client/dial.h"
+#include "client/seed.h"
 #include "common/base/fail.h"
-#include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/line/packet.h"
 #include "common/tls/verify.h"
@@ -30,12 +30,6 @@ constexpr auto kMoveIsPastAfter = std::chrono::seconds(30);
 
 // A connection that lasted so long was a good one.
 constexpr absl::Duration kSettledAfter = absl::Seconds(10);
-
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  for (const unsigned char byte : SecureRandomBytes(sizeof(seed))) seed = seed << 8 | byte;
-  return seed;
-}
 
 asio::awaitable<void> Await(asio::steady_timer& timer) {
   asio::error_code error;

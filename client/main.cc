@@ -45,7 +45,7 @@ absl::Status Run(const CommandLine& line) {
 
 int Main(int argc, char** argv) {
   CommandLine line;
-  CLI::App app("Convergia: messages between people", "convergia");
+  CLI::App app("Convergia: messages between people, and their files", "convergia");
   app.require_subcommand(1);
   app.fallthrough();  // Global options may stand after the command, too.
   app.footer(kExitCodeHelp);
@@ -56,6 +56,10 @@ int Main(int argc, char** argv) {
   AddListenCommand(app, &line);
   AddMapCommand(app, &line);
   AddPasswdCommand(app, &line);
+  AddFilesCommands(app, &line);
+  AddTransferCommands(app, &line);
+  AddMailCommands(app, &line);
+  AddMetaCommands(app, &line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -21,5 +21,9 @@ void AddSendCommand(CLI::App& app, CommandLine* line);
 void AddListenCommand(CLI::App& app, CommandLine* line);
 void AddMapCommand(CLI::App& app, CommandLine* line);
 void AddPasswdCommand(CLI::App& app, CommandLine* line);
+void AddFilesCommands(CLI::App& app, CommandLine* line);
+void AddTransferCommands(CLI::App& app, CommandLine* line);
+void AddMailCommands(CLI::App& app, CommandLine* line);
+void AddMetaCommands(CLI::App& app, CommandLine* line);
 
 }  // namespace convergia::client

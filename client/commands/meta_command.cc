@@ -1,0 +1,87 @@
+// meta: what users tell about themselves.
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_join.h"
+#include "client/commands/commands.h"
+#include "client/commands/stored.h"
+#include "client/commands/text.h"
+#include "client/storage.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::client {
+namespace {
+
+struct Arguments {
+  std::string key;
+  std::string value;
+  std::string user;
+};
+
+// Of whom: oneself, if nobody is named.
+absl::StatusOr<std::string> Whose(CommandContext& context, const Arguments& arguments) {
+  if (!arguments.user.empty()) return arguments.user;
+  return context.User();
+}
+
+absl::Status Set(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  return Metadata(client.get()).Set(arguments.key, arguments.value);
+}
+
+absl::Status Get(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
+  CVG_ASSIGN_OR_RETURN(const std::string value, Metadata(client.get()).Get(user, arguments.key));
+  std::cout << Printable(value) << std::endl;
+  return absl::OkStatus();
+}
+
+absl::Status List(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
+  CVG_ASSIGN_OR_RETURN(const auto rows, Metadata(client.get()).List(user));
+  for (const auto& row : rows) std::cout << Printable(absl::StrJoin(row, "\t")) << "\n";
+  std::cout.flush();
+  return absl::OkStatus();
+}
+
+absl::Status Delete(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  return Metadata(client.get()).Delete(arguments.key);
+}
+
+}  // namespace
+
+void AddMetaCommands(CLI::App& app, CommandLine* line) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* meta = app.add_subcommand("meta", "What people tell about themselves");
+  meta->require_subcommand(1);
+  const auto run = [line, arguments](auto command) {
+    line->run = [arguments, command](CommandContext& context) {
+      return command(context, *arguments);
+    };
+  };
+
+  CLI::App* set = meta->add_subcommand("set", "Tell something about yourself");
+  set->add_option("key", arguments->key, "What")->required();
+  set->add_option("value", arguments->value, "Its value")->required();
+  set->callback([run] { run(&Set); });
+
+  CLI::App* get = meta->add_subcommand("get", "Show one value");
+  get->add_option("key", arguments->key, "What")->required();
+  get->add_option("user", arguments->user, "Whose; yours if not given");
+  get->callback([run] { run(&Get); });
+
+  CLI::App* list = meta->add_subcommand("list", "List what is told");
+  list->add_option("user", arguments->user, "By whom; yours if not given");
+  list->callback([run] { run(&List); });
+
+  CLI::App* remove = meta->add_subcommand("delete", "Take something back");
+  remove->add_option("key", arguments->key, "What")->required();
+  remove->callback([run] { run(&Delete); });
+}
+
+}  // namespace convergia::client

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <ostream>
+#include <string>
+
+#include "absl/time/time.h"
+#include "client/transfer.h"
+#include "common/base/clock.h"
+
+namespace convergia::client {
+
+// Shows a transfer on a terminal, in one line that is written over; without a terminal only what
+// goes wrong is shown. Used by one thread.
+class ProgressBar final : public TransferObserver {
+ public:
+  // `is_tree`: many files, whose number is not known before the end. `columns` is the terminal's
+  // width, 0 if `out` is none. `out` and `clock` must outlive the bar.
+  ProgressBar(std::ostream* out, const Clock* clock, bool is_tree, int columns);
+  // Ends the line.
+  ~ProgressBar() override;
+
+  void OnExpected(uint64_t bytes) override { expected_ += bytes; }
+  void OnBytes(uint64_t bytes) override;
+  void OnFile(absl::string_view name, bool moved) override;
+  void OnTrouble(absl::string_view name, const absl::Status& why) override;
+
+  uint64_t files_moved() const { return files_moved_; }
+  uint64_t files_left() const { return files_left_; }
+  uint64_t bytes() const { return done_; }
+
+ private:
+  void Draw(bool now);
+  void Erase();
+  std::string Line(absl::Duration elapsed) const;
+
+  std::ostream& out_;
+  const Clock& clock_;
+  const bool is_tree_;
+  const int columns_;
+  const absl::Duration started_;
+  absl::Duration drawn_;
+  bool is_drawn_ = false;
+  uint64_t expected_ = 0;
+  uint64_t done_ = 0;
+  uint64_t files_moved_ = 0;
+  uint64_t files_left_ = 0;
+  std::string name_;
+};
+
+// The width of the terminal at `fd`; 0 if it is none.
+int TerminalColumns(int fd);
+
+}  // namespace convergia::client

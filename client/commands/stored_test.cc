@@ -1,0 +1,86 @@
+#include "client/commands/stored.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <sstream>
+#include <string>
+
+#include "client/commands/progress_bar.h"
+#include "common/base/clock.h"
+#include "common/base/fail.h"
+
+namespace convergia::client {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+
+TEST(FormatBytesTest, ShowsTheUnitThatFits) {
+  const struct {
+    uint64_t bytes;
+    const char* shown;
+  } kCases[] = {
+      {0, "0 B"},
+      {1023, "1023 B"},
+      {1024, "1.0 KiB"},
+      {1536, "1.5 KiB"},
+      {1024 * 1024 - 1, "1.0 MiB"},
+      {5ull << 30, "5.0 GiB"},
+      {UINT64_MAX, "16.0 EiB"},
+  };
+  for (const auto& c : kCases) EXPECT_EQ(FormatBytes(c.bytes), c.shown);
+}
+
+TEST(LastNameTest, IsWhatComesAfterTheLastSlash) {
+  EXPECT_EQ(LastName("/a/b"), "b");
+  EXPECT_EQ(LastName("/a/b/"), "b");
+  EXPECT_EQ(LastName("b"), "b");
+  EXPECT_EQ(LastName("/"), "");
+}
+
+TEST(ProgressBarTest, ShowsShareAndTimeLeft) {
+  FakeClock clock;
+  std::ostringstream out;
+  ProgressBar bar(&out, &clock, /*is_tree=*/false, 80);
+  bar.OnExpected(4 << 20);
+  clock.Advance(absl::Seconds(1));
+  bar.OnBytes(1 << 20);
+  EXPECT_THAT(out.str(), HasSubstr(" 25%  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3s left"));
+}
+
+TEST(ProgressBarTest, IsNotDrawnForEveryPiece) {
+  FakeClock clock;
+  std::ostringstream out;
+  ProgressBar bar(&out, &clock, /*is_tree=*/false, 80);
+  bar.OnExpected(100);
+  for (int i = 0; i < 100; ++i) bar.OnBytes(1);
+  EXPECT_EQ(out.str(), "");
+}
+
+TEST(ProgressBarTest, TroubleStandsOnALineOfItsOwn) {
+  FakeClock clock;
+  std::ostringstream out;
+  ProgressBar bar(&out, &clock, /*is_tree=*/true, 80);
+  clock.Advance(absl::Seconds(1));
+  bar.OnFile("/f/a", true);
+  bar.OnTrouble("/f/\033[31mb", Fail(FailCode::kDenied, "you may not"));
+  EXPECT_THAT(out.str(), EndsWith("convergia: /f/?[31mb: you may not\n"));
+}
+
+TEST(ProgressBarTest, WithoutATerminalOnlyTroubleIsShown) {
+  FakeClock clock;
+  std::ostringstream out;
+  {
+    ProgressBar bar(&out, &clock, /*is_tree=*/false, 0);
+    bar.OnExpected(1);
+    clock.Advance(absl::Seconds(1));
+    bar.OnBytes(1);
+    bar.OnTrouble("/f/a", Fail(FailCode::kBusy, "wait"));
+  }
+  EXPECT_EQ(out.str(), "convergia: /f/a: wait\n");
+}
+
+}  // namespace
+}  // namespace convergia::client

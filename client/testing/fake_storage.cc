@@ -1,0 +1,113 @@
+#include "client/testing/fake_storage.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "common/line/rows.h"
+
+namespace convergia::client {
+namespace {
+
+std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+uint64_t Number(const std::string& text) {
+  uint64_t number = 0;
+  return absl::SimpleAtoi(text, &number) ? number : UINT64_MAX;
+}
+
+absl::Status NotThere() { return Fail(FailCode::kNotFound, "there is no such thing"); }
+
+}  // namespace
+
+int FakeStorage::Count(const std::string& word) const {
+  const auto at = counts_.find(word);
+  return at == counts_.end() ? 0 : at->second;
+}
+
+void FakeStorage::RequestThen(std::string word, std::vector<std::string> fields, Done done) {
+  done(Request(std::move(word), std::move(fields)));
+}
+
+absl::StatusOr<std::string> FakeStorage::Request(std::string word,
+                                                 std::vector<std::string> fields) {
+  ++counts_[word];
+  if (trouble_) CVG_RETURN_IF_ERROR(trouble_(word));
+  if (word == "CREATEFOLDER") return Create(fields[0], true);
+  if (word == "CREATEFILE") return Create(fields[0], false);
+  if (word == "WRITEFILE") return Write(fields);
+  if (word == "READFILE") return Read(fields);
+  if (word == "LISTFOLDER") return List(fields);
+  if (word == "GETINFO") return Info(fields[0]);
+  if (word == "DELETEFILE") {
+    CVG_RETURN_IF_ERROR(File(fields[0]).status());
+    nodes_.erase(fields[0]);
+    return "";
+  }
+  if (word == "MOVE") {
+    CVG_ASSIGN_OR_RETURN(Node* const node, File(fields[0]));
+    if (nodes_.contains(fields[1])) return Fail(FailCode::kExists, "the name is taken");
+    Node moved = std::move(*node);
+    nodes_.erase(fields[0]);
+    nodes_[fields[1]] = std::move(moved);
+    return "";
+  }
+  return Fail(FailCode::kUnknownCommand, word);
+}
+
+absl::StatusOr<std::string> FakeStorage::Create(const std::string& path, bool folder) {
+  const std::string parent = ParentOf(path);
+  if (!parent.empty() && !nodes_.contains(parent)) return NotThere();
+  if (nodes_.contains(path)) return Fail(FailCode::kExists, "the name is taken");
+  nodes_[path] = {folder, "", now_};
+  return "";
+}
+
+absl::StatusOr<FakeStorage::Node*> FakeStorage::File(const std::string& path) {
+  const auto at = nodes_.find(path);
+  if (at == nodes_.end()) return NotThere();
+  if (at->second.is_folder) return Fail(FailCode::kNotAFile, "it is a folder");
+  return &at->second;
+}
+
+absl::StatusOr<std::string> FakeStorage::Write(const std::vector<std::string>& fields) {
+  CVG_ASSIGN_OR_RETURN(Node* const node, File(fields[0]));
+  const uint64_t offset = Number(fields[1]);
+  if (offset > node->bytes.size()) return Fail(FailCode::kBadField, "past the end");
+  node->bytes.replace(offset, fields[2].size(), fields[2]);
+  node->modified = now_;
+  return absl::StrCat(node->bytes.size());
+}
+
+absl::StatusOr<std::string> FakeStorage::Read(const std::vector<std::string>& fields) {
+  CVG_ASSIGN_OR_RETURN(Node* const node, File(fields[0]));
+  const uint64_t offset = Number(fields[1]);
+  if (offset > node->bytes.size()) return Fail(FailCode::kBadField, "past the end");
+  return node->bytes.substr(offset, Number(fields[2]));
+}
+
+absl::StatusOr<std::string> FakeStorage::List(const std::vector<std::string>& fields) {
+  line::RowWriter rows;
+  uint64_t left = Number(fields[2]);
+  for (const auto& [path, node] : nodes_) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (ParentOf(path) != fields[0] || name <= fields[1] || left == 0) continue;
+    --left;
+    rows.Add({name, node.is_folder ? "folder" : "file", absl::StrCat(node.bytes.size()),
+              absl::StrCat(absl::ToUnixMillis(node.modified))});
+  }
+  return rows.data();
+}
+
+absl::StatusOr<std::string> FakeStorage::Info(const std::string& path) {
+  const auto at = nodes_.find(path);
+  if (at == nodes_.end()) return NotThere();
+  line::RowWriter rows;
+  rows.Add({"type", at->second.is_folder ? "folder" : "file"});
+  rows.Add({"bytes", absl::StrCat(at->second.bytes.size())});
+  rows.Add({"modified", absl::StrCat(absl::ToUnixMillis(at->second.modified))});
+  return rows.data();
+}
+
+}  // namespace convergia::client

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/requester.h"
+
+namespace convergia::client {
+
+// A main server's storage commands in memory, for tests: files and folders without permissions.
+// Answers at once. Not thread-safe.
+class FakeStorage final : public Requester {
+ public:
+  struct Node {
+    bool is_folder = false;
+    std::string bytes;
+    absl::Time modified;
+  };
+
+  absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields) override;
+  void RequestThen(std::string word, std::vector<std::string> fields, Done done) override;
+
+  // All that is there, by path; "/" is not among them.
+  std::map<std::string, Node>& nodes() { return nodes_; }
+  // What the server's clock shows.
+  void set_now(absl::Time now) { now_ = now; }
+  // Asked before each request, which fails with what it says.
+  void set_trouble(std::function<absl::Status(const std::string& word)> trouble) {
+    trouble_ = std::move(trouble);
+  }
+  int Count(const std::string& word) const;
+
+ private:
+  absl::StatusOr<std::string> Create(const std::string& path, bool folder);
+  absl::StatusOr<std::string> Write(const std::vector<std::string>& fields);
+  absl::StatusOr<std::string> Read(const std::vector<std::string>& fields);
+  absl::StatusOr<std::string> List(const std::vector<std::string>& fields);
+  absl::StatusOr<std::string> Info(const std::string& path);
+  absl::StatusOr<Node*> File(const std::string& path);
+
+  std::map<std::string, Node> nodes_;
+  std::map<std::string, int> counts_;
+  absl::Time now_ = absl::FromUnixSeconds(2'000'000'000);
+  std::function<absl::Status(const std::string& word)> trouble_;
+};
+
+}  // namespace convergia::client
