@@ -210,8 +210,10 @@ void Directory::EdgeGone(NodeId id) {
   if (found == edges_.end()) return;
   Edge& edge = found->second;
   if (edge.users > 0) EraseStale(id, &edge, /*all=*/true);
-  const std::optional<Epoch> gone =
-      edge.told_epoch != 0 ? std::make_optional(edge.told_epoch) : edge.gone;
+  // Also one that no batch has named: whoever compared digests knows it.
+  std::optional<Epoch> gone = edge.gone;
+  if (edge.told_epoch != 0) gone = edge.told_epoch;
+  if (edge.announced) gone = edge.epoch;
   edge = Edge();
   edge.gone = gone;
   if (!gone) edges_.erase(found);
