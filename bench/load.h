@@ -30,7 +30,7 @@ struct LoadOptions {
   absl::Duration run = absl::Seconds(5);
 
   // The servers under test, whose CPU time is measured.
-  std::vector<int> server_pids;
+  std::vector<int> server_pids = {};
 };
 
 struct LoadResult {

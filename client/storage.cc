@@ -4,7 +4,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/fail.h"
-#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
 
@@ -136,7 +135,7 @@ absl::StatusOr<std::vector<StoredEntry>> Storage::ListFolder(absl::string_view p
   std::vector<StoredEntry> all;
   while (true) {
     const std::string after = all.empty() ? "" : all.back().name;
-    CVG_ASSIGN_OR_RETURN(auto page, ListPage(path, after, limits::kListRowsMax));
+    CVG_ASSIGN_OR_RETURN(auto page, ListPage(path, after, kStoredRowsMax));
     // A page may be cut by its bytes, so only an empty one is surely the last.
     if (page.empty() || page.back().name <= after) return all;
     all.insert(all.end(), std::make_move_iterator(page.begin()),
@@ -181,7 +180,7 @@ absl::StatusOr<std::vector<StoredMessage>> Mailbox::List() {
     const std::string after = all.empty() ? "" : all.back().id;
     CVG_ASSIGN_OR_RETURN(
         const std::string data,
-        requester_->Request("LISTOFFLINEMESSAGES", {after, absl::StrCat(limits::kListRowsMax)}));
+        requester_->Request("LISTOFFLINEMESSAGES", {after, absl::StrCat(kStoredRowsMax)}));
     const auto rows = line::ParseRows(data);
     for (const auto& row : rows) {
       CVG_ASSIGN_OR_RETURN(StoredMessage message, ParseMessage(row));

@@ -50,7 +50,7 @@ class Storage {
 
   // At most kPieceBytesMax. The file's size after it.
   absl::StatusOr<uint64_t> Write(absl::string_view path, uint64_t offset, absl::string_view bytes);
-  // At most kPieceBytesMax; fewer only at the end of the file.
+  // At most kPieceBytesMax; perhaps fewer, but none only at the end of the file.
   absl::StatusOr<std::string> Read(absl::string_view path, uint64_t offset, uint64_t length);
 
   // One page: at most `limit` entries behind the name `after`, by name.
@@ -111,8 +111,11 @@ class Metadata {
 // Of one WRITEFILE, READFILE or APPENDOFFLINEMESSAGE.
 inline constexpr uint64_t kPieceBytesMax = 1024 * 1024;
 
+// Of one LISTFOLDER or LISTOFFLINEMESSAGES.
+inline constexpr int kStoredRowsMax = 1'000;
+
 // Whether the same request may do better a little later: the way to the main server, or to what is
-// behind it, is closed for now.
+// behind it, is closed at the moment.
 bool MayPassLater(const absl::Status& status);
 
 }  // namespace convergia::client

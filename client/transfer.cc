@@ -1,19 +1,17 @@
 #include "client/transfer.h"
 
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -57,12 +55,8 @@ absl::Time TimeOf(const timespec& time) { return absl::TimeFromTimespec(time); }
 // Names what is on its way by what it is, so only the same content is ever gone on with.
 std::string PartName(absl::string_view name, uint64_t bytes, absl::Time changed) {
   const std::string what = absl::StrCat(name, "\n", bytes, "\n", absl::ToUnixNanos(changed));
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(what.data()), what.size(), digest.data());
   return absl::StrCat(
-      kPartPrefix,
-      absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest.data()), 8)),
-      kPartSuffix);
+      kPartPrefix, absl::Hex(XXH3_64bits(what.data(), what.size()), absl::kZeroPad16), kPartSuffix);
 }
 
 std::pair<std::string, std::string> SplitPath(absl::string_view path) {
@@ -289,9 +283,15 @@ absl::Status Transfer::GetPieces(const std::string& remote, uint64_t bytes, int 
       continue;
     }
     CVG_ASSIGN_OR_RETURN(const std::string piece, window.TakeNext());
-    if (piece.size() != std::min(kPieceBytesMax, bytes - have)) {
+    const uint64_t wanted = std::min(kPieceBytesMax, bytes - have);
+    if (piece.empty() || piece.size() > wanted) {
       return Fail(FailCode::kBusy,
                   absl::StrCat(remote, " changed while it was read; get it again"));
+    }
+    if (piece.size() < wanted) {
+      // A file of many small pieces: what was asked beyond this one begins too late.
+      while (!window.empty()) window.TakeNext().IgnoreError();
+      asked = have + piece.size();
     }
     for (size_t written = 0; written < piece.size();) {
       const ssize_t count =

@@ -75,7 +75,6 @@ class MgmtLink final : public node::AttachHandler {
   absl::Notification welcomed_;
   std::atomic<NodeId> node_id_ = 0;
 
-
   absl::Mutex mu_;
   v1::LinkReport links_ ABSL_GUARDED_BY(mu_);
 };

@@ -109,7 +109,7 @@ absl::Status Cat(CommandContext& context, const Arguments& arguments) {
                          storage.Read(arguments.path, offset, kPieceBytesMax));
     std::cout.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush();
     if (!std::cout) return Fail(FailCode::kInternal, "cannot write to standard output");
-    if (piece.size() < kPieceBytesMax) return absl::OkStatus();
+    if (piece.empty()) return absl::OkStatus();
     offset += piece.size();
   }
 }

@@ -82,7 +82,7 @@ absl::Status ReadAll(Mailbox& mailbox, const std::string& id, std::ostream& out)
     CVG_ASSIGN_OR_RETURN(const std::string piece, mailbox.Read(id, offset, kPieceBytesMax));
     out.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush();
     if (!out) return Fail(FailCode::kInternal, "cannot write the message; it stays where it is");
-    if (piece.size() < kPieceBytesMax) return absl::OkStatus();
+    if (piece.empty()) return absl::OkStatus();
     offset += piece.size();
   }
 }

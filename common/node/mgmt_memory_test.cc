@@ -47,7 +47,7 @@ TEST_F(MgmtMemoryTest, TheKeysOfManyNodesOutliveARestart) {
   constexpr int kNodes = 20'000;
   MgmtMemory memory(files_);
   memory.TakePins(PinsOf(kNodes));
-  ASSERT_OK(memory.Save());
+  ASSERT_OK(memory.Save(absl::InfiniteDuration()));
   EXPECT_GT(std::filesystem::file_size(files_.PathOf("pins.textproto")), 2'000'000u);
   EXPECT_EQ(PinsLoaded(), kNodes);
 }
@@ -56,13 +56,14 @@ TEST_F(MgmtMemoryTest, WhatDoesNotFitIsAnErrorAndTheOldStays) {
   constexpr size_t kFileBytesMax = 100'000;
   MgmtMemory memory(files_, kFileBytesMax);
   memory.TakePins(PinsOf(100));
-  ASSERT_OK(memory.Save());
+  ASSERT_OK(memory.Save(absl::InfiniteDuration()));
   memory.TakePins(PinsOf(10'000));
-  EXPECT_THAT(memory.Save(), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(memory.Save(absl::InfiniteDuration()),
+              StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(memory.pins().All().size(), 10'000u) << "only the disk has less";
   EXPECT_EQ(PinsLoaded(), 100u);
   memory.TakePins(PinsOf(50));
-  EXPECT_OK(memory.Save());
+  EXPECT_OK(memory.Save(absl::InfiniteDuration()));
   EXPECT_EQ(PinsLoaded(), 50u);
 }
 

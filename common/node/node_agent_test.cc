@@ -295,7 +295,7 @@ TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
     mgmt_.Push(ways);
     ways.mutable_edges()->mutable_edges(0)->set_grpc_addresses(0, "there:2");
     mgmt_.Push(ways);
-    ways.mutable_routes()->add_pairs()->set_destination(3);
+    ways.mutable_routes()->add_destinations(3);
     mgmt_.Push(ways);
     listener_.Await(&Listener::messages, 4);
     agent->Stop();

@@ -49,13 +49,15 @@ std::vector<CommandSpec> MakeMetadataCommands(DataClient* data) {
   // clang-format off
   return {
       {"DELETEMETADATA", 1, 1, Access::kSignedIn, AskData(data, ParseDelete, NoData),
-       "key: take back what you said of yourself under that key"},
+       "key: take back what you said of yourself under that key", /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
       {"GETMETADATA", 2, 2, Access::kSignedIn, AskData(data, ParseGet, DataText),
        "user LF key: what a user says of himself under that key"},
       {"LISTMETADATA", 1, 1, Access::kSignedIn, AskData(data, ParseList, MetadataText),
        "user: the keys of a user"},
       {"SETMETADATA", 2, 2, Access::kSignedIn, AskData(data, ParseSet, NoData),
-       "key LF value: say something of yourself"},
+       "key LF value: say something of yourself", /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
   };
   // clang-format on
 }

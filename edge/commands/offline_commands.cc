@@ -93,19 +93,25 @@ std::vector<CommandSpec> MakeOfflineCommands(DataClient* data) {
   // clang-format off
   return {
       {"APPENDOFFLINEMESSAGE", 2, 2, Access::kSignedIn, AskData(data, ParseAppend, NumberText),
-       "id LF data: add bytes to a draft; answers its size"},
+       "id LF data: add bytes to a draft; answers its size", /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
       {"CANCELOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseCancel, NoData),
-       "id: throw a draft away"},
+       "id: throw a draft away", /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
       {"DELETEOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseDelete, NoData),
-       "id: delete a message from your mailbox"},
+       "id: delete a message from your mailbox", /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
       {"INITOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseInit, NumberText),
-       "to [SP to...]: begin a message for people who may be away; answers the draft's id"},
+       "to [SP to...]: begin a message for people who may be away; answers the draft's id",
+       /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
       {"LISTOFFLINEMESSAGES", 0, 2, Access::kSignedIn, AskData(data, ParseList, MessagesText),
        "[after LF limit]: what is in your mailbox"},
       {"READOFFLINEMESSAGE", 3, 3, Access::kSignedIn, AskData(data, ParseRead, DataText),
        "id LF offset LF length: bytes of a message in your mailbox"},
       {"SENDOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseSend, NoData),
-       "id: put a draft into the mailboxes of all its recipients"},
+       "id: put a draft into the mailboxes of all its recipients", /*counts_as_message=*/false,
+       lineserver::kSmallAnswerBytes},
   };
   // clang-format on
 }

@@ -41,7 +41,7 @@ double SessionsBound(absl::Span<const EdgeLoad> edges, const AssignmentRule& rul
   return rule.over_mean * MeanSessions(edges) + rule.slack;
 }
 
-double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, RouteCost cost) {
+double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, CostBetween cost) {
   double sum = 0;
   for (const Pull& pull : pulls) {
     double least = std::numeric_limits<double>::infinity();
@@ -52,7 +52,7 @@ double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, RouteCost cost) {
 }
 
 std::vector<NodeId> AssignEdges(absl::Span<const EdgeLoad> edges, absl::Span<const Probe> probes,
-                                absl::Span<const Pull> pulls, RouteCost cost, int count,
+                                absl::Span<const Pull> pulls, CostBetween cost, int count,
                                 const AssignmentRule& rule) {
   const double mean = MeanSessions(edges);
   const double bound = SessionsBound(edges, rule);

@@ -33,7 +33,7 @@ struct Pull {
 };
 
 // What it costs to carry bytes from one edge to another: 0 for the same, 1 for a good link.
-using RouteCost = absl::FunctionRef<double(NodeId from, NodeId to)>;
+using CostBetween = absl::FunctionRef<double(NodeId from, NodeId to)>;
 
 struct AssignmentRule {
   // An edge with more sessions than `over_mean` times the mean of all plus `slack` gets no more.
@@ -52,7 +52,7 @@ struct AssignmentRule {
 double SessionsBound(absl::Span<const EdgeLoad> edges, const AssignmentRule& rule);
 
 // The bytes of all pulls, each times the cost of its way from `edge`.
-double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, RouteCost cost);
+double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, CostBetween cost);
 
 // The edges that a client should try, best first, at most `count`: those it reached, of `edges`
 // (each not offline). Score, less is better: round-trip time, plus load_us for each mean's worth of
@@ -61,7 +61,7 @@ double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, RouteCost cost);
 // If all edges it can reach are over the bound, the least loaded is given all the same: a bound on
 // balance is no reason to keep people out. Empty if it reached none.
 std::vector<NodeId> AssignEdges(absl::Span<const EdgeLoad> edges, absl::Span<const Probe> probes,
-                                absl::Span<const Pull> pulls, RouteCost cost, int count,
+                                absl::Span<const Pull> pulls, CostBetween cost, int count,
                                 const AssignmentRule& rule = {});
 
 }  // namespace convergia::mgmt

@@ -1,3 +1,4 @@
+// Long because every kind of event is told to the same few edges, one fixture for all.
 #include "mgmt/cluster/cluster.h"
 
 #include <map>

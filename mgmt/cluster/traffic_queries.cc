@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "common/base/ids.h"
+#include "mgmt/cluster/route_graph.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -114,15 +115,9 @@ std::vector<Pull> PullsOf(const ClusterState& state, absl::string_view user, abs
 }
 
 double CostOfRoute(const ClusterState& state, NodeId from, NodeId to) {
-  if (from == to) return 0;
-  const auto routes = state.routes.find(from);
-  if (routes == state.routes.end()) return kNoWay;
-  const auto route =
-      std::lower_bound(routes->second.begin(), routes->second.end(), to,
-                       [](const RoutesTo& r, NodeId id) { return r.destination < id; });
-  if (route == routes->second.end() || route->destination != to) return kNoWay;
-  return static_cast<double>(route->best.hops.size()) +
-         static_cast<double>(route->best.rtt_us) / kUsPerHop;
+  const RouteCost cost = state.routes.CostOf(from, to);
+  if (cost == kNoRoute) return kNoWay;
+  return HopsOf(cost) + static_cast<double>(RttUsOf(cost)) / kUsPerHop;
 }
 
 int TakeTraffic(NodeId edge, const v1::TrafficReport& report, absl::Duration now,

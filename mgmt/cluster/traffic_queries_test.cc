@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/status_testing.h"
 #include "mgmt/cluster/cluster_queries.h"
@@ -26,14 +30,19 @@ class TrafficQueriesTest : public testing::Test {
       hello.mutable_addresses()->set_line(absl::StrCat("10.0.0.", id, ":64473"));
       ASSERT_OK(state_.liveness.Attach(id, hello, now_));
     }
-    state_.routes[1] = {{.destination = 2, .best = {{2}, 1'000}},
-                        {.destination = 3, .best = {{2, 3}, 60'000}}};
+    state_.routes.Replace(std::vector<Link>{{1, 2, 1'000}, {2, 3, 59'000}});
   }
   void SignIn(const std::string& user, NodeId edge) {
+    users_[edge].push_back(user);
     v1::LocationReport report;
-    report.add_changes()->set_username(user);
-    report.mutable_changes(0)->set_sessions(1);
-    state_.directory.Apply(edge, report);
+    report.set_whole(true);
+    report.set_version(users_[edge].size());
+    for (const std::string& name : users_[edge]) {
+      v1::LocationChange* const change = report.add_changes();
+      change->set_username(name);
+      change->set_sessions(1);
+    }
+    ASSERT_EQ(state_.directory.Apply(edge, 7, report), Directory::Applied::kAnnounced);
   }
   int Report(NodeId edge, const std::string& from, const std::string& to, uint64_t bytes) {
     v1::TrafficReport report;
@@ -52,6 +61,7 @@ class TrafficQueriesTest : public testing::Test {
   }
 
   absl::Duration now_ = absl::Hours(1);
+  std::map<NodeId, std::vector<std::string>> users_;
   ClusterState state_{9};
 };
 
@@ -80,7 +90,7 @@ TEST_F(TrafficQueriesTest, RoutesCostTheirLinksAndALittleForTheirTime) {
   EXPECT_EQ(CostOfRoute(state_, 1, 1), 0);
   EXPECT_NEAR(CostOfRoute(state_, 1, 2), 1.05, 0.001);
   EXPECT_NEAR(CostOfRoute(state_, 1, 3), 5, 0.001);
-  EXPECT_GT(CostOfRoute(state_, 2, 1), 10) << "no way is known";
+  EXPECT_GT(CostOfRoute(state_, 2, 4), 10) << "no way is known";
 }
 
 TEST_F(TrafficQueriesTest, TellsOfSharesNowAndByLeastConnections) {

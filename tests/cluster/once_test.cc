@@ -35,16 +35,17 @@ class OnceTest : public ::testing::Test {
     return absl::StrReplaceAll(kCheckProcesses, {{"FILE", file}, {"ACTION", action}});
   }
 
-  const std::string dir_ = absl::StrCat(::testing::TempDir(), "/once-", SecureRandomHex(8));
+  const std::string name_ = absl::StrCat("once-", SecureRandomHex(8));
+  const std::string dir_ = absl::StrCat(::testing::TempDir(), "/", name_);
 };
 
 TEST_F(OnceTest, RunsTheCommandAgainstALivingClusterAndEndsWithItsStatus) {
   const CommandResult result =
       Once(absl::StrCat("cp \"$CONVERGIA_CLUSTER\" '", dir_, "/seen' || exit 50\n",
                         CheckProcesses("\"$CONVERGIA_CLUSTER\"", "|| exit 51"),
-                        "\necho \"cluster: $CONVERGIA_CLUSTER\"\nexit 7\n"));
+                        "\necho \"$CONVERGIA_CLUSTER\"\nexit 7\n"));
   EXPECT_EQ(result.status, 7) << result.output;
-  EXPECT_THAT(result.output, HasSubstr(absl::StrCat("cluster: ", dir_, "/cluster.json\n")));
+  EXPECT_THAT(result.output, HasSubstr(absl::StrCat("/", name_, "/cluster.json\n")));
   ASSERT_OK_AND_ASSIGN(const std::string seen, identity::ReadFileToString(dir_ + "/seen"));
   EXPECT_THAT(seen, HasSubstr("\"edge1\""));
   EXPECT_THAT(seen, HasSubstr("\"operator\""));

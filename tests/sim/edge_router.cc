@@ -80,12 +80,11 @@ MessageNumber EdgeRouter::Send(SessionNumber session, const std::string& to) {
   const MessageNumber message = around_.ledger->OnSend(session, to);
   const Hub::Whereabouts where = hub_.Find(to);
   edge::SendOrder<MessageNumber>& order = clients_.at(session)->order;
-  MessageNumber held = message;
   if (where.sessions.empty() && where.edges.empty()) {
     Answer(session, message, {.fail = FailCode::kOffline}, true);
   } else if (order.MayLeave(to, PlacesOf(where))) {
     Dispatch(session, to, message, where);
-  } else if (!order.Hold(to, std::move(held), to.size())) {
+  } else if (order.Hold(to, message, to.size())) {  // Given back.
     Answer(session, message, {.fail = FailCode::kBusy}, true);
   }
   return message;

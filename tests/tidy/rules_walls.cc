@@ -49,7 +49,7 @@ const std::vector<Library>& Libraries() {
       {"sodium", {"mgmt/"}},
       {"histedit.h", {"client/"}},
       {"editline/", {"client/"}},
-      {"xxhash.h", {"dataserver/", "datamgr/", "edge/", "common/base/"}},
+      {"xxhash.h", {"dataserver/", "datamgr/", "edge/", "client/", "common/base/"}},
       {"CLI/", {"common/node/", "client/", "tools/", "bench/", "tests/"}},
       {"grpc",
        {"common/rpc/", "common/node/", "mgmt/", "datamgr/", "dataserver/", "edge/", "tools/",
