@@ -177,7 +177,7 @@ absl::Status Mailbox::Cancel(absl::string_view draft) {
 absl::StatusOr<std::vector<StoredMessage>> Mailbox::List() {
   std::vector<StoredMessage> all;
   while (true) {
-    const std::string after = all.empty() ? "" : all.back().id;
+    const std::string after = all.empty() ? "0" : all.back().id;  // Ids count from 1.
     CVG_ASSIGN_OR_RETURN(
         const std::string data,
         requester_->Request("LISTOFFLINEMESSAGES", {after, absl::StrCat(kStoredRowsMax)}));
