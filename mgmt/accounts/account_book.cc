@@ -46,7 +46,7 @@ Account ToAccount(const Username& user, const records::Account& record, store::R
 // The first moment whose tickets are good when all so far are not: the next millisecond, tickets
 // being counted in whole ones.
 int64_t VoidUntil(const records::Account& record, absl::Time now) {
-  return std::max(record.not_before_ms(), absl::ToUnixMillis(now) + 1);
+  return std::max(record.not_before_ms(), absl::ToUnixMillis(now)) + 1;
 }
 
 }  // namespace

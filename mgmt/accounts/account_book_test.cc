@@ -86,6 +86,19 @@ TEST(AccountBookTest, AChangeOfPasswordVoidsOlderTicketsOnly) {
   EXPECT_EQ(hash, "new");
 }
 
+TEST(AccountBookTest, VoidingTwiceInOneMillisecondVoidsWhatWasIssuedBetween) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const auto office, TicketOffice::Create(store));
+  ASSERT_OK(book->Add(User("ann"), "old", kNow));
+  ASSERT_OK_AND_ASSIGN(const Account once, book->VoidTickets(User("ann"), kNow));
+  const identity::Ticket between = office->Issue(once, kNow).ticket;
+  ASSERT_OK(book->CheckTicket(between));
+  ASSERT_OK_AND_ASSIGN(const Account twice, book->VoidTickets(User("ann"), kNow));
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(between)), FailCode::kSignInFailed);
+  EXPECT_OK(book->CheckTicket(office->Issue(twice, kNow).ticket));
+}
+
 TEST(AccountBookTest, TicketsOfDisabledUnknownOrOtherAccountsAreRefused) {
   store::MemStore store;
   const auto book = Open(store);
