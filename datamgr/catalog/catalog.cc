@@ -8,7 +8,8 @@
 namespace convergia::datamgr {
 
 Catalog::Catalog(store::Store& store, const Clock& clock, CatalogOptions options)
-    : shelf_{store, clock, std::move(options), Numbers(store)},
+    : rows_(store),
+      shelf_{rows_, clock, std::move(options), Numbers(rows_)},
       tree_(&shelf_),
       chores_(&shelf_),
       files_(&shelf_, &tree_, &chores_),
@@ -20,6 +21,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(store::Store& store, cons
   std::unique_ptr<Catalog> catalog(new Catalog(store, clock, std::move(options)));
   CVG_RETURN_IF_ERROR(catalog->tree_.Open());
   return catalog;
+}
+
+void Catalog::WhenDurable(Rows::Durable done) {
+  rows_.WhenDurable([done = std::move(done)](const absl::Status& outcome) mutable {
+    done(CommitError(outcome));
+  });
 }
 
 absl::StatusOr<std::vector<bool>> CatalogChunks::AreLive(absl::Span<const ChunkRef> refs) const {

@@ -11,6 +11,7 @@
 #include "datamgr/catalog/files.h"
 #include "datamgr/catalog/mailboxes.h"
 #include "datamgr/catalog/metadata.h"
+#include "datamgr/catalog/rows.h"
 #include "datamgr/catalog/shelf.h"
 #include "datamgr/catalog/tree.h"
 #include "datamgr/chunk_layer.h"
@@ -23,11 +24,12 @@ namespace convergia::datamgr {
 //   Files       what is in files                  Metadata   what users say of themselves
 //   Chores      what was left to be done, trash
 //
-// It knows chunks by name only. Nothing but two counters is kept in memory, so a catalog that is
-// opened after a crash is the one that crashed. What is acknowledged is durable.
+// It knows chunks by name only. Nothing but two counters and what is not durable yet is kept in
+// memory, so a catalog that is opened after a crash is the one that crashed.
 //
-// Every function is one commit, or none, unless it says otherwise. One thread at a time, which may
-// block for the disk.
+// Every function is one commit, or none, unless it says otherwise. What a function did or saw is in
+// force for those after it, but nobody is to be told before WhenDurable() says so: see Rows. One
+// thread at a time.
 class Catalog {
  public:
   // `store` and `clock` must outlive it. Errors: those of the store.
@@ -40,9 +42,17 @@ class Catalog {
   Metadata& metadata() { return metadata_; }
   Chores& chores() { return chores_; }
 
+  // Calls `done` when all that was done or seen so far is durable, perhaps at once, or with an
+  // error for its user if it never will be. On any thread; must not block.
+  void WhenDurable(Rows::Durable done);
+
+  // Waits until nothing is left to become durable, and all are told.
+  void Flush() { rows_.Flush(); }
+
  private:
   Catalog(store::Store& store, const Clock& clock, CatalogOptions options);
 
+  Rows rows_;
   Shelf shelf_;
   Tree tree_;
   Chores chores_;
@@ -51,7 +61,8 @@ class Catalog {
   Metadata metadata_;
 };
 
-// Which chunks a catalog's store needs. Beside the catalog's thread: it only reads.
+// Which chunks a catalog's store needs. Beside the catalog's thread: it only reads, and only what
+// is durable.
 class CatalogChunks final : public LiveChunks {
  public:
   explicit CatalogChunks(store::Store& store) : store_(store) {}

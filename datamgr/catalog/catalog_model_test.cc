@@ -341,7 +341,8 @@ class World {
     }
     EXPECT_EQ(store_.Scan("c/i", "c/j", 10)->rows.size(), 1u);
     for (const char* user : kUsers) {
-      Edit edit(store_);
+      Rows rows(store_);
+      Edit edit(rows);
       const auto usage = *edit.GetOrEmpty<records::Usage>(keys::Usage(user));
       EXPECT_EQ(usage.bytes(), 0u) << user;
       EXPECT_EQ(usage.inodes(), 0u) << user;

@@ -32,11 +32,13 @@ class CatalogTest : public testing::Test {
     if (bytes > 0) ASSERT_OK(files().Write(user, path, 0, Chunk(bytes)));
   }
   uint64_t BytesUsed(const std::string& user) {
-    Edit edit(store_);
+    datamgr::Rows rows(store_);
+    Edit edit(rows);
     return edit.GetOrEmpty<records::Usage>(keys::Usage(user))->bytes();
   }
   uint64_t InodesUsed(const std::string& user) {
-    Edit edit(store_);
+    datamgr::Rows rows(store_);
+    Edit edit(rows);
     return edit.GetOrEmpty<records::Usage>(keys::Usage(user))->inodes();
   }
   void DoChores() {

@@ -15,9 +15,9 @@ constexpr int kPermissionsPerStep = 80;
 
 absl::StatusOr<bool> Chores::Step() {
   const std::string end = store::PrefixEnd(keys::AllChores());
-  CVG_ASSIGN_OR_RETURN(store::Page page, shelf_.store.Scan(keys::Chore(next_), end, 1));
+  CVG_ASSIGN_OR_RETURN(store::Page page, shelf_.rows.Scan(keys::Chore(next_), end, 1));
   if (page.rows.empty()) {
-    CVG_ASSIGN_OR_RETURN(page, shelf_.store.Scan(keys::AllChores(), end, 1));
+    CVG_ASSIGN_OR_RETURN(page, shelf_.rows.Scan(keys::AllChores(), end, 1));
   }
   if (page.rows.empty()) return false;
   const uint64_t inode = keys::NumberAtEnd(page.rows.front().key);
@@ -26,7 +26,7 @@ absl::StatusOr<bool> Chores::Step() {
 }
 
 absl::StatusOr<bool> Chores::StepOf(uint64_t inode) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const auto chore, edit.Get<records::Chore>(keys::Chore(inode)));
   if (!chore.has_value()) return false;
   const absl::Status done =
@@ -43,7 +43,7 @@ absl::Status Chores::Finish(uint64_t inode) {
 }
 
 absl::Status Chores::Tidy(uint64_t id) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) return absl::DataLossError("an overlay without its inode");
   CVG_RETURN_IF_ERROR(extents_.TidyStep(edit, id, &*inode));
@@ -69,7 +69,7 @@ absl::StatusOr<bool> Chores::EmptyFile(Edit& edit, uint64_t id, const records::I
 }
 
 absl::Status Chores::DeleteStep(uint64_t id) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) {
     edit.Delete(keys::Chore(id));
@@ -93,11 +93,11 @@ absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder)
   std::string entry_key;
   records::Inode inode = folder;
   uint64_t at = id;
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   while (inode.kind() == records::KIND_FOLDER) {
     const std::string entries = keys::Entries(at);
     CVG_ASSIGN_OR_RETURN(const store::Page page,
-                         shelf_.store.Scan(entries, store::PrefixEnd(entries), 1));
+                         shelf_.rows.Scan(entries, store::PrefixEnd(entries), 1));
     if (page.rows.empty()) break;
     records::DirectoryEntry entry;
     if (!entry.ParseFromString(page.rows.front().value)) return absl::DataLossError("an entry");
@@ -119,7 +119,7 @@ absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder)
   const std::string permissions = keys::Permissions(at);
   CVG_ASSIGN_OR_RETURN(
       const store::Page page,
-      shelf_.store.Scan(permissions, store::PrefixEnd(permissions), kPermissionsPerStep));
+      shelf_.rows.Scan(permissions, store::PrefixEnd(permissions), kPermissionsPerStep));
   for (const store::KeyValue& row : page.rows) edit.Delete(row.key);
   if (page.next.empty()) {
     edit.Delete(keys::Inode(at));
@@ -133,7 +133,7 @@ absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder)
 absl::StatusOr<std::vector<Chores::Bag>> Chores::DueTrash(int limit) const {
   const std::string prefix = keys::AllTrash();
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.store.Scan(prefix, keys::Trash(shelf_.NowMs() + 1, 0), limit));
+                       shelf_.rows.Scan(prefix, keys::Trash(shelf_.NowMs() + 1, 0), limit));
   std::vector<Bag> bags;
   for (const store::KeyValue& row : page.rows) {
     records::Trash trash;
@@ -146,7 +146,7 @@ absl::StatusOr<std::vector<Chores::Bag>> Chores::DueTrash(int limit) const {
 }
 
 absl::Status Chores::Forget(const Bag& bag) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   edit.Delete(bag.key);
   for (const ChunkRef& chunk : bag.chunks) edit.Delete(keys::Chunk(chunk.volume, chunk.chunk));
   return edit.Commit();

@@ -13,8 +13,7 @@ namespace convergia::datamgr {
 
 // What commits leave to be done: clearing what lies under an overlay, and taking apart what was
 // deleted, in steps of one bounded commit each. Every step leaves the catalog whole; what is to be
-// done stands in the store, so that a crash between two steps loses nothing. Not thread-safe;
-// blocks for the disk.
+// done stands in the store, so that a crash between two steps loses nothing. Not thread-safe.
 class Chores {
  public:
   explicit Chores(Shelf* shelf) : shelf_(*shelf), extents_(shelf) {}

@@ -8,7 +8,7 @@ namespace convergia::datamgr {
 absl::StatusOr<std::optional<std::string>> Edit::GetText(const std::string& key) {
   if (const auto written = writes_.find(key); written != writes_.end()) return written->second;
   if (const auto read = reads_.find(key); read != reads_.end()) return read->second.value;
-  CVG_ASSIGN_OR_RETURN(std::optional<store::KeyValue> row, store_.Get(key));
+  CVG_ASSIGN_OR_RETURN(std::optional<store::KeyValue> row, rows_.Get(key));
   Seen seen;
   if (row.has_value()) seen = {std::move(row->value), row->version};
   return reads_.emplace(key, std::move(seen)).first->second.value;
@@ -26,22 +26,25 @@ absl::Status Edit::Commit() {
       batch.Delete(key);
     }
   }
-  const absl::Status done = store_.Commit(std::move(batch)).status();
-  if (done.ok()) return done;
-  if (absl::IsUnknown(done)) {
+  return CommitError(rows_.Commit(std::move(batch)));
+}
+
+absl::Status CommitError(const absl::Status& outcome) {
+  if (outcome.ok()) return outcome;
+  if (absl::IsUnknown(outcome)) {
     return Fail(FailCode::kUnconfirmed,
                 "the disk of the data management server failed: this was done or not; look again");
   }
-  if (store::IsFenced(done) || absl::IsUnavailable(done)) {
+  if (store::IsFenced(outcome) || absl::IsUnavailable(outcome)) {
     return Fail(FailCode::kUnavailable,
                 "the data management server cannot write its disk; an operator must look at it");
   }
-  if (absl::IsResourceExhausted(done)) {
+  if (absl::IsResourceExhausted(outcome)) {
     return Fail(FailCode::kBusy, "too much is waiting for the disk; try again in a moment");
   }
   // Guards fail and batches are too big only by a mistake of this program.
   return Fail(FailCode::kInternal,
-              absl::StrCat("a commit of the catalog was refused: ", done.message()));
+              absl::StrCat("a commit of the catalog was refused: ", outcome.message()));
 }
 
 }  // namespace convergia::datamgr

@@ -10,21 +10,21 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/store/store.h"
+#include "datamgr/catalog/rows.h"
 
 namespace convergia::datamgr {
 
 // One commit under preparation: reads see what was put before, and every key that was read and is
-// changed is guarded by the version that was read. Not thread-safe; blocks for the disk.
+// changed is guarded by the version that was read. Not thread-safe.
 //
-//   Edit edit(store);
+//   Edit edit(rows);
 //   CVG_ASSIGN_OR_RETURN(std::optional<records::Inode> inode, edit.Get<records::Inode>(key));
 //   ...
 //   edit.Put(key, *inode);
 //   return edit.Commit();
 class Edit {
  public:
-  explicit Edit(store::Store& store) : store_(store) {}
+  explicit Edit(Rows& rows) : rows_(rows) {}
 
   // nullopt if there is no such row.
   absl::StatusOr<std::optional<std::string>> GetText(const std::string& key);
@@ -60,7 +60,7 @@ class Edit {
 
   size_t mutations() const { return writes_.size(); }
 
-  // Does all of it, or nothing. The edit is of no use after it.
+  // Does all of it, or nothing; see Rows::Commit(). The edit is of no use after it.
   //
   // Errors that users read: kUnconfirmed if it may be done or not, kUnavailable if the store takes
   // no more; kInternal for what never should be.
@@ -72,9 +72,12 @@ class Edit {
     store::Revision version = 0;
   };
 
-  store::Store& store_;
+  Rows& rows_;
   std::map<std::string, Seen> reads_;
   std::map<std::string, std::optional<std::string>> writes_;
 };
+
+// What a user reads of a commit that failed, at once or when it was to become durable.
+absl::Status CommitError(const absl::Status& outcome);
 
 }  // namespace convergia::datamgr

@@ -49,7 +49,7 @@ absl::StatusOr<std::vector<Extents::Row>> Extents::Overlapping(uint64_t id, uint
   const std::string stop = store::PrefixEnd(keys::Extents(id));
   while (!next.empty() && static_cast<int>(rows.size()) < limit) {
     const int wanted = std::min(kScanRows, limit - static_cast<int>(rows.size()));
-    CVG_ASSIGN_OR_RETURN(store::Page page, shelf_.store.Scan(next, stop, wanted));
+    CVG_ASSIGN_OR_RETURN(store::Page page, shelf_.rows.Scan(next, stop, wanted));
     for (const store::KeyValue& found : page.rows) {
       Row row{.end = keys::NumberAtEnd(found.key)};
       if (!row.extent.ParseFromString(found.value)) {

@@ -27,8 +27,7 @@ struct Piece {
 // new one lies over them as the inode's overlay: in force from that commit on, and the old ones are
 // cut away in steps.
 //
-// Chunks that lose their last extent go to the trash in the same commit. Not thread-safe; blocks
-// for the disk.
+// Chunks that lose their last extent go to the trash in the same commit. Not thread-safe.
 class Extents {
  public:
   // How many extents one commit changes: two rows each, of the 100 that it may.

@@ -45,7 +45,7 @@ absl::Status Files::AdmitWrite(const std::string& user, absl::string_view path, 
     return Fail(FailCode::kBadField, absl::StrCat("at most ", limits::kChunkBytesMax,
                                                   " bytes are written at once; write it in parts"));
   }
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
@@ -62,13 +62,13 @@ absl::Status Files::AdmitWrite(const std::string& user, absl::string_view path, 
 }
 
 absl::StatusOr<Files::Open> Files::OpenToWrite(const std::string& user, absl::string_view path) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(records::Inode inode, Load(edit, found.inode));
   if (!inode.has_overlay()) return Open{found.inode, std::move(inode)};
   CVG_RETURN_IF_ERROR(chores_.Finish(found.inode));
-  Edit again(shelf_.store);
+  Edit again(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(inode, Load(again, found.inode));
   return Open{found.inode, std::move(inode)};
 }
@@ -86,7 +86,7 @@ absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view
     return Fail(FailCode::kBadField,
                 absl::StrCat("a file has at most ", kFileBytesMax, " bytes; begin another"));
   }
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   const uint64_t end = offset + chunk->bytes;
   CVG_RETURN_IF_ERROR(extents_.Overwrite(edit, file.id, &inode, offset, end, chunk));
   inode.set_bytes(std::max(inode.bytes(), end));
@@ -104,7 +104,7 @@ absl::Status Files::Truncate(const std::string& user, absl::string_view path, ui
                                                   " bytes; it can only be cut, or written on"));
   }
   if (bytes == inode.bytes()) return absl::OkStatus();
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_RETURN_IF_ERROR(
       extents_.Overwrite(edit, file.id, &inode, bytes, inode.bytes(), std::nullopt));
   inode.set_bytes(bytes);
@@ -115,7 +115,7 @@ absl::Status Files::Truncate(const std::string& user, absl::string_view path, ui
 
 absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view path,
                                      uint64_t offset, uint64_t length) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kRead, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
@@ -123,7 +123,7 @@ absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view 
 }
 
 absl::StatusOr<FileFacts> Files::Describe(const std::string& user, absl::string_view path) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found, tree_.Find(edit, user, path, Right::kRead, std::nullopt));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
   FileFacts facts{.is_folder = found.kind == records::KIND_FOLDER,

@@ -45,7 +45,7 @@ absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const rec
                                   uint64_t offset, uint64_t length);
 
 // What is in files. A file has no holes: it is written from its beginning to its end, and anew at
-// any place before its end. Not thread-safe; blocks for the disk.
+// any place before its end. Not thread-safe.
 class Files {
  public:
   Files(Shelf* shelf, Tree* tree, Chores* chores)

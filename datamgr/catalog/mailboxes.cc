@@ -37,7 +37,7 @@ absl::StatusOr<uint64_t> Mailboxes::Begin(const std::string& user, std::vector<s
                 absl::StrCat("name 1 to ", kRecipientsMax, " recipients, separated by spaces"));
   }
   CVG_ASSIGN_OR_RETURN(const uint64_t id, shelf_.numbers.Next());
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(user)));
   if (box.drafts() >= kDraftsMax) {
     return Fail(FailCode::kQuota,
@@ -91,14 +91,14 @@ absl::Status Mailboxes::CheckSize(const Open& draft, uint64_t length) const {
 }
 
 absl::Status Mailboxes::AdmitAppend(const std::string& user, uint64_t draft, uint64_t length) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Open open, OpenDraft(edit, user, draft));
   return CheckSize(open, length);
 }
 
 absl::StatusOr<uint64_t> Mailboxes::Append(const std::string& user, uint64_t draft,
                                            const std::optional<ChunkRef>& chunk) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, draft));
   records::Inode& body = open.body;
   if (!chunk.has_value()) return body.bytes();
@@ -143,7 +143,7 @@ absl::Status Mailboxes::CloseDraft(Edit& edit, uint64_t id, const records::Draft
 }
 
 absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, uint64_t id) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, id));
   CVG_RETURN_IF_ERROR(CloseDraft(edit, id, open.draft));
   // Numbered only now, so that who lists what came after the last one misses none.
@@ -162,14 +162,14 @@ absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, ui
 }
 
 absl::Status Mailboxes::Discard(uint64_t id, const records::Draft& draft) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_RETURN_IF_ERROR(CloseDraft(edit, id, draft));
   PutDeletion(edit, id);
   return edit.Commit();
 }
 
 absl::Status Mailboxes::Cancel(const std::string& user, uint64_t draft) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Open open, OpenDraft(edit, user, draft));
   return Discard(draft, open.draft);
 }
@@ -177,7 +177,7 @@ absl::Status Mailboxes::Cancel(const std::string& user, uint64_t draft) {
 absl::StatusOr<bool> Mailboxes::ExpireOne() {
   const std::string prefix = keys::AllDrafts();
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.store.Scan(prefix, store::PrefixEnd(prefix), 1));
+                       shelf_.rows.Scan(prefix, store::PrefixEnd(prefix), 1));
   if (page.rows.empty()) return false;
   records::Draft draft;
   if (!draft.ParseFromString(page.rows.front().value)) return absl::DataLossError("a draft");
@@ -192,7 +192,7 @@ absl::StatusOr<std::vector<MailRow>> Mailboxes::List(const std::string& user, ui
   if (after == UINT64_MAX) return rows;
   CVG_ASSIGN_OR_RETURN(
       const store::Page page,
-      shelf_.store.Scan(keys::Mail(user, after + 1), store::PrefixEnd(keys::AllMail(user)), limit));
+      shelf_.rows.Scan(keys::Mail(user, after + 1), store::PrefixEnd(keys::AllMail(user)), limit));
   for (const store::KeyValue& row : page.rows) {
     records::Mail mail;
     if (!mail.ParseFromString(row.value)) return absl::DataLossError("a damaged mailbox");
@@ -203,7 +203,7 @@ absl::StatusOr<std::vector<MailRow>> Mailboxes::List(const std::string& user, ui
 
 absl::StatusOr<ReadPlan> Mailboxes::Read(const std::string& user, uint64_t message, uint64_t offset,
                                          uint64_t length) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const auto mail, edit.Get<records::Mail>(keys::Mail(user, message)));
   if (!mail.has_value()) return NoSuchMessage();
   CVG_ASSIGN_OR_RETURN(const auto body, edit.Get<records::Inode>(keys::Inode(mail->body())));
@@ -212,7 +212,7 @@ absl::StatusOr<ReadPlan> Mailboxes::Read(const std::string& user, uint64_t messa
 }
 
 absl::Status Mailboxes::Delete(const std::string& user, uint64_t message) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const auto mail, edit.Get<records::Mail>(keys::Mail(user, message)));
   if (!mail.has_value()) return NoSuchMessage();
   edit.Delete(keys::Mail(user, message));

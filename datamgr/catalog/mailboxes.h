@@ -34,7 +34,7 @@ inline constexpr uint32_t kMessagePiecesMax = 1'024;
 
 // Offline messages. A draft is written by one user, piece by piece; sending it puts it into all its
 // recipients' mailboxes in one commit, or into none. There it stays until each has deleted it: the
-// body is kept once. Not thread-safe; blocks for the disk.
+// body is kept once. Not thread-safe.
 //
 // A draft or message that is not there, is somebody else's, or has gone, is kNotFound.
 class Mailboxes {

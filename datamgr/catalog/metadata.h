@@ -17,7 +17,7 @@ inline constexpr size_t kMetadataValueBytesMax = 32 * 1024;  // Half of what a r
 inline constexpr uint32_t kMetadataKeysMax = 256;            // 8 MiB a user at most.
 
 // What users say of themselves: keys and values that everybody signed in may read and only their
-// owner may set. Keys are UTF-8 without control characters. Not thread-safe; blocks for the disk.
+// owner may set. Keys are UTF-8 without control characters. Not thread-safe.
 class Metadata {
  public:
   explicit Metadata(Shelf* shelf) : shelf_(*shelf) {}

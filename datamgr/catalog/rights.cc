@@ -66,7 +66,7 @@ void Rights::Remove(Edit& edit, uint64_t folder, absl::string_view who) const {
 absl::StatusOr<std::vector<std::pair<std::string, Right>>> Rights::Entries(uint64_t folder) const {
   std::vector<std::pair<std::string, Right>> entries;
   const std::string prefix = keys::Permissions(folder);
-  CVG_RETURN_IF_ERROR(shelf_.store.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
+  CVG_RETURN_IF_ERROR(shelf_.rows.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
     CVG_ASSIGN_OR_RETURN(const Right right, FromLetter(row.value));
     entries.emplace_back(row.key.substr(prefix.size()), right);
     return absl::OkStatus();

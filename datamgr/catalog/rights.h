@@ -34,7 +34,7 @@ inline constexpr int kPermissionsPerFolderMax = 1'000;
 //
 // Without entries of its own "/" has `* read`, and `admin` for CatalogOptions::root_admins.
 //
-// Folders are given as the way to them: inodes from the root to F. Not thread-safe; blocks.
+// Folders are given as the way to them: inodes from the root to F. Not thread-safe.
 class Rights {
  public:
   explicit Rights(Shelf* shelf) : shelf_(*shelf) {}

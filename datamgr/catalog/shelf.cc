@@ -24,7 +24,7 @@ uint64_t Changed(uint64_t amount, int64_t by) {
 
 absl::StatusOr<uint64_t> Numbers::Next() {
   if (next_ == reserved_end_) {
-    Edit edit(store_);
+    Edit edit(rows_);
     CVG_ASSIGN_OR_RETURN(const std::optional<std::string> text, edit.GetText(keys::NextNumber()));
     uint64_t next = kRootInode + 1;
     if (text.has_value() && !absl::SimpleAtoi(*text, &next)) {

@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
-#include "common/store/store.h"
 #include "datamgr/catalog/edit.h"
+#include "datamgr/catalog/rows.h"
 
 namespace convergia::datamgr {
 
@@ -33,20 +33,19 @@ struct CatalogOptions {
 // Numbers for inodes and trash: never given twice, also after a crash. Not thread-safe.
 class Numbers {
  public:
-  explicit Numbers(store::Store& store) : store_(store) {}
+  explicit Numbers(Rows& rows) : rows_(rows) {}
 
-  // Blocks now and then.
   absl::StatusOr<uint64_t> Next();
 
  private:
-  store::Store& store_;
+  Rows& rows_;
   uint64_t next_ = 0;
   uint64_t reserved_end_ = 0;
 };
 
 // What all parts of the catalog work with. Not thread-safe: one thread has the whole catalog.
 struct Shelf {
-  store::Store& store;
+  Rows& rows;
   const Clock& clock;
   const CatalogOptions options;
   Numbers numbers;

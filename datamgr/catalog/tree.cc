@@ -47,7 +47,7 @@ absl::Status WrongKind(records::Kind wanted) {
 }  // namespace
 
 absl::Status Tree::Open() {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const auto root, edit.Get<records::Inode>(keys::Inode(kRootInode)));
   if (root.has_value()) return absl::OkStatus();
   records::Inode made;
@@ -154,7 +154,7 @@ absl::StatusOr<uint64_t> Tree::Add(Edit& edit, const std::string& user, const Pl
 
 absl::Status Tree::CreateFolder(const std::string& user, absl::string_view path) {
   if (path == "/") return Fail(FailCode::kExists, "/ is always there; name a folder in it");
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, path, records::KIND_FOLDER));
   CVG_ASSIGN_OR_RETURN(const uint64_t id, Add(edit, user, place, records::KIND_FOLDER));
   rights_.Put(edit, id, user, Right::kAdmin);
@@ -164,7 +164,7 @@ absl::Status Tree::CreateFolder(const std::string& user, absl::string_view path)
 
 absl::Status Tree::CreateFile(const std::string& user, absl::string_view path) {
   if (path == "/") return Fail(FailCode::kExists, "/ is a folder; name a file in a folder");
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, path, records::KIND_FILE));
   CVG_RETURN_IF_ERROR(Add(edit, user, place, records::KIND_FILE).status());
   return edit.Commit();
@@ -180,14 +180,14 @@ absl::Status Tree::Detach(Edit& edit, const Place& place, uint64_t inode) {
 
 absl::StatusOr<uint64_t> Tree::DeleteFolder(const std::string& user, absl::string_view path,
                                             bool recursive) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, PlaceOf(edit, path));
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   CVG_RETURN_IF_ERROR(CheckParent(edit, user, place.way.folders));
   const std::string entries = keys::Entries(found.inode);
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.store.Scan(entries, store::PrefixEnd(entries), 1));
+                       shelf_.rows.Scan(entries, store::PrefixEnd(entries), 1));
   if (!page.rows.empty() && !recursive) {
     return Fail(FailCode::kNotEmpty, "the folder is not empty; empty it, or add recursive");
   }
@@ -196,7 +196,7 @@ absl::StatusOr<uint64_t> Tree::DeleteFolder(const std::string& user, absl::strin
 }
 
 absl::StatusOr<uint64_t> Tree::DeleteFile(const std::string& user, absl::string_view path) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const Place place, PlaceOf(edit, path));
@@ -210,7 +210,7 @@ absl::StatusOr<size_t> Tree::HeightOf(uint64_t folder) const {
   for (size_t i = 0; i < open.size(); ++i) {
     const auto [inode, depth] = open[i];
     height = std::max(height, depth);
-    CVG_RETURN_IF_ERROR(shelf_.store.ForEach(
+    CVG_RETURN_IF_ERROR(shelf_.rows.ForEach(
         keys::Entries(inode), [&, depth = depth](const store::KeyValue& row) -> absl::Status {
           records::DirectoryEntry entry;
           if (!entry.ParseFromString(row.value)) return absl::DataLossError("a damaged entry");
@@ -235,7 +235,7 @@ absl::Status Tree::SettleInRoot(Edit& edit, const std::string& user, uint64_t fo
 }
 
 absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::string_view to) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Place source, PlaceOf(edit, from));
   CVG_ASSIGN_OR_RETURN(const Found found, Find(edit, user, from, Right::kWrite, std::nullopt));
   const bool is_folder = found.kind == records::KIND_FOLDER;
@@ -275,7 +275,7 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
 
 absl::Status Tree::SetPermissions(const std::string& user, absl::string_view path,
                                   const std::string& who, std::optional<Right> right) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   if (found.inode != kRootInode) {
@@ -304,7 +304,7 @@ absl::Status Tree::SetPermissions(const std::string& user, absl::string_view pat
 
 absl::StatusOr<FolderRow> Tree::RowOf(absl::string_view name,
                                       const records::DirectoryEntry& entry) {
-  Edit look(shelf_.store);
+  Edit look(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const auto inode, look.Get<records::Inode>(keys::Inode(entry.inode())));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   return FolderRow{std::string(name), entry.kind() == records::KIND_FOLDER, inode->bytes(),
@@ -313,7 +313,7 @@ absl::StatusOr<FolderRow> Tree::RowOf(absl::string_view name,
 
 absl::StatusOr<std::vector<FolderRow>> Tree::List(const std::string& user, absl::string_view path,
                                                   absl::string_view after, int limit) {
-  Edit edit(shelf_.store);
+  Edit edit(shelf_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kRead, records::KIND_FOLDER));
   if (after.size() > kPathNameBytesMax) {
@@ -324,7 +324,7 @@ absl::StatusOr<std::vector<FolderRow>> Tree::List(const std::string& user, absl:
   std::string begin = keys::Entry(found.inode, after);
   if (!after.empty()) begin.push_back('\0');
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.store.Scan(begin, store::PrefixEnd(prefix), limit));
+                       shelf_.rows.Scan(begin, store::PrefixEnd(prefix), limit));
   std::vector<FolderRow> rows;
   for (const store::KeyValue& row : page.rows) {
     records::DirectoryEntry entry;

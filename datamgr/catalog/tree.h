@@ -46,8 +46,7 @@ struct FolderRow {
 // or is not in it: every path there is DENIED, with one text.
 //
 // A folder made in "/" is its maker's alone: he has admin, everybody else none, until he says more.
-// Deleted things leave their folder in one commit, and the rest is the Chores'. Not thread-safe;
-// blocks for the disk.
+// Deleted things leave their folder in one commit, and the rest is the Chores'. Not thread-safe.
 class Tree {
  public:
   explicit Tree(Shelf* shelf) : shelf_(*shelf), rights_(shelf) {}

@@ -33,10 +33,18 @@ void DataDesk::Start() {
 void DataDesk::Stop() {
   {
     absl::MutexLock lock(&mu_);
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return;
   }
   if (tender_.joinable()) tender_.join();
   work_.Stop();
+  parts_.catalog->Flush();  // What it tells uses this.
+}
+
+void DataDesk::Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response) {
+  parts_.catalog->WhenDurable(
+      [item, status, response = std::move(response)](const absl::Status& durable) mutable {
+        Answer(*item, durable.ok() ? status : durable, std::move(response));
+      });
 }
 
 void DataDesk::Answer(Item& item, const absl::Status& status, v1::DataResponse response) {
@@ -110,7 +118,7 @@ bool DataDesk::Advance(const ItemPtr& item) {
   if (item->users_checked->ok()) {
     ExecuteNow(item);
   } else {
-    Answer(*item, *item->users_checked);
+    Settle(item, *item->users_checked);
   }
   return true;
 }
@@ -149,7 +157,7 @@ void DataDesk::BeginWrite(const ItemPtr& item) {
 void DataDesk::FinishWrite(const ItemPtr& item) {
   std::optional<ChunkRef> chunk;
   if (item->has_bytes) {
-    if (!item->written->ok()) return Answer(*item, item->written->status());
+    if (!item->written->ok()) return Settle(item, item->written->status());
     chunk = **item->written;
   }
   const absl::StatusOr<uint64_t> size = CommitWrite(*parts_.catalog, item->request, chunk);
@@ -159,7 +167,7 @@ void DataDesk::FinishWrite(const ItemPtr& item) {
   const bool is_orphan =
       !size.ok() && chunk.has_value() && FailCodeOf(size.status()) != FailCode::kUnconfirmed;
   if (is_orphan) parts_.chunks->Release({*chunk}, [](const absl::Status&) {});
-  Answer(*item, size.status(), std::move(response));
+  Settle(item, size.status(), std::move(response));
 }
 
 void DataDesk::BeginLookup(const ItemPtr& item) {
@@ -178,20 +186,27 @@ void DataDesk::BeginLookup(const ItemPtr& item) {
 }
 
 void DataDesk::BeginRead(const ItemPtr& item) {
-  const absl::StatusOr<ReadPlan> plan = PlanReadOf(*parts_.catalog, item->request);
+  absl::StatusOr<ReadPlan> plan = PlanReadOf(*parts_.catalog, item->request);
   if (!plan.ok() || plan->pieces.empty()) {
     v1::DataResponse response;
     response.set_data("");
-    return Answer(*item, plan.status(), std::move(response));
+    return Settle(item, plan.status(), std::move(response));
   }
+  parts_.catalog->WhenDurable([this, item, plan = *std::move(plan)](const absl::Status& durable) {
+    if (!durable.ok()) return Answer(*item, durable);
+    Fetch(item, plan);
+  });
+}
+
+void DataDesk::Fetch(const ItemPtr& item, const ReadPlan& plan) {
   auto gathering = std::make_shared<Gathering>();
   {
     absl::MutexLock lock(&gathering->mu);
-    gathering->parts.resize(plan->pieces.size());
-    gathering->missing = plan->pieces.size();
+    gathering->parts.resize(plan.pieces.size());
+    gathering->missing = plan.pieces.size();
   }
-  for (size_t i = 0; i < plan->pieces.size(); ++i) {
-    const Piece& piece = plan->pieces[i];
+  for (size_t i = 0; i < plan.pieces.size(); ++i) {
+    const Piece& piece = plan.pieces[i];
     const auto on_read = [item, gathering, i](absl::StatusOr<std::string> bytes) {
       v1::DataResponse response;
       absl::Status error;
@@ -217,11 +232,16 @@ void DataDesk::ExecuteNow(const ItemPtr& item) {
   std::vector<Arrival> arrivals;
   std::vector<uint64_t> volumes;
   const absl::Status done = Execute(*parts_.catalog, item->request, &response, &arrivals, &volumes);
-  if (done.ok() && !volumes.empty()) {
-    return DescribeThen(item, std::move(volumes), std::move(response));
-  }
-  Answer(*item, done, std::move(response));
-  if (!arrivals.empty()) parts_.announce(arrivals);
+  parts_.catalog->WhenDurable(
+      [this, item, done, arrivals = std::move(arrivals), volumes = std::move(volumes),
+       response = std::move(response)](const absl::Status& durable) mutable {
+        const absl::Status outcome = durable.ok() ? done : durable;
+        if (outcome.ok() && !volumes.empty()) {
+          return DescribeThen(item, std::move(volumes), std::move(response));
+        }
+        Answer(*item, outcome, std::move(response));
+        if (outcome.ok() && !arrivals.empty()) parts_.announce(arrivals);
+      });
 }
 
 void DataDesk::DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes,
@@ -273,15 +293,23 @@ void DataDesk::ReleaseTrash() {
   }
   for (const Chores::Bag& bag : *bags) {
     ++releases_under_way_;
-    parts_.chunks->Release(bag.chunks, [this, bag](const absl::Status& released) {
-      Return([this, bag, released] {
-        --releases_under_way_;
-        if (!released.ok()) return;  // In the next round.
-        const absl::Status forgotten = parts_.catalog->chores().Forget(bag);
-        LOG_IF(ERROR, !forgotten.ok()) << "released chunks stay on record: " << forgotten;
-      });
+    // Not before the catalog has surely let go of them.
+    parts_.catalog->WhenDurable([this, bag](const absl::Status& durable) {
+      if (durable.ok()) return Release(bag);
+      Return([this] { --releases_under_way_; });
     });
   }
+}
+
+void DataDesk::Release(const Chores::Bag& bag) {
+  parts_.chunks->Release(bag.chunks, [this, bag](const absl::Status& released) {
+    Return([this, bag, released] {
+      --releases_under_way_;
+      if (!released.ok()) return;  // In the next round.
+      const absl::Status forgotten = parts_.catalog->chores().Forget(bag);
+      LOG_IF(ERROR, !forgotten.ok()) << "released chunks stay on record: " << forgotten;
+    });
+  });
 }
 
 }  // namespace convergia::datamgr

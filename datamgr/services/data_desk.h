@@ -24,7 +24,8 @@
 namespace convergia::datamgr {
 
 // Carries requests out: what the catalog decides on its one thread, what data servers store and
-// read beside it.
+// read beside it. The thread does not wait for the disk: what it decided is answered when that, and
+// all that it was decided upon, is durable; so requests, of one session or of many, share syncs.
 //
 //   of one session, in order:   admit writes -> chunks are written, side by side -> commits, one
 //                               after the other; whatever else comes waits for those before it.
@@ -41,7 +42,7 @@ class DataDesk {
     UserLookup* users = nullptr;
     // Which servers to prefer for a file, by its path; for messages, by "".
     std::function<ClassPreference(absl::string_view path)> prefer;
-    // On the desk's thread; must not block.
+    // On any thread; must not block.
     std::function<void(const std::vector<Arrival>& arrivals)> announce;
   };
   // One stream's session.
@@ -84,10 +85,16 @@ class DataDesk {
   void FinishWrite(const ItemPtr& item);
   void BeginRead(const ItemPtr& item);
   void ExecuteNow(const ItemPtr& item);
-  void DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes, v1::DataResponse response);
+  // Answers once that may be told.
+  void Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response = {});
   void Tend();
   bool TendOnce();
   void ReleaseTrash();
+
+  // On any thread:
+  void Fetch(const ItemPtr& item, const ReadPlan& plan);
+  void Release(const Chores::Bag& bag);
+  void DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes, v1::DataResponse response);
 
   static void Answer(Item& item, const absl::Status& status, v1::DataResponse response = {});
 

@@ -17,7 +17,7 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
-#include "common/store/mem_store.h"
+#include "common/store/held_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/mem_chunk_layer.h"
 #include "datamgr/services/data_desk.h"
@@ -102,12 +102,17 @@ class DataPathTest : public testing::Test {
     desk_->Stop();
   }
   void AwaitUp(bool up) {
+    AwaitThat([&] { return client_->is_up() == up; });
+  }
+
+  template <typename Condition>
+  static void AwaitThat(const Condition& condition) {
     const absl::Duration start = RealClock::Get().Elapsed();
-    while (client_->is_up() != up && RealClock::Get().Elapsed() - start < kPatience) {
+    while (!condition() && RealClock::Get().Elapsed() - start < kPatience) {
       absl::Notification never;
-      never.WaitForNotificationWithTimeout(absl::Milliseconds(10));
+      never.WaitForNotificationWithTimeout(absl::Milliseconds(5));
     }
-    ASSERT_EQ(client_->is_up(), up);
+    ASSERT_TRUE(condition());
   }
 
   std::shared_ptr<Answer> Ask(const std::string& user, v1::DataRequest request,
@@ -156,7 +161,7 @@ class DataPathTest : public testing::Test {
   rpc::TestPki pki_;
   rpc::PinSet pins_;
   FakeClock clock_;
-  store::MemStore store_;
+  store::HeldStore store_;
   datamgr::MemChunkLayer chunks_;
   FakeUsers users_;
   std::unique_ptr<datamgr::Catalog> catalog_;
@@ -191,16 +196,48 @@ TEST_F(DataPathTest, WritesThatEndInAnotherOrderAreSeenInTheirs) {
   const auto first = Ask("ann", Write("/a/f", 0, "aaaa"));
   const auto second = Ask("ann", Write("/a/f", 2, "bbbb"));
   const auto read = Ask("ann", Read("/a/f", 0, 10));
-  const absl::Duration start = RealClock::Get().Elapsed();
-  while (chunks_.waiting() < 2 && RealClock::Get().Elapsed() - start < kPatience) {
-    absl::Notification never;
-    never.WaitForNotificationWithTimeout(absl::Milliseconds(5));
-  }
-  ASSERT_EQ(chunks_.waiting(), 2u);  // Side by side.
+  AwaitThat([&] { return chunks_.waiting() == 2; });  // Side by side.
   chunks_.Let(/*newest_first=*/true);
   EXPECT_EQ(first->Get().number(), 4u);
   EXPECT_EQ(second->Get().number(), 6u);
   EXPECT_EQ(read->Get().data(), "aabbbb");
+}
+
+TEST_F(DataPathTest, OneRequestDoesNotWaitForTheSyncOfAnotherAndNoneIsAnsweredBeforeIt) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  store_.Hold();
+  const auto written = Ask("ann", Write("/a/f", 0, "12345"));
+  const auto made = Ask("ann", CreateFile("/a/g"));
+  const auto again = Ask("ann", CreateFile("/a/g"), /*session=*/1);
+  const auto read = Ask("ann", Read("/a/f", 0, 10));
+  const auto other = Ask("bob", CreateFolder("/b"));
+  AwaitThat([&] { return store_.waiting() == 3; });  // Both of ann, and bob's.
+  for (const auto& answer : {written, made, again, read, other}) {
+    EXPECT_FALSE(answer->came.HasBeenNotified());
+  }
+  store_.Let();
+  EXPECT_EQ(written->Get().number(), 5u);
+  // One of the two made it, whichever came first.
+  EXPECT_TRUE((made->Code() == "OK") != (again->Code() == "OK"));
+  EXPECT_EQ(read->Get().data(), "12345");
+  EXPECT_EQ(other->Code(), "OK");
+}
+
+TEST_F(DataPathTest, WhatTheDiskLostIsAcknowledgedToNobody) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  store_.Hold();
+  const auto made = Ask("ann", CreateFile("/a/f"));
+  const auto written = Ask("ann", Write("/a/f", 0, "12345"));
+  const auto read = Ask("ann", Read("/a/f", 0, 10));
+  AwaitThat([&] { return store_.waiting() == 2; });
+  store_.BreakNextCommit(/*done=*/false);
+  store_.Let();
+  EXPECT_EQ(made->Code(), "UNCONFIRMED");
+  EXPECT_EQ(written->Code(), "UNAVAILABLE");
+  EXPECT_EQ(read->Code(), "UNAVAILABLE");
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, 10))->Code(), "NOTFOUND");
+  EXPECT_EQ(Ask("ann", CreateFile("/a/f"))->Code(), "UNAVAILABLE");
 }
 
 TEST_F(DataPathTest, WhatDataServersCannotTakeFailsAndLeavesNothing) {
