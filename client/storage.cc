@@ -37,6 +37,10 @@ absl::StatusOr<StoredEntry> ParseEntry(const std::vector<absl::string_view>& row
   if (row.size() < 4) return Unreadable("entry");
   StoredEntry entry;
   entry.name = std::string(row[0]);
+  // It becomes a name in a local folder, and must not lead out of it.
+  const bool is_name = !entry.name.empty() && entry.name != "." && entry.name != ".." &&
+                       entry.name.find('/') == std::string::npos;
+  if (!is_name) return Unreadable("name");
   CVG_ASSIGN_OR_RETURN(entry.is_folder, ParseIsFolder(row[1]));
   CVG_ASSIGN_OR_RETURN(entry.bytes, ParseCount(row[2], "size"));
   CVG_ASSIGN_OR_RETURN(entry.changed, ParseTime(row[3]));

@@ -27,6 +27,8 @@ constexpr char kPartPrefix[] = ".convergia-";
 constexpr char kPartSuffix[] = ".part";
 constexpr absl::Duration kPauseFirst = absl::Milliseconds(200);
 constexpr absl::Duration kPauseMax = absl::Seconds(5);
+// What is done to a file within one tick of the machine's clock gets the same time.
+constexpr absl::Duration kTick = absl::Milliseconds(20);
 
 class Descriptor {
  public:
@@ -52,11 +54,18 @@ absl::Status ErrnoFail(const std::filesystem::path& path, absl::string_view what
 
 absl::Time TimeOf(const timespec& time) { return absl::TimeFromTimespec(time); }
 
-// Names what is on its way by what it is, so only the same content is ever gone on with.
-std::string PartName(absl::string_view name, uint64_t bytes, absl::Time changed) {
-  const std::string what = absl::StrCat(name, "\n", bytes, "\n", absl::ToUnixNanos(changed));
+std::string PartNameOf(absl::string_view what) {
   return absl::StrCat(
       kPartPrefix, absl::Hex(XXH3_64bits(what.data(), what.size()), absl::kZeroPad16), kPartSuffix);
+}
+
+// Names what is on its way by what it is, so only the same content is ever gone on with.
+std::string PartName(absl::string_view name, const LocalFacts& facts) {
+  return PartNameOf(absl::StrCat(name, "\n", facts.bytes, "\n", absl::ToUnixNanos(facts.changed),
+                                 "\n", absl::ToUnixNanos(facts.status_changed)));
+}
+std::string PartName(absl::string_view name, const StoredInfo& info) {
+  return PartNameOf(absl::StrCat(name, "\n", info.bytes, "\n", absl::ToUnixMillis(info.changed)));
 }
 
 std::pair<std::string, std::string> SplitPath(absl::string_view path) {
@@ -67,11 +76,14 @@ std::pair<std::string, std::string> SplitPath(absl::string_view path) {
 
 }  // namespace
 
+LocalFacts LocalFacts::Of(const struct stat& facts) {
+  return {static_cast<uint64_t>(facts.st_size), TimeOf(facts.st_mtim), TimeOf(facts.st_ctim)};
+}
+
 struct Transfer::LocalFile {
   std::filesystem::path path;
   int fd = -1;
-  uint64_t bytes = 0;
-  absl::Time changed;
+  LocalFacts facts;
 
   absl::Status Changed() const {
     return Fail(FailCode::kBusy,
@@ -80,8 +92,7 @@ struct Transfer::LocalFile {
   absl::Status CheckUnchanged() const {
     struct stat now = {};
     if (fstat(fd, &now) != 0) return ErrnoFail(path, "look at");
-    const bool same = static_cast<uint64_t>(now.st_size) == bytes && TimeOf(now.st_mtim) == changed;
-    return same ? absl::OkStatus() : Changed();
+    return LocalFacts::Of(now) == facts ? absl::OkStatus() : Changed();
   }
 };
 
@@ -151,32 +162,70 @@ absl::Status Transfer::Put(const std::filesystem::path& local, const std::string
   if (!S_ISREG(facts.st_mode)) {
     return Fail(FailCode::kNotAFile, absl::StrCat(local.string(), " is not a file"));
   }
-  const LocalFile file{local, fd.get(), static_cast<uint64_t>(facts.st_size),
-                       TimeOf(facts.st_mtim)};
-  observer_->OnExpected(file.bytes);
+  const LocalFile file{local, fd.get(), LocalFacts::Of(facts)};
+  observer_->OnExpected(file.facts.bytes);
   counted_ = 0;
   bool is_there = false;
-  CVG_RETURN_IF_ERROR(Persist(remote, [&]() -> absl::Status {
+  const auto attempt = [&]() -> absl::Status {
     const auto info = storage_.GetInfo(remote);
     if (!info.ok() && FailCodeOf(info.status()) != FailCode::kNotFound) return info.status();
     if (info.ok() && info->is_folder) {
       return Fail(FailCode::kNotAFile, absl::StrCat(remote, " is a folder; name the file in it"));
     }
-    is_there = info.ok() && info->bytes == file.bytes && info->changed >= file.changed;
+    if (info.ok()) {
+      const std::string folder = SplitPath(remote).first;
+      CVG_ASSIGN_OR_RETURN(is_there, HasSame(folder, info->bytes, info->changed, file.facts));
+    }
     return is_there ? absl::OkStatus() : PutWhole(file, remote, info.ok());
+  };
+  CVG_RETURN_IF_ERROR(Persist(remote, [&] {
+    const absl::Status status = attempt();
+    return file.CheckUnchanged().ok() ? status : absl::OkStatus();  // Waiting does not help it.
   }));
-  if (is_there) OnProgress(file.bytes);
+  CVG_RETURN_IF_ERROR(file.CheckUnchanged());
+  if (is_there) OnProgress(file.facts.bytes);
   observer_->OnFile(remote, !is_there);
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<absl::Duration>> Transfer::ServerAhead(absl::string_view folder) {
+  if (server_ahead_.has_value()) return *server_ahead_;
+  // Nothing but what it writes shows the server's time.
+  const std::string probe =
+      JoinPath(folder, PartNameOf(absl::StrCat("clock\n", RandomSeed(), "\n", folder)));
+  const absl::Time before = options_.clock->Now();
+  std::optional<absl::Duration> ahead;
+  absl::Status status = storage_.CreateFile(probe);
+  if (status.ok()) {
+    const auto info = storage_.GetInfo(probe);
+    if (info.ok()) ahead = info->changed - before;
+    status = info.status();
+    storage_.DeleteFile(probe).IgnoreError();
+  }
+  if (MayPassLater(status)) return status;
+  server_ahead_ = ahead;
+  return ahead;
+}
+
+absl::StatusOr<bool> Transfer::HasSame(absl::string_view folder, uint64_t bytes, absl::Time written,
+                                       const LocalFacts& local) {
+  if (bytes != local.bytes) return false;
+  CVG_ASSIGN_OR_RETURN(const std::optional<absl::Duration> ahead, ServerAhead(folder));
+  if (!ahead.has_value()) return false;
+  return written - *ahead >= std::max(local.changed, local.status_changed) + kTick;
+}
+
 absl::Status Transfer::PutWhole(const LocalFile& file, const std::string& remote, bool exists) {
   const auto [folder, name] = SplitPath(remote);
-  const std::string part = JoinPath(folder, PartName(name, file.bytes, file.changed));
-  if (!exists && file.bytes <= kPieceBytesMax) {
+  const std::string part = JoinPath(folder, PartName(name, file.facts));
+  if (!exists && file.facts.bytes <= kPieceBytesMax) {
     // One write is whole or is not, so it needs no name of its own.
     if (const absl::Status created = storage_.CreateFile(remote); !created.ok()) return created;
-    return PutPieces(file, remote);
+    CVG_RETURN_IF_ERROR(PutPieces(file, remote));
+    const absl::Status unchanged = file.CheckUnchanged();
+    // It would look newer than the change that it lacks.
+    if (!unchanged.ok()) CVG_RETURN_IF_ERROR(storage_.DeleteFile(remote));
+    return unchanged;
   }
   CVG_RETURN_IF_ERROR(PutPieces(file, part));
   CVG_RETURN_IF_ERROR(file.CheckUnchanged());
@@ -192,15 +241,16 @@ absl::Status Transfer::PutPieces(const LocalFile& file, const std::string& part)
   } else {
     CVG_RETURN_IF_ERROR(storage_.CreateFile(part));
   }
-  if (offset > file.bytes) return Fail(FailCode::kExists, absl::StrCat(part, " is in the way"));
+  if (offset > file.facts.bytes)
+    return Fail(FailCode::kExists, absl::StrCat(part, " is in the way"));
   // An earlier try may have been told of fewer bytes than arrived.
   if (offset > counted_) OnProgress(offset - counted_);
 
   RequestWindow window(requester_, options_.pieces_at_once);
   std::deque<uint64_t> lengths;
-  while (offset < file.bytes || !window.empty()) {
-    if (offset < file.bytes && !window.full()) {
-      const uint64_t length = std::min(kPieceBytesMax, file.bytes - offset);
+  while (offset < file.facts.bytes || !window.empty()) {
+    if (offset < file.facts.bytes && !window.full()) {
+      const uint64_t length = std::min(kPieceBytesMax, file.facts.bytes - offset);
       CVG_ASSIGN_OR_RETURN(std::string piece, ReadPieceOf(file.fd, offset, length));
       if (piece.size() < length) return file.Changed();
       window.Send("WRITEFILE", {part, absl::StrCat(offset), std::move(piece)});
@@ -248,7 +298,7 @@ absl::Status Transfer::Get(const std::string& remote, const std::filesystem::pat
     }
   }
   const std::filesystem::path part =
-      local.parent_path() / PartName(local.filename().string(), info.bytes, info.changed);
+      local.parent_path() / PartName(local.filename().string(), info);
   const Descriptor fd(open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (fd.get() < 0) return ErrnoFail(part, "write");
   CVG_RETURN_IF_ERROR(Persist(remote, [&] { return GetPieces(remote, info.bytes, fd.get()); }));
@@ -259,6 +309,8 @@ absl::Status Transfer::Get(const std::string& remote, const std::filesystem::pat
   }
   const timespec times[2] = {absl::ToTimespec(info.changed), absl::ToTimespec(info.changed)};
   if (futimens(fd.get(), times) != 0) return ErrnoFail(part, "set the time of");
+  // The next Get() believes in the time: so the bytes have to be there, whatever happens.
+  if (fdatasync(fd.get()) != 0) return ErrnoFail(part, "write");
   if (rename(part.c_str(), local.c_str()) != 0) return ErrnoFail(local, "write");
   observer_->OnFile(remote, true);
   return absl::OkStatus();

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -11,6 +14,7 @@
 #include "absl/time/time.h"
 #include "client/requester.h"
 #include "client/storage.h"
+#include "common/base/clock.h"
 
 // Whole files, there and back, so that what was broken off goes on where it was.
 namespace convergia::client {
@@ -31,11 +35,24 @@ class TransferObserver {
 
 struct TransferOptions {
   size_t pieces_at_once = 4;     // Of kPieceBytesMax: fills 100 ms at 300 Mbit/s.
-  size_t requests_at_once = 32;  // Of small files; the server takes 64.
+  size_t requests_at_once = 60;  // Of small files; the server takes 64.
   // Without any progress for so long, a transfer whose way is closed gives up.
   absl::Duration patience = absl::Seconds(60);
   // Waits: between tries. Tests need not.
   std::function<void(absl::Duration)> pause;
+  const Clock* clock = &RealClock::Get();  // The one by which local files get their times.
+};
+
+// What tells one content of a local file from another. A file whose bytes have been changed, or
+// that has been put in the place of another, has a later `status_changed`, whatever time it claims:
+// no program can set that one.
+struct LocalFacts {
+  uint64_t bytes = 0;
+  absl::Time changed;
+  absl::Time status_changed;
+
+  static LocalFacts Of(const struct stat& facts);
+  friend bool operator==(const LocalFacts&, const LocalFacts&) = default;
 };
 
 // Moves single files. Used by one thread; the requester and observer must outlive it.
@@ -44,9 +61,9 @@ class Transfer {
   Transfer(Requester* requester, TransferOptions options, TransferObserver* observer);
 
   // Stores the file `local` as `remote`, whole or not at all: what arrives gathers under a name of
-  // its own beside it, which belongs to this very content (name, size and time of the local file),
-  // so the same Put() later goes on. If `remote` exists already it is replaced, or left if it has
-  // the same size and is not older.
+  // its own beside it, which belongs to this very content (name, size and times of the local file),
+  // so the same Put() later goes on. If `remote` exists already it is replaced, or left if
+  // HasSame() says so.
   //
   // Errors: those of Storage; FailCode::kNotFound, kNotAFile for `local`; kBusy if `local` changes
   // meanwhile.
@@ -55,6 +72,14 @@ class Transfer {
   // Brings `remote` as `local`, in the same way; `local` gets the time of `remote`, by which the
   // next Get() knows it.
   absl::Status Get(const std::string& remote, const std::filesystem::path& local);
+
+  // Whether a file in `folder` of the server, of `bytes` and last written at `written`, can only be
+  // what the local file is: as large, and written after anything was done to that, also where the
+  // server's clock goes wrong. In doubt it is not.
+  //
+  // Errors: those that MayPassLater().
+  absl::StatusOr<bool> HasSame(absl::string_view folder, uint64_t bytes, absl::Time written,
+                               const LocalFacts& local);
 
   // Runs `attempt` until it is OK or will not be, pausing while it MayPassLater() and until nothing
   // has moved for options.patience.
@@ -70,6 +95,8 @@ class Transfer {
  private:
   struct LocalFile;
 
+  // How far the server's clock is ahead of ours, at most; nullopt if that cannot be known.
+  absl::StatusOr<std::optional<absl::Duration>> ServerAhead(absl::string_view folder);
   absl::Status PutWhole(const LocalFile& file, const std::string& remote, bool exists);
   absl::Status PutPieces(const LocalFile& file, const std::string& part);
   absl::Status Replace(const std::string& part, const std::string& remote);
@@ -81,6 +108,7 @@ class Transfer {
   TransferObserver* const observer_;
   uint64_t moved_ = 0;    // Bytes, ever.
   uint64_t counted_ = 0;  // Of the file under way, told to the observer.
+  std::optional<std::optional<absl::Duration>> server_ahead_;  // Once it was asked for.
 };
 
 // The path of `name` in the folder `folder`.

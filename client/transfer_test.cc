@@ -47,12 +47,14 @@ class TransferTest : public testing::Test {
     fs::remove_all(dir_);
     fs::create_directories(dir_);
     server_.nodes()["/f"].is_folder = true;
+    server_.set_now(clock_.Now());
   }
 
   Transfer MakeTransfer() {
     TransferOptions options;
     options.patience = absl::Seconds(30);
     options.pause = [this](absl::Duration pause) { paused_ += pause; };
+    options.clock = &clock_;
     counts_ = Counts();
     return Transfer(&server_, options, &counts_);
   }
@@ -71,6 +73,8 @@ class TransferTest : public testing::Test {
   std::string Stored(const std::string& path) { return server_.nodes().at(path).bytes; }
 
   FakeStorage server_;
+  // Later than the times that this machine gives to files during the test.
+  FakeClock clock_{RealClock::Get().Now() + absl::Hours(1)};
   Counts counts_;
   fs::path dir_;
   absl::Duration paused_;
@@ -119,6 +123,59 @@ TEST_F(TransferTest, AnotherContentReplacesTheFile) {
   EXPECT_EQ(Stored("/f/a"), "short");
   ASSERT_OK(transfer.Get("/f/a", dir_ / "a"));
   EXPECT_EQ(ReadLocal(dir_ / "a"), "short");
+}
+
+TEST_F(TransferTest, AnotherContentOfTheSameSizeIsPutWhateverItsTime) {
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(WriteLocal("a", "before"), "/f/a"));
+  // As mv does: the name stays, and the time is an old one.
+  clock_.Advance(-absl::Hours(1));  // Was put before the next file came.
+  server_.set_now(clock_.Now());
+  server_.nodes()["/f/a"].modified = clock_.Now();
+  const fs::path other = WriteLocal("other", "after!");
+  fs::last_write_time(other, fs::last_write_time(other) - std::chrono::hours(48));
+  fs::rename(other, dir_ / "a");
+  ASSERT_OK(transfer.Put(dir_ / "a", "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), "after!");
+}
+
+TEST_F(TransferTest, AServerWhoseClockIsAheadIsNotBelieved) {
+  clock_.Advance(-absl::Hours(1));
+  server_.set_now(clock_.Now() + absl::Hours(3));
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(WriteLocal("a", "before"), "/f/a"));
+  ASSERT_OK(transfer.Put(WriteLocal("a", "after!"), "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), "after!");
+  WriteLocal("tree/a", "before");
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  WriteLocal("tree/a", "after!");
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(Stored("/f/tree/a"), "after!");
+  for (const auto& [path, node] : server_.nodes()) EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
+}
+
+TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
+  WriteLocal("tree/a", "before");
+  server_.set_trouble([this](const std::string& word) {
+    if (word == "WRITEFILE" && server_.Count(word) == 1) WriteLocal("tree/a", "after!");
+    return absl::OkStatus();
+  });
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(Stored("/f/tree/a"), "after!");
+  server_.set_trouble([this](const std::string& word) {
+    if (word == "WRITEFILE") WriteLocal("b", absl::StrCat(server_.Count(word)));
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(FailCodeOf(transfer.Put(WriteLocal("b", "x"), "/f/b")), FailCode::kBusy);
+  EXPECT_FALSE(server_.nodes().contains("/f/b"));
+}
+
+TEST_F(TransferTest, ANameThatLeadsElsewhereIsRefused) {
+  for (const char* name : {"..", ".", "a/../../b"}) {
+    server_.set_listing(absl::StrCat(name, "\tfile\t1\t0"));
+    EXPECT_EQ(FailCodeOf(Storage(&server_).ListPage("/f", "", 10).status()), FailCode::kInternal);
+  }
 }
 
 // The server goes away for good after some requests; a second Put, as of a new start of the client,

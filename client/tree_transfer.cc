@@ -31,12 +31,14 @@ absl::Status LocalFail(const fs::path& path, const std::error_code& error) {
   return Fail(code, absl::StrCat(path.string(), ": ", error.message()));
 }
 
-absl::StatusOr<std::string> ReadSmall(const fs::path& path, uint64_t bytes) {
+absl::StatusOr<std::string> ReadSmall(const fs::path& path, const LocalFacts& facts) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return LocalFail(path, std::error_code(errno, std::generic_category()));
-  auto contents = ReadPieceOf(fd, 0, bytes + 1);
+  auto contents = ReadPieceOf(fd, 0, facts.bytes + 1);
+  struct stat now = {};
+  const bool is_same = fstat(fd, &now) == 0 && LocalFacts::Of(now) == facts;
   close(fd);
-  if (contents.ok() && contents->size() != bytes) {
+  if (contents.ok() && (contents->size() != facts.bytes || !is_same)) {
     return Fail(FailCode::kBusy,
                 absl::StrCat(path.string(), " changes while it is read; put it again"));
   }
@@ -58,12 +60,11 @@ absl::Status WriteSmall(const fs::path& path, const std::string& contents, absl:
   return absl::OkStatus();
 }
 
-// Size and time of last change of a regular file; nullopt for anything else, and for nothing.
-std::optional<std::pair<uint64_t, absl::Time>> LocalFacts(const fs::path& path) {
+// Of a regular file; nullopt for anything else, and for nothing.
+std::optional<LocalFacts> FactsOf(const fs::path& path) {
   struct stat facts = {};
   if (lstat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
-  return std::make_pair(static_cast<uint64_t>(facts.st_size),
-                        absl::TimeFromTimespec(facts.st_mtim));
+  return LocalFacts::Of(facts);
 }
 
 }  // namespace
@@ -109,8 +110,7 @@ absl::Status TreeTransfer::PutFolder(const fs::path& local, const std::string& r
   std::vector<Small> small;
   for (const fs::directory_entry& entry : entries) {
     if (entry.is_directory(error) && !entry.is_symlink(error)) continue;
-    CVG_RETURN_IF_ERROR(
-        PutEntry(entry, JoinPath(remote, entry.path().filename().string()), there, &small));
+    CVG_RETURN_IF_ERROR(PutEntry(entry, remote, there, &small));
   }
   CVG_RETURN_IF_ERROR(PutSmall(small));
   for (const fs::directory_entry& entry : entries) {
@@ -125,23 +125,31 @@ absl::Status TreeTransfer::PutFolder(const fs::path& local, const std::string& r
   return absl::OkStatus();
 }
 
-absl::Status TreeTransfer::PutEntry(const fs::directory_entry& entry, const std::string& remote,
+absl::Status TreeTransfer::PutEntry(const fs::directory_entry& entry, const std::string& folder,
                                     const Listing& there, std::vector<Small>* small) {
-  const auto facts = LocalFacts(entry.path());
+  const std::string remote = JoinPath(folder, entry.path().filename().string());
+  const auto facts = FactsOf(entry.path());
   if (!facts.has_value()) {
     return Judge(entry.path().string(),
                  Fail(FailCode::kNotAFile, "neither a file nor a folder; left out"));
   }
-  const auto [bytes, changed] = *facts;
   const auto known = there.find(entry.path().filename().string());
-  if (known == there.end() && bytes <= kPieceBytesMax) {
-    small->push_back({entry.path(), remote, bytes, changed});
+  if (known == there.end() && facts->bytes <= kPieceBytesMax) {
+    small->push_back({entry.path(), remote, *facts});
     return absl::OkStatus();
   }
-  if (known != there.end() && !known->second.is_folder && known->second.bytes == bytes &&
-      known->second.changed >= changed) {
-    transfer_.observer().OnExpected(bytes);
-    transfer_.OnProgress(bytes);
+  bool is_there = false;
+  if (known != there.end() && !known->second.is_folder) {
+    const StoredEntry& stored = known->second;
+    CVG_RETURN_IF_ERROR(transfer_.Persist(remote, [&]() -> absl::Status {
+      CVG_ASSIGN_OR_RETURN(is_there,
+                           transfer_.HasSame(folder, stored.bytes, stored.changed, *facts));
+      return absl::OkStatus();
+    }));
+  }
+  if (is_there) {
+    transfer_.observer().OnExpected(facts->bytes);
+    transfer_.OnProgress(facts->bytes);
     transfer_.observer().OnFile(remote, false);
     return absl::OkStatus();
   }
@@ -159,7 +167,7 @@ absl::Status TreeTransfer::PutSmall(const std::vector<Small>& files) {
                           bytes_under_way < kSmallBytesMax;
     if (next < files.size() && has_room) {
       const Small& file = files[next++];
-      auto contents = ReadSmall(file.local, file.bytes);
+      auto contents = ReadSmall(file.local, file.facts);
       if (!contents.ok()) {
         CVG_RETURN_IF_ERROR(Judge(file.remote, contents.status()));
         continue;
@@ -168,20 +176,26 @@ absl::Status TreeTransfer::PutSmall(const std::vector<Small>& files) {
       window.Send("CREATEFILE", {file.remote});
       window.Send("WRITEFILE", {file.remote, "0", *std::move(contents)});
       under_way.push_back(&file);
-      bytes_under_way += file.bytes;
+      bytes_under_way += file.facts.bytes;
       continue;
     }
     const Small& file = *under_way.front();
     under_way.pop_front();
-    bytes_under_way -= file.bytes;
+    bytes_under_way -= file.facts.bytes;
     const absl::Status created = window.TakeNext().status();
     const absl::Status written = window.TakeNext().status();
     if (!created.ok() || !written.ok()) {
       again.push_back(&file);
       continue;
     }
-    transfer_.observer().OnExpected(file.bytes);
-    transfer_.OnProgress(file.bytes);
+    if (FactsOf(file.local) != file.facts) {
+      // What was stored would look newer than the change that it lacks.
+      CVG_RETURN_IF_ERROR(Judge(file.remote, transfer_.storage().DeleteFile(file.remote)));
+      again.push_back(&file);
+      continue;
+    }
+    transfer_.observer().OnExpected(file.facts.bytes);
+    transfer_.OnProgress(file.facts.bytes);
     transfer_.observer().OnFile(file.remote, true);
   }
   for (const Small* file : again) {
@@ -209,13 +223,13 @@ absl::Status TreeTransfer::GetFolder(const std::string& remote, const fs::path& 
   for (const StoredEntry& entry : entries) {
     if (entry.is_folder || IsPartName(entry.name)) continue;
     const fs::path path = local / entry.name;
-    const auto have = LocalFacts(path);
-    if (have.has_value() && *have == std::make_pair(entry.bytes, entry.changed)) {
+    const auto have = FactsOf(path);
+    if (have.has_value() && have->bytes == entry.bytes && have->changed == entry.changed) {
       transfer_.observer().OnExpected(entry.bytes);
       transfer_.OnProgress(entry.bytes);
       transfer_.observer().OnFile(JoinPath(remote, entry.name), false);
     } else if (entry.bytes < kPieceBytesMax && !fs::is_directory(path, error)) {
-      small.push_back({path, JoinPath(remote, entry.name), entry.bytes, entry.changed});
+      small.push_back({path, JoinPath(remote, entry.name), {entry.bytes, entry.changed, {}}});
     } else {
       const std::string from = JoinPath(remote, entry.name);
       CVG_RETURN_IF_ERROR(Judge(from, transfer_.Get(from, path)));
@@ -239,24 +253,24 @@ absl::Status TreeTransfer::GetSmall(const std::vector<Small>& files) {
     if (next < files.size() && !window.full() && bytes_under_way < kSmallBytesMax) {
       const Small& file = files[next++];
       // One byte more than is expected shows that the file has grown.
-      window.Send("READFILE", {file.remote, "0", absl::StrCat(file.bytes + 1)});
+      window.Send("READFILE", {file.remote, "0", absl::StrCat(file.facts.bytes + 1)});
       under_way.push_back(&file);
-      bytes_under_way += file.bytes;
+      bytes_under_way += file.facts.bytes;
       continue;
     }
     const Small& file = *under_way.front();
     under_way.pop_front();
-    bytes_under_way -= file.bytes;
+    bytes_under_way -= file.facts.bytes;
     const absl::StatusOr<std::string> contents = window.TakeNext();
-    if (!contents.ok() || contents->size() != file.bytes) {
+    if (!contents.ok() || contents->size() != file.facts.bytes) {
       again.push_back(&file);
       continue;
     }
-    const absl::Status written = WriteSmall(file.local, *contents, file.changed);
+    const absl::Status written = WriteSmall(file.local, *contents, file.facts.changed);
     CVG_RETURN_IF_ERROR(Judge(file.remote, written));
     if (!written.ok()) continue;
-    transfer_.observer().OnExpected(file.bytes);
-    transfer_.OnProgress(file.bytes);
+    transfer_.observer().OnExpected(file.facts.bytes);
+    transfer_.OnProgress(file.facts.bytes);
     transfer_.observer().OnFile(file.remote, true);
   }
   for (const Small* file : again) {

@@ -12,8 +12,8 @@
 namespace convergia::client {
 
 // Moves folders with all that is in them: large files one after the other, small ones many at once.
-// What is there already, whole and not older, is left alone, so the same call goes on where an
-// earlier one ended. Symbolic links and devices are told to the observer and left out.
+// What is there already (see Transfer) is left alone, so the same call goes on where an earlier one
+// ended. Symbolic links and devices are told to the observer and left out.
 //
 // A file that cannot be moved is told to the observer and the rest goes on; the first such error is
 // returned at the end. When the way to the server stays closed, it ends at once. Used by one
@@ -31,15 +31,14 @@ class TreeTransfer {
   struct Small {
     std::filesystem::path local;
     std::string remote;
-    uint64_t bytes = 0;
-    absl::Time changed;
+    LocalFacts facts;  // Put: of the local file. Get: size and time that it will have.
   };
   using Listing = absl::flat_hash_map<std::string, StoredEntry>;
 
   absl::Status PutFolder(const std::filesystem::path& local, const std::string& remote);
   absl::StatusOr<Listing> OpenRemote(const std::string& remote);
-  // One entry of a local folder that is no folder.
-  absl::Status PutEntry(const std::filesystem::directory_entry& entry, const std::string& remote,
+  // One entry of a local folder that is no folder, into the remote `folder`.
+  absl::Status PutEntry(const std::filesystem::directory_entry& entry, const std::string& folder,
                         const Listing& there, std::vector<Small>* small);
   absl::Status PutSmall(const std::vector<Small>& files);
   absl::Status GetFolder(const std::string& remote, const std::filesystem::path& local);

@@ -32,10 +32,14 @@ ProgressBar::ProgressBar(std::ostream* out, const Clock* clock, bool is_tree, in
       started_(clock->Elapsed()),
       drawn_(started_) {}
 
-ProgressBar::~ProgressBar() {
+ProgressBar::~ProgressBar() { End(); }
+
+void ProgressBar::End() {
   if (columns_ == 0) return;
   Draw(true);
   out_ << std::endl;
+  is_drawn_ = false;
+  columns_ = 0;
 }
 
 void ProgressBar::OnBytes(uint64_t bytes) {

@@ -16,8 +16,10 @@ class ProgressBar final : public TransferObserver {
   // `is_tree`: many files, whose number is not known before the end. `columns` is the terminal's
   // width, 0 if `out` is none. `out` and `clock` must outlive the bar.
   ProgressBar(std::ostream* out, const Clock* clock, bool is_tree, int columns);
-  // Ends the line.
-  ~ProgressBar() override;
+  ~ProgressBar() override;  // End().
+
+  // Shows how it ended, and ends the line. Idempotent; nothing is shown after it.
+  void End();
 
   void OnExpected(uint64_t bytes) override { expected_ += bytes; }
   void OnBytes(uint64_t bytes) override;
@@ -36,7 +38,7 @@ class ProgressBar final : public TransferObserver {
   std::ostream& out_;
   const Clock& clock_;
   const bool is_tree_;
-  const int columns_;
+  int columns_;  // 0: nothing is drawn.
   const absl::Duration started_;
   absl::Duration drawn_;
   bool is_drawn_ = false;

@@ -43,6 +43,7 @@ absl::Status WithBar(BlockingClient& client, const Arguments& arguments, bool is
                   arguments.quiet ? 0 : TerminalColumns(STDERR_FILENO));
   Transfer transfer(&client, TransferOptions(), &bar);
   const absl::Status status = move(transfer);
+  bar.End();
   if (status.ok() && !arguments.quiet) PrintSum(bar);
   return status;
 }

@@ -88,6 +88,7 @@ absl::StatusOr<std::string> FakeStorage::Read(const std::vector<std::string>& fi
 }
 
 absl::StatusOr<std::string> FakeStorage::List(const std::vector<std::string>& fields) {
+  if (listing_.has_value()) return *listing_;
   line::RowWriter rows;
   uint64_t left = Number(fields[2]);
   for (const auto& [path, node] : nodes_) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class FakeStorage final : public Requester {
   void set_trouble(std::function<absl::Status(const std::string& word)> trouble) {
     trouble_ = std::move(trouble);
   }
+  // What LISTFOLDER answers from here on, whatever is there.
+  void set_listing(std::string rows) { listing_ = std::move(rows); }
   int Count(const std::string& word) const;
 
  private:
@@ -45,6 +48,7 @@ class FakeStorage final : public Requester {
 
   std::map<std::string, Node> nodes_;
   std::map<std::string, int> counts_;
+  std::optional<std::string> listing_;
   absl::Time now_ = absl::FromUnixSeconds(2'000'000'000);
   std::function<absl::Status(const std::string& word)> trouble_;
 };
