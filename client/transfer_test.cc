@@ -151,7 +151,8 @@ TEST_F(TransferTest, AServerWhoseClockIsAheadIsNotBelieved) {
   WriteLocal("tree/a", "after!");
   ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
   EXPECT_EQ(Stored("/f/tree/a"), "after!");
-  for (const auto& [path, node] : server_.nodes()) EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
+  for (const auto& [path, node] : server_.nodes())
+    EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
 }
 
 TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
