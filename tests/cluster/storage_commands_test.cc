@@ -79,6 +79,20 @@ class StorageCommandsTest : public ClusterTest {
   }
   std::string In(const std::string& name) const { return absl::StrCat(folder_, "/", name); }
   std::string Local(const std::string& name) const { return (dir_ / name).string(); }
+  static void ExpectSame(const fs::path& tree, const fs::path& other) {
+    size_t entries = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(other)) {
+      EXPECT_TRUE(fs::exists(tree / fs::relative(entry.path(), other))) << entry.path();
+      ++entries;
+    }
+    for (const auto& entry : fs::recursive_directory_iterator(tree)) {
+      const fs::path twin = other / fs::relative(entry.path(), tree);
+      EXPECT_EQ(fs::is_directory(entry.path()), fs::is_directory(twin)) << twin;
+      EXPECT_TRUE(entry.is_directory() || ReadWholeFile(entry.path()) == ReadWholeFile(twin));
+      --entries;
+    }
+    EXPECT_EQ(entries, 0u);
+  }
   std::vector<std::string> LinesOf(const Outcome& outcome) {
     EXPECT_THAT(outcome, ExitsWith(kDone));
     return absl::StrSplit(outcome.out, '\n', absl::SkipEmpty());
@@ -193,18 +207,19 @@ TEST_F(StorageCommandsTest, FoldersGoThereAndBackWhateverIsInThem) {
               HasSubstr("0 files moved, 16 already there"));
   const fs::path back = Local("back");
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}), ExitsWith(kDone));
-  size_t files = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(tree)) {
-    const fs::path other = back / fs::relative(entry.path(), tree);
-    EXPECT_EQ(fs::is_directory(entry.path()), fs::is_directory(other)) << other;
-    if (!entry.is_regular_file()) continue;
-    ++files;
-    EXPECT_EQ(ReadWholeFile(entry.path()), ReadWholeFile(other)) << other;
-  }
-  EXPECT_EQ(files, 16u);
+  ExpectSame(tree, back / "tree dir");
+  // The same command does the same, whatever is there by now.
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}).out,
-              HasSubstr("16 files moved"));  // Into the folder that is there: back/tree dir.
-  EXPECT_TRUE(fs::exists(back / "tree dir/none"));
+              HasSubstr("0 files moved, 16 already there"));
+  // A folder's content, without its name.
+  EXPECT_THAT(alice_.Run({"put", tree.string() + "/", In("content")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"put", tree.string() + "/", In("content/")}).out,
+              HasSubstr("0 files moved, 16 already there"));
+  EXPECT_THAT(alice_.Run({"get", In("content/"), Local("content")}), ExitsWith(kDone));
+  ExpectSame(tree, Local("content"));
+  // Into a folder that is not there yet.
+  EXPECT_THAT(alice_.Run({"put", tree.string(), In("new")}), ExitsWith(kDone));
+  EXPECT_THAT(LinesOf(alice_.Run({"ls", In("new")})), ElementsAre("tree dir/"));
 }
 
 TEST_F(StorageCommandsTest, WhatCannotBeStoredIsNamedAndTheRestIs) {
@@ -213,7 +228,7 @@ TEST_F(StorageCommandsTest, WhatCannotBeStoredIsNamedAndTheRestIs) {
   WriteWholeFile(tree / "good", "1");
   WriteWholeFile(tree / "with\ttab", "2");
   fs::create_symlink("good", tree / "link");
-  const Outcome put = alice_.Run({"put", tree.string(), In("t")});
+  const Outcome put = alice_.Run({"put", tree.string() + "/", In("t")});
   EXPECT_THAT(put, FailsWith(kWrong, "link"));
   EXPECT_THAT(put.err, HasSubstr("tab"));
   EXPECT_THAT(put.err, Not(HasSubstr("\t")));
