@@ -438,5 +438,46 @@ TEST_F(CatalogTest, MetadataIsItsOwners) {
   EXPECT_OK(metadata.Set("ann", "one more", ""));
 }
 
+// Whatever is put into the trash while the clock goes back is found, if only later.
+TEST_F(CatalogTest, TrashThatAClockPutBeforeOthersIsFoundToo) {
+  ASSERT_OK(tree().CreateFolder("ann", "/a"));
+  MakeFile("ann", "/a/f", 10);
+  MakeFile("ann", "/a/g", 10);
+  ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
+  DoChores();
+  clock_.Advance(options_.trash_grace + absl::Seconds(1));
+  const auto first = catalog_->chores().DueTrash(100);
+  ASSERT_OK(first);
+  ASSERT_EQ(first->size(), 1u);
+  ASSERT_OK(catalog_->chores().Forget(first->front()));
+  clock_.Advance(-absl::Hours(1));
+  ASSERT_OK(tree().DeleteFile("ann", "/a/g"));
+  DoChores();
+  clock_.Advance(absl::Hours(1));
+  size_t found = 0;
+  for (int look = 0; look < 2'000 && found == 0; ++look) {
+    found = catalog_->chores().DueTrash(100)->size();
+  }
+  EXPECT_EQ(found, 1u);
+}
+
+TEST_F(CatalogTest, AWideAndDeepFolderIsTakenApartToTheLastRow) {
+  ASSERT_OK(tree().CreateFolder("ann", "/a"));
+  for (int i = 0; i < 300; ++i) MakeFile("ann", absl::StrCat("/a/", i), 1);
+  std::string path = "/a";
+  for (int depth = 0; depth < 5; ++depth) {
+    path += "/x";
+    ASSERT_OK(tree().CreateFolder("ann", path));
+    for (int i = 0; i < 20; ++i) MakeFile("ann", absl::StrCat(path, "/", i), 1);
+  }
+  ASSERT_OK(tree().DeleteFolder("ann", "/a", true));
+  DoChores();
+  EXPECT_EQ(InodesUsed("ann"), 0u);
+  EXPECT_EQ(BytesUsed("ann"), 0u);
+  EXPECT_EQ(Rows("c/d"), 0u);
+  EmptyTrash();
+  EXPECT_EQ(Rows("c/c") + Rows("c/t"), 0u);
+}
+
 }  // namespace
 }  // namespace convergia::datamgr

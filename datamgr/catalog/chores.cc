@@ -11,6 +11,12 @@ namespace {
 // Rows of permissions that go in one commit.
 constexpr int kPermissionsPerStep = 80;
 
+// A few ways down, as deep as they may be.
+constexpr size_t kFoldersKnownMax = 1'000;
+
+// Of so many looks for trash one is for what a clock that was set back put before the others.
+constexpr uint64_t kLooksPerWholeLook = 1'000;
+
 }  // namespace
 
 absl::StatusOr<bool> Chores::Step() {
@@ -87,6 +93,25 @@ absl::Status Chores::DeleteStep(uint64_t id) {
   return edit.Commit();
 }
 
+absl::StatusOr<store::KeyValue> Chores::FirstEntry(uint64_t folder) {
+  const std::string entries = keys::Entries(folder);
+  const std::string end = store::PrefixEnd(entries);
+  const auto known = entries_from_.find(folder);
+  const bool is_known = known != entries_from_.end();
+  CVG_ASSIGN_OR_RETURN(store::Page page,
+                       shelf_.rows.Scan(is_known ? known->second : entries, end, 1));
+  if (page.rows.empty() && is_known) {
+    CVG_ASSIGN_OR_RETURN(page, shelf_.rows.Scan(entries, end, 1));
+  }
+  if (page.rows.empty()) {
+    entries_from_.erase(folder);
+    return store::KeyValue();
+  }
+  if (entries_from_.size() >= kFoldersKnownMax) entries_from_.clear();
+  entries_from_[folder] = page.rows.front().key;
+  return std::move(page.rows.front());
+}
+
 absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder) {
   // Down to the first thing that has nothing in it.
   uint64_t parent = 0;
@@ -95,15 +120,13 @@ absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder)
   uint64_t at = id;
   Edit edit(shelf_.rows);
   while (inode.kind() == records::KIND_FOLDER) {
-    const std::string entries = keys::Entries(at);
-    CVG_ASSIGN_OR_RETURN(const store::Page page,
-                         shelf_.rows.Scan(entries, store::PrefixEnd(entries), 1));
-    if (page.rows.empty()) break;
+    CVG_ASSIGN_OR_RETURN(const store::KeyValue first, FirstEntry(at));
+    if (first.key.empty()) break;
     records::DirectoryEntry entry;
-    if (!entry.ParseFromString(page.rows.front().value)) return absl::DataLossError("an entry");
+    if (!entry.ParseFromString(first.value)) return absl::DataLossError("an entry");
     parent = at;
     at = entry.inode();
-    entry_key = page.rows.front().key;
+    entry_key = first.key;
     CVG_ASSIGN_OR_RETURN(const auto found, edit.Get<records::Inode>(keys::Inode(at)));
     if (!found.has_value()) return absl::DataLossError("the catalog lost an inode");
     inode = *found;
@@ -130,10 +153,11 @@ absl::Status Chores::DeleteFolderStep(uint64_t id, const records::Inode& folder)
   return edit.Commit();
 }
 
-absl::StatusOr<std::vector<Chores::Bag>> Chores::DueTrash(int limit) const {
-  const std::string prefix = keys::AllTrash();
+absl::StatusOr<std::vector<Chores::Bag>> Chores::DueTrash(int limit) {
+  if (looks_++ % kLooksPerWholeLook == 0) trash_from_ = keys::AllTrash();
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.rows.Scan(prefix, keys::Trash(shelf_.NowMs() + 1, 0), limit));
+                       shelf_.rows.Scan(trash_from_, keys::Trash(shelf_.NowMs() + 1, 0), limit));
+  if (!page.rows.empty()) trash_from_ = page.rows.front().key;
   std::vector<Bag> bags;
   for (const store::KeyValue& row : page.rows) {
     records::Trash trash;

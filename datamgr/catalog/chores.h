@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "datamgr/catalog/extents.h"
@@ -28,12 +29,12 @@ class Chores {
   // All steps of the chore of `inode`.
   absl::Status Finish(uint64_t inode);
 
-  // Trash whose grace is over, the oldest first: up to `limit` rows.
+  // Trash whose grace is over, the oldest first: up to `limit` rows that were not forgotten.
   struct Bag {
     std::string key;
     std::vector<ChunkRef> chunks;
   };
-  absl::StatusOr<std::vector<Bag>> DueTrash(int limit) const;
+  absl::StatusOr<std::vector<Bag>> DueTrash(int limit);
 
   // Its chunks were released: the catalog forgets them. Again is no harm.
   absl::Status Forget(const Bag& bag);
@@ -47,7 +48,15 @@ class Chores {
 
   Shelf& shelf_;
   Extents extents_;
+  // The first entry of a folder that is being deleted; its row's key is empty if there is none.
+  absl::StatusOr<store::KeyValue> FirstEntry(uint64_t folder);
+
   uint64_t next_ = 0;  // The inode from which on Step() looks.
+  // From where on to look for rows of which those before were deleted: the store skips deleted rows
+  // one by one, so whoever always begins at the first would be slower with each.
+  absl::flat_hash_map<uint64_t, std::string> entries_from_;  // By folder; those on one way down.
+  std::string trash_from_;
+  uint64_t looks_ = 0;  // For trash, ever.
 };
 
 }  // namespace convergia::datamgr

@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kTasksMax = 100'000;
 constexpr absl::Duration kTendEvery = absl::Milliseconds(200);
 // Of trash, at once.
-constexpr int kBagsMax = 8;
+constexpr int kBagsMax = 100;
 
 // What comes back from the data servers of one read, piece by piece.
 struct Gathering {
@@ -286,30 +286,55 @@ bool DataDesk::TendOnce() {
 
 void DataDesk::ReleaseTrash() {
   if (releases_under_way_ > 0) return;
-  const auto bags = parts_.catalog->chores().DueTrash(kBagsMax);
+  auto bags = parts_.catalog->chores().DueTrash(kBagsMax);
   if (!bags.ok()) {
     LOG_EVERY_N(ERROR, 100) << "trash cannot be read: " << bags.status();
     return;
   }
-  for (const Chores::Bag& bag : *bags) {
+  more_trash_ = bags->size() == kBagsMax;
+  std::vector<Chores::Bag> load;
+  size_t chunks = 0;
+  const auto send = [&] {
+    if (load.empty()) return;
     ++releases_under_way_;
     // Not before the catalog has surely let go of them.
-    parts_.catalog->WhenDurable([this, bag](const absl::Status& durable) {
-      if (durable.ok()) return Release(bag);
+    parts_.catalog->WhenDurable([this, load](const absl::Status& durable) {
+      if (durable.ok()) return Release(load);
       Return([this] { --releases_under_way_; });
     });
+    load.clear();
+    chunks = 0;
+  };
+  for (Chores::Bag& bag : *bags) {
+    if (chunks + bag.chunks.size() > kReleasedChunksMax) send();
+    chunks += bag.chunks.size();
+    load.push_back(std::move(bag));
   }
+  send();
 }
 
-void DataDesk::Release(const Chores::Bag& bag) {
-  parts_.chunks->Release(bag.chunks, [this, bag](const absl::Status& released) {
-    Return([this, bag, released] {
-      --releases_under_way_;
-      if (!released.ok()) return;  // In the next round.
-      const absl::Status forgotten = parts_.catalog->chores().Forget(bag);
-      LOG_IF(ERROR, !forgotten.ok()) << "released chunks stay on record: " << forgotten;
-    });
+void DataDesk::Release(const std::vector<Chores::Bag>& bags) {
+  std::vector<ChunkRef> chunks;
+  for (const Chores::Bag& bag : bags) {
+    chunks.insert(chunks.end(), bag.chunks.begin(), bag.chunks.end());
+  }
+  parts_.chunks->Release(std::move(chunks), [this, bags](const absl::Status& released) {
+    Return([this, bags, released] { ForgetReleased(bags, released); });
   });
+}
+
+void DataDesk::ForgetReleased(const std::vector<Chores::Bag>& bags, const absl::Status& released) {
+  --releases_under_way_;
+  if (!released.ok()) {
+    more_trash_ = false;  // In the next round.
+    return;
+  }
+  for (const Chores::Bag& bag : bags) {
+    const absl::Status forgotten = parts_.catalog->chores().Forget(bag);
+    LOG_IF(ERROR, !forgotten.ok()) << "released chunks stay on record: " << forgotten;
+    if (!forgotten.ok()) more_trash_ = false;
+  }
+  if (more_trash_) ReleaseTrash();
 }
 
 }  // namespace convergia::datamgr

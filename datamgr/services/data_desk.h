@@ -90,10 +90,11 @@ class DataDesk {
   void Tend();
   bool TendOnce();
   void ReleaseTrash();
+  void ForgetReleased(const std::vector<Chores::Bag>& bags, const absl::Status& released);
 
   // On any thread:
   void Fetch(const ItemPtr& item, const ReadPlan& plan);
-  void Release(const Chores::Bag& bag);
+  void Release(const std::vector<Chores::Bag>& bags);
   void DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes, v1::DataResponse response);
 
   static void Answer(Item& item, const absl::Status& status, v1::DataResponse response = {});
@@ -105,7 +106,8 @@ class DataDesk {
   // The catalog's thread's own.
   std::map<Client, std::deque<ItemPtr>> queues_;
   int releases_under_way_ = 0;
-  bool tending_ = false;  // Tend() is to run again, at once.
+  bool more_trash_ = false;  // Is due than what is being released.
+  bool tending_ = false;     // Tend() is to run again, at once.
 
   absl::Mutex mu_;
   std::deque<Task> returned_ ABSL_GUARDED_BY(mu_);
