@@ -18,7 +18,7 @@ constexpr char kVersion[] = "0.1.0";
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DatamgrServer>> DatamgrServer::Create(
-    const DatamgrSettings& settings, ExpelledCallback on_expelled) {
+    const DatamgrSettings& settings, ExpelledCallback on_expelled, FencedCallback on_fenced) {
   CVG_ASSIGN_OR_RETURN(std::unique_ptr<node::NodeAgent> agent,
                        node::NodeAgent::Create({.role = Role::kDatamgr,
                                                 .name = settings.name,
@@ -27,12 +27,16 @@ absl::StatusOr<std::unique_ptr<DatamgrServer>> DatamgrServer::Create(
                                                 .join_token_file = settings.join_token_file,
                                                 .version = kVersion}));
   return std::unique_ptr<DatamgrServer>(
-      new DatamgrServer(settings, std::move(agent), std::move(on_expelled)));
+      new DatamgrServer(settings, std::move(agent), std::move(on_expelled), std::move(on_fenced)));
 }
 
 DatamgrServer::DatamgrServer(const DatamgrSettings& settings,
-                             std::unique_ptr<node::NodeAgent> agent, ExpelledCallback on_expelled)
-    : settings_(settings), on_expelled_(std::move(on_expelled)), agent_(std::move(agent)) {}
+                             std::unique_ptr<node::NodeAgent> agent, ExpelledCallback on_expelled,
+                             FencedCallback on_fenced)
+    : settings_(settings),
+      on_expelled_(std::move(on_expelled)),
+      on_fenced_(std::move(on_fenced)),
+      agent_(std::move(agent)) {}
 
 DatamgrServer::~DatamgrServer() { Stop(); }
 
@@ -48,7 +52,8 @@ absl::Status DatamgrServer::Start(const std::function<bool()>& give_up) {
 }
 
 absl::Status DatamgrServer::OpenStore() {
-  CVG_ASSIGN_OR_RETURN(store_, store::RocksStore::Open({.dir = settings_.dir + "/store"}));
+  CVG_ASSIGN_OR_RETURN(
+      store_, store::RocksStore::Open({.dir = settings_.dir + "/store", .on_fenced = on_fenced_}));
   CVG_ASSIGN_OR_RETURN(catalog_, Catalog::Open(*store_, clock_, settings_.catalog));
   live_chunks_ = std::make_unique<CatalogChunks>(*store_);
   return absl::OkStatus();

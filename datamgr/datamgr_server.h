@@ -31,12 +31,15 @@ namespace convergia::datamgr {
 // Create() → Start() → Drain() → Stop().
 class DatamgrServer final : private node::AttachHandler {
  public:
-  // Called at most once, from any thread: the cluster has no place for this node any more.
+  // Called at most once each, from any thread: the cluster has no place for this node any more.
   using ExpelledCallback = std::function<void(const absl::Status& why)>;
+  // The store can write no more: only a new start helps.
+  using FencedCallback = std::function<void(const absl::Status& why)>;
 
   // Reads the node's folder.
   static absl::StatusOr<std::unique_ptr<DatamgrServer>> Create(const DatamgrSettings& settings,
-                                                               ExpelledCallback on_expelled);
+                                                               ExpelledCallback on_expelled,
+                                                               FencedCallback on_fenced);
   ~DatamgrServer() override;  // Stop().
 
   // Enrols if this node is new, opens the store, attaches to mgmt and serves. Blocks while it
@@ -57,7 +60,7 @@ class DatamgrServer final : private node::AttachHandler {
 
  private:
   DatamgrServer(const DatamgrSettings& settings, std::unique_ptr<node::NodeAgent> agent,
-                ExpelledCallback on_expelled);
+                ExpelledCallback on_expelled, FencedCallback on_fenced);
 
   absl::Status OpenStore();
   absl::Status MakeRooms();
@@ -75,6 +78,7 @@ class DatamgrServer final : private node::AttachHandler {
   const DatamgrSettings settings_;
   const Clock& clock_ = RealClock::Get();
   const ExpelledCallback on_expelled_;
+  const FencedCallback on_fenced_;
   const std::unique_ptr<node::NodeAgent> agent_;
   std::atomic<bool> draining_ = false;
 

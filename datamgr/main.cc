@@ -13,11 +13,18 @@ namespace node = convergia::node;
 
 int Serve(const DatamgrSettings& settings, node::ShutdownSignal& shutdown) {
   std::atomic<bool> expelled = false;
-  auto server = DatamgrServer::Create(settings, [&](const absl::Status& why) {
+  std::atomic<bool> fenced = false;
+  const auto on_expelled = [&](const absl::Status& why) {
     LOG(ERROR) << "the cluster has no place for this node: " << why.message();
     expelled = true;
     shutdown.Trigger();
-  });
+  };
+  const auto on_fenced = [&](const absl::Status& why) {
+    LOG(ERROR) << "the store can write no more; ending, to be started anew: " << why.message();
+    fenced = true;
+    shutdown.Trigger();
+  };
+  auto server = DatamgrServer::Create(settings, on_expelled, on_fenced);
   if (!server.ok()) return node::ExitWith(server.status());
   if (absl::Status started = (*server)->Start([&] { return shutdown.pending(); }); !started.ok()) {
     (*server)->Stop();
@@ -32,7 +39,8 @@ int Serve(const DatamgrSettings& settings, node::ShutdownSignal& shutdown) {
   shutdown.Await();
   (*server)->Drain();
   (*server)->Stop();
-  return expelled ? node::kExitExpelled : node::kExitOk;
+  if (expelled) return node::kExitExpelled;
+  return fenced ? node::kExitFailed : node::kExitOk;
 }
 
 }  // namespace

@@ -114,13 +114,13 @@ class NodeLogger final : public rocksdb::Logger {
     if (level < rocksdb::InfoLogLevel::WARN_LEVEL || level == rocksdb::InfoLogLevel::HEADER_LEVEL) {
       return;
     }
-    Logv(format, arguments);
-  }
-  void Logv(const char* format, va_list arguments) override {
     char text[500];
     vsnprintf(text, sizeof(text), format, arguments);
     LOG(WARNING) << "rocksdb: " << text;
   }
+  // Of no level: the hundreds of lines of its options at every start.
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+  void LogHeader(const char* /*format*/, va_list /*arguments*/) override {}
   // Never long enough to begin another: the node's log looks after itself.
   size_t GetLogFileSize() const override { return 0; }
 };

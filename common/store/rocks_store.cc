@@ -16,9 +16,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/disk/disk.h"
+#include "common/disk/real_disk.h"
 #include "common/disk/rocks_env.h"
 #include "common/store/commit_rules.h"
 #include "common/store/rocks_format.h"
@@ -37,6 +39,7 @@ absl::Status ToStatus(const rocksdb::Status& status) {
   const std::string text = absl::StrCat("the store's disk: ", status.ToString());
   if (status.IsCorruption()) return absl::DataLossError(text);
   if (status.IsInvalidArgument()) return absl::InternalError(text);
+  if (status.IsNoSpace()) return Fail(FailCode::kNoSpace, text);
   return absl::UnavailableError(text);
 }
 
@@ -242,11 +245,15 @@ class RocksStore::Group {
   std::vector<std::vector<Event>> events_;
 };
 
-RocksStore::RocksStore() = default;
+RocksStore::RocksStore(const Options& options)
+    : disk_(options.disk != nullptr ? options.disk : &disk::RealDisk()),
+      dir_(options.dir),
+      reserve_bytes_(options.reserve_bytes),
+      on_fenced_(options.on_fenced) {}
 
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& options) {
   CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, options.disk));
-  std::unique_ptr<RocksStore> store(new RocksStore());
+  std::unique_ptr<RocksStore> store(new RocksStore(options));
   CVG_RETURN_IF_ERROR(store->OpenDatabase(options));
   CVG_RETURN_IF_ERROR(store->LoadHistory(options.history));
   store->queue_ = std::make_unique<CommitQueue>(
@@ -301,17 +308,24 @@ absl::Status RocksStore::LoadHistory(const HistoryBounds& bounds) {
   CVG_ASSIGN_OR_RETURN(revision_, ReadRevision(db_.get(), {}, meta_));
   const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator({}, log_));
   log_first_ = revision_ + 1;
+  Revision next = revision_ + 1;
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     CVG_ASSIGN_OR_RETURN(const Revision revision, rocks_format::DecodeRevision(ToView(it->key())));
     if (hub_ == nullptr) {
       hub_ = std::make_unique<WatchHub>(bounds, revision);
       log_first_ = revision;
+      next = revision;
     }
+    // An iterator that meets a file it cannot read may go on behind it.
+    if (revision != next++) break;
     CVG_ASSIGN_OR_RETURN(auto events, rocks_format::DecodeEvents(revision, ToView(it->value())));
     hub_->Append(std::move(events));
   }
+  CVG_RETURN_IF_ERROR(ToStatus(it->status()));
   if (hub_ == nullptr) hub_ = std::make_unique<WatchHub>(bounds, revision_ + 1);
-  return ToStatus(it->status());
+  if (next == revision_ + 1) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the store's log has no revision ", next - 1, ", but ",
+                                          revision_, " is its last"));
 }
 
 absl::StatusOr<std::optional<KeyValue>> RocksStore::Get(absl::string_view key) const {
@@ -323,6 +337,7 @@ std::unique_ptr<Snapshot> RocksStore::TakeSnapshot() const {
 }
 
 void RocksStore::CommitAsync(Batch batch, CommitCallback done) {
+  if (absl::Status room = SeeToRoom(); !room.ok()) return done(std::move(room));
   queue_->Add(std::move(batch), std::move(done));
 }
 
@@ -340,7 +355,19 @@ absl::Status RocksStore::WriteGroup(absl::Span<const Batch* const> batches,
                                     std::vector<absl::StatusOr<Revision>>* outcomes) {
   Group group(this);
   for (const Batch* batch : batches) outcomes->push_back(group.Add(*batch));
-  return group.Write();
+  const absl::Status written = group.Write();
+  if (!written.ok() && on_fenced_) on_fenced_(written);
+  return written;
+}
+
+absl::Status RocksStore::SeeToRoom() const {
+  const absl::StatusOr<disk::Space> space = disk_->FreeSpace(dir_);
+  if (!space.ok() || space->free_bytes >= reserve_bytes_) return absl::OkStatus();
+  LOG_EVERY_N(WARNING, 1000) << "no commits: the disk of " << dir_ << " has only "
+                             << space->free_bytes << " bytes free";
+  return Fail(FailCode::kNoSpace,
+              absl::StrCat("the disk of this server's store is nearly full: less than ",
+                           reserve_bytes_ >> 20, " MiB are free; an operator must make room"));
 }
 
 void RocksStore::TrimHistory(rocksdb::WriteBatch* write) {

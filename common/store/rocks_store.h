@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ namespace convergia::store {
 // kill -9 and a power cut, since every commit is in a synced write before it is answered. One
 // thread commits: all that wait go into one write and one sync.
 //
+// A disk that is nearly full takes no commits (FailCode::kNoSpace; nothing was done), so that what
+// is in memory can still be written out; they go on by themselves once there is room.
+//
 // After a failed write nothing can be trusted but a fresh look at the disk: commits are refused
 // (FENCED) until the store is opened anew, and reads go on.
 //
@@ -41,6 +45,10 @@ class RocksStore final : public Store {
     size_t write_buffer_bytes = 16 * 1024 * 1024;
     HistoryBounds history;
     disk::Disk* disk = nullptr;  // Tests put a failing one here; null is the machine's.
+    // What must be free for a commit: room for what is in memory, and for a log.
+    uint64_t reserve_bytes = 64 * 1024 * 1024;
+    // Called once, on the commit thread, when the store is about to be FENCED. May be null.
+    std::function<void(const absl::Status& why)> on_fenced;
   };
 
   // Errors: kFailedPrecondition if another process has it open or the directory holds something
@@ -59,15 +67,21 @@ class RocksStore final : public Store {
   class RocksSnapshot;
   class Group;
 
-  RocksStore();
+  explicit RocksStore(const Options& options);
   absl::Status OpenDatabase(const Options& options);
   absl::Status LoadHistory(const HistoryBounds& bounds);
   // The commit thread's work: decides the batches one after the other, writes them as one.
   absl::Status WriteGroup(absl::Span<const Batch* const> batches,
                           std::vector<absl::StatusOr<Revision>>* outcomes);
   void TrimHistory(rocksdb::WriteBatch* write);
+  // Whether commits may go on. Errors: FailCode::kNoSpace.
+  absl::Status SeeToRoom() const;
 
   // Constant after Open().
+  disk::Disk* const disk_;
+  const std::string dir_;
+  const uint64_t reserve_bytes_;
+  const std::function<void(const absl::Status&)> on_fenced_;
   std::unique_ptr<rocksdb::Env> env_;  // Null: the machine's.
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/disk/faulty_disk.h"
@@ -29,10 +30,14 @@ class RocksStoreTest : public testing::Test {
     options.dir = "/store";
     options.history = history;
     options.disk = &disk_;
+    options.reserve_bytes = reserve_bytes_;
+    options.on_fenced = [this](const absl::Status& /*why*/) { ++fenced_; };
     return RocksStore::Open(options);
   }
 
   FaultyDisk disk_;
+  uint64_t reserve_bytes_ = 1024 * 1024;
+  int fenced_ = 0;  // Written before the commit is answered.
 };
 
 std::unique_ptr<Store> MakeEmptyStore(const HistoryBounds& history) {
@@ -166,6 +171,36 @@ TEST_F(RocksStoreTest, AFailedSyncIsUnknownAndThenAllAreFencedUntilReopened) {
   ASSERT_OK_AND_ASSIGN(const auto b, again->Get("b"));
   EXPECT_FALSE(b.has_value());
   EXPECT_OK(again->Commit(Put("b", "1")));
+}
+
+TEST_F(RocksStoreTest, ANearlyFullDiskTakesNoCommitsUntilThereIsRoom) {
+  ASSERT_OK_AND_ASSIGN(const auto store, Open());
+  ASSERT_OK(store->Commit(Put("a", "1")));
+  disk_.SetCapacity(disk_.used_bytes() + reserve_bytes_ - 1);
+  const auto refused = store->Commit(Put("a", "2"));
+  EXPECT_EQ(FailCodeOf(refused.status()), FailCode::kNoSpace) << refused.status();
+  ASSERT_OK_AND_ASSIGN(const auto row, store->Get("a"));
+  EXPECT_EQ(row->value, "1");
+  disk_.SetCapacity(1 << 30);
+  ASSERT_OK_AND_ASSIGN(const Revision next, store->Commit(Put("a", "2")));
+  EXPECT_EQ(next, 2);
+}
+
+TEST_F(RocksStoreTest, ADiskThatFillsUpUnderAWriteFencesAndSaysSo) {
+  reserve_bytes_ = 0;  // Nothing warns before it is full.
+  ASSERT_OK_AND_ASSIGN(auto store, Open());
+  ASSERT_OK(store->Commit(Put("a", "1")));
+  disk_.SetCapacity(disk_.used_bytes() + 100);  // The record is cut off in the middle.
+  EXPECT_TRUE(IsUnknown(store->Commit(Put("a", std::string(5'000, 'v'))).status()));
+  EXPECT_EQ(fenced_, 1);
+  EXPECT_TRUE(IsFenced(store->Commit(Put("b", "1")).status()));
+  EXPECT_EQ(fenced_, 1);
+  store.reset();
+  disk_.SetCapacity(1 << 30);
+  ASSERT_OK_AND_ASSIGN(store, Open());
+  ASSERT_OK_AND_ASSIGN(const auto row, store->Get("a"));
+  EXPECT_EQ(row->value, "1");
+  EXPECT_OK(store->Commit(Put("b", "1")));
 }
 
 TEST_F(RocksStoreTest, APowerCutLosesNothingThatWasAcknowledged) {

@@ -170,7 +170,8 @@ class Store {
   //   kFailedPrecondition  FENCED    an earlier write failed, or Stop(): nothing was done, and
   //                                  nothing will be until the store is opened anew.
   //   kInvalidArgument     see ValidateBatch().
-  //   kResourceExhausted   too many commits are waiting; nothing was done, try later.
+  //   kResourceExhausted   too many commits are waiting, or (FailCode::kNoSpace) the disk is full;
+  //                        nothing was done, try later.
   virtual void CommitAsync(Batch batch, CommitCallback done) = 0;
 
   // The same, and waits. Blocks for the disk: not for threads that must not.

@@ -39,6 +39,7 @@ absl::Status CommitError(const absl::Status& outcome) {
     return Fail(FailCode::kUnavailable,
                 "the data management server cannot write its disk; an operator must look at it");
   }
+  if (HasFailCode(outcome)) return outcome;  // The disk is full.
   if (absl::IsResourceExhausted(outcome)) {
     return Fail(FailCode::kBusy, "too much is waiting for the disk; try again in a moment");
   }

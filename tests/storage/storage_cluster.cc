@@ -61,8 +61,10 @@ absl::StatusOr<std::vector<datamgr::ChunkRef>> LiveSet::ListLive(uint64_t volume
 }
 
 StorageCluster::StorageCluster(const Options& options) : options_(options) {
-  std::filesystem::remove_all(options_.dir);
-  std::filesystem::create_directories(options_.dir);
+  if (options_.disk == nullptr) {
+    std::filesystem::remove_all(options_.dir);
+    std::filesystem::create_directories(options_.dir);
+  }
   entries_.push_back(pki_.PinOf({Role::kDatamgr, "datamgr"}, 1000));
   entries_.push_back(pki_.PinOf({Role::kOperator, "operator"}));
   pins_.Replace(entries_);
@@ -72,7 +74,7 @@ StorageCluster::StorageCluster(const Options& options) : options_(options) {
 StorageCluster::~StorageCluster() {
   for (auto& [id, node] : nodes_) StopServer(id);
   StopDatamgr();
-  std::filesystem::remove_all(options_.dir);
+  if (options_.disk == nullptr) std::filesystem::remove_all(options_.dir);
 }
 
 std::string StorageCluster::NameOf(NodeId id) { return absl::StrCat("d", id); }
@@ -82,8 +84,8 @@ std::string StorageCluster::DirOf(NodeId id) const {
 
 void StorageCluster::StartDatamgr() {
   datamgr::VolumeLayer::Options options;
-  options.store = &store_;
-  options.live = &live_;
+  options.store = options_.store != nullptr ? options_.store : &store_;
+  options.live = options_.live != nullptr ? options_.live : &live_;
   options.pins = &pins_;
   options.clock = &RealClock::Get();
   options.rules = options_.rules;
@@ -153,11 +155,12 @@ void StorageCluster::Configure(NodeId id, datamgr::VolumeClass volume_class, boo
 void StorageCluster::StartServer(NodeId id) {
   Node& node = nodes_.at(id);
   dataserver::ChunkStore::Options options;
-  options.disk = &disk::RealDisk();
+  options.disk = options_.disk != nullptr ? options_.disk : &disk::RealDisk();
   options.clock = &RealClock::Get();
   options.dir = DirOf(id);
   options.owner = {"cluster", NameOf(id)};
   options.capacity_bytes = options_.capacity_bytes;
+  options.segment_bytes = options_.segment_bytes;
   auto store = dataserver::ChunkStore::Open(options);
   CHECK(store.ok()) << store.status();
   node.store = *std::move(store);

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/disk/disk.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
 #include "common/store/mem_store.h"
@@ -41,7 +42,13 @@ class LiveSet final : public datamgr::LiveChunks {
 class StorageCluster {
  public:
   struct Options {
-    std::string dir;  // Made, and removed at the end.
+    std::string dir;  // Of the data servers. On the machine's disk: made, and removed at the end.
+    // For tests that cut the power: what data servers write to, what datamgr writes to, and what
+    // it knows of chunks. They outlive the cluster. Null: the machine's disk; memory; live().
+    disk::Disk* disk = nullptr;
+    store::Store* store = nullptr;
+    const datamgr::LiveChunks* live = nullptr;
+    uint64_t segment_bytes = 0;  // 0: by the size of the disk.
     datamgr::RepairRules rules;
     datamgr::VolumeLimits limits;
     absl::Duration plan_every = absl::Milliseconds(50);
