@@ -28,6 +28,7 @@ using mgmt::RoutePlanner;
 
 constexpr uint64_t kSeed = 1;
 constexpr int kChanges = 50;
+constexpr int kDeaths = 10;
 constexpr double kBudgetMs = 200;
 
 double CpuMs() {
@@ -188,11 +189,28 @@ void World::Measure(Series* series) {
   series->told += changed.size();
 }
 
+// The three on which most of the best ways are.
+std::vector<Link> Busiest(std::vector<Link> links) {
+  const RoutePlanner planner(links);
+  std::map<std::pair<NodeId, NodeId>, uint64_t> ways;
+  for (const NodeId origin : planner.edges()) {
+    for (const mgmt::RoutesTo& to : planner.PlanFrom(origin)) {
+      NodeId from = origin;
+      for (const NodeId hop : to.best.hops) ++ways[std::minmax(std::exchange(from, hop), hop)];
+    }
+  }
+  std::sort(links.begin(), links.end(), [&](const Link& x, const Link& y) {
+    return ways[{x.a, x.b}] > ways[{y.a, y.b}];
+  });
+  links.resize(3);
+  return links;
+}
+
 void Measure(const char* name, const std::vector<Link>& links) {
   std::printf("%s: %zu links\n", name, links.size());
   const double plain_ms = PlainSearchMs(links);
   World world;
-  Series start, down, up, slower, faster;
+  Series start, down, up, slower, faster, busiest_down, busiest_up, gone, back;
   for (const Link& link : links) world.Set(link, link.rtt_us);
   world.Measure(&start);
   Rng rng(kSeed);
@@ -207,11 +225,30 @@ void Measure(const char* name, const std::vector<Link>& links) {
     world.Set(link, link.rtt_us);
     world.Measure(&faster);
   }
+  for (const Link& link : Busiest(links)) {
+    world.Set(link, 0);
+    world.Measure(&busiest_down);
+    world.Set(link, link.rtt_us);
+    world.Measure(&busiest_up);
+  }
+  for (int i = 0; i < kDeaths; ++i) {
+    const NodeId edge = 1 + rng() % 1'000;
+    for (const bool is_back : {false, true}) {
+      for (const Link& link : links) {
+        if (link.a == edge || link.b == edge) world.Set(link, is_back ? link.rtt_us : 0);
+      }
+      world.Measure(is_back ? &back : &gone);
+    }
+  }
   start.Print("all from nothing", plain_ms);
   down.Print("a link goes", plain_ms);
   up.Print("a link comes", plain_ms);
   slower.Print("a link becomes slower", plain_ms);
   faster.Print("a link becomes faster", plain_ms);
+  busiest_down.Print("one of the three busiest links goes", plain_ms);
+  busiest_up.Print("it comes back", plain_ms);
+  gone.Print("an edge goes, with all its links", plain_ms);
+  back.Print("it comes back", plain_ms);
 }
 
 }  // namespace

@@ -4,8 +4,9 @@
 
 namespace convergia::mgmt {
 
-RouteGraph::RouteGraph(absl::Span<const Link> links) {
-  ids.reserve(2 * links.size());
+RouteGraph::RouteGraph(absl::Span<const Link> links, absl::Span<const NodeId> also)
+    : ids(also.begin(), also.end()) {
+  ids.reserve(ids.size() + 2 * links.size());
   for (const Link& link : links) {
     ids.push_back(link.a);
     ids.push_back(link.b);
@@ -30,6 +31,12 @@ RouteGraph::RouteGraph(absl::Span<const Link> links) {
   for (size_t i = 0; i < links.size(); ++i) {
     arms[next[ends[i].first]++] = {ends[i].second, links[i].rtt_us};
   }
+}
+
+size_t RouteGraph::CountAlone() const {
+  size_t alone = 0;
+  for (size_t edge = 0; edge < size(); ++edge) alone += begins[edge] == begins[edge + 1];
+  return alone;
 }
 
 uint32_t RouteGraph::IndexOf(NodeId id) const {

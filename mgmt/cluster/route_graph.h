@@ -19,8 +19,8 @@ inline constexpr RouteCost kNoRoute = RouteCost{1} << 62;
 inline int HopsOf(RouteCost cost) { return static_cast<int>(cost >> kRouteHopShift); }
 inline uint64_t RttUsOf(RouteCost cost) { return cost & (kOneHop - 1); }
 
-// The edges that have links, numbered from 0 by ascending id, and what goes out from each: all in
-// two arrays, since the planner does nothing but walk over them.
+// The edges that have links, or had, numbered from 0 by ascending id, and what goes out from each:
+// all in two arrays, since the planner does nothing but walk over them.
 struct RouteGraph {
   struct Arm {
     uint32_t to = 0;
@@ -30,14 +30,16 @@ struct RouteGraph {
   };
 
   RouteGraph() : begins(1, 0) {}
-  // `links`: sorted by (a, b), none twice, a < b.
-  explicit RouteGraph(absl::Span<const Link> links);
+  // `links`: sorted by (a, b), none twice, a < b. `also` have their place, linked or not.
+  explicit RouteGraph(absl::Span<const Link> links, absl::Span<const NodeId> also = {});
 
   size_t size() const { return ids.size(); }
   absl::Span<const Arm> ArmsOf(uint32_t edge) const {
     return {arms.data() + begins[edge], begins[edge + 1] - begins[edge]};
   }
-  // size() if it has no link.
+  // How many have no link.
+  size_t CountAlone() const;
+  // size() if it has no place here.
   uint32_t IndexOf(NodeId id) const;
 
   std::vector<NodeId> ids;

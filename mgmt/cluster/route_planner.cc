@@ -28,73 +28,119 @@ std::vector<Link> Tidy(absl::Span<const Link> links) {
   return tidy;
 }
 
-bool UsesAny(const RoutePlot& plot, const std::vector<bool>& is_end,
-             const std::vector<std::pair<uint32_t, uint32_t>>& links, uint32_t origin) {
-  const auto is_one = [&](uint32_t x, uint32_t y) {
-    return std::binary_search(links.begin(), links.end(),
-                              std::pair(std::min(x, y), std::max(x, y)));
-  };
-  for (uint32_t to = 0; to < plot.before.size(); ++to) {
-    const uint32_t from = plot.before[to];
-    if (is_end[to] && from != RoutePlot::kNobody && is_end[from] && is_one(from, to)) return true;
+// So many that have left may keep their places, and so many may come at once, so that what is
+// plotted stays. Beyond that all is plotted anew, without those who left.
+size_t StrangersMax(size_t size) { return 16 + size / 8; }
+
+// What stood at [i] to [places[i]]; `none` between.
+template <typename T>
+std::vector<T> Moved(const std::vector<T>& what, const std::vector<uint32_t>& places, size_t size,
+                     T none) {
+  std::vector<T> moved(size, none);
+  for (size_t i = 0; i < what.size(); ++i) moved[places[i]] = what[i];
+  return moved;
+}
+
+void MovePlot(const std::vector<uint32_t>& places, size_t size, RoutePlot* plot) {
+  for (uint32_t& edge : plot->before) {
+    if (edge != RoutePlot::kNobody) edge = places[edge];
   }
-  for (uint32_t to = 0; to + 1 < plot.second_begins.size(); ++to) {
-    uint32_t from = origin;
-    for (const uint32_t hop : plot.SecondTo(to)) {
-      if (is_end[hop] && is_end[from] && is_one(from, hop)) return true;
-      from = hop;
-    }
-  }
-  return false;
+  for (uint32_t& edge : plot->second_hops) edge = places[edge];
+  plot->best = Moved(plot->best, places, size, kNoRoute);
+  plot->second = Moved(plot->second, places, size, kNoRoute);
+  plot->before = Moved(plot->before, places, size, RoutePlot::kNobody);
+  // Where each ends, then where each begins. Places keep their order, so the hops stay.
+  std::vector<uint32_t> begins(size + 1, 0);
+  for (size_t i = 0; i < places.size(); ++i) begins[places[i] + 1] = plot->second_begins[i + 1];
+  for (size_t i = 0; i < size; ++i) begins[i + 1] = std::max(begins[i], begins[i + 1]);
+  plot->second_begins = std::move(begins);
 }
 
 }  // namespace
 
 std::vector<NodeId> RoutePlanner::Replace(absl::Span<const Link> links) {
   std::vector<Link> tidy = Tidy(links);
-  auto graph = std::make_unique<RouteGraph>(tidy);
+  auto graph = std::make_unique<RouteGraph>(tidy, graph_->ids);
   plotted_count_ = 0;
-  if (graph->ids != graph_->ids) {
-    std::vector<NodeId> left;
-    std::set_difference(graph_->ids.begin(), graph_->ids.end(), graph->ids.begin(),
-                        graph->ids.end(), std::back_inserter(left));
-    links_ = std::move(tidy);
-    graph_ = std::move(graph);
-    return PlotAll(std::move(left));
+  const size_t strangers_max = StrangersMax(graph_->size());
+  if (graph->size() - graph_->size() > strangers_max || graph->CountAlone() > strangers_max) {
+    return PlotAll(std::move(tidy));
   }
+  if (graph->size() > graph_->size()) MakeRoomFor(*graph);
   const Changes changes = Compare(tidy);
-  std::vector<bool> concerned(graph_->size(), false);
-  MarkUsersOf(changes.worse, &concerned);
-  MarkWhoGains(changes.better, &concerned);
+  std::vector<Concern> concerns(graph_->size());
+  MarkUsersOf(changes.worse, &concerns);
+  MarkWhoGains(changes.better, &concerns);
   links_ = std::move(tidy);
   graph_ = std::move(graph);
-  return PlotSome(concerned);
+  return Plot(&concerns);
 }
 
-std::vector<NodeId> RoutePlanner::PlotAll(std::vector<NodeId> left) {
-  plots_.assign(graph_->size(), RoutePlot());
-  RouteSearch search(*graph_);
-  for (uint32_t origin = 0; origin < graph_->size(); ++origin) {
-    search.Plot(origin, &plots_[origin]);
-    left.push_back(graph_->ids[origin]);
+void RoutePlanner::MakeRoomFor(const RouteGraph& graph) {
+  const size_t size = graph.size();
+  std::vector<uint32_t> places;
+  for (const NodeId id : graph_->ids) places.push_back(graph.IndexOf(id));
+  std::vector<RoutePlot> plots(size);
+  for (size_t i = 0; i < places.size(); ++i) {
+    MovePlot(places, size, &plots_[i]);
+    plots[places[i]] = std::move(plots_[i]);
   }
-  plotted_count_ = graph_->size();
-  std::sort(left.begin(), left.end());
-  return left;
+  for (size_t i = 0; i < size; ++i) {
+    if (!plots[i].best.empty()) continue;
+    plots[i].best.assign(size, kNoRoute);
+    plots[i].best[i] = 0;
+    plots[i].second.assign(size, kNoRoute);
+    plots[i].before.assign(size, RoutePlot::kNobody);
+    plots[i].second_begins.assign(size + 1, 0);
+  }
+  plots_ = std::move(plots);
+  graph_ = std::make_unique<RouteGraph>(links_, graph.ids);
 }
 
-std::vector<NodeId> RoutePlanner::PlotSome(const std::vector<bool>& concerned) {
-  std::vector<NodeId> changed;
-  RouteSearch search(*graph_);
-  RoutePlot plot;
-  for (uint32_t origin = 0; origin < graph_->size(); ++origin) {
-    if (!concerned[origin]) continue;
-    search.Plot(origin, &plot);
+std::vector<NodeId> RoutePlanner::PlotAll(std::vector<Link> links) {
+  const std::vector<NodeId> before = graph_->ids;
+  links_ = std::move(links);
+  graph_ = std::make_unique<RouteGraph>(links_);
+  const size_t size = graph_->size();
+  plots_.assign(size, RoutePlot());
+  std::vector<Concern> all(size, {.best = true, .seconds = RouteSearch::Stale(size, true)});
+  Plot(&all);
+  std::vector<NodeId> ids;
+  std::set_union(before.begin(), before.end(), graph_->ids.begin(), graph_->ids.end(),
+                 std::back_inserter(ids));
+  return ids;
+}
+
+std::vector<NodeId> RoutePlanner::Plot(std::vector<Concern>* concerns) {
+  const size_t size = graph_->size();
+  RouteSearch search(*graph_, &plots_);
+  std::vector<bool> changed(size, false), is_fresh(size, true);
+  for (uint32_t origin = 0; origin < size; ++origin) {
+    Concern& concern = (*concerns)[origin];
+    if (!concern.best && concern.seconds.empty()) continue;
     ++plotted_count_;
-    if (!plot.SameWays(plots_[origin])) changed.push_back(graph_->ids[origin]);
-    std::swap(plot, plots_[origin]);
+    concern.seconds.resize(size, false);
+    if (concern.best) changed[origin] = search.PlotBest(origin, &concern.seconds);
+    is_fresh[origin] = false;
   }
-  return changed;
+  for (uint32_t origin = 0; origin < size; ++origin) {
+    if (is_fresh[origin]) continue;
+    if (search.PlotSeconds(origin, (*concerns)[origin].seconds, is_fresh)) changed[origin] = true;
+    is_fresh[origin] = true;
+  }
+  std::vector<NodeId> ids;
+  for (uint32_t origin = 0; origin < size; ++origin) {
+    if (changed[origin]) ids.push_back(graph_->ids[origin]);
+  }
+  return ids;
+}
+
+std::vector<NodeId> RoutePlanner::edges() const {
+  std::vector<NodeId> edges;
+  for (uint32_t edge = 0; edge < graph_->size(); ++edge) {
+    if (!graph_->ArmsOf(edge).empty()) edges.push_back(graph_->ids[edge]);
+  }
+  return edges;
 }
 
 RoutePlanner::Changes RoutePlanner::Compare(const std::vector<Link>& links) const {
@@ -120,7 +166,7 @@ RoutePlanner::Changes RoutePlanner::Compare(const std::vector<Link>& links) cons
 }
 
 void RoutePlanner::MarkUsersOf(const std::vector<Changes::Ends>& links,
-                               std::vector<bool>* concerned) const {
+                               std::vector<Concern>* concerns) const {
   if (links.empty()) return;
   std::vector<bool> is_end(graph_->size(), false);
   std::vector<std::pair<uint32_t, uint32_t>> sorted;
@@ -128,43 +174,83 @@ void RoutePlanner::MarkUsersOf(const std::vector<Changes::Ends>& links,
     is_end[link.a] = is_end[link.b] = true;
     sorted.emplace_back(link.a, link.b);
   }
+  const auto is_one = [&](uint32_t x, uint32_t y) {
+    return is_end[x] && is_end[y] &&
+           std::binary_search(sorted.begin(), sorted.end(),
+                              std::pair(std::min(x, y), std::max(x, y)));
+  };
   for (uint32_t origin = 0; origin < plots_.size(); ++origin) {
-    if (UsesAny(plots_[origin], is_end, sorted, origin)) (*concerned)[origin] = true;
+    const RoutePlot& plot = plots_[origin];
+    Concern& concern = (*concerns)[origin];
+    for (uint32_t to = 0; to < plot.before.size(); ++to) {
+      const uint32_t from = plot.before[to];
+      if (from != RoutePlot::kNobody && is_one(from, to)) concern.best = true;
+      uint32_t last = origin;
+      for (const uint32_t hop : plot.SecondTo(to)) {
+        if (is_one(std::exchange(last, hop), hop)) concern.MarkSecond(to, graph_->size());
+      }
+    }
   }
 }
 
-// A way over one of these costs at least what it costs to come to the first of them, that one, and
-// what it costs from the last; costs are the same both ways. Who would not gain even so, does not.
-void RoutePlanner::MarkWhoGains(const std::vector<Changes::Ends>& links,
-                                std::vector<bool>* concerned) const {
-  if (links.empty()) return;
-  const size_t size = graph_->size();
-  std::vector<RouteCost> from_any(size, kNoRoute);
+// What a way costs at least that goes over one of these links, from either of its ends to all.
+struct RoutePlanner::Detours {
+  std::vector<RouteCost> over;   // To the meeting point over one of the links.
+  std::vector<RouteCost> there;  // To it, over one of them or not.
+};
+
+// Links that came at once mostly have one edge in common, which came with them: all ways over them
+// lead through it. If they have none, the bound is looser: from anywhere to the nearest of them,
+// over it, and from the nearest of them to anywhere. Costs are the same both ways.
+RoutePlanner::Detours RoutePlanner::DetoursOver(const std::vector<Changes::Ends>& links) const {
+  const auto all_meet = [&](uint32_t x) {
+    return std::all_of(links.begin(), links.end(),
+                       [x](const Changes::Ends& link) { return link.a == x || link.b == x; });
+  };
+  const uint32_t meeting = all_meet(links[0].a)   ? links[0].a
+                           : all_meet(links[0].b) ? links[0].b
+                                                  : RoutePlot::kNobody;
+  Detours detours;
+  detours.over.assign(graph_->size(), kNoRoute);
+  detours.there.assign(graph_->size(), kNoRoute);
+  if (meeting != RoutePlot::kNobody) detours.there = plots_[meeting].best;
+  const auto take = [&](std::vector<RouteCost>* to, uint32_t from, RouteCost cost) {
+    const std::vector<RouteCost>& best = plots_[from].best;
+    for (size_t edge = 0; edge < best.size(); ++edge) {
+      (*to)[edge] = std::min((*to)[edge], best[edge] + cost);
+    }
+  };
   for (const Changes::Ends& link : links) {
-    for (size_t to = 0; to < size; ++to) {
-      from_any[to] = std::min({from_any[to], plots_[link.a].best[to], plots_[link.b].best[to]});
+    for (const uint32_t end : {link.a, link.b}) {
+      if (end != meeting) take(&detours.over, end, link.cost);
+      if (meeting == RoutePlot::kNobody) take(&detours.there, end, 0);
     }
   }
-  const bool is_single = links.size() == 1;
+  if (meeting != RoutePlot::kNobody) {
+    for (size_t edge = 0; edge < graph_->size(); ++edge) {
+      detours.there[edge] = std::min(detours.there[edge], detours.over[edge]);
+    }
+  }
+  return detours;
+}
+
+// Who would not gain even if it could go by these bounds, does not.
+void RoutePlanner::MarkWhoGains(const std::vector<Changes::Ends>& links,
+                                std::vector<Concern>* concerns) const {
+  if (links.empty()) return;
+  const size_t size = graph_->size();
+  const Detours detours = DetoursOver(links);
   for (size_t origin = 0; origin < size; ++origin) {
     const std::vector<RouteCost>& second = plots_[origin].second;
     const std::vector<RouteCost>& best = plots_[origin].best;
-    // Over the only one, from either end; or over many, from the nearest of all.
-    RouteCost over_a = kNoRoute, over_b = kNoRoute;
-    for (const Changes::Ends& link : links) {
-      over_a = std::min(over_a, best[link.a] + link.cost);
-      over_b = std::min(over_b, best[link.b] + link.cost);
+    const RouteCost over = detours.over[origin], there = detours.there[origin];
+    Concern& concern = (*concerns)[origin];
+    for (uint32_t to = 0; to < size; ++to) {
+      const RouteCost least = std::min(over + detours.there[to], there + detours.over[to]);
+      if (to == origin || least >= second[to]) continue;
+      concern.MarkSecond(to, size);
+      if (least < best[to]) concern.best = true;
     }
-    const RouteCost over_any = std::min(over_a, over_b);
-    const std::vector<RouteCost>& after_a = plots_[links[0].b].best;
-    const std::vector<RouteCost>& after_b = plots_[links[0].a].best;
-    bool gains = false;
-    for (size_t to = 0; to < size; ++to) {
-      const RouteCost least = is_single ? std::min(over_a + after_a[to], over_b + after_b[to])
-                                        : over_any + from_any[to];
-      gains |= to != origin && least < second[to];
-    }
-    if (gains) (*concerned)[origin] = true;
   }
 }
 

@@ -34,9 +34,9 @@ struct RoutesTo {
 // best (fewest hops, then least round-trip time), and the best of those that share no link with it,
 // where there is one. Of equal ones any; it is kept as long as nothing better comes.
 //
-// After a change of links only those origins are plotted anew for whom it can matter: one of their
-// ways uses a link that went or became slower, or a link that came or became faster would make one
-// of their ways better than it is. What comes out costs the same as if all were plotted anew.
+// After a change of links only those ways are plotted anew for which it can matter: they use a link
+// that went or became slower, or a link that came or became faster would make them better than they
+// are. What comes out costs the same as if all were plotted anew.
 //
 // A core; not thread-safe.
 class RoutePlanner {
@@ -49,7 +49,7 @@ class RoutePlanner {
   std::vector<NodeId> Replace(absl::Span<const Link> links);
 
   // All edges that have a link, sorted.
-  const std::vector<NodeId>& edges() const { return graph_->ids; }
+  std::vector<NodeId> edges() const;
 
   // Sorted by destination.
   std::vector<RoutesTo> PlanFrom(NodeId origin) const;
@@ -60,7 +60,7 @@ class RoutePlanner {
   // What `origin` is told; its version is of the ways alone, so other times are no news.
   v1::Routes MessageFor(NodeId origin) const;
 
-  // How many origins the last Replace() plotted.
+  // How many origins the last Replace() plotted, in part or whole.
   size_t plotted_count() const { return plotted_count_; }
 
  private:
@@ -74,11 +74,27 @@ class RoutePlanner {
     std::vector<Ends> better;
   };
 
-  std::vector<NodeId> PlotAll(std::vector<NodeId> left);
-  std::vector<NodeId> PlotSome(const std::vector<bool>& concerned);
+  // What is to be plotted anew from one origin.
+  struct Concern {
+    bool best = false;
+    RouteSearch::Stale seconds;  // Empty: none.
+
+    void MarkSecond(uint32_t to, size_t size) {
+      seconds.resize(size, false);
+      seconds[to] = true;
+    }
+  };
+
+  // The same ways, by the numbers of `graph`, which has some edges more.
+  void MakeRoomFor(const RouteGraph& graph);
+  // Whose ways are others than before.
+  std::vector<NodeId> PlotAll(std::vector<Link> links);
+  std::vector<NodeId> Plot(std::vector<Concern>* concerns);
   Changes Compare(const std::vector<Link>& links) const;
-  void MarkUsersOf(const std::vector<Changes::Ends>& links, std::vector<bool>* concerned) const;
-  void MarkWhoGains(const std::vector<Changes::Ends>& links, std::vector<bool>* concerned) const;
+  void MarkUsersOf(const std::vector<Changes::Ends>& links, std::vector<Concern>* concerns) const;
+  struct Detours;
+  Detours DetoursOver(const std::vector<Changes::Ends>& links) const;
+  void MarkWhoGains(const std::vector<Changes::Ends>& links, std::vector<Concern>* concerns) const;
   PlannedRoute BestOf(const RoutePlot& plot, uint32_t destination) const;
   PlannedRoute SecondOf(const RoutePlot& plot, uint32_t destination) const;
 

@@ -190,7 +190,14 @@ TEST(RoutePlannerTest, AfterChangesItAgreesWithBruteForceToo) {
     std::vector<bool> is_up(all.size(), true);
     for (int step = 0; step < 20 && !testing::Test::HasFailure(); ++step) {
       SCOPED_TRACE(absl::StrCat("seed ", seed, " step ", step));
-      for (uint64_t changes = 1 + rng() % 3; changes > 0; --changes) {
+      if (rng() % 4 == 0) {  // An edge goes or comes with all its links.
+        const NodeId edge = 1 + rng() % 7;
+        const bool comes = rng() % 2 == 0;
+        for (size_t i = 0; i < all.size(); ++i) {
+          if (all[i].a == edge || all[i].b == edge) is_up[i] = comes;
+        }
+      }
+      for (uint64_t changes = rng() % 4; changes > 0; --changes) {
         const size_t i = rng() % all.size();
         if (rng() % 2 == 0) {
           is_up[i] = !is_up[i];
@@ -293,9 +300,10 @@ TEST(RoutePlannerTest, SaysWhoseWaysChanged) {
   EXPECT_EQ(planner.Replace(std::vector<Link>{{1, 2, 5}, {1, 3, 5}, {2, 3, 9}, {8, 9, 5}}),
             (std::vector<NodeId>{1, 2, 3}));
   EXPECT_EQ(planner.plotted_count(), 3);
-  // Those that have left are told, too.
+  // Those that have left are told, too, and nobody else.
   EXPECT_EQ(planner.Replace(std::vector<Link>{{1, 2, 5}, {1, 3, 5}, {2, 3, 9}}),
-            (std::vector<NodeId>{1, 2, 3, 8, 9}));
+            (std::vector<NodeId>{8, 9}));
+  EXPECT_EQ(planner.edges(), (std::vector<NodeId>{1, 2, 3}));
   EXPECT_EQ(planner.CostOf(8, 9), kNoRoute);
   EXPECT_EQ(planner.CostOf(8, 8), 0);
   EXPECT_TRUE(planner.MessageFor(8).destinations().empty());
@@ -319,6 +327,36 @@ std::vector<RoutesTo> Unpack(const v1::Routes& message) {
   }
   EXPECT_EQ(next, message.second_edges_size());
   return routes;
+}
+
+// Whoever comes and goes, what is plotted is what one who sees all at once plots; also where so
+// many come or go that all is plotted anew.
+TEST(RoutePlannerTest, EdgesThatComeAndGoLeaveNothingBehind) {
+  Rng rng(5);
+  const std::vector<Link> all = RandomLinks(&rng, 60, 8, 1000);
+  RoutePlanner planner;
+  std::set<NodeId> present;
+  for (int step = 0; step < 40 && !testing::Test::HasFailure(); ++step) {
+    SCOPED_TRACE(absl::StrCat("step ", step));
+    for (uint64_t changes = step % 5 == 0 ? 40 : rng() % 4; changes > 0; --changes) {
+      const NodeId edge = 1 + rng() % 60;
+      if (!present.erase(edge)) present.insert(edge);
+    }
+    std::vector<Link> links;
+    for (const Link& link : all) {
+      if (present.contains(link.a) && present.contains(link.b)) links.push_back(link);
+    }
+    planner.Replace(links);
+    const RoutePlanner fresh(links);
+    ASSERT_EQ(planner.edges(), fresh.edges());
+    for (NodeId edge = 1; edge <= 60; ++edge) {
+      ASSERT_EQ(CostsOf(planner.PlanFrom(edge)), CostsOf(fresh.PlanFrom(edge))) << edge;
+      for (const RoutesTo& to : planner.PlanFrom(edge)) {
+        ExpectIsAWay(links, edge, to.destination, to.best);
+        if (to.second) ExpectIsAWay(links, edge, to.destination, *to.second);
+      }
+    }
+  }
 }
 
 TEST(RoutePlannerTest, MessagesSayWhatIsPlotted) {

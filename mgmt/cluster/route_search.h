@@ -25,48 +25,48 @@ struct RoutePlot {
     return {second_hops.data() + second_begins[destination],
             second_begins[destination + 1] - second_begins[destination]};
   }
-  // True if both name the same ways, whatever their times.
-  bool SameWays(const RoutePlot& other) const {
-    return before == other.before && second_begins == other.second_begins &&
-           second_hops == other.second_hops;
-  }
 };
 
-// Finds all ways from one edge at a time.
+// Finds the ways between all edges: first the best from each, then the second ones.
 //
-// The best: one pass, level by level, since hops count first. The same pass finds for every edge
-// also the best way that leaves the origin over another link (its branch) than the best: two labels
-// an edge. Most of these share no link at all with the best, and are the second way then; it is
-// enough to look at them.
+// The best from one edge: one pass, level by level, since hops count first.
+//
+// The second ways: links are the same both ways, so where the best ways between two edges are,
+// there and back, the second ways are too, and half of them need not be searched. For the others
+// there is a guide: what the best way costs that leaves the origin over another link than the best
+// does. That is what it costs to a neighbour and from there on, which is known by then. Most of
+// these ways share no link at all with the best, and are the second way; it is enough to look at
+// them.
 //
 // Where they share one farther on, the second way is searched backward from the destination, best
-// first, guided by the labels: what they say is exact but for the links of the best way, so the
-// search goes astray only around these. Should it do so for long, as between two regions joined by
-// few links, the ways around a part of the best way are found once for all destinations behind it,
-// and guide the search from then on. So the answer is always exact: the best that there is.
+// first, led by the guide: what it says is exact but for the links of the best way, so the search
+// goes astray only around these. Should it do so for long, as between two regions joined by few
+// links, the ways around a part of the best way are found once for all destinations behind it, and
+// guide the search from then on. So the answer is always exact: the best that there is.
 //
 // Not thread-safe: it keeps its memory from one search to the next.
 class RouteSearch {
  public:
-  // `graph` must outlive the search and not change.
-  explicit RouteSearch(const RouteGraph& graph) : graph_(graph) {}
+  // Works on `plots`, by origin. Both must outlive the search, `graph` unchanged.
+  RouteSearch(const RouteGraph& graph, std::vector<RoutePlot>* plots)
+      : graph_(graph), plots_(*plots) {}
 
-  // Of ways with the same cost any one is taken, always the same of the same graph.
-  void Plot(uint32_t origin, RoutePlot* plot);
+  // By destination: whether the second way there must be searched anew.
+  using Stale = std::vector<uint8_t>;
+
+  // Of ways with the same cost any one is taken. True if some are others than they were; these
+  // destinations are `stale` then.
+  bool PlotBest(uint32_t origin, Stale* stale);
+
+  // The same for the second ways, once the best from every edge are plotted: those that are not
+  // stale stay as they were. `is_fresh`: from which origins the second ways are as they should be.
+  bool PlotSeconds(uint32_t origin, const Stale& stale, const std::vector<bool>& is_fresh);
 
  private:
   static constexpr uint32_t kNobody = RoutePlot::kNobody;
   // A search that has looked at so many edges has gone astray.
   static constexpr int kLooksMax = 4;
 
-  struct Label {
-    RouteCost cost = kNoRoute;
-    uint32_t from = kNobody;
-    uint32_t branch = kNobody;  // The first edge on the way.
-  };
-  struct Labels {
-    Label first, second;  // Of different branches.
-  };
   // The best ways from the origin to all, that use no link of the best way to one certain edge.
   struct Detour {
     std::vector<RouteCost> cost;
@@ -84,28 +84,26 @@ class RouteSearch {
     }
   };
 
-  void Spread();
-  void Push(int hops);
-  void Pull(int hops);
-  void Offer(uint32_t edge, const Label& label);
-  void DropComplete(int hops);
-
-  void PlotSecond(uint32_t destination, RoutePlot* plot);
+  void MarkOtherWays(const std::vector<uint32_t>& was, const std::vector<uint32_t>& is,
+                     Stale* stale);
+  // What searches from this origin need; many changes need none.
+  void GetReady();
+  void FindBranches();
+  void FindGuide();
+  // Appends the second way if that way back is known. False if it must be searched.
+  bool TurnAround(uint32_t destination);
+  void PlotSecond(uint32_t destination, bool is_back_known);
   void MarkBest(uint32_t destination);
   bool IsOnBest(uint32_t x, uint32_t y) const {
-    return (marks_[y] == mark_ && labels_[y].first.from == x) ||
-           (marks_[x] == mark_ && labels_[x].first.from == y);
+    return (marks_[y] == mark_ && before_[y] == x) || (marks_[x] == mark_ && before_[x] == y);
   }
   // What is known of the way from the origin to `edge` that avoids the best way to the destination,
   // or a part of it: never too much.
-  const Label& GuideOf(uint32_t edge) const {
-    const Labels& labels = labels_[edge];
-    return labels.first.branch == branch_ ? labels.second : labels.first;
-  }
   RouteCost GuideCost(uint32_t edge) const {
-    return detour_ != nullptr ? detour_->cost[edge] : GuideOf(edge).cost;
+    if (detour_ != nullptr) return detour_->cost[edge];
+    return branches_[edge] == branch_ ? others_[edge] : best_[edge];
   }
-  // Appends to trace_ the guide's way to `edge`, from there to the origin, which is left out. False
+  // Puts into trace_ the guide's way to `edge`, from there to the origin, which is left out. False
   // if it uses a link of the best way; then clash_ is the lower end of the one next to the origin.
   bool TraceGuide(uint32_t edge);
   // The edge where the second way joins the chain of joins_; kNobody if there is none.
@@ -115,13 +113,21 @@ class RouteSearch {
   void SpreadDetour(uint32_t around, Detour* detour);
 
   const RouteGraph& graph_;
+  std::vector<RoutePlot>& plots_;
   uint32_t origin_ = 0;
 
-  // The first pass.
-  std::vector<Labels> labels_;
+  // Being made: takes the place of the plot's when it is ready.
+  RoutePlot made_;
   std::vector<uint32_t> frontier_, next_;
-  std::vector<int> reached_at_;       // The level at which an edge was last put into next_.
-  std::vector<uint32_t> incomplete_;  // Those that do not have both labels for good.
+
+  bool is_ready_ = false;
+  // Of the origin: the best ways, and the first edge on each (its branch).
+  const RouteCost* best_ = nullptr;
+  const uint32_t* before_ = nullptr;
+  std::vector<uint32_t> branches_;
+  // By edge: the least that it costs to leave over another branch, and over which.
+  std::vector<RouteCost> others_;
+  std::vector<uint32_t> other_branches_;
 
   // One second way.
   uint32_t mark_ = 0;
