@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "common/base/random.h"
+#include "tests/model/command.h"
+#include "tests/model/model.h"
+
+namespace convergia::testing {
+
+// Random commands: most of them about what is there, many of them wrong.
+class CommandMaker {
+ public:
+  struct Options {
+    uint64_t seed = 0;
+    std::vector<std::string> users;      // Of its own: who asks, and who is written to.
+    std::vector<std::string> top_names;  // Of its folders in "/".
+    size_t file_bytes_max = 512 * 1024;  // Files that have this many are cut, not written on.
+  };
+  explicit CommandMaker(const Options& options) : options_(options), rng_(options.seed) {}
+
+  // For `user`, where things are as `model` has them.
+  Command Make(const std::string& user, const Model& model);
+  size_t Pick(size_t n) { return static_cast<size_t>(rng_() % n); }
+
+ private:
+  Command OnFolders(size_t dice, const Model& model);
+  Command OnFiles(size_t dice, const Model& model);
+  Command OnMail(size_t dice, const std::string& user, const Model& model);
+  Command OnMetadata(size_t dice);
+  Command Wrong(const Model& model);
+  Command WriteTo(const std::string& path, const Model& model);
+
+  bool Chance(size_t percent) { return Pick(100) < percent; }
+  template <typename T>
+  const T& Any(const std::vector<T>& of) {
+    return of[Pick(of.size())];
+  }
+  std::string Path(const Model& model);   // Often of something that is there.
+  std::string Fresh(const Model& model);  // Mostly of nothing, in a folder that is there.
+  std::string Existing(const Model& model, bool folder);
+  std::string Who();
+  std::string Draft(const std::string& user, const Model& model);
+  std::string Message(const std::string& user, const Model& model);
+  std::string Bytes(size_t bytes_max);
+  std::string Data();
+  std::string BadPath();
+  size_t SizeOf(const std::string& path, const Model& model) const;
+
+  const Options options_;
+  Rng rng_;
+  std::string user_;  // Who asks now.
+};
+
+}  // namespace convergia::testing

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "tests/model/command.h"
+
+namespace convergia::testing {
+
+using SharedBytes = std::shared_ptr<const std::string>;
+
+enum class Right { kNone, kRead, kWrite, kAdmin };
+
+// Files and folders as docs/PROTOCOL.md promises them, by their whole paths: no inodes, no pieces,
+// no store. Copies are cheap: bytes are shared.
+class FolderModel {
+ public:
+  struct Node {
+    bool is_folder = false;
+    std::string owner;
+    SharedBytes bytes = std::make_shared<const std::string>();
+    std::map<std::string, Right> rights;  // Of folders.
+
+    friend bool operator==(const Node& a, const Node& b);
+  };
+
+  // `root_admin` has admin on "/".
+  explicit FolderModel(const std::string& root_admin);
+
+  Answer CreateFolder(const std::string& user, const std::string& path);
+  Answer CreateFile(const std::string& user, const std::string& path);
+  Answer Delete(const std::string& user, const std::string& path, bool recursive);
+  Answer DeleteFile(const std::string& user, const std::string& path);
+  Answer Move(const std::string& user, const std::string& from, const std::string& to);
+  // `right` nothing: the entry goes.
+  Answer SetPermissions(const std::string& user, const std::string& path, const std::string& who,
+                        std::optional<Right> right);
+  Answer Write(const std::string& user, const std::string& path, uint64_t offset,
+               const std::string& data);
+  Answer Read(const std::string& user, const std::string& path, uint64_t offset,
+              uint64_t length) const;
+  Answer Truncate(const std::string& user, const std::string& path, uint64_t size);
+  Answer List(const std::string& user, const std::string& path, const std::string& after,
+              uint64_t limit) const;
+  Answer Describe(const std::string& user, const std::string& path) const;
+
+  const std::map<std::string, Node>& nodes() const { return nodes_; }
+  // What `user` may do there, or in the last folder on the way.
+  Right RightAt(const std::string& user, const std::string& path) const {
+    return RightOf(user, FolderOf(path));
+  }
+  friend bool operator==(const FolderModel& a, const FolderModel& b) {
+    return a.nodes_ == b.nodes_;
+  }
+
+ private:
+  const Node* Get(const std::string& path) const;
+  bool HasChildren(const std::string& path) const;
+  // The last folder on the way to `path`, or itself.
+  std::string FolderOf(std::string path) const;
+  Right RightOf(const std::string& user, std::string folder) const;
+  bool SomebodyIsAdmin(std::string folder) const;
+
+  // All: "OK", or the code of why not.
+  std::string Missing(const std::string& path) const;
+  std::string Find(const std::string& user, const std::string& path, Right need,
+                   std::optional<bool> folder) const;
+  std::string Place(const std::string& user, const std::string& path, bool folder) const;
+  std::string MayLeave(const std::string& user, const std::string& path) const;
+
+  std::map<std::string, Node> nodes_;
+};
+
+// Whether docs/PROTOCOL.md allows `path`.
+bool IsPath(absl::string_view path);
+// UTF-8 without control characters.
+bool IsText(absl::string_view text);
+std::string ParentOf(const std::string& path);
+absl::string_view WordOf(Right right);
+
+}  // namespace convergia::testing

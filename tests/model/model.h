@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/model/command.h"
+#include "tests/model/folder_model.h"
+#include "tests/model/mail_model.h"
+
+namespace convergia::testing {
+
+// All that is stored, as docs/PROTOCOL.md promises it to clients: what each command is answered,
+// and what is there after it. Written from that page, sharing no code with the servers. A value:
+// copies are independent, and compare.
+class Model {
+ public:
+  struct Rules {
+    std::set<std::string> users;  // Who have accounts.
+    std::string root_admin;
+    MailModel::Limits mail;
+  };
+  explicit Model(const Rules& rules);
+
+  // What `user` is to read (as Normalised() leaves it), with the command done. `seen`, what was
+  // read, gives the numbers that only the server knows; null if no answer came.
+  Answer Do(const std::string& user, const Command& command, const Answer* seen);
+
+  const FolderModel& folders() const { return folders_; }
+  const MailModel& mail() const { return mail_; }
+  const std::map<std::string, std::map<std::string, std::string>>& metadata() const {
+    return metadata_;
+  }
+  friend bool operator==(const Model& a, const Model& b) {
+    return a.folders_ == b.folders_ && a.mail_ == b.mail_ && a.metadata_ == b.metadata_;
+  }
+
+ private:
+  using Fields = std::vector<std::string>;
+
+  Answer DoOnFolders(const std::string& user, const std::string& word, const Fields& fields);
+  Answer DoOnFiles(const std::string& user, const std::string& word, const Fields& fields);
+  Answer DoOnMail(const std::string& user, const std::string& word, const Fields& fields,
+                  const Answer* seen);
+  Answer DoOnMetadata(const std::string& user, const std::string& word, const Fields& fields);
+  Answer SetPermissions(const std::string& user, const Fields& fields);
+  Answer Init(const std::string& user, const Fields& fields, const Answer* seen);
+
+  std::set<std::string> users_;
+  FolderModel folders_;
+  MailModel mail_;
+  std::map<std::string, std::map<std::string, std::string>> metadata_;
+};
+
+// Whether the command can change what is stored; one that is no command cannot.
+bool Changes(const Command& command);
+
+}  // namespace convergia::testing

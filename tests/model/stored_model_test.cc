@@ -1,0 +1,26 @@
+// Random commands of many clients at once against a real cluster and against a simple model: the
+// same answers and the same bytes. CVG_SEED and CVG_STEPS choose others and more.
+#include <iostream>
+
+#include "tests/model/stored_cluster.h"
+
+namespace convergia::testing {
+namespace {
+
+using StoredModelTest = StoredClusterTest;
+
+TEST_F(StoredModelTest, AnswersAndBytesAreThoseOfTheModel) {
+  const uint64_t seed = Seed();
+  const uint64_t wanted = NumberFromEnvironment("CVG_STEPS", 6'000);
+  std::cout << "CVG_SEED=" << seed << " CVG_STEPS=" << wanted << std::endl;
+  ASSERT_NO_FATAL_FAILURE(Invite(seed, /*failures=*/false));
+  StartWork(static_cast<int64_t>(wanted) / kParties);
+  JoinWork();
+  std::cout << Figures() << std::endl;
+  ASSERT_NO_FATAL_FAILURE(CheckWork());
+  if (!failed()) CompareAll();
+  EXPECT_GE(steps(), static_cast<int64_t>(wanted) / kParties * kParties);
+}
+
+}  // namespace
+}  // namespace convergia::testing
