@@ -14,6 +14,10 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr char kVersion[] = "0.1.0";
+// Requests under way are finished, if data servers answer: far below the time after which service
+// supervisors kill.
+constexpr absl::Duration kDrainMax = absl::Seconds(5);
+constexpr absl::Duration kFarewellMax = absl::Seconds(2);
 
 }  // namespace
 
@@ -100,7 +104,10 @@ v1::Hello DatamgrServer::MakeHello() const {
 void DatamgrServer::Drain() {
   draining_ = true;
   agent_->BeatNow();
-  if (rpc_server_ != nullptr) rpc_server_->Drain();
+  if (rpc_server_ == nullptr) return;
+  rpc_server_->Drain();
+  desk_->Drain(kDrainMax);
+  service_->CloseStreams(kFarewellMax);
 }
 
 void DatamgrServer::Stop() {

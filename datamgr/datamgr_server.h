@@ -49,7 +49,8 @@ class DatamgrServer final : private node::AttachHandler {
   // it is damaged; kUnavailable for an address that is taken; kCancelled.
   absl::Status Start(const std::function<bool()>& give_up);
 
-  // Health says that it goes; what is under way goes on.
+  // Health says that it goes, and new requests are refused. Returns when those under way are
+  // answered, or after some seconds.
   void Drain();
 
   // Ends everything and waits for it. Idempotent.

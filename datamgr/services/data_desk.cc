@@ -38,6 +38,13 @@ void DataDesk::Stop() {
   if (tender_.joinable()) tender_.join();
   work_.Stop();
   parts_.catalog->Flush();  // What it tells uses this.
+  // Requests that wait for what will not come.
+  queues_.clear();
+  std::deque<Task> returned;
+  {
+    absl::MutexLock lock(&mu_);
+    returned.swap(returned_);
+  }
 }
 
 void DataDesk::Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response) {
@@ -61,13 +68,60 @@ void DataDesk::Answer(Item& item, const absl::Status& status, v1::DataResponse r
   item.done(std::move(response));
 }
 
+void DataDesk::CountUnanswered(int change) {
+  absl::MutexLock lock(&mu_);
+  unanswered_ += change;
+}
+
+void DataDesk::Drain(absl::Duration longest) {
+  absl::MutexLock lock(&mu_);
+  draining_ = true;
+  const auto is_idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_ == 0; };
+  const bool idle = mu_.AwaitWithTimeout(absl::Condition(&is_idle), longest);
+  LOG_IF(WARNING, !idle) << unanswered_ << " requests take too long; they are not waited for";
+}
+
+void DataDesk::Open(uint64_t stream) {
+  Return([this, stream] { open_streams_.insert(stream); });
+}
+
+void DataDesk::Close(uint64_t stream) {
+  Return([this, stream] {
+    open_streams_.erase(stream);
+    DropRequests(stream);
+  });
+}
+
+void DataDesk::DropRequests(uint64_t stream) {
+  const auto begin = queues_.lower_bound({stream, 0});
+  const auto end = queues_.lower_bound({stream + 1, 0});
+  for (auto queue = begin; queue != end; ++queue) {
+    for (const ItemPtr& item : queue->second) {
+      item->dropped = true;
+      const bool has_chunk = item->written.has_value() && item->written->ok();
+      if (has_chunk) parts_.chunks->Release({**item->written}, [](const absl::Status&) {});
+    }
+  }
+  queues_.erase(begin, end);
+}
+
 void DataDesk::Handle(Client client, v1::DataRequest request, Done done) {
-  auto item = std::make_shared<Item>();
+  auto item = std::make_shared<Item>(this);
   item->client = client;
   item->request = std::move(request);
   item->done = std::move(done);
+  bool draining = false;
+  {
+    absl::MutexLock lock(&mu_);
+    draining = draining_;
+  }
+  if (draining) {
+    return Answer(*item, Fail(FailCode::kStorageDown,
+                              "the data management server stops; try again in a minute"));
+  }
   const bool taken = work_.TryPost([this, item] {
-    RunReturned();
+    RunReturned();  // Perhaps that its stream is open, or that it was closed.
+    if (!open_streams_.contains(item->client.first)) return;
     queues_[item->client].push_back(item);
     Pump(item->client);
   });
@@ -145,13 +199,19 @@ void DataDesk::BeginWrite(const ItemPtr& item) {
   }
   const absl::string_view path =
       item->request.has_write_file() ? item->request.write_file().path() : absl::string_view();
-  parts_.chunks->Write(std::move(bytes), parts_.prefer(path),
-                       [this, item](absl::StatusOr<ChunkRef> written) {
-                         Return([this, item, written = std::move(written)] {
-                           item->written = written;
-                           Pump(item->client);
-                         });
-                       });
+  parts_.chunks->Write(
+      std::move(bytes), parts_.prefer(path), [this, item](absl::StatusOr<ChunkRef> written) {
+        Return([this, item, written = std::move(written)] { OnWritten(item, written); });
+      });
+}
+
+void DataDesk::OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written) {
+  if (item->dropped) {
+    if (written.ok()) parts_.chunks->Release({*written}, [](const absl::Status&) {});
+    return;
+  }
+  item->written = std::move(written);
+  Pump(item->client);
 }
 
 void DataDesk::FinishWrite(const ItemPtr& item) {

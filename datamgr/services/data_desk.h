@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -32,8 +33,13 @@ namespace convergia::datamgr {
 //   reads                       are planned in their turn; then the bytes are fetched, and the next
 //                               request goes on.
 //
-// Between requests it does chores, ends old drafts and has trash released. Start() → Stop(), once
-// the chunk layer and the look-up have stopped. Thread-safe.
+// Between requests it does chores, ends old drafts and has trash released.
+//
+// A stream's requests are done between its Open() and its Close(). What is not done by then never
+// is: an edge that has told its users that they are UNCONFIRMED may ask for new things over its
+// next stream, and nothing old comes between.
+//
+// Start() → Drain() → Stop(), once the chunk layer and the look-up have stopped. Thread-safe.
 class DataDesk {
  public:
   struct Parts {  // All must outlive the desk.
@@ -56,11 +62,29 @@ class DataDesk {
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The caller bounds what is unanswered, in bytes.
-  void Handle(Client client, v1::DataRequest request, Done done);
+  // Takes no more requests (STORAGEDOWN) and returns when all are answered, or after `longest`.
+  void Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Open(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
+  void Close(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The caller bounds what is unanswered, in bytes. `done` is not called if the stream is closed
+  // before.
+  void Handle(Client client, v1::DataRequest request, Done done) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // Counts in unanswered_ while it lives.
+  class Presence {
+   public:
+    explicit Presence(DataDesk* desk) : desk_(*desk) { desk_.CountUnanswered(1); }
+    ~Presence() { desk_.CountUnanswered(-1); }
+
+   private:
+    DataDesk& desk_;
+  };
   struct Item {
+    explicit Item(DataDesk* desk) : presence(desk) {}
+    const Presence presence;
     Client client;
     v1::DataRequest request;
     Done done;
@@ -68,6 +92,7 @@ class DataDesk {
     std::optional<absl::StatusOr<ChunkRef>> written;  // Of a write that is admitted.
     std::optional<absl::Status> users_checked;
     bool has_bytes = false;
+    bool dropped = false;  // Its stream was closed.
   };
   using ItemPtr = std::shared_ptr<Item>;
   using Task = std::function<void()>;
@@ -75,9 +100,12 @@ class DataDesk {
   // Runs `task` on the catalog's thread, also when many requests wait.
   void Return(Task task) ABSL_LOCKS_EXCLUDED(mu_);
   void RunReturned() ABSL_LOCKS_EXCLUDED(mu_);
+  void CountUnanswered(int change) ABSL_LOCKS_EXCLUDED(mu_);
 
   // On the catalog's thread:
   void Pump(Client client);
+  void DropRequests(uint64_t stream);
+  void OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written);
   bool Advance(const ItemPtr& item);  // True: it needs its place in the queue no more.
   bool AdvanceWrite(const ItemPtr& item);
   void BeginWrite(const ItemPtr& item);
@@ -105,6 +133,7 @@ class DataDesk {
 
   // The catalog's thread's own.
   std::map<Client, std::deque<ItemPtr>> queues_;
+  std::set<uint64_t> open_streams_;
   int releases_under_way_ = 0;
   bool more_trash_ = false;  // Is due than what is being released.
   bool tending_ = false;     // Tend() is to run again, at once.
@@ -112,6 +141,8 @@ class DataDesk {
   absl::Mutex mu_;
   std::deque<Task> returned_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;
   std::thread tender_;
   WorkQueue work_;  // Last: its tasks use all of the above.
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/stream_reactor.h"
@@ -41,6 +42,9 @@ class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEd
         service_(*service),
         number_(number),
         name_(std::move(name)) {}
+
+  uint64_t number() const { return number_; }
+  const std::string& name() const { return name_; }
 
  private:
   void OnMessage(v1::DataFromEdge& message) override {
@@ -89,35 +93,66 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
     grpc::CallbackServerContext* context) {
   const auto peer = rpc::PeerOf(*context, pins_);
   if (!peer.ok()) return rpc::RefuseStream<v1::DataFromEdge, v1::DataToEdge>(peer.status());
+  std::vector<std::shared_ptr<EdgeStream>> older;
   std::shared_ptr<EdgeStream> stream;
   {
     absl::MutexLock lock(&mu_);
+    older = StreamsOf(peer->name);
     const uint64_t number = ++last_stream_;
     stream = std::make_shared<EdgeStream>(context, this, number, peer->name);
     streams_[number] = stream;
   }
+  // An edge has one stream. If this end has not noticed yet that an older one is over, what came on
+  // it must still not be done from now on.
+  for (const auto& other : older) {
+    desk_->Close(other->number());
+    other->Cancel(absl::AbortedError("the edge has a newer stream"));
+  }
+  desk_->Open(stream->number());
   LOG(INFO) << "edge " << peer->name << " is here";
   auto* const reactor = stream->Start(pins_, peer->pin);
   (void)stream->Send({});  // A greeting: the edge knows that we are here.
   return reactor;
 }
 
+std::vector<std::shared_ptr<EdgeStream>> DataService::StreamsOf(absl::string_view name) const {
+  std::vector<std::shared_ptr<EdgeStream>> streams;
+  for (const auto& [number, weak] : streams_) {
+    auto stream = weak.lock();
+    if (stream == nullptr || (!name.empty() && stream->name() != name)) continue;
+    streams.push_back(std::move(stream));
+  }
+  return streams;
+}
+
+std::vector<std::shared_ptr<EdgeStream>> DataService::AllStreams() const {
+  absl::MutexLock lock(&mu_);
+  return StreamsOf("");
+}
+
 void DataService::Forget(uint64_t stream) {
+  desk_->Close(stream);
   absl::MutexLock lock(&mu_);
   streams_.erase(stream);
 }
 
-void DataService::Announce(const std::vector<Arrival>& arrivals) {
-  std::vector<std::shared_ptr<EdgeStream>> streams;
-  {
-    absl::MutexLock lock(&mu_);
-    for (const auto& [number, weak] : streams_) {
-      if (auto stream = weak.lock()) streams.push_back(std::move(stream));
-    }
+void DataService::CloseStreams(absl::Duration longest) {
+  const auto streams = AllStreams();
+  for (const auto& stream : streams) {
+    stream->Close(absl::UnavailableError("the data management server stops"));
   }
+  const absl::Duration end = RealClock::Get().Elapsed() + longest;
+  for (const auto& stream : streams) {
+    if (!stream->AwaitClosedFor(end - RealClock::Get().Elapsed())) return;
+  }
+}
+
+void DataService::Announce(const std::vector<Arrival>& arrivals) {
   v1::DataToEdge message;
   for (const Arrival& arrival : arrivals) FillArrival(arrival, message.add_arrivals());
-  for (const auto& stream : streams) (void)stream->Send(message);
+  for (const auto& stream : AllStreams()) {
+    (void)stream->Send(message);
+  }
 }
 
 }  // namespace convergia::datamgr

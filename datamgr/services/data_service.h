@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/data.grpc.pb.h"
 #include "datamgr/services/data_desk.h"
@@ -23,6 +25,9 @@ class DataService final : public v1::Data::CallbackService {
   explicit DataService(const rpc::PinSet* pins) : pins_(*pins) {}
   void Attach(DataDesk* desk) { desk_ = desk; }
 
+  // Ends all streams, once what was answered is sent, and waits for that, at most `longest`.
+  void CloseStreams(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Tells all edges of messages that have come.
   void Announce(const std::vector<Arrival>& arrivals) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -31,11 +36,15 @@ class DataService final : public v1::Data::CallbackService {
 
  private:
   friend class EdgeStream;
+  // Of the edge `name`, or of all if that is empty.
+  std::vector<std::shared_ptr<EdgeStream>> StreamsOf(absl::string_view name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<std::shared_ptr<EdgeStream>> AllStreams() const ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
 
   const rpc::PinSet& pins_;
   DataDesk* desk_ = nullptr;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   uint64_t last_stream_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, std::weak_ptr<EdgeStream>> streams_ ABSL_GUARDED_BY(mu_);
 };

@@ -39,6 +39,8 @@ struct RepairRules {
   double rebalance_gap = 0.1;
   // How often each volume is looked at for orphans and for what is missing.
   absl::Duration sweep_every = absl::Hours(6);
+  // One that could not be looked at, since its servers were away or did not answer, again after.
+  absl::Duration sweep_again_after = absl::Minutes(1);
 };
 
 enum class ReplicaState {

@@ -127,6 +127,7 @@ class VolumeKeeper {
 
   // Sweep.
   void SweepOnce(absl::Duration now);
+  void SweepAgain(VolumeId id);  // It could not be looked at.
   void OnScanned(VolumeId id, uint64_t epoch, const std::vector<NodeId>& replicas,
                  absl::StatusOr<VolumeLists> lists);
   void DeleteOrphans(VolumeId id, const std::vector<VolumeFindings::Piece>& orphans);

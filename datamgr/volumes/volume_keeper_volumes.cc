@@ -169,7 +169,7 @@ void VolumeKeeper::SweepOnce(absl::Duration now) {
     young = options_.state->numbers().OlderThan(planner_.rules().orphan_age, now);
   }
   swept_at_[chosen] = now;
-  if (holders.empty()) return;
+  if (holders.empty()) return SweepAgain(chosen);
   sweeping_ = true;
   ScanVolume(options_.tools, chosen, holders, young,
              [this, chosen, epoch, replicas](absl::StatusOr<VolumeLists> lists) mutable {
@@ -180,12 +180,18 @@ void VolumeKeeper::SweepOnce(absl::Duration now) {
              });
 }
 
+void VolumeKeeper::SweepAgain(VolumeId id) {
+  const RepairRules& rules = planner_.rules();
+  swept_at_[id] = options_.clock->Elapsed() - rules.sweep_every +
+                  std::min(rules.sweep_every, rules.sweep_again_after);
+}
+
 void VolumeKeeper::OnScanned(VolumeId id, uint64_t epoch, const std::vector<NodeId>& replicas,
                              absl::StatusOr<VolumeLists> lists) {
   sweeping_ = false;
   if (!lists.ok()) {
     LOG(WARNING) << "cannot look at volume " << id << ": " << lists.status();
-    return;
+    return SweepAgain(id);
   }
   const VolumeFindings findings = FindFaults(*lists, replicas);
   DeleteOrphans(id, findings.orphans);

@@ -92,7 +92,7 @@ bool Party::AskAll(Session& session, const std::vector<Command>& commands,
   return status.ok();
 }
 
-bool Party::IsRefusalForNow(const Answer& answer) const {
+bool Party::IsRefusalOfTheMoment(const Answer& answer) const {
   static const auto& codes =
       *new std::set<std::string>{"STORAGEDOWN", "UNAVAILABLE", "BUSY", "NOSPACE", "MANAGEMENTDOWN"};
   return options_.failures && codes.contains(answer.code);
@@ -103,7 +103,7 @@ bool Party::Judge(const std::string& user, const Command& command, const Answer&
   lately_.push_back({user, command, seen.Shown()});
   if (lately_.size() > kRemembered) lately_.pop_front();
   if (seen.ok()) ++figures_.done;
-  if (IsRefusalForNow(seen)) {
+  if (IsRefusalOfTheMoment(seen)) {
     ++figures_.refused;
     return true;
   }
@@ -163,7 +163,7 @@ bool Party::AskUntilAnswered(std::deque<Possibilities::Question> questions) {
       asked = AskAll(SessionOf(question.user), {question.command}, &answers);
       if (!asked) return true;
       const bool is_lost = options_.failures && answers[0].code == "UNCONFIRMED";
-      return !is_lost && !IsRefusalForNow(answers[0]);
+      return !is_lost && !IsRefusalOfTheMoment(answers[0]);
     };
     const bool answered = Eventually(ask, kStoragePatience);
     if (!asked) return false;

@@ -28,8 +28,8 @@ class Party {
     std::string root_admin;          // Sees everything; asks when all is compared.
     std::string prefix;              // How the names of its folders in "/" begin.
     Model::Rules rules;
-    // Servers may fail: answers may be lost (UNCONFIRMED) or be a refusal for now, which must have
-    // changed nothing.
+    // Servers may fail: answers may be lost (UNCONFIRMED) or be a refusal of the moment, which must
+    // have changed nothing.
     bool failures = false;
     size_t batch_max = 8;
   };
@@ -78,7 +78,7 @@ class Party {
   void AskForTheRest(const Answer& answer, std::deque<Possibilities::Question>* questions) const;
   void AwaitStorage();
   void Fail(const std::string& why, const Command& command);
-  bool IsRefusalForNow(const Answer& answer) const;
+  bool IsRefusalOfTheMoment(const Answer& answer) const;
 
   const Options options_;
   CommandMaker maker_;

@@ -245,7 +245,7 @@ std::string StoredClusterTest::Figures() const {
     sum.slowest = std::max(sum.slowest, figures.slowest);
   }
   return absl::StrCat(sum.steps, " steps, ", sum.done, " OK, ", sum.lost, " unconfirmed, ",
-                      sum.refused, " refused for now; at most ", sum.possibilities_max,
+                      sum.refused, " refused; at most ", sum.possibilities_max,
                       " possibilities; slowest batch ", absl::FormatDuration(sum.slowest));
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -336,6 +337,49 @@ TEST_F(DataPathTest, WithoutDatamgrStorageIsDownAtOnceAndLaterGoesOn) {
   AwaitUp(true);
   EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "EXISTS");
   EXPECT_EQ(Ask("ann", CreateFolder("/b"))->Code(), "OK");
+}
+
+TEST_F(DataPathTest, WhatAnOlderStreamAskedIsNotDoneAfterANewerOneIsThere) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  chunks_.Hold();
+  // The same edge, as one that was cut off without datamgr noticing.
+  const auto stub = v1::Data::NewStub(
+      rpc::MakeChannel(rpc_->address(), pki_.FilesOf(kEdge), {Role::kDatamgr, "data"}, &pins_));
+  grpc::ClientContext context;
+  const auto older = stub->Serve(&context);
+  v1::DataToEdge greeting;
+  ASSERT_TRUE(older->Read(&greeting));
+  v1::DataFromEdge asked;
+  *asked.add_requests() = Write("/a/f", 0, "old");
+  asked.mutable_requests(0)->set_user("ann");
+  ASSERT_TRUE(older->Write(asked));
+  AwaitThat([&] { return chunks_.waiting() == 1; });
+  // The client was cut off by it, and comes again.
+  AwaitThat([&] { return Ask("ann", Read("/a/f", 0, 10))->Code() == "OK"; });
+  chunks_.Let();
+  AwaitThat([&] { return chunks_.chunks() == 0; });  // Released.
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, 10))->Get().data(), "");
+  v1::DataToEdge nothing;
+  EXPECT_FALSE(older->Read(&nothing));
+  EXPECT_FALSE(older->Finish().ok());
+}
+
+TEST_F(DataPathTest, AStoppingDatamgrFinishesWhatIsUnderWayAndTakesNoMore) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  chunks_.Hold();
+  const auto written = Ask("ann", Write("/a/f", 0, "12345"));
+  AwaitThat([&] { return chunks_.waiting() == 1; });
+  std::thread stopping([this] {
+    desk_->Drain(kPatience);
+    service_->CloseStreams(kPatience);
+  });
+  AwaitThat([&] { return Ask("bob", CreateFolder("/b"))->Code() == "STORAGEDOWN"; });
+  EXPECT_FALSE(written->came.HasBeenNotified());
+  chunks_.Let();
+  stopping.join();
+  EXPECT_EQ(written->Get().number(), 5u);
 }
 
 TEST_F(DataPathTest, DeletedFilesGiveTheirChunksBackAfterTheGrace) {

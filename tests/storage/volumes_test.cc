@@ -210,6 +210,22 @@ TEST_F(VolumesTest, ReleasedChunksGoAndOrphansAreSwept) {
   ExpectAllReadable();
 }
 
+TEST_F(VolumesTest, AVolumeThatNobodyCouldShowIsSweptWhenItsServerIsBack) {
+  options_.rules.sweep_again_after = absl::Milliseconds(100);
+  Make(0, 1, /*grace=*/absl::Hours(1));
+  WriteSome(3, ClassPreference::kNonVolatile);
+  cluster_->StopServer(1);
+  cluster_->RestartDatamgr();  // It looks at the volume, and nobody has it.
+  cluster_->live().Remove(written_[0].first);
+  // Another turn of the keeper or some.
+  ASSERT_FALSE(
+      Eventually([&] { return cluster_->Report().volumes_checked > 0; }, absl::Milliseconds(500)));
+  cluster_->StartServer(1);
+  EXPECT_TRUE(Eventually([&] { return cluster_->CopiesOf(written_[0].first) == 0; }));
+  written_.erase(written_.begin());
+  EXPECT_TRUE(AllHave(1));
+}
+
 TEST_F(VolumesTest, DrainMovesEverythingAway) {
   Make(4, 0, /*grace=*/absl::Hours(1));
   WriteSome(30);
