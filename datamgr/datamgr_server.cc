@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
@@ -106,8 +107,11 @@ void DatamgrServer::Drain() {
   agent_->BeatNow();
   if (rpc_server_ == nullptr) return;
   rpc_server_->Drain();
-  desk_->Drain(kDrainMax);
-  service_->CloseStreams(kFarewellMax);
+  const bool all_answered = desk_->Drain(kDrainMax);
+  constexpr char kText[] = "the data management server stops; try again in a minute";
+  service_->CloseStreams(
+      all_answered ? Fail(FailCode::kStorageDown, kText) : absl::UnavailableError(kText),
+      kFarewellMax);
 }
 
 void DatamgrServer::Stop() {

@@ -164,7 +164,9 @@ void DataClient::OnClosed(const DataStream* stream, const absl::Status& status) 
     up_ = false;
     lost.swap(pending_);
   }
-  for (auto& [id, pending] : lost) pending.done(Lost(pending.changes));
+  // A datamgr that ends in order has answered all that it has done.
+  const bool in_order = HasFailCode(status) && FailCodeOf(status) == FailCode::kStorageDown;
+  for (auto& [id, pending] : lost) pending.done(Lost(pending.changes && !in_order));
   // Only now: Stop() waits for this.
   absl::MutexLock lock(&mu_);
   stream_ = nullptr;

@@ -73,12 +73,13 @@ void DataDesk::CountUnanswered(int change) {
   unanswered_ += change;
 }
 
-void DataDesk::Drain(absl::Duration longest) {
+bool DataDesk::Drain(absl::Duration longest) {
   absl::MutexLock lock(&mu_);
   draining_ = true;
   const auto is_idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_ == 0; };
   const bool idle = mu_.AwaitWithTimeout(absl::Condition(&is_idle), longest);
   LOG_IF(WARNING, !idle) << unanswered_ << " requests take too long; they are not waited for";
+  return idle;
 }
 
 void DataDesk::Open(uint64_t stream) {

@@ -62,8 +62,9 @@ class DataDesk {
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes no more requests (STORAGEDOWN) and returns when all are answered, or after `longest`.
-  void Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes no more requests (STORAGEDOWN) and returns when all are answered; false: not all are,
+  // after `longest`.
+  bool Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
   void Open(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
   void Close(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);

@@ -136,11 +136,9 @@ void DataService::Forget(uint64_t stream) {
   streams_.erase(stream);
 }
 
-void DataService::CloseStreams(absl::Duration longest) {
+void DataService::CloseStreams(const absl::Status& reason, absl::Duration longest) {
   const auto streams = AllStreams();
-  for (const auto& stream : streams) {
-    stream->Close(absl::UnavailableError("the data management server stops"));
-  }
+  for (const auto& stream : streams) stream->Close(reason);
   const absl::Duration end = RealClock::Get().Elapsed() + longest;
   for (const auto& stream : streams) {
     if (!stream->AwaitClosedFor(end - RealClock::Get().Elapsed())) return;

@@ -25,8 +25,9 @@ class DataService final : public v1::Data::CallbackService {
   explicit DataService(const rpc::PinSet* pins) : pins_(*pins) {}
   void Attach(DataDesk* desk) { desk_ = desk; }
 
-  // Ends all streams, once what was answered is sent, and waits for that, at most `longest`.
-  void CloseStreams(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends all streams, once what was answered is sent, and waits for that, at most `longest`. The
+  // edges are told `reason`; FailCode::kStorageDown: what was not answered was not done.
+  void CloseStreams(const absl::Status& reason, absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Tells all edges of messages that have come.
   void Announce(const std::vector<Arrival>& arrivals) ABSL_LOCKS_EXCLUDED(mu_);

@@ -227,13 +227,7 @@ void StoredClusterTest::CompareAll() {
   }
 }
 
-int64_t StoredClusterTest::steps() const {
-  int64_t steps = 0;
-  for (const auto& party : parties_) steps += party->figures().steps;
-  return steps;
-}
-
-std::string StoredClusterTest::Figures() const {
+Party::Figures StoredClusterTest::Sum() const {
   Party::Figures sum;
   for (const auto& party : parties_) {
     const Party::Figures& figures = party->figures();
@@ -244,6 +238,11 @@ std::string StoredClusterTest::Figures() const {
     sum.possibilities_max = std::max(sum.possibilities_max, figures.possibilities_max);
     sum.slowest = std::max(sum.slowest, figures.slowest);
   }
+  return sum;
+}
+
+std::string StoredClusterTest::Figures() const {
+  const Party::Figures sum = Sum();
   return absl::StrCat(sum.steps, " steps, ", sum.done, " OK, ", sum.lost, " unconfirmed, ",
                       sum.refused, " refused; at most ", sum.possibilities_max,
                       " possibilities; slowest batch ", absl::FormatDuration(sum.slowest));

@@ -65,8 +65,8 @@ class StoredClusterTest : public ClusterTest {
   void CheckWork();
   // Every party has everything, byte for byte.
   void CompareAll();
+  Party::Figures Sum() const;  // Of all parties.
   std::string Figures() const;
-  int64_t steps() const;
 
   // Both classes of data servers take bytes, and give them back; false if not in time.
   bool AwaitServing(absl::Duration patience);

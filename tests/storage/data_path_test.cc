@@ -372,14 +372,30 @@ TEST_F(DataPathTest, AStoppingDatamgrFinishesWhatIsUnderWayAndTakesNoMore) {
   const auto written = Ask("ann", Write("/a/f", 0, "12345"));
   AwaitThat([&] { return chunks_.waiting() == 1; });
   std::thread stopping([this] {
-    desk_->Drain(kPatience);
-    service_->CloseStreams(kPatience);
+    EXPECT_TRUE(desk_->Drain(kPatience));
+    service_->CloseStreams(Fail(FailCode::kStorageDown, "it stops"), kPatience);
   });
   AwaitThat([&] { return Ask("bob", CreateFolder("/b"))->Code() == "STORAGEDOWN"; });
   EXPECT_FALSE(written->came.HasBeenNotified());
   chunks_.Let();
   stopping.join();
   EXPECT_EQ(written->Get().number(), 5u);
+}
+
+TEST_F(DataPathTest, WhatADatamgrThatEndsInOrderHasNotAnsweredWasNotDone) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  chunks_.Hold();
+  const auto first = Ask("ann", Write("/a/f", 0, "12345"));
+  AwaitThat([&] { return chunks_.waiting() == 1; });
+  service_->CloseStreams(Fail(FailCode::kStorageDown, "it stops"), kPatience);
+  EXPECT_EQ(first->Code(), "STORAGEDOWN");
+  AwaitUp(true);
+  const auto second = Ask("ann", Write("/a/f", 0, "12345"));
+  AwaitThat([&] { return chunks_.waiting() == 2; });
+  service_->CloseStreams(absl::UnavailableError("it stops"), kPatience);
+  EXPECT_EQ(second->Code(), "UNCONFIRMED");
+  chunks_.Let();
 }
 
 TEST_F(DataPathTest, DeletedFilesGiveTheirChunksBackAfterTheGrace) {
