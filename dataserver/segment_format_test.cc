@@ -193,13 +193,16 @@ TEST(StoreRulesTest, AdmitsWhatFitsBesideReserveAndIndex) {
   no_reserve.reserve_is_held = false;
   SpaceView full = plenty;
   full.used_bytes = 900;
+  SpaceView small_capacity = plenty;
+  small_capacity.reserve_bytes = 2'000;
   SpaceView small_disk = plenty;
   small_disk.disk_free_bytes = 60;
   SpaceView no_disk = plenty;
   no_disk.disk_free_bytes = 10;
-  for (const Case& c : {Case{"capacity decides", plenty, 550}, Case{"no reserve", no_reserve, 0},
-                        Case{"full", full, 0}, Case{"the disk decides", small_disk, 10},
-                        Case{"the disk is full", no_disk, 0}}) {
+  for (const Case& c :
+       {Case{"capacity decides", plenty, 550}, Case{"no reserve", no_reserve, 0},
+        Case{"full", full, 0}, Case{"a reserve for a larger one", small_capacity, 450},
+        Case{"the disk decides", small_disk, 10}, Case{"the disk is full", no_disk, 0}}) {
     EXPECT_EQ(AdmissibleBytes(c.space), c.admissible) << c.name;
   }
 }

@@ -26,8 +26,9 @@ bool IsWorthIt(const SegmentView& segment, bool space_is_short) {
 
 uint64_t AdmissibleBytes(const SpaceView& space) {
   if (!space.reserve_is_held) return 0;
-  const uint64_t by_capacity =
-      Less(space.capacity_bytes, space.used_bytes + space.reserve_bytes + space.index_bytes);
+  // The reserve is made for the size of the disk: it may be more than a small capacity.
+  const uint64_t kept = std::min(space.reserve_bytes + space.index_bytes, space.capacity_bytes / 4);
+  const uint64_t by_capacity = Less(space.capacity_bytes, space.used_bytes + kept);
   return std::min(by_capacity, Less(space.disk_free_bytes, space.index_bytes));
 }
 
