@@ -282,13 +282,6 @@ void StoredClusterTest::SetPolicy(const v1::RepairPolicy& policy) {
   EXPECT_TRUE(answered.ok()) << answered.error_message();
 }
 
-void StoredClusterTest::SweepNow() {
-  v1::SweepNowResponse response;
-  const grpc::Status answered =
-      AskDatamgr(&v1::DataAdmin::Stub::SweepNow, cluster(), {}, &response);
-  EXPECT_TRUE(answered.ok()) << answered.error_message();
-}
-
 uint64_t StoredClusterTest::VolumeCount() {
   uint64_t count = 0;
   v1::ListVolumesRequest page;

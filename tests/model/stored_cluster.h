@@ -77,7 +77,6 @@ class StoredClusterTest : public ClusterTest {
   static void SetPolicy(const v1::RepairPolicy& policy);
   // Every volume has as many live copies as it is to have, and nothing is under way.
   static bool IsWhole(std::string* why);
-  static void SweepNow();
   static uint64_t VolumeCount();
 
  private:

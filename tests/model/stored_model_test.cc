@@ -11,7 +11,7 @@ using StoredModelTest = StoredClusterTest;
 
 TEST_F(StoredModelTest, AnswersAndBytesAreThoseOfTheModel) {
   const uint64_t seed = Seed();
-  const uint64_t wanted = NumberFromEnvironment("CVG_STEPS", 6'000);
+  const uint64_t wanted = NumberFromEnvironment("CVG_STEPS", 10'000);
   std::cout << "CVG_SEED=" << seed << " CVG_STEPS=" << wanted << std::endl;
   ASSERT_NO_FATAL_FAILURE(Invite(seed, /*failures=*/false));
   StartWork(static_cast<int64_t>(wanted) / kParties);
