@@ -13,8 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "bench/disk_rate.h"
 #include "common/base/clock.h"
-#include "common/base/random.h"
 #include "common/disk/real_disk.h"
 #include "dataserver/chunk_store.h"
 
@@ -24,45 +24,7 @@ namespace {
 using dataserver::Checksum;
 using dataserver::ChunkStore;
 
-constexpr size_t kMiB = 1024 * 1024;
 constexpr int kRounds = 3;
-
-std::string RandomMiB(uint64_t seed) {
-  Rng rng(seed);
-  std::string bytes(kMiB, '\0');
-  for (size_t i = 0; i < bytes.size(); i += 8) {
-    const uint64_t word = rng();
-    std::copy_n(reinterpret_cast<const char*>(&word), 8, bytes.begin() + i);
-  }
-  return bytes;
-}
-
-void Die(const absl::Status& status) {
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::exit(1);
-}
-void DieUnlessOk(const absl::Status& status) {
-  if (!status.ok()) Die(status);
-}
-
-double MegabytesPerSecond(int mib, absl::Duration took) {
-  return mib * static_cast<double>(kMiB) / 1e6 / absl::ToDoubleSeconds(took);
-}
-
-double BareDisk(const std::string& dir, int mib, const std::string& bytes) {
-  disk::Disk& disk = disk::RealDisk();
-  const std::string path = dir + "/bare";
-  auto file = disk.Open(path, disk::OpenMode::kCreateEmpty);
-  DieUnlessOk(file.status());
-  const absl::Duration began = RealClock::Get().Elapsed();
-  for (int i = 0; i < mib; ++i) {
-    DieUnlessOk((*file)->Append({bytes}));
-    DieUnlessOk((*file)->Sync());
-  }
-  const absl::Duration took = RealClock::Get().Elapsed() - began;
-  DieUnlessOk(disk.Remove(path));
-  return MegabytesPerSecond(mib, took);
-}
 
 // So many unanswered puts at any time, as a client that pipelines.
 class Flight {
@@ -101,7 +63,7 @@ double Puts(ChunkStore& store, uint64_t volume, int mib, int in_flight, const st
               [&flight](const absl::Status& status) { flight.End(status); });
   }
   flight.AwaitAll();
-  return MegabytesPerSecond(mib, RealClock::Get().Elapsed() - began);
+  return MegabytesPerSecond(mib * kMiB, RealClock::Get().Elapsed() - began);
 }
 
 double Reads(ChunkStore& store, uint64_t volume, int mib) {
@@ -110,7 +72,7 @@ double Reads(ChunkStore& store, uint64_t volume, int mib) {
     const auto read = store.Read({volume, static_cast<uint64_t>(i + 1)}, 0, kMiB);
     DieUnlessOk(read.status());
   }
-  return MegabytesPerSecond(mib, RealClock::Get().Elapsed() - began);
+  return MegabytesPerSecond(mib * kMiB, RealClock::Get().Elapsed() - began);
 }
 
 double SmallPuts(ChunkStore& store, uint64_t volume, int count, int in_flight) {
@@ -125,11 +87,6 @@ double SmallPuts(ChunkStore& store, uint64_t volume, int count, int in_flight) {
   }
   flight.AwaitAll();
   return count / absl::ToDoubleSeconds(RealClock::Get().Elapsed() - began);
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 int Run(const std::string& dir, int mib) {

@@ -16,9 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
+#include "bench/disk_rate.h"
 #include "common/base/clock.h"
-#include "common/base/random.h"
-#include "common/disk/real_disk.h"
 #include "tests/storage/storage_cluster.h"
 #include "tests/testing/eventually.h"
 
@@ -30,44 +29,8 @@ using datamgr::ClassPreference;
 using datamgr::VolumeClass;
 using testing::StorageCluster;
 
-constexpr size_t kMiB = 1024 * 1024;
 constexpr int kRounds = 3;
 constexpr int kInFlight = 8;
-
-void DieUnlessOk(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::exit(1);
-}
-
-std::string RandomMiB(uint64_t seed) {
-  Rng rng(seed);
-  std::string bytes(kMiB, '\0');
-  for (size_t i = 0; i < bytes.size(); i += 8) {
-    const uint64_t word = rng();
-    std::copy_n(reinterpret_cast<const char*>(&word), 8, bytes.begin() + static_cast<long>(i));
-  }
-  return bytes;
-}
-
-double Rate(uint64_t bytes, absl::Duration took) {
-  return static_cast<double>(bytes) / 1e6 / absl::ToDoubleSeconds(took);
-}
-
-double BareDisk(const std::string& dir, int mib, const std::string& bytes) {
-  disk::Disk& disk = disk::RealDisk();
-  const std::string path = dir + "/bare";
-  auto file = disk.Open(path, disk::OpenMode::kCreateEmpty);
-  DieUnlessOk(file.status());
-  const absl::Duration began = RealClock::Get().Elapsed();
-  for (int i = 0; i < mib; ++i) {
-    DieUnlessOk((*file)->Append({bytes}));
-    DieUnlessOk((*file)->Sync());
-  }
-  const absl::Duration took = RealClock::Get().Elapsed() - began;
-  DieUnlessOk(disk.Remove(path));
-  return Rate(static_cast<uint64_t>(mib) * kMiB, took);
-}
 
 // Runs `each` for 0 to `count` - 1, some at a time; MB/s of that many MiB.
 double InParallel(int count, const std::function<void(int)>& each) {
@@ -80,17 +43,13 @@ double InParallel(int count, const std::function<void(int)>& each) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  return Rate(static_cast<uint64_t>(count) * kMiB, RealClock::Get().Elapsed() - began);
+  return MegabytesPerSecond(static_cast<uint64_t>(count) * kMiB,
+                            RealClock::Get().Elapsed() - began);
 }
 
 struct Rates {
   std::vector<double> bare, to_one, to_three, read, repair;
 };
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 double WriteAll(StorageCluster& cluster, ClassPreference preference, const std::string& bytes,
                 std::vector<ChunkRef>* refs) {
@@ -114,7 +73,7 @@ double Repair(StorageCluster& cluster) {
     DieUnlessOk(absl::InternalError("the repair does not end"));
   }
   const absl::Duration took = RealClock::Get().Elapsed() - began;
-  return Rate(cluster.Report().bytes_copied - before, took);
+  return MegabytesPerSecond(cluster.Report().bytes_copied - before, took);
 }
 
 void OneRound(const std::string& dir, int mib, const std::string& bytes, Rates* rates) {
