@@ -1,6 +1,5 @@
 #include "datamgr/datamgr_config.h"
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -10,17 +9,6 @@
 
 namespace convergia::datamgr {
 namespace {
-
-absl::Status CheckAddress(absl::string_view field, absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": \"", address, "\" is not host:port, such as 10.0.0.5:64481"));
-  }
-  return absl::OkStatus();
-}
 
 void SetIfGiven(uint64_t given, uint64_t* value) {
   if (given != 0) *value = given;
@@ -82,24 +70,8 @@ ClassPreference DatamgrSettings::PreferenceOf(absl::string_view path) const {
 
 absl::StatusOr<DatamgrSettings> ReadSettings(const v1::DatamgrConfig& config) {
   DatamgrSettings settings;
-  const absl::StatusOr<std::string> name = ParseNodeName(config.name());
-  if (!name.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("name: ", name.status().message()));
-  }
-  settings.name = *name;
-  if (config.dir().empty()) {
-    return absl::InvalidArgumentError("dir: say where this node keeps its store and its key");
-  }
-  settings.dir = config.dir();
-  settings.join_token_file = config.join_token_file();
-  settings.mgmt_address = config.mgmt();
-  CVG_RETURN_IF_ERROR(CheckAddress("mgmt", settings.mgmt_address));
-  settings.grpc_listen = config.grpc_listen().empty() ? "0.0.0.0:64481" : config.grpc_listen();
-  CVG_RETURN_IF_ERROR(CheckAddress("grpc_listen", settings.grpc_listen));
-  for (const std::string& address : config.advertise().grpc()) {
-    CVG_RETURN_IF_ERROR(CheckAddress("advertise.grpc", address));
-    settings.advertise_grpc.push_back(address);
-  }
+  CVG_ASSIGN_OR_RETURN(static_cast<node::NodeSettings&>(settings),
+                       node::ReadNodeSettings(config, "0.0.0.0:64481"));
   CVG_RETURN_IF_ERROR(ReadCatalog(config, &settings.catalog));
   CVG_RETURN_IF_ERROR(ReadPolicies(config, &settings));
   return settings;

@@ -2,10 +2,10 @@
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/node/node_settings.h"
 #include "convergia/v1/config.pb.h"
 #include "datamgr/catalog/shelf.h"
 #include "datamgr/chunk_layer.h"
@@ -13,13 +13,7 @@
 namespace convergia::datamgr {
 
 // datamgr's configuration with every default in its place.
-struct DatamgrSettings {
-  std::string name;
-  std::string dir;
-  std::string mgmt_address;
-  std::string join_token_file;
-  std::string grpc_listen;
-  std::vector<std::string> advertise_grpc;  // Empty: where it listens.
+struct DatamgrSettings : node::NodeSettings {
   CatalogOptions catalog;
   ClassPreference prefer = ClassPreference::kNone;
   std::map<std::string, ClassPreference, std::less<>> folder_preferences;

@@ -2,24 +2,18 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/node/node_settings.h"
 #include "convergia/v1/config.pb.h"
 
 namespace convergia::dataserver {
 
 // A data server's configuration with every default in its place.
-struct DataServerSettings {
-  std::string name;
-  std::string dir;
-  std::string mgmt_address;
-  std::string join_token_file;
+struct DataServerSettings : node::NodeSettings {
   std::string datamgr_address;
   std::string data_dir;
-  std::string grpc_listen;
-  std::vector<std::string> advertise_grpc;  // Empty: where it listens.
-  uint64_t capacity_bytes = 0;              // 0: all that the disk has.
+  uint64_t capacity_bytes = 0;  // 0: all that the disk has.
   uint64_t scrub_bytes_per_second = 0;
   int disk_threads = 0;
   int lanes = 0;

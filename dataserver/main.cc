@@ -1,56 +1,12 @@
-#include <glog/logging.h>
-
-#include <atomic>
-
-#include "common/node/program.h"
+#include "absl/time/time.h"
+#include "common/node/node_main.h"
 #include "dataserver/dataserver_server.h"
 
-namespace {
-
-using convergia::dataserver::DataServer;
-using convergia::dataserver::DataServerSettings;
-namespace node = convergia::node;
-
-constexpr absl::Duration kDrainDeadline = absl::Seconds(10);
-
-int Serve(const DataServerSettings& settings, node::ShutdownSignal& shutdown) {
-  std::atomic<bool> expelled = false;
-  auto server = DataServer::Create(settings, [&](const absl::Status& why) {
-    LOG(ERROR) << "the cluster has no place for this node: " << why.message();
-    expelled = true;
-    shutdown.Trigger();
-  });
-  if (!server.ok()) return node::ExitWith(server.status());
-  if (absl::Status started = (*server)->Start([&] { return shutdown.pending(); }); !started.ok()) {
-    (*server)->Stop();
-    if (expelled) return node::kExitExpelled;
-    return absl::IsCancelled(started) ? node::kExitOk : node::ExitWith(started);
-  }
-  node::PrintReady({{"name", settings.name},
-                    {"role", "dataserver"},
-                    {"grpc", (*server)->grpc_address()},
-                    {"line", ""},
-                    {"http", ""}});
-  shutdown.Await();
-  (*server)->Drain(kDrainDeadline);
-  (*server)->Stop();
-  return expelled ? node::kExitExpelled : node::kExitOk;
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
-  node::ShutdownSignal shutdown;
-  node::ProgramFlags flags;
-  if (auto done =
-          node::StartProgram(argc, argv, {"dataserver", "A data server of Convergia."}, &flags)) {
-    return *done;
-  }
-  convergia::v1::DataServerConfig config;
-  if (absl::Status read = node::ReadConfig(flags.config, &config); !read.ok()) {
-    return node::ExitWith(read);
-  }
-  const auto settings = convergia::dataserver::ReadSettings(config);
-  if (!settings.ok() || flags.check) return node::ExitWith(settings.status());
-  return Serve(*settings, shutdown);
+  using convergia::dataserver::DataServer;
+  constexpr absl::Duration kDrainDeadline = absl::Seconds(10);
+  return convergia::node::NodeMain<DataServer>(
+      argc, argv, {"dataserver", "A data server of Convergia."},
+      convergia::dataserver::ReadSettings,
+      [](DataServer& server) { server.Drain(kDrainDeadline); });
 }

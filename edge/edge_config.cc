@@ -5,42 +5,11 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "common/base/ids.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::edge {
 namespace {
-
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
-absl::StatusOr<HostPort> SplitAddress(absl::string_view field, absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": \"", address, "\" is not host:port, such as 10.0.0.5:64477"));
-  }
-  return HostPort{std::string(address.substr(0, colon)), std::string(address.substr(colon + 1))};
-}
-
-absl::Status CheckAddresses(const EdgeSettings& settings) {
-  CVG_RETURN_IF_ERROR(SplitAddress("mgmt", settings.mgmt_address).status());
-  CVG_RETURN_IF_ERROR(SplitAddress("grpc_listen", settings.grpc_listen).status());
-  CVG_RETURN_IF_ERROR(SplitAddress("line_listen", settings.line_listen).status());
-  for (const std::string& address : settings.advertise_grpc) {
-    CVG_RETURN_IF_ERROR(SplitAddress("advertise.grpc", address).status());
-  }
-  if (settings.advertise_line.empty()) return absl::OkStatus();
-  return SplitAddress("advertise.line", settings.advertise_line).status();
-}
 
 template <typename Limit>
 void SetIfGiven(uint32_t given, Limit* limit) {
@@ -56,30 +25,18 @@ void ReadLimits(const v1::LineLimits& given, EdgeSettings* settings) {
   SetIfGiven(given.messages_burst(), &limits.messages_burst);
 }
 
-std::string OrDefault(const std::string& given, absl::string_view fallback) {
-  return given.empty() ? std::string(fallback) : given;
-}
-
 }  // namespace
 
 absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config) {
   EdgeSettings settings;
-  const absl::StatusOr<std::string> name = ParseNodeName(config.name());
-  if (!name.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("name: ", name.status().message()));
-  }
-  settings.name = *name;
-  if (config.dir().empty()) {
-    return absl::InvalidArgumentError("dir: say where this node keeps its key and certificate");
-  }
-  settings.dir = config.dir();
-  settings.mgmt_address = config.mgmt();
-  settings.join_token_file = config.join_token_file();
-  settings.grpc_listen = OrDefault(config.grpc_listen(), "0.0.0.0:64477");
-  settings.line_listen = OrDefault(config.line_listen(), "0.0.0.0:64473");
-  settings.advertise_grpc = {config.advertise().grpc().begin(), config.advertise().grpc().end()};
+  CVG_ASSIGN_OR_RETURN(static_cast<node::NodeSettings&>(settings),
+                       node::ReadNodeSettings(config, "0.0.0.0:64477"));
+  settings.line_listen = config.line_listen().empty() ? "0.0.0.0:64473" : config.line_listen();
+  CVG_RETURN_IF_ERROR(node::CheckAddress("line_listen", settings.line_listen));
   settings.advertise_line = config.advertise().line();
-  CVG_RETURN_IF_ERROR(CheckAddresses(settings));
+  if (!settings.advertise_line.empty()) {
+    CVG_RETURN_IF_ERROR(node::CheckAddress("advertise.line", settings.advertise_line));
+  }
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   settings.io_threads = std::max(1, cores / 2);
   SetIfGiven(config.io_threads(), &settings.io_threads);

@@ -1,27 +1,21 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/lineserver/session_limits.h"
+#include "common/node/node_settings.h"
 #include "convergia/v1/config.pb.h"
 
 namespace convergia::edge {
 
 // An edge's configuration with every default in its place.
-struct EdgeSettings {
-  std::string name;
-  std::string dir;
-  std::string mgmt_address;
-  std::string join_token_file;
-  std::string grpc_listen;
+struct EdgeSettings : node::NodeSettings {
   std::string line_listen;
-  std::vector<std::string> advertise_grpc;  // Empty: where it listens.
-  std::string advertise_line;               // The same.
+  std::string advertise_line;  // Empty: where it listens.
   int io_threads = 1;
   int sessions_per_user_max = 0;
   absl::Duration drain_within;  // For clients to go elsewhere, when this edge is to stop.

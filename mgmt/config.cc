@@ -3,11 +3,11 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/node/node_settings.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -19,17 +19,6 @@ constexpr uint32_t kMovesPerMinute = 60;
 constexpr uint32_t kMovesPerMinuteMax = 100'000;
 constexpr uint32_t kRegistrationsPerHour = 20;
 constexpr uint32_t kFailedSignInsPerMinute = 30;
-
-absl::Status CheckAddress(absl::string_view field, absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": \"", address, "\" is no address; write host:port"));
-  }
-  return absl::OkStatus();
-}
 
 void FillDefaults(v1::MgmtConfig* config) {
   if (config->grpc_listen().empty()) config->set_grpc_listen(kGrpcListen);
@@ -67,14 +56,14 @@ absl::StatusOr<v1::MgmtConfig> CompleteConfig(v1::MgmtConfig config) {
     return absl::InvalidArgumentError(
         absl::StrCat("moves_per_minute: at most ", kMovesPerMinuteMax));
   }
-  CVG_RETURN_IF_ERROR(CheckAddress("grpc_listen", config.grpc_listen()));
-  CVG_RETURN_IF_ERROR(CheckAddress("line_listen", config.line_listen()));
-  CVG_RETURN_IF_ERROR(CheckAddress("open_line_listen", config.open_line_listen()));
+  CVG_RETURN_IF_ERROR(node::CheckAddress("grpc_listen", config.grpc_listen()));
+  CVG_RETURN_IF_ERROR(node::CheckAddress("line_listen", config.line_listen()));
+  CVG_RETURN_IF_ERROR(node::CheckAddress("open_line_listen", config.open_line_listen()));
   for (const std::string& address : config.advertise().grpc()) {
-    CVG_RETURN_IF_ERROR(CheckAddress("advertise.grpc", address));
+    CVG_RETURN_IF_ERROR(node::CheckAddress("advertise.grpc", address));
   }
   if (!config.advertise().line().empty()) {
-    CVG_RETURN_IF_ERROR(CheckAddress("advertise.line", config.advertise().line()));
+    CVG_RETURN_IF_ERROR(node::CheckAddress("advertise.line", config.advertise().line()));
   }
   return config;
 }

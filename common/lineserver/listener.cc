@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/host_port.h"
 #include "common/base/status_macros.h"
 #include "common/lineserver/session.h"
 
@@ -30,24 +30,17 @@ uint64_t NextSessionId() {
 absl::StatusOr<tcp::endpoint> ParseEndpoint(absl::string_view text) {
   const absl::Status bad = absl::InvalidArgumentError(
       absl::StrCat("\"", text, "\" is no address to listen on; write as 127.0.0.1:64473"));
-  const size_t colon = text.rfind(':');
-  if (colon == absl::string_view::npos) return bad;
-  absl::string_view host = text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
+  const absl::StatusOr<HostPort> where = HostPort::Parse(text);
+  if (!where.ok()) return bad;
   asio::error_code error;
-  const std::string name = host == "localhost" ? "127.0.0.1" : std::string(host);
-  const asio::ip::address address = asio::ip::make_address(name, error);
-  uint32_t port = 0;
-  if (error || !absl::SimpleAtoi(text.substr(colon + 1), &port) || port > 65535) return bad;
-  return tcp::endpoint(address, static_cast<uint16_t>(port));
+  const asio::ip::address address =
+      asio::ip::make_address(where->host == "localhost" ? "127.0.0.1" : where->host, error);
+  if (error) return bad;
+  return tcp::endpoint(address, where->port);
 }
 
 std::string TextOf(const tcp::endpoint& endpoint) {
-  const std::string host = endpoint.address().to_string();
-  return endpoint.address().is_v6() ? absl::StrCat("[", host, "]:", endpoint.port())
-                                    : absl::StrCat(host, ":", endpoint.port());
+  return HostPort{endpoint.address().to_string(), endpoint.port()}.ToString();
 }
 
 }  // namespace

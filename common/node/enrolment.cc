@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "common/base/host_port.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
@@ -31,28 +31,13 @@ using asio::ip::tcp;
 
 constexpr absl::Duration kEnrolTimeout = absl::Seconds(10);
 
-struct HostPort {
-  std::string host, port;
-};
-
-absl::StatusOr<HostPort> SplitAddress(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos || colon + 1 == address.size() || colon == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("an address is host:port, which \"", address, "\" is not"));
-  }
-  absl::string_view host = address.substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");  // IPv6.
-  return HostPort{std::string(host), std::string(address.substr(colon + 1))};
-}
-
 asio::awaitable<absl::StatusOr<std::string>> Fetch(const HostPort& where,
                                                    const tls::TlsContext& context) {
   asio::error_code error;
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const tcp::resolver::results_type found = co_await resolver.async_resolve(
-      where.host, where.port, asio::redirect_error(asio::use_awaitable, error));
+      where.host, std::to_string(where.port), asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return absl::UnavailableError(error.message());
   tcp::socket socket(executor);
   co_await asio::async_connect(socket, found, asio::redirect_error(asio::use_awaitable, error));
@@ -95,7 +80,7 @@ absl::StatusOr<identity::JoinToken> ReadToken(const std::string& token_file, Rol
 }  // namespace
 
 absl::StatusOr<std::string> FetchServerChain(const std::string& address, absl::Duration timeout) {
-  CVG_ASSIGN_OR_RETURN(const HostPort where, SplitAddress(address));
+  CVG_ASSIGN_OR_RETURN(const HostPort where, HostPort::Parse(address));
   const std::unique_ptr<tls::TlsContext> context = tls::TlsContext::Client();
   asio::io_context io(1);
   absl::StatusOr<std::string> chain = absl::UnavailableError("it does not answer");

@@ -10,6 +10,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
+#include "common/rpc/role_proto.h"
 
 namespace convergia::node {
 namespace {
@@ -23,44 +24,11 @@ constexpr char kRoutesFile[] = "routes.textproto";
 // Routes change with every link; the disk need not know each.
 constexpr absl::Duration kSaveWaysEvery = absl::Seconds(5);
 
-std::optional<Role> RoleFromProto(v1::Role role) {
-  switch (role) {
-    case v1::ROLE_MGMT:
-      return Role::kMgmt;
-    case v1::ROLE_DATAMGR:
-      return Role::kDatamgr;
-    case v1::ROLE_DATASERVER:
-      return Role::kDataserver;
-    case v1::ROLE_EDGE:
-      return Role::kEdge;
-    case v1::ROLE_OPERATOR:
-      return Role::kOperator;
-    default:
-      return std::nullopt;
-  }
-}
-
-v1::Role RoleToProto(Role role) {
-  switch (role) {
-    case Role::kMgmt:
-      return v1::ROLE_MGMT;
-    case Role::kDatamgr:
-      return v1::ROLE_DATAMGR;
-    case Role::kDataserver:
-      return v1::ROLE_DATASERVER;
-    case Role::kEdge:
-      return v1::ROLE_EDGE;
-    case Role::kOperator:
-      return v1::ROLE_OPERATOR;
-  }
-  return v1::ROLE_UNSPECIFIED;
-}
-
 // Entries of roles that this version does not know are left out: they cannot call it anyway.
 std::vector<rpc::PinEntry> EntriesOf(const v1::Pins& pins) {
   std::vector<rpc::PinEntry> entries;
   for (const v1::PinEntry& entry : pins.valid()) {
-    const std::optional<Role> role = RoleFromProto(entry.role());
+    const std::optional<Role> role = rpc::RoleFromProto(entry.role());
     if (!role.has_value() || entries.size() >= limits::kPinsMax) continue;
     entries.push_back({entry.pin(), *role, entry.name(), entry.node_id()});
   }
@@ -73,7 +41,7 @@ v1::Pins ProtoOf(const std::vector<rpc::PinEntry>& entries) {
   for (const rpc::PinEntry& entry : entries) {
     v1::PinEntry* const row = pins.add_valid();
     row->set_pin(entry.pin);
-    row->set_role(RoleToProto(entry.role));
+    row->set_role(rpc::RoleToProto(entry.role));
     row->set_name(entry.name);
     row->set_node_id(entry.node);
   }

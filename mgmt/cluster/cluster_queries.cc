@@ -10,8 +10,8 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
+#include "common/rpc/role_proto.h"
 #include "mgmt/cluster/assignment.h"
-#include "mgmt/cluster/protos.h"
 #include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
@@ -31,7 +31,7 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   v1::Node node;
   node.set_node_id(member.node);
   node.set_name(member.name);
-  node.set_role(ToProto(member.role));
+  node.set_role(rpc::RoleToProto(member.role));
   node.set_revoked(member.revoked);
   if (!member.keys.empty()) {
     node.set_certificate_expires_ms(absl::ToUnixMillis(member.keys.back().expires));

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "mgmt/cluster/protos.h"
+#include "common/rpc/role_proto.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 void AddEntry(const rpc::PinEntry& entry, v1::Pins* pins) {
   v1::PinEntry* to = pins->add_valid();
   to->set_pin(entry.pin);
-  to->set_role(ToProto(entry.role));
+  to->set_role(rpc::RoleToProto(entry.role));
   to->set_name(entry.name);
   to->set_node_id(entry.node);
 }

@@ -11,8 +11,8 @@
 #include "common/base/limits.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
+#include "common/rpc/role_proto.h"
 #include "mgmt/cluster/cluster_queries.h"
-#include "mgmt/cluster/protos.h"
 #include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
@@ -62,7 +62,7 @@ grpc::ServerUnaryReactor* AdminService::CreateJoinToken(grpc::CallbackServerCont
                                                         v1::CreateJoinTokenResponse* response) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  const std::optional<Role> role = FromProto(request->role());
+  const std::optional<Role> role = rpc::RoleFromProto(request->role());
   if (!role) {
     reply.Finish(NoRole());
     return reactor;
@@ -99,7 +99,7 @@ grpc::ServerUnaryReactor* AdminService::Revoke(grpc::CallbackServerContext* cont
                                                v1::RevokeResponse* response) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  const std::optional<Role> role = FromProto(request->role());
+  const std::optional<Role> role = rpc::RoleFromProto(request->role());
   if (!role) {
     reply.Finish(NoRole());
     return reactor;

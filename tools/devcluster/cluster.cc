@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
+#include "common/rpc/role_proto.h"
 #include "tools/devcluster/cluster_json.h"
 #include "tools/devcluster/free_ports.h"
 
@@ -32,22 +33,6 @@ std::string EndOf(const std::string& log) {
   const std::streamoff size = file.tellg();
   file.seekg(std::max<std::streamoff>(0, size - kBytes));
   return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-v1::Role ProtoRole(Role role) {
-  switch (role) {
-    case Role::kMgmt:
-      return v1::ROLE_MGMT;
-    case Role::kDatamgr:
-      return v1::ROLE_DATAMGR;
-    case Role::kDataserver:
-      return v1::ROLE_DATASERVER;
-    case Role::kEdge:
-      return v1::ROLE_EDGE;
-    case Role::kOperator:
-      return v1::ROLE_OPERATOR;
-  }
-  return v1::ROLE_UNSPECIFIED;
 }
 
 }  // namespace
@@ -211,8 +196,9 @@ absl::Status Cluster::InitMgmt(const Member& mgmt) {
 
 absl::Status Cluster::PrepareToEnrol(const Member& member) {
   if (std::filesystem::exists(member.plan.dir + "/node.pem")) return absl::OkStatus();
-  CVG_ASSIGN_OR_RETURN(const std::string token,
-                       operator_->CreateJoinToken(ProtoRole(member.kind->role), member.plan.name));
+  CVG_ASSIGN_OR_RETURN(
+      const std::string token,
+      operator_->CreateJoinToken(rpc::RoleToProto(member.kind->role), member.plan.name));
   return identity::WriteFileAtomically(member.plan.join_token_file, token,
                                        identity::kSecretFileMode);
 }

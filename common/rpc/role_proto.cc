@@ -1,8 +1,8 @@
-#include "mgmt/cluster/protos.h"
+#include "common/rpc/role_proto.h"
 
-namespace convergia::mgmt {
+namespace convergia::rpc {
 
-v1::Role ToProto(Role role) {
+v1::Role RoleToProto(Role role) {
   switch (role) {
     case Role::kMgmt:
       return v1::ROLE_MGMT;
@@ -18,12 +18,12 @@ v1::Role ToProto(Role role) {
   return v1::ROLE_UNSPECIFIED;
 }
 
-std::optional<Role> FromProto(v1::Role role) {
+std::optional<Role> RoleFromProto(v1::Role role) {
   for (const Role ours :
        {Role::kMgmt, Role::kDatamgr, Role::kDataserver, Role::kEdge, Role::kOperator}) {
-    if (ToProto(ours) == role) return ours;
+    if (RoleToProto(ours) == role) return ours;
   }
   return std::nullopt;
 }
 
-}  // namespace convergia::mgmt
+}  // namespace convergia::rpc
