@@ -12,7 +12,7 @@ namespace {
 
 void End(const lineserver::SessionHandle& handle, absl::string_view reason) {
   handle.shard->Post([weak = handle.session, reason = std::string(reason)] {
-    if (const auto session = weak.lock()) session->Close(FailCode::kSignInFailed, reason);
+    if (const auto session = weak.lock()) session->Close(FailCode::kDenied, reason);
   });
 }
 

@@ -15,10 +15,11 @@ namespace {
 // Then the others have their turn.
 constexpr int kReadsPerTurnMax = 8;
 
-// "no fields", "1 field", "2 to 3 fields, separated by newlines".
+// "no fields", "1 field", "2 to 3 fields, separated by escaped newlines (a tilde, then Enter)".
 std::string HowManyFields(int min, int max) {
   if (max == 0) return "no fields";
-  const absl::string_view fields = max == 1 ? " field" : " fields, separated by newlines";
+  const absl::string_view fields =
+      max == 1 ? " field" : " fields, separated by escaped newlines (a tilde, then Enter)";
   if (min == max) return absl::StrCat(max, fields);
   if (min == 0) return absl::StrCat("at most ", max, fields);
   return absl::StrCat(min, " to ", max, fields);
@@ -29,6 +30,18 @@ absl::Status WrongFields(const CommandSpec& command) {
       FailCode::kBadField,
       absl::StrCat(command.word, " takes ", HowManyFields(command.fields_min, command.fields_max),
                    ": ", command.word, " ", command.help));
+}
+
+// Before sign-in the word may be a password whose newline before it was not escaped: it is not said
+// again.
+absl::Status UnknownCommand(absl::string_view word, bool is_signed_in) {
+  if (is_signed_in) {
+    return Fail(FailCode::kUnknownCommand, absl::StrCat("there is no command ", word.substr(0, 64),
+                                                        " here; HELP lists those there are"));
+  }
+  return Fail(FailCode::kUnknownCommand,
+              "there is no such command; HELP lists those there are; to sign in: your name, an "
+              "escaped newline (a tilde, then Enter), your password");
 }
 
 }  // namespace
@@ -148,9 +161,7 @@ void Session::OnPacket(absl::string_view packet) {
   const CommandSpec* const command = origin_.table->Find(request->word);
   if (command == nullptr) {
     shard_->counters().Add(Counter::kRequestsUnknown);
-    return responder->Fail(Fail(FailCode::kUnknownCommand,
-                                absl::StrCat("there is no command ", request->word.substr(0, 64),
-                                             " here; HELP lists those there are")));
+    return responder->Fail(UnknownCommand(request->word, signed_in_.has_value()));
   }
   RunCommand(*command, request->data, request->has_data, *std::move(responder));
 }
@@ -186,8 +197,9 @@ void Session::OnTooLong(absl::string_view prefix) {
 void Session::RunCommand(const CommandSpec& command, absl::string_view data, bool has_data,
                          Responder responder) {
   if (command.access == Access::kSignedIn && !signed_in_) {
-    return responder.Fail(
-        Fail(FailCode::kNotSignedIn, "sign in first: LOGIN, your name, a newline, your password"));
+    return responder.Fail(Fail(FailCode::kNotSignedIn,
+                               "sign in first: LOGIN, your name, an escaped newline (a tilde, then "
+                               "Enter), your password"));
   }
   std::array<absl::string_view, kFieldsMax> fields;
   // Counting reads all of a body that may be long; nearly every command needs no count.

@@ -20,8 +20,10 @@ absl::Status Hidden() {
 }
 
 absl::Status Lacks(Right need) {
-  return Fail(FailCode::kDenied, absl::StrCat("you need the right to ", RightWord(need),
-                                              " there; GETINFO names who has admin: ask them"));
+  return Fail(FailCode::kDenied,
+              absl::StrCat("you need the right to ", RightWord(need),
+                           " there; GETINFO names who has admin: ask them, or an "
+                           "operator"));
 }
 
 absl::Status Check(Right right, Right need) {

@@ -59,6 +59,13 @@ absl::StatusOr<uint64_t> ReadNumber(absl::string_view what, absl::string_view te
   return Fail(FailCode::kBadField, absl::StrCat(what, " is a whole number, 0 or more"));
 }
 
+absl::StatusOr<uint64_t> ReadLimit(absl::string_view text) {
+  const absl::StatusOr<uint64_t> limit = ReadNumber("the limit", text);
+  if (limit.ok() && *limit >= 1 && *limit <= limits::kStorageRowsMax) return limit;
+  return Fail(FailCode::kBadField,
+              absl::StrCat("the limit is a whole number from 1 to ", limits::kStorageRowsMax));
+}
+
 std::string AvailableText(const v1::MessageRow& message) {
   return absl::StrCat(message.id(), "\n", message.from(), "\n", message.bytes(), "\n",
                       message.time_ms());

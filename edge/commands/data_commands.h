@@ -43,5 +43,7 @@ std::string DataText(v1::DataResponse& response);
 
 // Decimal, not negative. Errors: kBadField, naming it.
 absl::StatusOr<uint64_t> ReadNumber(absl::string_view what, absl::string_view text);
+// How many rows to list at most. Errors: kBadField.
+absl::StatusOr<uint64_t> ReadLimit(absl::string_view text);
 
 }  // namespace convergia::edge

@@ -55,9 +55,9 @@ absl::Status ParseList(Fields fields, v1::DataRequest* request) {
     return Fail(FailCode::kBadField, "give no fields, or the id to start after and a limit");
   }
   CVG_ASSIGN_OR_RETURN(const uint64_t after, ReadNumber("the id", fields[0]));
-  CVG_ASSIGN_OR_RETURN(const uint64_t limit, ReadNumber("the limit", fields[1]));
+  CVG_ASSIGN_OR_RETURN(const uint64_t limit, ReadLimit(fields[1]));
   op->set_after(after);
-  op->set_limit(static_cast<uint32_t>(std::min<uint64_t>(limit, UINT32_MAX)));
+  op->set_limit(static_cast<uint32_t>(limit));
   return absl::OkStatus();
 }
 

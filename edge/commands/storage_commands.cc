@@ -84,9 +84,9 @@ absl::Status ParseListFolder(Fields fields, v1::DataRequest* request) {
   if (fields.size() != 3) {
     return Fail(FailCode::kBadField, "give a path, or a path, the name to start after and a limit");
   }
-  CVG_ASSIGN_OR_RETURN(const uint64_t limit, ReadNumber("the limit", fields[2]));
+  CVG_ASSIGN_OR_RETURN(const uint64_t limit, ReadLimit(fields[2]));
   op->set_after(Text(fields[1]));
-  op->set_limit(static_cast<uint32_t>(std::min<uint64_t>(limit, UINT32_MAX)));
+  op->set_limit(static_cast<uint32_t>(limit));
   return absl::OkStatus();
 }
 

@@ -17,6 +17,10 @@ absl::Status WrongNameOrPassword() {
   return Fail(FailCode::kSignInFailed, "wrong username or password; try again");
 }
 
+absl::Status WrongOldPassword() {
+  return Fail(FailCode::kSignInFailed, "the old password is wrong; nothing was changed");
+}
+
 // Errors: FailCode::kBadField.
 absl::Status AdmitPassword(absl::string_view password) {
   if (identity::LooksLikeTicket(password)) {
@@ -158,7 +162,7 @@ void AccountsDesk::ChangePassword(const Username& user, absl::string_view old_pa
                                   absl::string_view new_password, absl::string_view address,
                                   absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done) {
   absl::Status admitted = AdmitPassword(new_password);
-  if (admitted.ok() && !ValidatePassword(old_password).ok()) admitted = WrongNameOrPassword();
+  if (admitted.ok() && !ValidatePassword(old_password).ok()) admitted = WrongOldPassword();
   if (admitted.ok()) admitted = throttle_.Admit(user, address, parts_.clock.Elapsed());
   if (!admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
@@ -173,14 +177,18 @@ absl::StatusOr<AccountsDesk::SignedIn> AccountsDesk::ChangeOnQueue(const Usernam
                                                                    absl::string_view old_password,
                                                                    absl::string_view new_password,
                                                                    absl::string_view address) {
-  CVG_ASSIGN_OR_RETURN(const std::string old_hash, VerifyPassword(user, old_password, address));
+  const absl::StatusOr<std::string> old_hash = VerifyPassword(user, old_password, address);
+  if (!old_hash.ok()) {
+    const bool wrong = FailCodeOf(old_hash.status()) == FailCode::kSignInFailed;
+    return wrong ? WrongOldPassword() : old_hash.status();
+  }
   CVG_ASSIGN_OR_RETURN(const std::string new_hash, hasher_.Hash(new_password));
   const auto change = [&]() -> absl::StatusOr<SignedIn> {
     absl::MutexLock lock(&voiding_);
     const std::optional<Account> before = parts_.book.Find(user);
     if (before && before->disabled) return Disabled();
-    CVG_ASSIGN_OR_RETURN(Account account,
-                         parts_.book.SetPasswordHash(user, old_hash, new_hash, parts_.clock.Now()));
+    CVG_ASSIGN_OR_RETURN(Account account, parts_.book.SetPasswordHash(user, *old_hash, new_hash,
+                                                                      parts_.clock.Now()));
     TicketOffice::Issued issued = parts_.tickets.Issue(account, parts_.clock.Now());
     return SignedIn{std::move(account), std::move(issued.ticket), std::move(issued.text)};
   };
@@ -212,7 +220,8 @@ void AccountsDesk::SetDisabled(absl::string_view user_text, bool disabled,
           return parts_.book.SetDisabled(user, disabled, parts_.clock.Now());
         };
         CVG_ASSIGN_OR_RETURN(const Account account, set());
-        if (disabled) parts_.observer.OnTicketsVoid(account, "this account was disabled");
+        if (disabled)
+          parts_.observer.OnTicketsVoid(account, "this account was disabled; ask an operator");
         return absl::OkStatus();
       },
       std::move(done));
