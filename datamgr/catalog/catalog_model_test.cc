@@ -12,7 +12,7 @@
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
+#include "common/store/held_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/catalog/keys.h"
 
@@ -111,6 +111,7 @@ struct Model {
 class World {
  public:
   explicit World(uint64_t seed) : rng_(seed) { Reopen(); }
+  ~World() { store_.Let(); }
 
   void Run() {
     for (int step = 0; step < kSteps && !testing::Test::HasFatalFailure(); ++step) {
@@ -130,7 +131,16 @@ class World {
     for (int depth = 1 + Pick(3); depth > 0; --depth) absl::StrAppend(&path, "/", Pick(3));
     return path;
   }
-  void Reopen() { catalog_ = *Catalog::Open(store_, clock_, CatalogOptions()); }
+  void Reopen() {
+    store_.Let();
+    catalog_ = *Catalog::Open(store_, clock_, CatalogOptions());
+    store_.Hold();
+  }
+  // Commits become durable long after others have read them, or soon.
+  void LetSome() {
+    const size_t most = static_cast<size_t>(Pick(30));
+    while (store_.waiting() > most) store_.LetOne();
+  }
 
   ChunkRef Store(const std::string& bytes) {
     const ChunkRef ref{1 + chunks_.size() / 100, chunks_.size() + 1,
@@ -147,6 +157,7 @@ class World {
   }
 
   void Step() {
+    LetSome();
     const std::string user = User();
     const std::string path = AnyPath();
     switch (Pick(13)) {
@@ -327,6 +338,7 @@ class World {
   void DeleteAll() {
     CatalogOptions options;
     options.root_admins = {"root"};
+    store_.Let();
     catalog_ = *Catalog::Open(store_, clock_, options);
     for (const auto& [path, node] : model_.nodes) {
       if (path == "/" || Model::ParentOf(path) != "/") continue;
@@ -351,7 +363,7 @@ class World {
 
   Rng rng_;
   FakeClock clock_;
-  store::MemStore store_;
+  store::HeldStore store_;
   std::unique_ptr<Catalog> catalog_;
   std::map<ChunkRef, std::string> chunks_;
   Model model_;
