@@ -31,12 +31,14 @@ class RocksStoreTest : public testing::Test {
     options.history = history;
     options.disk = &disk_;
     options.reserve_bytes = reserve_bytes_;
+    options.write_buffer_bytes = write_buffer_bytes_;
     options.on_fenced = [this](const absl::Status& /*why*/) { ++fenced_; };
     return RocksStore::Open(options);
   }
 
   FaultyDisk disk_;
   uint64_t reserve_bytes_ = 1024 * 1024;
+  size_t write_buffer_bytes_ = 16 * 1024 * 1024;
   int fenced_ = 0;  // Written before the commit is answered.
 };
 
@@ -201,6 +203,33 @@ TEST_F(RocksStoreTest, ADiskThatFillsUpUnderAWriteFencesAndSaysSo) {
   ASSERT_OK_AND_ASSIGN(const auto row, store->Get("a"));
   EXPECT_EQ(row->value, "1");
   EXPECT_OK(store->Commit(Put("b", "1")));
+}
+
+TEST_F(RocksStoreTest, ADiskThatCannotBeReadIsAnErrorAndNotAGap) {
+  constexpr int kRows = 1'000;
+  write_buffer_bytes_ = 64 * 1024;
+  {
+    ASSERT_OK_AND_ASSIGN(auto store, Open());
+    for (int i = 0; i < kRows; ++i) {
+      ASSERT_OK(store->Commit(Put(absl::StrCat("k", 10'000 + i), std::string(600, 'v'))));
+    }
+  }
+  for (int rows_before = 0; rows_before < kRows; rows_before += 250) {
+    SCOPED_TRACE(absl::StrCat("cut after ", rows_before, " rows"));
+    {
+      ASSERT_OK_AND_ASSIGN(auto store, Open());
+      if (rows_before > 0) {
+        ASSERT_OK(store->Scan("k", "", rows_before));
+      }
+      disk_.CutPower();
+      // What is in memory may be given.
+      const auto page = store->Scan("k", "", kRows + 1);
+      if (page.ok()) {
+        EXPECT_THAT(page->rows, SizeIs(kRows));
+      }
+    }
+    disk_.PowerOn(FaultyDisk::Loss::kAll, 1);
+  }
 }
 
 TEST_F(RocksStoreTest, APowerCutLosesNothingThatWasAcknowledged) {
