@@ -44,6 +44,7 @@ constexpr int kServers = 4;
 constexpr int kStepsPerCut = 10;  // Of each user.
 // The disk is in memory twice, and nothing on it is ever forgotten: a new one after so many cuts.
 constexpr int kCutsPerDisk = 24;
+constexpr uint64_t kStream = 1;  // Of the only edge.
 constexpr uint64_t kSegmentBytes = 256 * 1024;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
@@ -104,6 +105,7 @@ class Site {
                                  .prefer = PreferenceOf,
                                  .announce = [](const auto&) {}});
     desk_->Start();
+    desk_->Open(kStream);
   }
 
   void Stop() {
@@ -141,7 +143,7 @@ class Site {
     };
     auto pending = std::make_shared<Pending>();
     request.set_user(NameOf(user));
-    desk_->Handle({1, static_cast<uint64_t>(user)}, std::move(request),
+    desk_->Handle({kStream, static_cast<uint64_t>(user)}, std::move(request),
                   [pending](v1::DataResponse response) {
                     pending->response = std::move(response);
                     pending->came.Notify();
