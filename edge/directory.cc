@@ -48,14 +48,53 @@ bool Directory::Put(UserHash user, NodeId edge) {
 bool Directory::Erase(UserHash user, NodeId edge) {
   const Place place = MakePlace(user, edge);
   const size_t at = BucketOf(user);
-  absl::MutexLock lock(&LockOf(at));
-  Row& row = (*rows_)[at];
-  const auto found = std::lower_bound(row.begin(), row.end(), place);
-  if (found == row.end() || *found != place) return false;
-  row.erase(found);
-  digests_[at] -= PlaceDigest(user, edge);
-  versions_[at].fetch_add(1, std::memory_order_release);
+  {
+    absl::MutexLock lock(&LockOf(at));
+    Row& row = (*rows_)[at];
+    const auto found = std::lower_bound(row.begin(), row.end(), place);
+    if (found == row.end() || *found != place) return false;
+    row.erase(found);
+    digests_[at] -= PlaceDigest(user, edge);
+    versions_[at].fetch_add(1, std::memory_order_release);
+  }
+  NoteLeft(user, edge);
   return true;
+}
+
+void Directory::NoteLeft(UserHash user, NodeId edge) {
+  const absl::Duration now = absl::Milliseconds(now_ms_.load());
+  absl::MutexLock lock(&left_mu_);
+  const Left left(user, edge);
+  left_[left] = now;
+  left_in_order_.emplace_back(left, now);
+  while (left_in_order_.size() > kLeftMax || now - left_in_order_.front().second > kLeftMemory) {
+    const auto& [oldest, when] = left_in_order_.front();
+    const auto found = left_.find(oldest);
+    if (found != left_.end() && found->second == when) left_.erase(found);
+    left_in_order_.pop_front();
+  }
+}
+
+bool Directory::IsLost(NodeId edge) const {
+  absl::MutexLock lock(&left_mu_);
+  return lost_.contains(edge);
+}
+
+void Directory::SetLost(NodeId edge, bool lost) {
+  absl::MutexLock lock(&left_mu_);
+  if (lost) {
+    lost_.insert(edge);
+  } else {
+    lost_.erase(edge);
+  }
+}
+
+bool Directory::LeftLately(absl::string_view user, NodeId edge) const {
+  const Left left(HashOfUser(user), edge);
+  const absl::Duration now = absl::Milliseconds(now_ms_.load());
+  absl::MutexLock lock(&left_mu_);
+  const auto found = left_.find(left);
+  return found != left_.end() && now - found->second <= kLeftMemory;
 }
 
 void Directory::Become(size_t at, Row next) {

@@ -3,14 +3,19 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/base/ids.h"
 #include "common/base/user_hash.h"
@@ -28,8 +33,8 @@ using Places = absl::InlinedVector<NodeId, 2>;
 // share their places, and the edges there, which know their users by name, find nobody. So a
 // look-up may say too much, never too little.
 //
-// Find() and version() are thread-safe; the others are called by one thread at a time, and may run
-// beside Find(), which waits for one row at most.
+// Find(), LeftLately(), IsLost() and version() are thread-safe; the others are called by one thread
+// at a time, and may run beside Find(), which waits for one row at most.
 class Directory {
  public:
   Directory();
@@ -37,8 +42,23 @@ class Directory {
 
   Places Find(absl::string_view user) const;
 
+  // Whether `user` was there until kLeftMemory ago at most, as somebody said who saw them leave.
+  bool LeftLately(absl::string_view user, NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
+  // What was sent before is answered or withdrawn by then (limits::kUnconfirmedAfter).
+  static constexpr absl::Duration kLeftMemory = absl::Seconds(12);
+  static constexpr size_t kLeftMax = 65'536;  // The last ones; some 4 MB.
+
+  // Nothing is known of who is there: it is taken for dead, right or wrong.
+  bool IsLost(NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
+
   // Grows whenever something changes that Find(user) looks at.
   uint32_t version(absl::string_view user) const;
+
+  // The time, for LeftLately(): Clock::Elapsed(), a second or so behind at most.
+  void set_now(absl::Duration now) { now_ms_ = absl::ToInt64Milliseconds(now); }
+
+  // For IsLost().
+  void SetLost(NodeId edge, bool lost) ABSL_LOCKS_EXCLUDED(left_mu_);
 
   // False if it was there (or was not) already.
   bool Put(UserHash user, NodeId edge);
@@ -87,6 +107,7 @@ class Directory {
     return {static_cast<uint32_t>(user >> 32), static_cast<uint32_t>(user), edge};
   }
   absl::Mutex& LockOf(size_t row) const { return locks_[row % kLocks]; }
+  void NoteLeft(UserHash user, NodeId edge) ABSL_LOCKS_EXCLUDED(left_mu_);
   // The row becomes `next`, which is sorted.
   void Become(size_t at, Row next);
 
@@ -95,6 +116,13 @@ class Directory {
   std::unique_ptr<Rows> rows_;
   std::array<std::atomic<uint32_t>, kRows> versions_ = {};
   DirectoryDigests digests_ = {};  // Of the thread that writes.
+  std::atomic<int64_t> now_ms_ = 0;
+
+  mutable absl::Mutex left_mu_;
+  absl::flat_hash_set<NodeId> lost_ ABSL_GUARDED_BY(left_mu_);
+  using Left = std::pair<UserHash, NodeId>;
+  absl::flat_hash_map<Left, absl::Duration> left_ ABSL_GUARDED_BY(left_mu_);  // And when.
+  std::deque<std::pair<Left, absl::Duration>> left_in_order_ ABSL_GUARDED_BY(left_mu_);
 };
 
 }  // namespace convergia::edge

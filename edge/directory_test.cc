@@ -167,5 +167,32 @@ TEST(UserHashTest, DigestsTravelAsBytes) {
   EXPECT_EQ(DecodeDigests(bytes + "x"), std::nullopt);
 }
 
+TEST(DirectoryLeftTest, KnowsForAMomentWhoHasLeft) {
+  Directory directory;
+  const absl::Duration now = absl::Seconds(100);
+  directory.set_now(now);
+  directory.Put(HashOfUser("ann"), 2);
+  EXPECT_FALSE(directory.LeftLately("ann", 2));
+  directory.Erase(HashOfUser("ann"), 2);
+  EXPECT_TRUE(directory.LeftLately("ann", 2));
+  EXPECT_FALSE(directory.LeftLately("ann", 3));
+  EXPECT_FALSE(directory.LeftLately("bob", 2));
+  directory.set_now(now + Directory::kLeftMemory);
+  EXPECT_TRUE(directory.LeftLately("ann", 2));
+  directory.set_now(now + Directory::kLeftMemory + absl::Seconds(1));
+  EXPECT_FALSE(directory.LeftLately("ann", 2));
+  for (size_t i = 0; i <= Directory::kLeftMax; ++i) {  // The first has to make room.
+    directory.Put(HashOfUser(absl::StrCat("user", i)), 2);
+    directory.Erase(HashOfUser(absl::StrCat("user", i)), 2);
+  }
+  directory.SetLost(2, true);
+  EXPECT_TRUE(directory.IsLost(2));
+  EXPECT_FALSE(directory.IsLost(3));
+  directory.SetLost(2, false);
+  EXPECT_FALSE(directory.IsLost(2));
+  EXPECT_FALSE(directory.LeftLately("user0", 2));
+  EXPECT_TRUE(directory.LeftLately("user1", 2));
+}
+
 }  // namespace
 }  // namespace convergia::edge

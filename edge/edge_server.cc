@@ -81,15 +81,18 @@ void EdgeServer::MakeRooms() {
                           .hub = &hub_,
                           .clock = &clock_,
                           .send = send,
-                          .is_edge = [this](NodeId node) { return IsEdge(node); }});
+                          .is_edge = [this](NodeId node) { return IsEdge(node); },
+                          .on_fresh = [this](bool fresh) { router_->SetDirectoryFresh(fresh); }});
   links_ = std::make_unique<PeerLinks>(
       PeerLinks::Options{.epoch = agent_->epoch(),
                          .pins = &agent_->pins(),
                          .locations = locations_.get(),
                          .make_channel = make_channel},
       [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
-  loop_ = std::make_unique<RelayLoop>(agent_->epoch(), Switchboard::Options(), clock_,
-                                      router_.get(), links_.get());
+  Switchboard::Options relaying;
+  relaying.is_edge = [this](NodeId node) { return IsEdge(node); };
+  loop_ =
+      std::make_unique<RelayLoop>(agent_->epoch(), relaying, clock_, router_.get(), links_.get());
   links_->Attach(loop_.get());
   relocator_ = std::make_unique<Relocator>(
       Relocator::Rooms{

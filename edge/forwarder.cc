@@ -43,7 +43,8 @@ absl::string_view WhatIsWrong(NodeId self, NodeId from, const Waybill& waybill) 
   if (edges > limits::kRouteEdgesMax) return "its route is too long";
   if (HasTwice(waybill.route) || Has(waybill.route, self)) return "its route is a loop";
   if (waybill.bounced) return WhatIsWrongWithBounce(self, from, waybill);
-  if (HasTwice(waybill.visited) || Has(waybill.visited, self) || waybill.origin == self) {
+  if (HasTwice(waybill.visited) || Has(waybill.visited, self) || waybill.origin == self ||
+      Has(waybill.visited, waybill.origin)) {
     return "it has been here before";
   }
   const bool turns_back = std::any_of(waybill.route.begin(), waybill.route.end(), [&](NodeId hop) {

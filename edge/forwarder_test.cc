@@ -62,6 +62,7 @@ TEST(ForwarderTest, RefusesWhatCannotBeTrue) {
       {"back to where it was", {.origin = 4, .destination = 3, .route = {4, 3}, .visited = {1}}},
       {"back over the link it came by",
        {.origin = 4, .destination = 3, .route = {1, 3}, .visited = {1}}},
+      {"back at its origin", {.origin = 3, .destination = 4, .route = {4}, .visited = {3, 1}}},
       {"was here already", {.origin = 3, .destination = 4, .route = {4}, .visited = {2, 1}}},
       {"our own, not bounced", {.origin = 2, .destination = 4, .route = {4}, .visited = {1}}},
       {"from elsewhere than it says", {.origin = 3, .destination = 4, .route = {4}}},

@@ -22,11 +22,15 @@ uint64_t LinkHealth::TakePing(absl::Duration now) {
 void LinkHealth::OnPong(uint64_t number, absl::Duration now) {
   for (Ping& ping : pings_) {
     if (ping.number != number || ping.answered) continue;
+    const absl::Duration took = now - ping.sent;
+    if (took >= limits::kLinkHeartbeat) return;
     ping.answered = true;
-    const absl::Duration took = std::min(now - ping.sent, limits::kLinkDeadAfter);
     const auto sample =
         static_cast<uint32_t>(std::max<int64_t>(1, absl::ToInt64Microseconds(took)));
-    rtt_us_ = rtt_us_ == 0 ? sample : std::max<uint32_t>(1, (uint64_t{3} * rtt_us_ + sample) / 4);
+    const uint32_t sure = last_us_ == 0 ? sample : std::min(sample, last_us_);
+    last_us_ = sample;
+    const bool was_blocked = sure < rtt_us_ / 2;
+    rtt_us_ = rtt_us_ == 0 || was_blocked ? sure : (uint64_t{3} * rtt_us_ + sure) / 4;
   }
 }
 

@@ -10,6 +10,10 @@ namespace convergia::edge {
 // The heartbeat of one link: when to ping, how long the answers take, how many are missing, and
 // whether the other end has been silent for too long. Anything heard counts as a sign of life.
 //
+// The round-trip time is what the way takes, not how long it was blocked: an answer that comes only
+// after the next ping counts as none, one that took long is believed once the next one took as
+// long, and a shorter time at once, for nothing arrives sooner than it can.
+//
 // A core. `now` is Clock::Elapsed().
 class LinkHealth {
  public:
@@ -17,6 +21,7 @@ class LinkHealth {
 
   // The number to send now as `ping`; 0 if none is due. The first is due at once.
   uint64_t TakePing(absl::Duration now);
+  bool IsPingDue(absl::Duration now) const { return now >= next_ping_; }
 
   void OnPong(uint64_t number, absl::Duration now);
   void OnHeard(absl::Duration now) { heard_ = now; }
@@ -41,6 +46,7 @@ class LinkHealth {
   uint64_t last_number_ = 0;
   std::deque<Ping> pings_;  // Of the last minute.
   uint32_t rtt_us_ = 0;
+  uint32_t last_us_ = 0;  // What the last answer took.
 };
 
 }  // namespace convergia::edge

@@ -9,8 +9,10 @@ namespace {
 
 // A neighbour that was asked answers within this, or another is asked.
 constexpr absl::Duration kAskAgainAfter = absl::Seconds(2);
-// Of a round of gossip: with more neighbours each has its turn in another round.
-constexpr size_t kGossipLinksMax = 64;
+// Of a round of gossip: with more neighbours each has its turn in another round, and all within so
+// many, well before somebody who has no other neighbour takes the silence for a death.
+constexpr size_t kGossipLinksAtLeast = 64;
+constexpr size_t kGossipRounds = 3;
 
 size_t UsersIn(const v1::EdgeUsers& change) { return change.here_size() + change.left_size(); }
 
@@ -162,7 +164,7 @@ LocationExchange::Applied LocationExchange::Apply(NodeId source, v1::EdgeUsers c
   }
   if (author->lost && !by_mgmt) return Applied::kKnown;  // It must be heard of first.
   if (author->lost && change.from() > 0) return Applied::kGap;
-  author->lost = false;
+  Revive(change.edge(), author);
   if (by_mgmt) author->by_mgmt = true;
   if (change.version() <= author->version) return Applied::kKnown;
   if (change.from() > author->version) return Applied::kGap;
@@ -210,9 +212,11 @@ void LocationExchange::Log(Author* author, uint64_t from, const v1::EdgeUsers& c
 void LocationExchange::Restart(NodeId edge, Author* author, Epoch epoch, absl::Duration now) {
   if (author->version > 0) directory_->EraseEdge(edge);
   const bool is_new = author->epoch == 0;
+  directory_->SetLost(edge, false);
   *author = Author();
   author->epoch = epoch;
   author->heard = now;
+  output_.starts.emplace_back(edge, epoch);
   if (!is_new) GossipToAllBut(kMgmt);  // Those who were there are not any more.
 }
 
@@ -220,8 +224,13 @@ void LocationExchange::Lose(NodeId edge, Author* author) {
   if (author->version > 0) directory_->EraseEdge(edge);
   author->version = 0;
   author->lost = true;
+  directory_->SetLost(edge, true);
   author->log.clear();
   author->log_users = 0;
+}
+
+void LocationExchange::Revive(NodeId edge, Author* author) {
+  if (std::exchange(author->lost, false)) directory_->SetLost(edge, false);
 }
 
 // ---- Links
@@ -238,12 +247,20 @@ void LocationExchange::SetLinks(absl::Span<const NodeId> up, absl::Duration now)
     link = links_.erase(link);
   }
   for (const NodeId peer : up) {
-    if (peer != kMgmt && peer != options_.self) links_.try_emplace(peer);
+    if (peer == kMgmt || peer == options_.self) continue;
+    if (links_.try_emplace(peer, peer).second) due_.insert(peer);
   }
 }
 
+void LocationExchange::GossipTo(Link* link) {
+  link->gossip_due = true;
+  due_.insert(link->peer);
+}
+
 void LocationExchange::GossipToAllBut(NodeId peer) {
-  for (auto& [to, link] : links_) link.gossip_due |= to != peer;
+  for (auto& [to, link] : links_) {
+    if (to != peer) GossipTo(&link);
+  }
 }
 
 void LocationExchange::Spread(NodeId source, v1::EdgeUsers change) {
@@ -272,6 +289,7 @@ void LocationExchange::Enqueue(Link* link, const v1::EdgeUsers& change) {
     return;
   }
   link->queued_users += UsersIn(change);
+  due_.insert(link->peer);
   const int most = kPayloadUsersMax;
   int here = 0, left = 0;
   for (uint32_t index = 0; index == 0 || link->queue.back().more(); ++index) {
@@ -305,7 +323,7 @@ void LocationExchange::WorkLocations(NodeId from, v1::Locations payload, absl::D
   if (found == links_.end()) return;  // It has gone meanwhile.
   Link& link = found->second;
   // It may have told us of itself before, too early; or it needs to know much now.
-  if (!link.heard || (link.has_mgmt && !payload.has_mgmt())) link.gossip_due = true;
+  if (!link.heard || (link.has_mgmt && !payload.has_mgmt())) GossipTo(&link);
   link.heard = true;
   link.has_mgmt = payload.has_mgmt();
   for (const v1::EdgeUsers& part : payload.changes()) {
@@ -350,7 +368,7 @@ void LocationExchange::OnKnown(NodeId from, Link* link, const v1::EdgeVersion& r
   if (row.beat() > author->beat) {
     author->beat = row.beat();
     author->heard = now;
-    author->lost = false;
+    Revive(row.edge(), author);
   }
   if (author->lost || row.version() <= author->version) return;
   if (following_) {  // mgmt is likely to tell in a moment.
@@ -368,6 +386,7 @@ void LocationExchange::Want(Link* link, const v1::EdgeVersion& row, Author* auth
                             absl::Duration now) {
   if (now - author->asked < kAskAgainAfter) return;
   author->asked = now;
+  due_.insert(link->peer);
   v1::EdgeVersion& wanted = link->wanted.emplace_back();
   wanted.set_edge(row.edge());
   wanted.set_epoch(author->epoch);
@@ -397,7 +416,9 @@ void LocationExchange::OnWanted(Link* link, const v1::EdgeVersion& row) {
 
 void LocationExchange::OnLinkReady(NodeId peer) {
   const auto link = links_.find(peer);
-  if (link != links_.end()) link->second.writable = true;
+  if (link == links_.end()) return;
+  link->second.writable = true;
+  due_.insert(peer);
 }
 
 v1::Locations LocationExchange::Fill(Link* link) {
@@ -428,6 +449,7 @@ v1::Locations LocationExchange::Fill(Link* link) {
 // ---- Time
 
 void LocationExchange::OnTick(absl::Duration now) {
+  directory_->set_now(now);
   for (auto& [edge, author] : authors_) {
     if (edge == options_.self || author.lost || checking_) continue;
     if (following_ && author.by_mgmt) continue;
@@ -441,16 +463,19 @@ void LocationExchange::OnTick(absl::Duration now) {
   next_gossip_ = now + kGossipEvery;
   ++authors_[options_.self].beat;
   auto link = links_.lower_bound(gossip_from_);
-  for (size_t left = std::min(links_.size(), kGossipLinksMax); left > 0; --left, ++link) {
+  const size_t turn = std::max(kGossipLinksAtLeast, links_.size() / kGossipRounds + 1);
+  for (size_t left = std::min(links_.size(), turn); left > 0; --left, ++link) {
     if (link == links_.end()) link = links_.begin();
-    link->second.gossip_due = true;
+    GossipTo(&link->second);
   }
   gossip_from_ = link == links_.end() ? 0 : link->first;
 }
 
 LocationExchange::Output LocationExchange::Take() {
-  for (auto& [peer, link] : links_) {
-    if (!link.writable) continue;
+  for (const NodeId peer : std::exchange(due_, {})) {
+    const auto found = links_.find(peer);
+    if (found == links_.end() || !found->second.writable) continue;
+    Link& link = found->second;
     if (!link.gossip_due && link.wanted.empty() && link.queue.empty()) continue;
     link.writable = false;
     output_.to_links.emplace_back(peer, Fill(&link));

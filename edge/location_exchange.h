@@ -72,7 +72,8 @@ class LocationExchange {
   struct Output {
     std::vector<std::pair<NodeId, v1::Locations>> to_links;  // OnLinkReady() must follow for each.
     std::vector<v1::FromNode> to_mgmt;
-    std::vector<std::string> complaints;  // To be logged: the first of each kind.
+    std::vector<std::pair<NodeId, Epoch>> starts;  // New ones, as others say.
+    std::vector<std::string> complaints;           // To be logged: the first of each kind.
   };
 
   // `directory` must outlive the exchange, and is written by nobody else.
@@ -126,6 +127,8 @@ class LocationExchange {
     size_t log_users = 0;
   };
   struct Link {
+    explicit Link(NodeId peer) : peer(peer) {}
+    NodeId peer = 0;
     bool has_mgmt = false;
     bool heard = false;  // Something came over it.
     bool writable = true;
@@ -150,10 +153,12 @@ class LocationExchange {
   void Log(Author* author, uint64_t from, const v1::EdgeUsers& change);
   void Restart(NodeId edge, Author* author, Epoch epoch, absl::Duration now);
   void Lose(NodeId edge, Author* author);
+  void Revive(NodeId edge, Author* author);
 
   // Hands a step on to the links that need it.
   void Spread(NodeId source, v1::EdgeUsers change);
   void Enqueue(Link* link, const v1::EdgeUsers& change);
+  void GossipTo(Link* link);
   void GossipToAllBut(NodeId peer);
   void OnKnown(NodeId from, Link* link, const v1::EdgeVersion& row, absl::Duration now);
   void OnWanted(Link* link, const v1::EdgeVersion& row);
@@ -173,6 +178,7 @@ class LocationExchange {
   std::set<std::pair<UserHash, std::string>> own_users_;
   std::map<NodeId, Author> authors_;  // This edge among them.
   std::map<NodeId, Link> links_;
+  std::set<NodeId> due_;                   // Of these, those that may have something to be sent.
   std::map<NodeId, v1::EdgeUsers> parts_;  // Of steps that are not complete, by source.
   absl::Duration next_gossip_ = absl::ZeroDuration();
   NodeId gossip_from_ = 0;  // Where the next round begins.

@@ -136,7 +136,7 @@ void LocationExchange::ApplyBuckets(absl::Duration now) {
     if (author.epoch != row->epoch()) author.beat = 0;
     author.epoch = row->epoch();
     author.version = row->version();
-    author.lost = false;
+    Revive(edge, &author);
     author.heard = now;
   }
 }

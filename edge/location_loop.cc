@@ -103,7 +103,7 @@ void LocationLoop::RunLoop(NodeId self, Epoch epoch) {
   std::vector<Event> events;
   absl::Duration next_tick = rooms_.clock->Elapsed();
   absl::Duration rests_until = next_tick;
-  bool stopped = false;
+  bool stopped = false, fresh = false;
   while (!stopped) {
     bool whole = false, changed = false;
     {
@@ -134,6 +134,10 @@ void LocationLoop::RunLoop(NodeId self, Epoch epoch) {
       next_tick = now + kTick;
     }
     CarryOut(exchange.Take());
+    if (exchange.has_mgmt() != fresh) {
+      fresh = exchange.has_mgmt();
+      if (rooms_.on_fresh != nullptr) rooms_.on_fresh(fresh);
+    }
   }
   const LocationExchange::Counters& counters = exchange.counters();
   LOG(INFO) << "directory: " << counters.changes_applied << " changes of other edges applied, "
@@ -176,11 +180,12 @@ void LocationLoop::ReportWhole(const LocationExchange& exchange) {
 void LocationLoop::CarryOut(LocationExchange::Output output) {
   for (const std::string& complaint : output.complaints) LOG(WARNING) << complaint;
   for (v1::FromNode& message : output.to_mgmt) rooms_.send(std::move(message));
-  if (output.to_links.empty()) return;
-  relay_->Post(
-      [to_links = std::move(output.to_links)](Switchboard& switchboard, absl::Duration) mutable {
-        for (auto& [peer, payload] : to_links) switchboard.SetLocations(peer, std::move(payload));
-      });
+  if (output.to_links.empty() && output.starts.empty()) return;
+  relay_->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
+                   Switchboard& switchboard, absl::Duration now) mutable {
+    switchboard.OnEpochHints(starts, now);
+    for (auto& [peer, payload] : to_links) switchboard.SetLocations(peer, std::move(payload));
+  });
 }
 
 }  // namespace convergia::edge

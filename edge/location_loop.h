@@ -34,6 +34,8 @@ class LocationLoop final : public LinkLocations {
     std::function<void(v1::FromNode message)> send;
     // Whether the cluster has an edge of this number.
     std::function<bool(NodeId)> is_edge;
+    // mgmt tells all changes from now on; or does no more. May be null.
+    std::function<void(bool)> on_fresh;
   };
 
   explicit LocationLoop(Rooms rooms) : rooms_(std::move(rooms)) {}

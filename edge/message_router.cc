@@ -349,14 +349,24 @@ void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) 
   if (!results.empty()) loop_->PostResults(std::move(results));
 }
 
+bool MessageRouter::IsListed(NodeId edge, const std::string& user) const {
+  const Places places = hub_->Find(user).edges;
+  return std::find(places.begin(), places.end(), edge) != places.end() ||
+         hub_->directory().IsLost(edge) || hub_->directory().LeftLately(user, edge);
+}
+
+void MessageRouter::OnTick(absl::Duration now) {
+  if (now < next_sweep_) return;
+  next_sweep_ = now + absl::Seconds(1);
+  senders_.Sweep([this](NodeId origin, const std::string& user) { return IsListed(origin, user); });
+}
+
 bool MessageRouter::IsPlausible(const Switchboard::Delivery& delivery) {
   const std::string& from = delivery.envelope.from;
   bool is_plausible = IsUsername(from);
   if (is_plausible) {
-    const auto places = hub_->Find(from).edges;
-    const bool is_listed = std::find(places.begin(), places.end(), delivery.origin) != places.end();
-    is_plausible = senders_.IsPlausible(delivery.origin, from, is_listed, directory_is_fresh_,
-                                        clock_->Elapsed());
+    is_plausible = senders_.IsPlausible(delivery.origin, from, IsListed(delivery.origin, from),
+                                        directory_is_fresh_, clock_->Elapsed());
   }
   if (!is_plausible && envelopes_refused_++ == 0) {
     LOG(WARNING) << "node " << delivery.origin << " sent a message from \"" << absl::CEscape(from)

@@ -94,6 +94,7 @@ class MessageRouter final : public RelayLoop::Messages {
   // RelayLoop::Messages:
   void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) override;
   void OnAnswers(std::vector<RelaySender::Answer> answers) override;
+  void OnTick(absl::Duration now) override;
 
  private:
   class Request;
@@ -141,6 +142,8 @@ class MessageRouter final : public RelayLoop::Messages {
   void DispatchHeld(lineserver::Session& session, const std::string& to);
   // Counts those that are not; the first is logged.
   bool IsPlausible(const Switchboard::Delivery& delivery);
+  // By the directory `user` is there, or was until a moment ago, or nobody knows who is.
+  bool IsListed(NodeId edge, const std::string& user) const;
   // To the shards of `refs`.
   static void Sort(const absl::InlinedVector<SessionRef, 2>& refs, const RelayLoop::Result& result,
                    Envelope envelope, std::vector<std::vector<ShardDelivery>>* by_shard);
@@ -151,6 +154,7 @@ class MessageRouter final : public RelayLoop::Messages {
   RelayLoop* loop_ = nullptr;
   std::vector<std::unique_ptr<Roster>> rosters_;  // By the shards' index.
   SenderCheck senders_;                           // Of the relay loop's thread.
+  absl::Duration next_sweep_;                     // Likewise.
   std::atomic<bool> directory_is_fresh_ = false;
   std::atomic<uint64_t> envelopes_refused_ = 0;
 };

@@ -25,11 +25,11 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   LOG(INFO) << "attached to mgmt as node " << welcome.node_id();
   TakeKeys(welcome);
   node_id_ = welcome.node_id();
+  attached_ = true;
   if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
   rooms_.relocator->OnAttached();
   rooms_.locations->OnAttached();
   rooms_.map_watch->OnAttached();
-  rooms_.router->SetDirectoryFresh(true);
   v1::FromNode message;
   {
     absl::MutexLock lock(&mu_);
@@ -40,8 +40,8 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
 
 void MgmtLink::OnDetached() {
   LOG(WARNING) << "mgmt is gone; messages go on, and tickets are still good";
+  attached_ = false;
   rooms_.locations->OnDetached();
-  rooms_.router->SetDirectoryFresh(false);
   rooms_.map_watch->OnDetached();
 }
 
@@ -80,7 +80,7 @@ void MgmtLink::OnEdges(const v1::Edges& edges) {
                      .epoch = edge.epoch(),
                      .addresses = {edge.grpc_addresses().begin(), edge.grpc_addresses().end()}});
   }
-  rooms_.links->SetPeers(std::move(peers));
+  rooms_.links->SetPeers(std::move(peers), attached_);
 }
 
 void MgmtLink::OnRoutes(const v1::Routes& routes) {

@@ -74,6 +74,7 @@ class MgmtLink final : public node::AttachHandler {
   const Callbacks callbacks_;
   absl::Notification welcomed_;
   std::atomic<NodeId> node_id_ = 0;
+  std::atomic<bool> attached_ = false;  // Else what comes is what mgmt said before this start.
 
   absl::Mutex mu_;
   v1::LinkReport links_ ABSL_GUARDED_BY(mu_);

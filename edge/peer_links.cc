@@ -45,13 +45,14 @@ void PeerLinks::OnRevoked() {
   }
 }
 
-void PeerLinks::SetPeers(std::vector<EdgePeer> peers) {
-  loop_->Post([this, peers = std::move(peers)](Switchboard& switchboard, absl::Duration now) {
-    std::vector<std::pair<NodeId, Epoch>> edges;
-    for (const EdgePeer& peer : peers) edges.emplace_back(peer.node, peer.epoch);
-    switchboard.SetEdges(edges, now);
-    plan_->SetPeers(peers);
-  });
+void PeerLinks::SetPeers(std::vector<EdgePeer> peers, bool fresh) {
+  loop_->Post(
+      [this, fresh, peers = std::move(peers)](Switchboard& switchboard, absl::Duration now) {
+        std::vector<std::pair<NodeId, Epoch>> edges;
+        for (const EdgePeer& peer : peers) edges.emplace_back(peer.node, fresh ? peer.epoch : 0);
+        switchboard.SetEdges(edges, now);
+        plan_->SetPeers(peers);
+      });
 }
 
 v1::Frame PeerLinks::Hello() const {

@@ -65,8 +65,9 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   // Takes calls from now on. `self` is this edge. Before the loop's Start().
   void Start(NodeId self);
 
-  // All other edges, as mgmt says. Thread-safe.
-  void SetPeers(std::vector<EdgePeer> peers);
+  // All other edges, as mgmt says. Not `fresh`: as it said before this start; then their starts may
+  // be others by now, and are asked for. Thread-safe.
+  void SetPeers(std::vector<EdgePeer> peers, bool fresh = true);
 
   // A stream that another edge opened. Returns what the service's method returns.
   grpc::ServerBidiReactor<v1::Frame, v1::Frame>* Accept(grpc::CallbackServerContext* context,

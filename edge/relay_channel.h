@@ -43,6 +43,10 @@ class RelayChannel {
   RelayChannel(Epoch own_epoch, const RelaySender::Options& options)
       : own_epoch_(own_epoch), sender_(options) {}
 
+  // Retries: after limits::kRelayRetryFirst and twice that. So there is time enough left for both
+  // sides to find another way before limits::kUnconfirmedAfter.
+  static constexpr int kSilentAfter = 2;
+
   // What the caller has to carry out.
   struct Actions {
     std::vector<RelayReceiver::Delivery> deliveries;  // To be followed by OnResult() each.
@@ -60,6 +64,11 @@ class RelayChannel {
   // The other edge's start, learnt otherwise (a link's hello).
   void OnPeerEpoch(Epoch epoch, absl::Duration now, Actions* actions);
 
+  // Somebody said that the other edge has this start; nothing is sure before it says so itself.
+  void OnEpochHint(Epoch epoch, absl::Duration now) {
+    if (epoch > sender_.peer_epoch()) sender_.AskFirst(now);
+  }
+
   void OnResult(Epoch delivery_epoch, uint64_t sequence, const RelayResult& result) {
     receiver_.OnResult(delivery_epoch, sequence, result);
   }
@@ -69,6 +78,16 @@ class RelayChannel {
 
   // What was sent may be lost: a link came or went, the route changed, a segment bounced.
   void Resend(absl::Duration now);
+
+  // Whether the way that is used now is likely to lead nowhere, though nobody said so: two retries
+  // brought nothing back; or the other edge asked twice for results that it was told, or once, if
+  // `asked_over_other_way`: it has left this way already.
+  bool WayIsSilent(bool asked_over_other_way) const {
+    return sender_.unanswered_retries() >= kSilentAfter ||
+           receiver_.unheard() >= (asked_over_other_way ? 1 : kSilentAfter);
+  }
+  // Begins to count anew.
+  void ForgetSilence();
 
   void OnTimer(absl::Duration now, Actions* actions) { sender_.OnTimer(now, &actions->answers); }
   absl::Duration NextTimer() const { return sender_.NextTimer(); }

@@ -192,6 +192,96 @@ TEST_F(RelayChannelTest, AsksWhoIsThereBeforeItSendsToAnUnknownStart) {
   EXPECT_EQ(bodies_, Bodies({"hello"}));
 }
 
+TEST_F(RelayChannelTest, TwoRetriesWithoutAnyAnswerMakeAWaySilent) {
+  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  TakeFrom(a_);  // Lost, as are all that follow.
+  RelayChannel::Actions actions;
+  const absl::Duration sent = now_;
+  while (!a_.WayIsSilent(false)) {
+    now_ = a_.NextTimer();
+    ASSERT_LT(now_, sent + limits::kUnconfirmedAfter);
+    a_.OnTimer(now_, &actions);
+    TakeFrom(a_);
+  }
+  EXPECT_EQ(now_ - sent, 3 * limits::kRelayRetryFirst);
+  a_.Resend(now_);  // On another way, on which retries begin anew.
+  EXPECT_FALSE(a_.WayIsSilent(true));
+  EXPECT_EQ(a_.NextTimer() - now_, limits::kRelayRetryFirst);
+  Give(b_, TakeFrom(a_));
+  EXPECT_EQ(Give(a_, TakeFrom(b_)).answers.size(), 1);
+}
+
+TEST_F(RelayChannelTest, AWayOnWhichResultsAreSlowIsNotSilent) {
+  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  RelayChannel::Actions actions;
+  b_.OnSegment(TakeFrom(a_), now_, &actions);  // Delivered, and its reader takes seconds.
+  for (int i = 0; i < 2; ++i) {
+    now_ = a_.NextTimer();
+    a_.OnTimer(now_, &actions);
+    Give(b_, TakeFrom(a_));
+    Give(a_, TakeFrom(b_));
+    EXPECT_FALSE(a_.WayIsSilent(false));
+    EXPECT_FALSE(b_.WayIsSilent(true));
+  }
+}
+
+// What goes from `a_` to `b_` arrives, and nothing that goes back.
+TEST_F(RelayChannelTest, WhoIsAskedAgainForWhatItToldKnowsThatItsWayIsSilent) {
+  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  Give(b_, TakeFrom(a_));
+  TakeFrom(b_);  // Lost.
+  a_.Resend(now_);
+  Give(b_, TakeFrom(a_));  // May have crossed it.
+  EXPECT_FALSE(b_.WayIsSilent(true));
+  TakeFrom(b_);  // Lost.
+  RelayChannel::Actions actions;
+  for (int i = 1; i <= 2; ++i) {
+    EXPECT_FALSE(b_.WayIsSilent(false));
+    now_ = a_.NextTimer();
+    a_.OnTimer(now_, &actions);
+    Give(b_, TakeFrom(a_));
+    EXPECT_TRUE(b_.WayIsSilent(true)) << "the other has left it already";
+    if (i < 2) TakeFrom(b_);  // Lost.
+  }
+  EXPECT_TRUE(b_.WayIsSilent(false));
+  b_.Resend(now_);
+  EXPECT_FALSE(b_.WayIsSilent(true));
+  EXPECT_EQ(Give(a_, TakeFrom(b_)).answers.size(), 1);
+}
+
+TEST_F(RelayChannelTest, AfterAHintOfANewerStartItAsksBeforeItSends) {
+  a_.OnEpochHint(21, now_);
+  EXPECT_FALSE(a_.HasNext());
+  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  const IncomingSegment question = TakeFrom(a_);
+  EXPECT_TRUE(question.envelopes.empty());
+  EXPECT_FALSE(a_.HasNext());
+  RelayChannel new_b(21, {});  // It was true.
+  Give(new_b, question);
+  EXPECT_TRUE(Give(a_, TakeFrom(new_b)).answers.empty());
+  Give(new_b, TakeFrom(a_));
+  EXPECT_EQ(Give(a_, TakeFrom(new_b)).answers.size(), 1);
+  EXPECT_EQ(bodies_, Bodies({"one"}));
+}
+
+TEST_F(RelayChannelTest, AFalseHintOfANewerStartCostsAQuestion) {
+  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  TakeFrom(a_);  // Lost, and so is the first question.
+  a_.OnEpochHint(1'000'000, now_);
+  TakeFrom(a_);
+  ASSERT_TRUE(a_.Offer(2, Text("two"), now_));
+  EXPECT_FALSE(a_.HasNext());
+  now_ = a_.NextTimer();
+  RelayChannel::Actions actions;
+  a_.OnTimer(now_, &actions);
+  Give(b_, TakeFrom(a_));
+  EXPECT_TRUE(Give(a_, TakeFrom(b_)).answers.empty());
+  a_.Resend(now_);
+  Give(b_, TakeFrom(a_));
+  EXPECT_EQ(Give(a_, TakeFrom(b_)).answers.size(), 2);
+  EXPECT_EQ(bodies_, Bodies({"one", "two"}));
+}
+
 TEST_F(RelayChannelTest, FullChannelRefuses) {
   RelayChannel small(13, {.bytes_max = 100});
   ASSERT_TRUE(small.Offer(1, Text(std::string(500, 'x')), now_));  // One always fits.

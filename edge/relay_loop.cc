@@ -116,7 +116,9 @@ void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {
     switchboard.OnTimer(now);
   }
   CarryOut(switchboard.Take(now), switchboard);
-  if (ticks) links_->OnTick(now);
+  if (!ticks) return;
+  links_->OnTick(now);
+  messages_->OnTick(now);
 }
 
 void RelayLoop::CarryOut(Switchboard::Output output, const Switchboard& switchboard) {

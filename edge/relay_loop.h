@@ -28,6 +28,8 @@ class RelayLoop {
     // Each with PostResults(), now or later.
     virtual void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) = 0;
     virtual void OnAnswers(std::vector<RelaySender::Answer> answers) = 0;
+    // Every kTick.
+    virtual void OnTick(absl::Duration /*now*/) {}
   };
   class Links {
    public:

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace convergia::edge {
+namespace {
+
+// Reports that were sent less long ago may cross what asks for them.
+constexpr absl::Duration kHeardWithin = absl::Milliseconds(500);  // Of limits::kRelayRetryFirst.
+
+}  // namespace
 
 void RelayReceiver::OnOriginEpoch(Epoch epoch) {
   if (epoch <= origin_epoch_) return;
@@ -11,13 +17,20 @@ void RelayReceiver::OnOriginEpoch(Epoch epoch) {
   first_ = reported_below_ = 1;
   results_.clear();
   report_due_ = has_reported_ = false;
+  ForgetUnheard();
+}
+
+void RelayReceiver::ForgetUnheard() {
+  told_at_.reset();
+  unheard_ = 0;
 }
 
 bool RelayReceiver::OnSegment(uint64_t first_sequence, std::vector<Envelope> envelopes,
-                              std::vector<Delivery>* deliveries) {
+                              absl::Duration now, std::vector<Delivery>* deliveries) {
   // What comes in order is acknowledged by its result, soon. Anything else means that the sender
   // has not heard us, or we not the sender: say where we are.
   if (envelopes.empty() || first_sequence != end()) {
+    if (told_at_ && now - *told_at_ >= kHeardWithin) ++unheard_;
     reported_below_ = first_;
     report_due_ = true;
   }
@@ -38,14 +51,19 @@ bool RelayReceiver::OnSegment(uint64_t first_sequence, std::vector<Envelope> env
   return true;
 }
 
-bool RelayReceiver::OnAnsweredBelow(uint64_t answered_below) {
+bool RelayReceiver::OnAnsweredBelow(uint64_t answered_below, absl::Duration now) {
   if (answered_below > end()) return false;
+  const bool heard = first_ < answered_below;
   while (first_ < answered_below) {
     if (!results_.front().has_value()) return false;  // Nobody can know it.
     results_.pop_front();
     ++first_;
   }
   reported_below_ = std::max(reported_below_, first_);
+  if (heard) {
+    ForgetUnheard();
+    if (reported_below_ > first_) told_at_ = now;
+  }
   return true;
 }
 
@@ -58,7 +76,7 @@ bool RelayReceiver::HasReport() const {
   return report_due_ || (reported_below_ < end() && results_[reported_below_ - first_].has_value());
 }
 
-RelayReceiver::Report RelayReceiver::TakeReport(size_t results_max) {
+RelayReceiver::Report RelayReceiver::TakeReport(size_t results_max, absl::Duration now) {
   Report report{.acknowledged = end() - 1, .first_result = reported_below_};
   report_due_ = false;
   has_reported_ = true;
@@ -68,6 +86,7 @@ RelayReceiver::Report RelayReceiver::TakeReport(size_t results_max) {
     report.results.push_back(*result);
     ++reported_below_;
   }
+  if (!report.results.empty() && report.first_result == first_ && !told_at_) told_at_ = now;
   return report;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
 #include "edge/relay_sender.h"
@@ -17,7 +18,7 @@ namespace convergia::edge {
 // Life of an envelope: OnSegment() hands it out once; OnResult() says what became of it; reports
 // tell the sender, as often as it asks. A newer start of the origin makes all of that void.
 //
-// A core: no thread, no I/O, no clock.
+// A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelayReceiver {
  public:
   struct Delivery {
@@ -32,11 +33,11 @@ class RelayReceiver {
   // Takes what is next of `envelopes`, numbered from `first_sequence`. With no envelopes the sender
   // asks for all it has not heard. Appends what is to be delivered, in order.
   // False if the sender breaks its own bounds.
-  bool OnSegment(uint64_t first_sequence, std::vector<Envelope> envelopes,
+  bool OnSegment(uint64_t first_sequence, std::vector<Envelope> envelopes, absl::Duration now,
                  std::vector<Delivery>* deliveries);
 
   // All below this are answered there: their results may go. False if that cannot be true.
-  bool OnAnsweredBelow(uint64_t answered_below);
+  bool OnAnsweredBelow(uint64_t answered_below, absl::Duration now);
 
   // What became of the delivery with this number. Results of an older start are ignored.
   void OnResult(Epoch origin_epoch, uint64_t sequence, const RelayResult& result);
@@ -51,10 +52,15 @@ class RelayReceiver {
     uint64_t first_result = 0;
     std::vector<RelayResult> results;
   };
-  Report TakeReport(size_t results_max);
+  Report TakeReport(size_t results_max, absl::Duration now);
 
   // What was reported may be lost, as after a route changed. Nothing if there was no report yet.
   void ReportAgain();
+
+  // How often the sender asked again for what it was told some time before: our reports do not
+  // reach it on this way.
+  int unheard() const { return unheard_; }
+  void ForgetUnheard();
 
   uint64_t duplicate_count() const { return duplicate_count_; }
 
@@ -67,6 +73,8 @@ class RelayReceiver {
   uint64_t reported_below_ = 1;
   bool report_due_ = false;
   bool has_reported_ = false;
+  std::optional<absl::Duration> told_at_;  // The oldest result, for the first time on this way.
+  int unheard_ = 0;
   uint64_t duplicate_count_ = 0;
 };
 

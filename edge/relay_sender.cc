@@ -13,15 +13,24 @@ bool RelaySender::Offer(Token token, Envelope envelope, absl::Duration now) {
   bytes_ += bytes;
   queue_.push_back(
       {.token = token, .envelope = std::move(envelope), .deadline = now + options_.answer_within});
-  if (peer_epoch_ == 0 && retry_at_ == absl::InfiniteDuration()) {
+  if (!KnowsPeer() && retry_at_ == absl::InfiniteDuration()) {
     ask_ = true;
     RestartRetry(now);
   }
   return true;
 }
 
+void RelaySender::AskFirst(absl::Duration now) {
+  if (peer_epoch_ == 0 || asks_first_) return;
+  asks_first_ = true;
+  if (queue_.empty() && flight_.empty()) return;  // Offer() will ask.
+  ask_ = true;
+  RestartRetry(now);
+}
+
 void RelaySender::OnPeerEpoch(Epoch epoch, absl::Duration now, std::vector<Answer>* answers) {
   if (epoch <= peer_epoch_) return;
+  asks_first_ = false;
   peer_epoch_ = epoch;
   for (Entry& entry : flight_) {
     if (!entry.answered) {
@@ -34,6 +43,7 @@ void RelaySender::OnPeerEpoch(Epoch epoch, absl::Duration now, std::vector<Answe
   acknowledged_ = 0;
   ask_ = false;
   retry_at_ = absl::InfiniteDuration();
+  unanswered_retries_ = 0;
 }
 
 bool RelaySender::WindowIsOpen() const {
@@ -44,7 +54,7 @@ bool RelaySender::WindowIsOpen() const {
 
 bool RelaySender::HasNext() const {
   if (ask_) return true;
-  if (peer_epoch_ == 0) return false;
+  if (!KnowsPeer()) return false;
   return send_next_ < flight_end() || (!queue_.empty() && WindowIsOpen());
 }
 
@@ -54,7 +64,7 @@ RelaySender::Batch RelaySender::Next(size_t bytes_max, absl::Duration now) {
   batch.first_sequence = send_next_;
   ask_ = false;
   if (retry_at_ == absl::InfiniteDuration()) RestartRetry(now);
-  if (peer_epoch_ == 0) return batch;
+  if (!KnowsPeer()) return batch;
   while (true) {
     const bool again = send_next_ < flight_end();
     if (!again && (queue_.empty() || !WindowIsOpen())) break;
@@ -100,6 +110,8 @@ bool RelaySender::OnReport(uint64_t acknowledged, uint64_t first_result,
     }
   }
   PopAnswered();
+  // Also where results take their time: all that was sent has arrived.
+  if (moved || acknowledged + 1 == sent_below_) unanswered_retries_ = 0;
   if (moved) {
     retry_wait_ = absl::ZeroDuration();
     RestartRetry(now);
@@ -131,8 +143,15 @@ void RelaySender::Free(Entry* entry) {
 }
 
 void RelaySender::Resend(absl::Duration now) {
-  if (peer_epoch_ == 0) {
-    ask_ = !queue_.empty();
+  retry_wait_ = absl::ZeroDuration();
+  unanswered_retries_ = 0;
+  SendAgain(now);
+}
+
+void RelaySender::SendAgain(absl::Duration now) {
+  if (!KnowsPeer()) {
+    send_next_ = acknowledged_ + 1;
+    ask_ = !queue_.empty() || !flight_.empty();
   } else {
     send_next_ = acknowledged_ + 1;
     ask_ = !flight_.empty() && send_next_ == flight_end();
@@ -148,11 +167,12 @@ void RelaySender::RestartRetry(absl::Duration now) {
 void RelaySender::OnTimer(absl::Duration now, std::vector<Answer>* answers) {
   ExpireFlight(now, answers);
   ExpireQueue(now, answers);
-  if (flight_.empty() && (queue_.empty() || peer_epoch_ != 0)) {
+  if (flight_.empty() && (queue_.empty() || KnowsPeer())) {
     retry_at_ = absl::InfiniteDuration();
   } else if (retry_at_ <= now) {
     retry_wait_ = std::max(retry_wait_ * 2, options_.retry_first);
-    Resend(now);
+    ++unanswered_retries_;
+    SendAgain(now);
   }
 }
 

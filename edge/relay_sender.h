@@ -45,6 +45,9 @@ struct RelayResult {
 // sent leaves the queue (UNROUTABLE, it is certain that nobody has it), one already sent is
 // answered UNCONFIRMED, and should it go out again, then withdrawn. Each is answered exactly once.
 //
+// What is not answered is sent again after a while, and again: the caller sees from
+// unanswered_retries() that nothing comes back on this way, and may take another.
+//
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelaySender {
  public:
@@ -76,6 +79,12 @@ class RelaySender {
   void OnPeerEpoch(Epoch epoch, absl::Duration now, std::vector<Answer>* answers);
   Epoch peer_epoch() const { return peer_epoch_; }
 
+  // There may be a newer start than that: asks first, and sends nothing new until OnHeard(). So
+  // what nobody can have taken is not answered UNCONFIRMED; and a false hint costs a question.
+  void AskFirst(absl::Duration now);
+  // Something came from the start that is known.
+  void OnHeard() { asks_first_ = false; }
+
   // What is to be sent next, numbered from `first_sequence`; the pointers live until the next call.
   // No envelopes and a `first_sequence`: asks the receiver what it has. 0: nothing to send.
   struct Batch {
@@ -97,8 +106,13 @@ class RelaySender {
                 std::vector<Answer>* answers);
 
   // Sends again all that is not acknowledged, and asks for results that are missing: after a link
-  // came back, a route changed, or a segment bounced.
+  // came back, a route changed, or a segment bounced. Retries begin anew.
   void Resend(absl::Duration now);
+
+  // How often it was sent again by the clock since something came back that shows that this way
+  // leads there.
+  int unanswered_retries() const { return unanswered_retries_; }
+  void ForgetRetries() { unanswered_retries_ = 0; }
 
   // There is no way to the destination: answers all that was never sent, UNROUTABLE.
   void OnNoWay(std::vector<Answer>* answers);
@@ -131,7 +145,9 @@ class RelaySender {
   void ExpireFlight(absl::Duration now, std::vector<Answer>* answers);
   void ExpireQueue(absl::Duration now, std::vector<Answer>* answers);
   void RefuseFirst(std::vector<Answer>* answers);
+  bool KnowsPeer() const { return peer_epoch_ != 0 && !asks_first_; }
   void RestartRetry(absl::Duration now);
+  void SendAgain(absl::Duration now);
 
   const Options options_;
   Epoch peer_epoch_ = 0;  // 0: not known, so nothing but a question is sent.
@@ -143,11 +159,13 @@ class RelaySender {
   uint64_t send_next_ = 1;     // The next to send; below flight_end() while sending again.
   uint64_t sent_below_ = 1;    // Highest ever sent, plus one.
   bool ask_ = false;           // A question is due.
+  bool asks_first_ = false;    // Until something is heard.
 
   size_t bytes_ = 0;         // Of both.
   size_t flight_bytes_ = 0;  // Of flight_.
   absl::Duration retry_wait_ = absl::ZeroDuration();
   absl::Duration retry_at_ = absl::InfiniteDuration();
+  int unanswered_retries_ = 0;
   uint64_t resent_count_ = 0;
 };
 

@@ -33,26 +33,18 @@ void Relocator::TickLoop() {
   }
 }
 
-bool Relocator::MayGo(const Told& told, absl::Duration now) {
-  return (told.there_since && now - *told.there_since >= kGrace) ||
-         (told.held_since && now - *told.held_since >= kHoldMax);
-}
-
 void Relocator::Tick(absl::Duration now) {
+  const auto is_at = [this](const std::string& user, NodeId edge) {
+    const Places places = rooms_.directory->Find(user);
+    return std::find(places.begin(), places.end(), edge) != places.end();
+  };
   std::vector<SessionRef> released;
   bool say_bye = false;
   {
     absl::MutexLock lock(&mu_);
-    for (auto& [id, told] : told_) {
-      if (!told.there_since) {
-        const Places places = rooms_.directory->Find(told.user);
-        if (std::find(places.begin(), places.end(), told.to) != places.end()) {
-          told.there_since = now;
-        }
-      }
-      if (told.held_since && MayGo(told, now)) released.push_back(told.ref);
-    }
-    say_bye = ordered_until_ && now >= *ordered_until_ && !std::exchange(said_bye_, true);
+    const Departures::Due due = departures_.Tick(is_at, now);
+    for (const uint64_t session : due.released) released.push_back(told_.at(session));
+    say_bye = due.bye;
   }
   for (const SessionRef& ref : released) {
     rooms_.router->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
@@ -68,10 +60,9 @@ void Relocator::OnOrder(const v1::Order& order) {
     absl::MutexLock lock(&mu_);
     nowhere_ = order.nowhere();
     if (order.drain()) {
-      ordered_until_ = rooms_.clock->Elapsed() + absl::Milliseconds(order.drain_ms());
-      said_bye_ = false;
+      departures_.Drain(absl::Milliseconds(order.drain_ms()), rooms_.clock->Elapsed());
     } else if (order.undrain()) {
-      ordered_until_.reset();
+      departures_.Undrain();
     }
   }
   if (!order.drain() && !order.undrain()) return;
@@ -82,7 +73,7 @@ void Relocator::OnOrder(const v1::Order& order) {
 
 void Relocator::OnAttached() {
   absl::MutexLock lock(&mu_);
-  ordered_until_.reset();
+  departures_.OnAttached();
   nowhere_ = false;
 }
 
@@ -91,7 +82,8 @@ void Relocator::Tell(const v1::Move& move) {
   for (const SessionRef& ref : rooms_.hub->FindHere(move.username())) {
     {
       absl::MutexLock lock(&mu_);
-      told_[ref.id] = {.ref = ref, .user = move.username(), .to = move.node_id()};
+      told_[ref.id] = ref;
+      departures_.Tell(ref.id, move.username(), move.node_id());
     }
     rooms_.router->OnSession(
         ref, [data](lineserver::Session& session) { session.Push("USEMAINSERVER", data); });
@@ -100,18 +92,16 @@ void Relocator::Tell(const v1::Move& move) {
 
 void Relocator::FillHeartbeat(v1::Heartbeat* heartbeat) const {
   absl::MutexLock lock(&mu_);
-  heartbeat->set_draining(draining());
-  if (!draining()) return;
-  const absl::Duration until = std::min(ordered_until_.value_or(absl::InfiniteDuration()),
-                                        stops_at_.value_or(absl::InfiniteDuration()));
-  const absl::Duration left = std::max(until - rooms_.clock->Elapsed(), absl::ZeroDuration());
+  heartbeat->set_draining(departures_.draining());
+  if (!departures_.draining()) return;
+  const absl::Duration left = departures_.Left(rooms_.clock->Elapsed());
   heartbeat->set_drain_left_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(left)));
 }
 
 void Relocator::DrainToStop(absl::Duration within) {
   {
     absl::MutexLock lock(&mu_);
-    stops_at_ = rooms_.clock->Elapsed() + within;
+    departures_.DrainToStop(within, rooms_.clock->Elapsed());
   }
   on_drain_change_();
 }
@@ -130,7 +120,7 @@ void Relocator::AwaitGone(absl::Duration within, const std::function<bool()>& st
 
 absl::Status Relocator::Admit() const {
   absl::MutexLock lock(&mu_);
-  if (!draining()) return absl::OkStatus();
+  if (!departures_.draining()) return absl::OkStatus();
   return Fail(FailCode::kUnavailable,
               "this main server takes no clients now; ask the management server for another "
               "(LISTMAINSERVERS, REPORTMAINSERVERS) and connect there");
@@ -138,16 +128,13 @@ absl::Status Relocator::Admit() const {
 
 bool Relocator::HoldsQuit(const lineserver::Session& session) {
   absl::MutexLock lock(&mu_);
-  const auto found = told_.find(session.id());
-  if (found == told_.end() || stopped_) return false;
-  const absl::Duration now = rooms_.clock->Elapsed();
-  if (!found->second.held_since) found->second.held_since = now;
-  return !MayGo(found->second, now);
+  return !stopped_ && departures_.HoldsQuit(session.id(), rooms_.clock->Elapsed());
 }
 
 void Relocator::OnClosed(const lineserver::Session& session) {
   absl::MutexLock lock(&mu_);
   told_.erase(session.id());
+  departures_.OnClosed(session.id());
 }
 
 }  // namespace convergia::edge

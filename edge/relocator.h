@@ -1,10 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <optional>
-#include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -14,14 +11,14 @@
 #include "common/base/clock.h"
 #include "common/lineserver/session.h"
 #include "convergia/v1/cluster.pb.h"
+#include "edge/departures.h"
 #include "edge/directory.h"
 #include "edge/message_router.h"
 
 namespace convergia::edge {
 
-// Sends clients to other main servers, as mgmt says, and sees to it that they miss nothing: one
-// that was told to go and says QUIT gets messages here until this edge's directory has shown it
-// there for a while, and so every edge's.
+// Sends clients to other main servers, as mgmt says, and sees to it that they miss nothing: carries
+// out what Departures decides.
 //
 // Keeps whether this edge drains: because mgmt orders it, until it says otherwise, or because the
 // program is about to stop. Then nobody may sign in, and at the end of the time given those who are
@@ -31,10 +28,6 @@ namespace convergia::edge {
 class Relocator {
  public:
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
-  // Between the news reaching this edge and the slowest one.
-  static constexpr absl::Duration kGrace = absl::Seconds(1);
-  // Then it may go, wherever it is: mgmt may be away.
-  static constexpr absl::Duration kHoldMax = absl::Seconds(5);
   // Until the others know that the last one has left.
   static constexpr absl::Duration kSettle = absl::Milliseconds(500);
 
@@ -74,30 +67,16 @@ class Relocator {
   void OnClosed(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // A session that was told to go.
-  struct Told {
-    SessionRef ref;
-    std::string user;
-    NodeId to = 0;
-    std::optional<absl::Duration> there_since;  // The directory shows it.
-    std::optional<absl::Duration> held_since;   // It has said QUIT.
-  };
   void TickLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void Tick(absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
   void Tell(const v1::Move& move) ABSL_LOCKS_EXCLUDED(mu_);
-  static bool MayGo(const Told& told, absl::Duration now);
-  bool draining() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return ordered_until_.has_value() || stops_at_.has_value();
-  }
 
   const Rooms rooms_;
   const std::function<void()> on_drain_change_;
 
   mutable absl::Mutex mu_;
-  absl::flat_hash_map<uint64_t, Told> told_ ABSL_GUARDED_BY(mu_);  // By session.
-  std::optional<absl::Duration> ordered_until_ ABSL_GUARDED_BY(mu_);
-  bool said_bye_ ABSL_GUARDED_BY(mu_) = false;  // To those who stayed.
-  std::optional<absl::Duration> stops_at_ ABSL_GUARDED_BY(mu_);
+  Departures departures_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<uint64_t, SessionRef> told_ ABSL_GUARDED_BY(mu_);  // By session.
   bool nowhere_ ABSL_GUARDED_BY(mu_) = false;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

@@ -1,6 +1,7 @@
 #include "edge/route_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/limits.h"
 
@@ -52,17 +53,73 @@ bool RouteTable::BouncedLately(NodeId destination, const Hops& hops, absl::Durat
 
 std::optional<Hops> RouteTable::Find(NodeId destination, absl::FunctionRef<bool(NodeId)> link_is_up,
                                      absl::Duration now) const {
-  const auto usable = [&](const Hops& hops) {
-    return !hops.empty() && link_is_up(hops.front()) && !BouncedLately(destination, hops, now);
+  const Hops* silent = nullptr;  // The best of them.
+  absl::Duration silent_until;
+  const auto is_good = [&](const Hops& hops) {
+    if (hops.empty() || !link_is_up(hops.front()) || BouncedLately(destination, hops, now)) {
+      return false;
+    }
+    const absl::Duration until = SilentUntil(destination, hops);
+    if (until <= now) return true;
+    if (silent == nullptr || until < silent_until) {
+      silent = &hops;
+      silent_until = until;
+    }
+    return false;
   };
   const auto found = pairs_.find(destination);
   if (found != pairs_.end()) {
-    if (usable(found->second.best)) return found->second.best;
-    if (usable(found->second.second)) return found->second.second;
+    if (is_good(found->second.best)) return found->second.best;
+    if (is_good(found->second.second)) return found->second.second;
   }
-  Hops direct = {destination};
-  if (destination != self_ && usable(direct)) return direct;
-  return std::nullopt;
+  const Hops direct = {destination};
+  if (destination != self_ && is_good(direct)) return direct;
+  const auto back = backwards_.find(destination);
+  if (back != backwards_.end() && now < back->second.until && is_good(back->second.hops)) {
+    return back->second.hops;
+  }
+  if (silent == nullptr) return std::nullopt;
+  return *silent;
+}
+
+absl::Duration RouteTable::SilentUntil(NodeId destination, const Hops& hops) const {
+  const auto found = silences_.find(destination);
+  if (found == silences_.end()) return -absl::InfiniteDuration();
+  for (const WayUntil& silence : found->second) {
+    if (silence.hops == hops) return silence.until;
+  }
+  return -absl::InfiniteDuration();
+}
+
+void RouteTable::OnSilence(NodeId destination, const Hops& hops, absl::Duration now) {
+  if (hops.empty()) return;
+  std::vector<WayUntil>& silences = silences_[destination];
+  std::erase_if(silences, [&](const WayUntil& silence) {
+    return silence.until <= now || silence.hops == hops;
+  });
+  if (silences.size() >= kBouncesMax) silences.erase(silences.begin());
+  silences.push_back({hops, now + kSilenceMemory});
+}
+
+void RouteTable::OnLinkUp(NodeId peer) {
+  for (auto silences = silences_.begin(); silences != silences_.end();) {
+    std::erase_if(silences->second,
+                  [peer](const WayUntil& silence) { return silence.hops.front() == peer; });
+    if (silences->second.empty()) {
+      silences_.erase(silences++);
+    } else {
+      ++silences;
+    }
+  }
+}
+
+void RouteTable::OnArrival(NodeId destination, absl::Span<const NodeId> visited,
+                           absl::Duration now) {
+  if (visited.empty()) return;  // Over a link of its own.
+  Hops hops(visited.rbegin(), visited.rend());
+  hops.push_back(destination);
+  if (IsSound(hops, destination))
+    backwards_[destination] = {std::move(hops), now + kBackwardMemory};
 }
 
 void RouteTable::OnBounce(NodeId destination, absl::Span<const NodeId> visited,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <vector>
 
 namespace convergia::edge {
 namespace {
@@ -63,6 +64,38 @@ TEST_F(RouteTableTest, UnsoundRoutesAreLeftOutAndNothingElseSuffers) {
   EXPECT_EQ(table_.size(), 1);
   EXPECT_EQ(Find(2, {2, 3}), Hops({2}));
   EXPECT_EQ(Find(4, {2, 3}), std::nullopt);
+}
+
+TEST_F(RouteTableTest, ASilentWayIsLeftForAnotherAndTriedAgainLater) {
+  table_.Replace({{.destination = 4, .best = {2, 4}, .second = {3, 4}}});
+  table_.OnSilence(4, {2, 4}, kNow);
+  EXPECT_EQ(Find(4, {2, 3}), Hops({3, 4}));
+  // Also when mgmt, which heard nothing of it, plots the same again.
+  table_.Replace({{.destination = 4, .best = {2, 4}, .second = {3, 4}}});
+  EXPECT_EQ(Find(4, {2, 3}), Hops({3, 4}));
+  EXPECT_EQ(Find(4, {2, 3}, kNow + RouteTable::kSilenceMemory), Hops({2, 4}));
+  table_.OnLinkUp(2);
+  EXPECT_EQ(Find(4, {2, 3}), Hops({2, 4}));
+}
+
+TEST_F(RouteTableTest, WhereAllAreSilentTheOneThatIsLongestIsTaken) {
+  table_.Replace({{.destination = 4, .best = {2, 4}, .second = {3, 4}}});
+  table_.OnSilence(4, {2, 4}, kNow);
+  EXPECT_EQ(Find(4, {2}), Hops({2, 4}));
+  table_.OnSilence(4, {3, 4}, kNow + absl::Seconds(3));
+  EXPECT_EQ(Find(4, {2, 3}, kNow + absl::Seconds(3)), Hops({2, 4}));
+  table_.OnSilence(4, {2, 4}, kNow + absl::Seconds(6));
+  EXPECT_EQ(Find(4, {2, 3}, kNow + absl::Seconds(6)), Hops({3, 4}));
+}
+
+TEST_F(RouteTableTest, WithoutAnyOtherWayItAnswersOnTheOneThatSomethingCameOn) {
+  table_.OnArrival(4, {3, 2}, kNow);
+  EXPECT_EQ(Find(4, {2, 3}), Hops({2, 3, 4}));
+  EXPECT_EQ(Find(4, {2, 4}), Hops({4}));
+  EXPECT_EQ(Find(4, {3}), std::nullopt);
+  table_.OnBounce(4, std::vector<NodeId>{2, 3}, kNow);
+  EXPECT_EQ(Find(4, {2, 3}), std::nullopt);
+  EXPECT_EQ(Find(4, {2, 3}, kNow + RouteTable::kBackwardMemory), std::nullopt);
 }
 
 }  // namespace

@@ -16,9 +16,14 @@ bool SenderCheck::IsPlausible(NodeId origin, absl::string_view user, bool is_lis
   }
   if (doubts_.size() >= kDoubtsMax && !doubts_.contains(who)) doubts_.clear();
   Doubt& doubt = doubts_.try_emplace(std::move(who), Doubt{now, now}).first->second;
-  if (now - doubt.last > kGrace) doubt.first = now;  // Another matter than back then.
+  if (now - doubt.last > kQuiet) doubt.first = now;  // Another matter than back then.
   doubt.last = now;
   return now - doubt.first <= kGrace;
+}
+
+void SenderCheck::Sweep(absl::FunctionRef<bool(NodeId origin, const std::string& user)> listed) {
+  absl::erase_if(doubts_,
+                 [&](const auto& doubt) { return listed(doubt.first.first, doubt.first.second); });
 }
 
 }  // namespace convergia::edge

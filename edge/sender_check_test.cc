@@ -32,6 +32,32 @@ TEST(SenderCheckTest, WhoIsNotListedHasSomeTimeAndThenIsRefused) {
   EXPECT_TRUE(check.IsPlausible(2, "ann", false, true, kNow + kGrace + 3 * kMoment));
 }
 
+TEST(SenderCheckTest, WhoIsRefusedHasToKeepQuietForAWhile) {
+  SenderCheck check;
+  absl::Duration now = kNow;
+  EXPECT_TRUE(check.IsPlausible(2, "ann", false, true, now));
+  for (int i = 0; i < 10; ++i) {
+    now += SenderCheck::kQuiet;
+    EXPECT_FALSE(check.IsPlausible(2, "ann", false, true, now));
+  }
+  now += SenderCheck::kQuiet + kMoment;
+  EXPECT_TRUE(check.IsPlausible(2, "ann", false, true, now));
+  now += kGrace + kMoment;
+  EXPECT_FALSE(check.IsPlausible(2, "ann", false, true, now));
+}
+
+// Each time they write at once, and then nothing until they come again.
+TEST(SenderCheckTest, WhoWasListedSinceIsWelcomeAgain) {
+  SenderCheck check;
+  absl::Duration now = kNow;
+  for (int i = 0; i < 10; ++i, now += absl::Seconds(30)) {
+    EXPECT_TRUE(check.IsPlausible(2, "ann", false, true, now));
+    EXPECT_TRUE(check.IsPlausible(2, "eve", false, true, now) || i > 0);
+    check.Sweep([](NodeId origin, const std::string& user) { return user == "ann"; });
+  }
+  EXPECT_FALSE(check.IsPlausible(2, "eve", false, true, now));
+}
+
 TEST(SenderCheckTest, WhatArrivesLateTwiceInADayIsNoForgery) {
   SenderCheck check;
   EXPECT_TRUE(check.IsPlausible(2, "ann", false, true, kNow));

@@ -52,6 +52,8 @@ class SessionHub {
   };
   Whereabouts Find(absl::string_view user) const;
 
+  const Directory& directory() const { return *directory_; }
+
   // Only the sessions here: for what comes from another edge.
   absl::InlinedVector<Handle, 2> FindHere(absl::string_view user) const;
 

@@ -12,6 +12,15 @@ namespace {
 // A segment's header, route and all, on the wire at most.
 constexpr size_t kSegmentOverheadBytes = 256;
 constexpr size_t kResultBytes = 8;
+// As long as two retries take (relay_sender.h): nobody waits so long for a frame to be written but
+// where nothing is read at the other end, or nothing arrives there.
+constexpr absl::Duration kStuckAfter = absl::Seconds(3);
+
+// Whether `hops` lead back as the other came.
+bool IsReverse(const Hops& hops, const Waybill& came) {
+  return hops.size() == came.visited.size() + 1 && hops.back() == came.origin &&
+         std::equal(came.visited.rbegin(), came.visited.rend(), hops.begin());
+}
 
 }  // namespace
 
@@ -78,6 +87,21 @@ bool Switchboard::ChooseWay(NodeId edge, Peer* peer, absl::Duration now) {
   return link != 0;
 }
 
+void Switchboard::LeaveWay(NodeId edge, Peer* peer, absl::Duration now) {
+  peer->channel.ForgetSilence();
+  if (peer->link == 0) return;
+  ++counters_.ways_left;
+  routes_.OnSilence(edge, peer->hops, now);
+  peer->ways_version = 0;  // To be looked up anew.
+  MarkReady(edge, peer);
+}
+
+bool Switchboard::IsStuck(const Peer& peer, absl::Duration now) const {
+  const auto link = links_.find(peer.link);
+  return link != links_.end() && !link->second->writable &&
+         now - link->second->written_at >= kStuckAfter;
+}
+
 void Switchboard::Send(Token token, NodeId destination, Envelope envelope, absl::Duration now) {
   Peer& peer = PeerOf(destination, now);
   if (!ChooseWay(destination, &peer, now)) {
@@ -103,6 +127,8 @@ LinkTable::Verdict Switchboard::OnLinkUp(LinkId link, NodeId peer, Epoch peer_ep
   }
   links_[link] = std::make_unique<Link>(peer, now);
   links_[link]->locations = std::move(locations);
+  due_.insert(link);
+  routes_.OnLinkUp(peer);
   output_.links_changed = true;
   RelayChannel::Actions actions;
   PeerOf(peer, now).channel.OnPeerEpoch(peer_epoch, now, &actions);
@@ -122,6 +148,7 @@ void Switchboard::OnDrained(LinkId link, v1::Frame spare) {
   const auto found = links_.find(link);
   if (found == links_.end()) return;
   found->second->writable = true;
+  due_.insert(link);
   found->second->spare = std::move(spare);
 }
 
@@ -130,7 +157,10 @@ void Switchboard::OnFrame(LinkId link, ArrivingFrame frame, absl::Duration now) 
   if (found == links_.end()) return;
   Link& over = *found->second;
   over.health.OnHeard(now);
-  if (frame.ping != 0) over.pong_due = frame.ping;
+  if (frame.ping != 0) {
+    over.pong_due = frame.ping;
+    due_.insert(link);
+  }
   if (frame.pong != 0) {
     const bool first = over.health.rtt_us() == 0;
     over.health.OnPong(frame.pong, now);
@@ -145,7 +175,7 @@ void Switchboard::OnSegment(NodeId from, ArrivingSegment* segment, absl::Duratio
   using What = ForwardDecision::What;
   switch (decision.what) {
     case What::kArrived:
-      return OnArrived(from, segment->waybill.origin, std::move(segment->content), now);
+      return OnArrived(from, decision.waybill, std::move(segment->content), now);
     case What::kCameBack:
       return OnCameBack(from, decision.waybill, now);
     case What::kForward:
@@ -175,7 +205,8 @@ void Switchboard::Forward(v1::Segment* segment, ForwardDecision decision) {
 }
 
 void Switchboard::Enqueue(NodeId next, v1::Segment segment) {
-  Link& link = *links_.at(links_by_peer_.Find(next).value());
+  const LinkId id = links_by_peer_.Find(next).value();
+  Link& link = *links_.at(id);
   const size_t bytes = segment.ByteSizeLong();
   if (link.forward_bytes > 0 && link.forward_bytes + bytes > options_.forward_bytes_max) {
     ++counters_.segments_dropped;  // The origin's timer sends it again, when there may be room.
@@ -183,16 +214,20 @@ void Switchboard::Enqueue(NodeId next, v1::Segment segment) {
   }
   link.forward_bytes += bytes;
   link.forward.push_back(std::move(segment));
+  due_.insert(id);
 }
 
-void Switchboard::OnArrived(NodeId from, NodeId origin, IncomingSegment content,
+void Switchboard::OnArrived(NodeId from, const Waybill& waybill, IncomingSegment content,
                             absl::Duration now) {
+  const NodeId origin = waybill.origin;
   if (!IsKnown(origin)) return Refuse(from, "its origin is no edge");
   RelayChannel::Actions actions;
   Peer& peer = PeerOf(origin, now);
   peer.channel.OnSegment(std::move(content), now, &actions);
   CarryOut(origin, &actions);
   MarkReady(origin, &peer);
+  routes_.OnArrival(origin, waybill.visited, now);
+  if (peer.channel.WayIsSilent(!IsReverse(peer.hops, waybill))) LeaveWay(origin, &peer, now);
 }
 
 void Switchboard::OnCameBack(NodeId from, const Waybill& waybill, absl::Duration now) {
@@ -251,8 +286,27 @@ void Switchboard::SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, a
   }
 }
 
+void Switchboard::OnEpochHints(const std::vector<std::pair<NodeId, Epoch>>& hints,
+                               absl::Duration now) {
+  for (const auto& [edge, epoch] : hints) {
+    const auto found = peers_.find(edge);
+    if (found == peers_.end()) {
+      // Not to be taken for known, should it be needed.
+      if (const auto known = known_.find(edge); known != known_.end() && known->second < epoch) {
+        known->second = 0;
+      }
+      continue;
+    }
+    found->second->channel.OnEpochHint(epoch, now);
+    MarkReady(edge, found->second.get());
+  }
+}
+
 void Switchboard::SetLocations(NodeId peer, v1::Locations payload) {
-  if (const auto link = links_by_peer_.Find(peer)) links_.at(*link)->locations = std::move(payload);
+  const std::optional<LinkId> link = links_by_peer_.Find(peer);
+  if (!link) return;
+  links_.at(*link)->locations = std::move(payload);
+  due_.insert(*link);
 }
 
 void Switchboard::OnTimer(absl::Duration now) {
@@ -261,12 +315,15 @@ void Switchboard::OnTimer(absl::Duration now) {
     RelayChannel::Actions actions;
     peer->channel.OnTimer(now, &actions);
     CarryOut(edge, &actions);
+    if (peer->channel.WayIsSilent(false) || IsStuck(*peer, now)) LeaveWay(edge, peer.get(), now);
   }
   OnWaysChanged();  // A bounce may have been long enough ago.
   std::vector<LinkId> dead;
   for (const auto& [link, state] : links_) {
+    if (state->health.IsPingDue(now)) due_.insert(link);
     if (state->health.IsDead(now)) dead.push_back(link);
   }
+  std::sort(dead.begin(), dead.end());
   for (LinkId link : dead) {
     OnLinkDown(link, now);
     output_.dead_links.push_back(link);
@@ -275,22 +332,29 @@ void Switchboard::OnTimer(absl::Duration now) {
 
 Switchboard::Output Switchboard::Take(absl::Duration now) {
   next_take_ = absl::InfiniteDuration();
-  absl::flat_hash_map<LinkId, Filling> fillings;
-  for (auto& [id, link] : links_) {
-    if (!link->writable) continue;
-    if (now < link->rests_until) {
-      next_take_ = std::min(next_take_, link->rests_until);
-      continue;
-    }
-    Filling& filling = fillings[id];
-    filling.frame = std::move(link->spare);
-    FillHeartbeat(link.get(), &filling, now);
-    FillLocations(link.get(), &filling);
-    FillFromForward(link.get(), &filling);
-  }
+  Fillings fillings;
+  for (const LinkId link : std::exchange(due_, {})) FillingFor(link, &fillings, now);
   FillFromChannels(&fillings, now);
   for (auto& [id, filling] : fillings) Dispatch(id, &filling, now);
   return std::exchange(output_, Output());
+}
+
+Switchboard::Filling* Switchboard::FillingFor(LinkId id, Fillings* fillings, absl::Duration now) {
+  if (const auto begun = fillings->find(id); begun != fillings->end()) return &begun->second;
+  const auto found = links_.find(id);
+  if (found == links_.end() || !found->second->writable) return nullptr;  // OnDrained() follows.
+  Link& link = *found->second;
+  if (now < link.rests_until) {
+    next_take_ = std::min(next_take_, link.rests_until);
+    due_.insert(id);
+    return nullptr;
+  }
+  Filling& filling = (*fillings)[id];
+  filling.frame = std::move(link.spare);
+  FillHeartbeat(&link, &filling, now);
+  FillLocations(&link, &filling);
+  FillFromForward(&link, &filling);
+  return &filling;
 }
 
 void Switchboard::Dispatch(LinkId id, Filling* filling, absl::Duration now) {
@@ -300,6 +364,7 @@ void Switchboard::Dispatch(LinkId id, Filling* filling, absl::Duration now) {
     return;
   }
   link.writable = false;
+  link.written_at = now;
   const bool is_busy = filling->items >= options_.busy_items;
   const bool is_full = filling->bytes >= options_.frame_bytes_max / 2;
   if (is_busy && !is_full) link.rests_until = now + options_.rest;
@@ -339,8 +404,7 @@ void Switchboard::FillFromForward(Link* link, Filling* filling) {
   }
 }
 
-void Switchboard::FillFromChannels(absl::flat_hash_map<LinkId, Filling>* fillings,
-                                   absl::Duration now) {
+void Switchboard::FillFromChannels(Fillings* fillings, absl::Duration now) {
   for (size_t left = ready_.size(); left > 0; --left) {
     const NodeId edge = ready_.front();
     ready_.pop_front();
@@ -353,9 +417,9 @@ void Switchboard::FillFromChannels(absl::flat_hash_map<LinkId, Filling>* filling
       continue;
     }
     if (!peer.channel.HasNext()) continue;
-    const auto filling = fillings->find(peer.link);
-    if (filling != fillings->end() && filling->second.bytes < options_.frame_bytes_max) {
-      AppendSegment(edge, &peer, &filling->second, now);
+    Filling* const filling = FillingFor(peer.link, fillings, now);
+    if (filling != nullptr && filling->bytes < options_.frame_bytes_max) {
+      AppendSegment(edge, &peer, filling, now);
     }
     if (peer.channel.HasNext()) MarkReady(edge, &peer);  // When its link has room again.
   }

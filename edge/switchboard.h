@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "common/base/ids.h"
@@ -42,6 +45,9 @@ class Switchboard {
     size_t forward_bytes_max = limits::kLinkQueueBytesMax;  // A link; then segments are dropped.
     size_t busy_items = 16;  // In one frame: then the link is busy, and rests so long.
     absl::Duration rest = absl::Milliseconds(1);
+    // Whether the cluster has an edge of this number, also one that mgmt did not name when it was
+    // last heard. Null: only those that it named, and neighbours.
+    std::function<bool(NodeId)> is_edge;
   };
 
   struct Delivery {
@@ -66,6 +72,7 @@ class Switchboard {
     uint64_t segments_bounced = 0;  // By us, for want of a link or of room.
     uint64_t segments_came_back = 0;
     uint64_t segments_dropped = 0;
+    uint64_t ways_left = 0;         // For their silence.
     uint64_t segments_refused = 0;  // They could not be true.
     uint64_t routes_refused = 0;    // Of mgmt; likewise.
   };
@@ -87,10 +94,14 @@ class Switchboard {
 
   void OnResult(NodeId origin, Epoch origin_epoch, uint64_t sequence, const RelayResult& result);
 
-  // What mgmt says: the ways from here, and which edges there are, with their starts.
+  // What mgmt says: the ways from here, and which edges there are, with their starts (0: not known
+  // now).
   void SetRoutes(const std::vector<RouteTable::Pair>& pairs);
   void RefuseRoutes();  // What came could not be taken apart: those there are stay.
   void SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now);
+
+  // Other edges say that these have such starts, which mgmt may not have told, nor they themselves.
+  void OnEpochHints(const std::vector<std::pair<NodeId, Epoch>>& hints, absl::Duration now);
 
   // What goes to a neighbour with the next frame, beside segments; at most one at a time. Forgotten
   // if there is no link.
@@ -130,6 +141,7 @@ class Switchboard {
     NodeId peer = 0;
     LinkHealth health;
     bool writable = true;
+    absl::Duration written_at = absl::ZeroDuration();   // When the last frame was.
     absl::Duration rests_until = absl::ZeroDuration();  // To let more gather.
     v1::Frame spare;
     uint64_t pong_due = 0;
@@ -151,6 +163,7 @@ class Switchboard {
     size_t bytes = 0;
     size_t items = 0;  // Envelopes and results.
   };
+  using Fillings = absl::btree_map<LinkId, Filling>;
 
   Peer& PeerOf(NodeId edge, absl::Duration now);
   void MarkReady(NodeId edge, Peer* peer);
@@ -159,18 +172,28 @@ class Switchboard {
   bool LinkIsUp(NodeId peer) const { return links_by_peer_.Find(peer).has_value(); }
   // Looks up the way; if it is another than last time, what was sent is sent again.
   bool ChooseWay(NodeId edge, Peer* peer, absl::Duration now);
-  bool IsKnown(NodeId edge) const { return known_.contains(edge) || LinkIsUp(edge); }
+  // What is sent on the way used now seems to vanish: takes another, if there is one.
+  void LeaveWay(NodeId edge, Peer* peer, absl::Duration now);
+  // Its first link has not taken what it was given for long.
+  bool IsStuck(const Peer& peer, absl::Duration now) const;
+  bool IsKnown(NodeId edge) const {
+    return known_.contains(edge) || LinkIsUp(edge) || peers_.contains(edge) ||
+           (options_.is_edge != nullptr && options_.is_edge(edge));
+  }
 
   // Counts a segment that `from` handed on; the first is logged.
   void Refuse(NodeId from, absl::string_view why);
   void OnSegment(NodeId from, ArrivingSegment* segment, absl::Duration now);
-  void OnArrived(NodeId from, NodeId origin, IncomingSegment content, absl::Duration now);
+  void OnArrived(NodeId from, const Waybill& waybill, IncomingSegment content, absl::Duration now);
   void OnCameBack(NodeId from, const Waybill& waybill, absl::Duration now);
   void Forward(v1::Segment* segment, ForwardDecision decision);
   void Enqueue(NodeId next, v1::Segment segment);
   void CarryOut(NodeId origin, RelayChannel::Actions* actions);
 
-  void FillFromChannels(absl::flat_hash_map<LinkId, Filling>* fillings, absl::Duration now);
+  // The frame for `link`, with all in it that does not come from channels; null if it cannot be
+  // written now.
+  Filling* FillingFor(LinkId link, Fillings* fillings, absl::Duration now);
+  void FillFromChannels(Fillings* fillings, absl::Duration now);
   void FillFromForward(Link* link, Filling* filling);
   void FillHeartbeat(Link* link, Filling* filling, absl::Duration now);
   void FillLocations(Link* link, Filling* filling);
@@ -186,7 +209,10 @@ class Switchboard {
   absl::flat_hash_map<NodeId, std::unique_ptr<Peer>> peers_;
   absl::flat_hash_map<NodeId, Epoch> known_;
   uint64_t ways_version_ = 1;  // Grows whenever a way may have changed.
-  std::deque<NodeId> ready_;   // Peers whose channel may have something to send.
+  // Links that may have something to write beside that: an edge with a thousand looks at few in a
+  // turn.
+  absl::btree_set<LinkId> due_;
+  std::deque<NodeId> ready_;  // Peers whose channel may have something to send.
   Output output_;
   absl::Duration next_take_ = absl::InfiniteDuration();
   Counters counters_;

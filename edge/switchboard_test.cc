@@ -41,8 +41,21 @@ class Net {
   void Connect(NodeId a, NodeId b) {
     const LinkId link = ++last_link_;
     wires_[link] = {a, b};
-    EXPECT_TRUE(edge(a).OnLinkUp(link, b, 99 + b, Dialled::kByUs, now_).admitted);
-    EXPECT_TRUE(edge(b).OnLinkUp(link, a, 99 + a, Dialled::kByPeer, now_).admitted);
+    EXPECT_TRUE(edge(a).OnLinkUp(link, b, EpochOf(b), Dialled::kByUs, now_).admitted);
+    EXPECT_TRUE(edge(b).OnLinkUp(link, a, EpochOf(a), Dialled::kByPeer, now_).admitted);
+  }
+
+  // With the epoch 200, and without links.
+  void Restart(NodeId id) {
+    for (const LinkId link : Links()) {
+      const Wire& wire = wires_.at(link);
+      if (wire.a == id || wire.b == id) Cut(wire.a, wire.b);
+    }
+    edges_[id - 1] = std::make_unique<Switchboard>(id, /*epoch=*/200, Switchboard::Options());
+    std::vector<std::pair<NodeId, Epoch>> all;
+    for (size_t i = 0; i < edges_.size(); ++i) all.emplace_back(i + 1, 0);
+    edge(id).SetEdges(all, now_);
+    restarted_.insert(id);
   }
 
   bool IsConnected(NodeId a, NodeId b) { return FindWire(a, b) != wires_.end(); }
@@ -78,6 +91,9 @@ class Net {
     }
   }
 
+  // From now on nothing that `from` sends straight to `to` arrives, and neither is told.
+  void Silence(NodeId from, NodeId to) { silent_.insert({from, to}); }
+
   // Hands over one frame of one wire; true if there was one.
   bool Carry(LinkId link) {
     Wire& wire = wires_.at(link);
@@ -85,6 +101,10 @@ class Net {
     auto [from, frame] = std::move(wire.frames.front());
     wire.frames.pop_front();
     const NodeId to = from == wire.a ? wire.b : wire.a;
+    if (silent_.contains({from, to})) {
+      edge(from).OnDrained(link);
+      return true;
+    }
     carried_[{from, to}] += frame.segments_size();
     edge(to).OnFrame(link, TakeFrame(&frame), now_);
     edge(from).OnDrained(link);
@@ -121,6 +141,8 @@ class Net {
     std::deque<std::pair<NodeId, v1::Frame>> frames;
   };
 
+  Epoch EpochOf(NodeId id) const { return restarted_.contains(id) ? 200 : 99 + id; }
+
   std::map<LinkId, Wire>::iterator FindWire(NodeId a, NodeId b) {
     auto wire = wires_.begin();
     while (wire != wires_.end() &&
@@ -145,6 +167,8 @@ class Net {
   absl::Duration now_ = absl::Seconds(1000);
   LinkId last_link_ = 0;
   std::map<LinkId, Wire> wires_;
+  std::set<std::pair<NodeId, NodeId>> silent_;
+  std::set<NodeId> restarted_;
   uint64_t last_token_ = 0;
   std::map<uint64_t, Message> messages_;
   std::map<std::pair<NodeId, NodeId>, uint64_t> last_delivered_;
@@ -276,6 +300,96 @@ TEST_F(DiamondTest, SilentLinksDie) {
   net_.Tick();
   EXPECT_EQ(net_.edge(1).Take(net_.now()).dead_links.size(), 2);
   EXPECT_TRUE(net_.edge(1).Links(net_.now()).empty());
+}
+
+// What is sent over a link on which everything vanishes, this way or that or both, is confirmed
+// over the second way in time; and what is sent afterwards goes there at once.
+class SilenceTest : public DiamondTest,
+                    public testing::WithParamInterface<std::pair<bool, bool>> {};
+
+TEST_P(SilenceTest, WhatIsSentOverASilentLinkIsConfirmedOverTheSecondWay) {
+  for (const NodeId end : {NodeId{1}, NodeId{4}}) {  // Before the other edge, and beyond it.
+    Net net(4);
+    for (const auto& [a, b] : {std::pair(1, 2), {2, 4}, {1, 3}, {3, 4}}) net.Connect(a, b);
+    net.edge(1).SetRoutes({{.destination = 4, .best = {2, 4}, .second = {3, 4}}});
+    net.edge(4).SetRoutes({{.destination = 1, .best = {2, 1}, .second = {3, 1}}});
+    net.Settle(10);
+    if (GetParam().first) net.Silence(end, 2);
+    if (GetParam().second) net.Silence(2, end);
+    const auto pass = [&](absl::Duration time) {
+      for (; time > absl::ZeroDuration(); time -= absl::Milliseconds(100)) {
+        net.Advance(absl::Milliseconds(100));
+        net.Tick();
+        net.Settle(10);
+      }
+    };
+    for (int i = 0; i < 10; ++i) net.Send(1, 4);
+    for (int i = 0; i < 10; ++i) net.Send(4, 1);
+    pass(limits::kUnconfirmedAfter - absl::Milliseconds(200));
+    EXPECT_EQ(CountAnswered(net, std::nullopt), 20) << "silent at " << end;
+    for (int i = 0; i < 10; ++i) net.Send(1, 4);
+    net.Settle(10);
+    EXPECT_EQ(CountAnswered(net, std::nullopt), 30) << "silent at " << end;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Directions, SilenceTest,
+                         testing::Values(std::pair(true, true), std::pair(true, false),
+                                         std::pair(false, true)));
+
+TEST_F(DiamondTest, ALinkThatTakesNoMoreIsLeftThoughNothingOfOursIsUnderWayOnIt) {
+  net_.Send(1, 4);
+  net_.Settle();
+  // Nobody reads what is on the wire to 2.
+  net_.Send(1, 2);
+  net_.Act(1);
+  net_.Send(1, 4);
+  for (int i = 0; i < 95; ++i) {
+    net_.Advance(absl::Milliseconds(100));
+    net_.Tick();
+    for (const NodeId id : {1, 2, 3, 4}) net_.Act(id);
+    for (const LinkId link : {2, 3, 4}) net_.Carry(link);
+  }
+  EXPECT_EQ(CountAnswered(net_, std::nullopt), 2);
+}
+
+// Not linked, and mgmt is away: so only by what others say it is known that 4 has started anew.
+TEST_F(DiamondTest, WhatIsSentToAnEdgeOfWhichANewStartIsToldIsDelivered) {
+  net_.Send(1, 4);
+  net_.Settle();
+  net_.Restart(4);
+  net_.Connect(2, 4);
+  net_.edge(4).SetRoutes({{.destination = 1, .best = {2, 1}, .second = {}}});
+  net_.edge(1).OnEpochHints({{4, 200}}, net_.now());
+  net_.Send(1, 4);
+  net_.Settle();
+  EXPECT_EQ(CountAnswered(net_, std::nullopt), 2);
+}
+
+TEST(SwitchboardTest, AnEdgeThatMgmtDidNotNameIsHeardAndAnsweredIfItIsOne) {
+  for (const bool is_edge : {false, true}) {
+    Switchboard::Options options;
+    options.is_edge = [is_edge](NodeId node) { return is_edge && node == 7; };
+    Switchboard edge(1, 100, options);
+    const absl::Duration now = absl::Seconds(5);
+    ASSERT_TRUE(edge.OnLinkUp(1, 2, 5, Dialled::kByUs, now).admitted);
+    edge.Take(now);
+    edge.OnDrained(1);
+    v1::Frame frame;
+    v1::Segment* const segment = frame.add_segments();
+    segment->set_origin(7);
+    segment->set_origin_epoch(3);
+    segment->set_destination(1);
+    segment->set_destination_epoch(100);
+    segment->add_visited(2);
+    segment->set_first_sequence(1);
+    segment->add_envelopes()->set_to("ann");
+    edge.OnFrame(1, TakeFrame(&frame), now);
+    const Switchboard::Output output = edge.Take(now);
+    EXPECT_EQ(output.deliveries.size(), is_edge ? 1 : 0);
+    EXPECT_EQ(edge.counters().segments_refused, is_edge ? 0 : 1);
+    EXPECT_EQ(edge.HasWay(7, now), is_edge);
+  }
 }
 
 TEST_F(DiamondTest, HeartbeatsKeepLinksAndMeasureThem) {

@@ -45,6 +45,13 @@ class World final : public PlacesView {
   }
 
   Homes HomesOf(const std::string& user) const override { return {by_name_.at(user)->home}; }
+  std::vector<std::string> UsersOn(NodeId edge) const override {
+    std::vector<std::string> users;
+    for (const Person& person : people_) {
+      if (person.home == edge) users.push_back(person.name);
+    }
+    return users;
+  }
   const ReachBook::Reach* ReachOf(const std::string& user) const override {
     return &by_name_.at(user)->reach;
   }

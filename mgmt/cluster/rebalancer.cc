@@ -34,7 +34,7 @@ std::vector<Rebalancer::Move> Rebalancer::Propose(const TrafficGraph& graph, con
   for (const auto& [user, pending] : pending_) Shift(&round, pending.from, pending.to);
   ForgetGoneEdges(round);
   int allowance = Allowance(now);
-  if (allowance < 1 || graph.end() == 0) return {};
+  if (allowance < 1) return {};
   // First those for whom somebody has made room.
   for (const User user : std::exchange(due_, {})) {
     if (user < graph.end() && allowance > 0) Consider(&round, user, /*reserve=*/0, &allowance);
@@ -60,6 +60,7 @@ void Rebalancer::ForgetGoneEdges(const Round& round) {
   std::erase_if(waiting_, [&](const auto& list) {
     return !round.edges.contains(list.first.first) || !round.edges.contains(list.first.second);
   });
+  std::erase_if(idle_cursors_, [&](const auto& at) { return !round.edges.contains(at.first); });
   if (waiting_.size() > kWaitingPairsMax) waiting_.clear();
 }
 
@@ -115,6 +116,7 @@ bool Rebalancer::MayGo(const Round& round, const Case& who, NodeId to, double ga
   if (to == who.home || edge == round.edges.end() || !edge->second.alive || edge->second.draining) {
     return false;
   }
+  if (who.reach == nullptr) return false;
   const Probe* const there = who.reach->To(to);
   const Probe* const here = who.reach->To(who.home);
   if (there == nullptr) return false;
@@ -126,20 +128,25 @@ bool Rebalancer::MayGo(const Round& round, const Case& who, NodeId to, double ga
   return there->rtt_us - here->rtt_us <= std::max(worth_us, 1'000.0);
 }
 
-std::optional<Rebalancer::Case> Rebalancer::Examine(const Round& round, User user) const {
-  const absl::Span<const TrafficGraph::Peer> peers = round.graph.PeersOf(user);
-  if (peers.empty()) return std::nullopt;
-  const std::string& name = round.graph.NameOf(user);
+std::optional<Rebalancer::Case> Rebalancer::CaseOf(const Round& round,
+                                                   const std::string& name) const {
   if (pending_.contains(name)) return std::nullopt;
   const auto rest = rests_.find(name);
   if (rest != rests_.end() && rest->second.until > round.now) return std::nullopt;
   const PlacesView::Homes homes = round.view.HomesOf(name);
   if (homes.size() != 1) return std::nullopt;
-  Case who{.user = user, .home = homes[0], .reach = round.view.ReachOf(name)};
-  const auto home = round.edges.find(who.home);
-  if (who.reach == nullptr || home == round.edges.end() || home->second.draining) {
-    return std::nullopt;
-  }
+  const auto home = round.edges.find(homes[0]);
+  if (home == round.edges.end() || home->second.draining) return std::nullopt;
+  return Case{.name = name, .home = homes[0], .reach = round.view.ReachOf(name)};
+}
+
+std::optional<Rebalancer::Case> Rebalancer::Examine(const Round& round, User user) const {
+  const absl::Span<const TrafficGraph::Peer> peers = round.graph.PeersOf(user);
+  if (peers.empty()) return std::nullopt;
+  std::optional<Case> found = CaseOf(round, round.graph.NameOf(user));
+  if (!found) return std::nullopt;
+  Case& who = *found;
+  who.user = user;
   for (const TrafficGraph::Peer& peer : peers) {
     const PlacesView::Homes there = HomesOf(round, round.graph.NameOf(peer.user));
     if (there.empty()) continue;
@@ -159,7 +166,7 @@ std::optional<Rebalancer::Case> Rebalancer::Examine(const Round& round, User use
       }
     }
   }
-  return who;
+  return found;
 }
 
 // For those who would come here.
@@ -221,34 +228,83 @@ void Rebalancer::Consider(Round* round, User user, uint32_t reserve, int* allowa
   pending_[round->graph.NameOf(partner->user)].follower = user;
 }
 
+bool Rebalancer::IsOver(const Round& round, NodeId edge) const {
+  const auto load = round.edges.find(edge);
+  if (load == round.edges.end() || load->second.walled || load->second.draining) return false;
+  const auto leaving = round.leaving.find(edge);
+  return load->second.sessions >
+         round.bound + (leaving == round.leaving.end() ? 0 : leaving->second);
+}
+
+// Where `who` has been, or where nobody knows that it cannot go.
+bool Rebalancer::MayBeShedTo(const Round& round, const Case& who, NodeId to) const {
+  const EdgeLoad& edge = round.edges.at(to);
+  if (to == who.home || edge.sessions >= round.mean) return false;
+  if (who.reach != nullptr && who.reach->To(to) != nullptr) return MayGo(round, who, to, 0);
+  const bool missed =
+      who.reach != nullptr &&
+      std::find(who.reach->missed.begin(), who.reach->missed.end(), to) != who.reach->missed.end();
+  return edge.alive && !edge.draining && !edge.walled && !missed;
+}
+
 // From edges over the bound to those below the mean.
 void Rebalancer::Shed(Round* round, int* allowance) {
-  for (auto& [from, loose] : loose_) {
-    const auto edge = round->edges.find(from);
-    if (edge == round->edges.end() || edge->second.walled || edge->second.draining) continue;
-    std::sort(loose.begin(), loose.end());
-    while (*allowance > 0 && !loose.empty() &&
-           round->edges[from].sessions > round->bound + round->leaving[from]) {
-      const std::optional<Case> who = Examine(*round, loose.front().second);
-      loose.pop_front();
-      if (!who || who->home != from) continue;
-      NodeId to = 0;
-      double least = 0;
-      for (const auto& [id, load] : round->edges) {
-        if (load.sessions >= round->mean || !MayGo(*round, *who, id, 0)) continue;
-        const double cost = CostAt(*round, *who, id);
-        if (to == 0 || std::tie(cost, id) < std::tie(least, to)) {
-          to = id;
-          least = cost;
-        }
-      }
-      if (to != 0) Commit(round, *who, to, allowance);
+  std::vector<NodeId> over;
+  for (const auto& [id, edge] : round->edges) {
+    if (IsOver(*round, id)) over.push_back(id);
+  }
+  for (const NodeId from : over) {
+    ShedIdle(round, from, allowance);
+    ShedLoose(round, from, allowance);
+  }
+}
+
+// Those who talk with nobody lose nothing wherever they are.
+void Rebalancer::ShedIdle(Round* round, NodeId from, int* allowance) {
+  if (*allowance < 1) return;
+  const std::vector<std::string> users = round->view.UsersOn(from);
+  size_t& cursor = idle_cursors_[from];
+  const size_t count = std::min<size_t>(users.size(), options_.examined_max);
+  for (size_t i = 0; i<count&& * allowance> 0 && IsOver(*round, from); ++i) {
+    const std::string& name = users[cursor++ % users.size()];
+    const User known = round->graph.Find(name);
+    if (known != TrafficGraph::kNobody && !round->graph.PeersOf(known).empty()) continue;
+    const std::optional<Case> who = CaseOf(*round, name);
+    if (!who || who->home != from) continue;
+    NodeId to = 0;
+    for (const auto& [id, edge] : round->edges) {
+      if (!MayBeShedTo(*round, *who, id)) continue;
+      if (to == 0 || edge.sessions < round->edges.at(to).sessions) to = id;
     }
+    if (to != 0) Commit(round, *who, to, allowance);
+  }
+}
+
+void Rebalancer::ShedLoose(Round* round, NodeId from, int* allowance) {
+  const auto list = loose_.find(from);
+  if (list == loose_.end()) return;
+  auto& loose = list->second;
+  std::sort(loose.begin(), loose.end());
+  while (*allowance > 0 && !loose.empty() && IsOver(*round, from)) {
+    const std::optional<Case> who = Examine(*round, loose.front().second);
+    loose.pop_front();
+    if (!who || who->home != from) continue;
+    NodeId to = 0;
+    double least = 0;
+    for (const auto& [id, load] : round->edges) {
+      if (!MayBeShedTo(*round, *who, id)) continue;
+      const double cost = CostAt(*round, *who, id);
+      if (to == 0 || std::tie(cost, id) < std::tie(least, to)) {
+        to = id;
+        least = cost;
+      }
+    }
+    if (to != 0) Commit(round, *who, to, allowance);
   }
 }
 
 void Rebalancer::Commit(Round* round, const Case& who, NodeId to, int* allowance) {
-  const std::string& name = round->graph.NameOf(who.user);
+  const std::string& name = who.name;
   pending_[name] = {.from = who.home, .to = to, .since = round->now};
   Rest& rest = rests_[name];
   rest.until = round->now + std::min(options_.rest_max,

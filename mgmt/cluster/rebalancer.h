@@ -26,6 +26,8 @@ class PlacesView {
   virtual ~PlacesView() = default;
   // The edges where `user` is signed in; none: offline.
   virtual Homes HomesOf(const std::string& user) const = 0;
+  // All who are signed in there.
+  virtual std::vector<std::string> UsersOn(NodeId edge) const = 0;
   // Null if the client has not reported, or it was too long ago.
   virtual const ReachBook::Reach* ReachOf(const std::string& user) const = 0;
   // 0 for the same edge, 1 for a good link.
@@ -39,7 +41,9 @@ class PlacesView {
 // Whoever was moved rests for long, and longer after each move. The bound on balance is kept: who
 // would go where there is no room waits for somebody who would leave there for here, or would
 // hardly mind. Each move makes less traffic cross edges, so the moves end when nothing is gained
-// any more. Who is over the bound (another edge has come, say) sheds those who lose least.
+// any more. An edge over the bound (another edge has come, say) sheds those who lose least: first
+// those who talk with nobody. They may be sent to an edge that they never tried, as long as it is
+// not known to be out of their reach: a client that cannot go there stays.
 //
 // A core: no clock, no I/O. Not thread-safe.
 class Rebalancer {
@@ -89,8 +93,9 @@ class Rebalancer {
   // Where one user is, and what it would gain elsewhere.
   struct Case {
     User user = TrafficGraph::kNobody;
+    std::string name;
     NodeId home = 0;
-    const ReachBook::Reach* reach = nullptr;
+    const ReachBook::Reach* reach = nullptr;  // Null: it has not reported.
     std::vector<Pull> pulls;
     double bytes = 0;
     double cost = 0;  // Of carrying from home.
@@ -102,7 +107,7 @@ class Rebalancer {
     const TrafficGraph& graph;
     const PlacesView& view;
     absl::Duration now;
-    absl::flat_hash_map<NodeId, EdgeLoad> edges;    // With those who are to come.
+    std::map<NodeId, EdgeLoad> edges;               // With those who are to come.
     absl::flat_hash_map<NodeId, uint32_t> leaving;  // Those who are to go.
     double bound = 0;
     double mean = 0;
@@ -114,6 +119,8 @@ class Rebalancer {
   void ForgetGoneEdges(const Round& round);
   int Allowance(absl::Duration now);
   PlacesView::Homes HomesOf(const Round& round, const std::string& user) const;
+  // nullopt: it is not to be moved now.
+  std::optional<Case> CaseOf(const Round& round, const std::string& name) const;
   std::optional<Case> Examine(const Round& round, User user) const;
   bool MayGo(const Round& round, const Case& who, NodeId to, double gain) const;
   double CostAt(const Round& round, const Case& who, NodeId edge) const;
@@ -121,7 +128,11 @@ class Rebalancer {
   void Consider(Round* round, User user, uint32_t reserve, int* allowance);
   // Somebody at `who.best` who takes `who`'s place.
   std::optional<Case> FindPartner(const Round& round, const Case& who) const;
+  bool IsOver(const Round& round, NodeId edge) const;
+  bool MayBeShedTo(const Round& round, const Case& who, NodeId to) const;
   void Shed(Round* round, int* allowance);
+  void ShedIdle(Round* round, NodeId from, int* allowance);
+  void ShedLoose(Round* round, NodeId from, int* allowance);
   void Commit(Round* round, const Case& who, NodeId to, int* allowance);
   void Remember(const Case& who);
 
@@ -135,6 +146,7 @@ class Rebalancer {
   // leaving, with the share of their bytes that stays within it.
   std::map<std::pair<NodeId, NodeId>, std::deque<User>> waiting_;
   std::map<NodeId, std::deque<std::pair<double, User>>> loose_;
+  std::map<NodeId, size_t> idle_cursors_;  // Where to look next for idle users of that edge.
   Counters counters_;
 };
 

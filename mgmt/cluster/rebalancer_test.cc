@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -20,6 +24,13 @@ class RebalancerTest : public testing::Test, public PlacesView {
   Homes HomesOf(const std::string& user) const override {
     const auto found = homes_.find(user);
     return found == homes_.end() ? Homes() : found->second;
+  }
+  std::vector<std::string> UsersOn(NodeId edge) const override {
+    std::vector<std::string> users;
+    for (const auto& [user, homes] : homes_) {
+      if (homes == Homes{edge}) users.push_back(user);
+    }
+    return users;
   }
   const ReachBook::Reach* ReachOf(const std::string& user) const override {
     return reach_.Find(user);
@@ -84,7 +95,8 @@ TEST_F(RebalancerTest, SendsNobodyWhereItCannotGo) {
     std::vector<Probe> alice;
     std::vector<EdgeLoad> edges;
   };
-  SignIn("bob", 2, {{2, 1}});
+  SignIn("bob", 2);
+  reach_.Put("bob", {{{2, 1}}, {1, 3}});
   Talk("alice", "bob");
   for (const Case& c : std::vector<Case>{
            {"not reached", {{1, 500}, {3, 500}}, Edges(1, 1, 0)},
@@ -171,6 +183,57 @@ TEST_F(RebalancerTest, AnEdgeOverTheBoundShedsThoseWhoLoseLeast) {
         << move;
     EXPECT_NE(move.find(">2"), std::string::npos) << move;
   }
+}
+
+// As the directory counts them.
+class IdleTest : public RebalancerTest {
+ protected:
+  std::vector<EdgeLoad> Count() const {
+    std::vector<EdgeLoad> edges = Edges(0, 0, 0);
+    for (EdgeLoad& edge : edges) edge.sessions = static_cast<uint32_t>(UsersOn(edge.id).size());
+    return edges;
+  }
+};
+
+TEST_F(IdleTest, AnEdgeOverTheBoundShedsThoseWhoTalkWithNobodyUntilItIsNot) {
+  for (int i = 0; i < 300; ++i) SignIn(absl::StrCat("idle", i), 1 + i % 2);
+  for (int i = 0; i < 10; ++i) {
+    SignIn(absl::StrCat("a", i), 1);
+    SignIn(absl::StrCat("b", i), 1);
+    Talk(absl::StrCat("a", i), absl::StrCat("b", i));
+  }
+  const double bound = 1.1 * 320 / 3 + 20;
+  for (int second = 0; second < 600; ++second) {
+    for (const std::string& move : Propose(Count(), /*go=*/true)) {
+      EXPECT_NE(move.find("idle"), std::string::npos) << move;
+      EXPECT_NE(move.find(">3"), std::string::npos) << move;
+    }
+  }
+  EXPECT_LE(Count()[0].sessions, bound);
+  EXPECT_LE(Count()[1].sessions, bound);
+  EXPECT_GE(Count()[0].sessions, bound - 1) << "more went than had to";
+}
+
+TEST_F(IdleTest, NobodyIsShedToWhereTheyCannotGo) {
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = absl::StrCat("idle", i);
+    homes_[name] = {1};
+    if (i % 2 == 0) continue;  // They never said what they reach.
+    reach_.Put(name, {{{1, 500}}, {3}});
+  }
+  std::set<std::string> shed;
+  for (int second = 0; second < 300; ++second) {
+    for (std::string& move : Propose({{1, 100, true}, {3, 0, true}})) shed.insert(move);
+  }
+  EXPECT_THAT(shed, testing::Not(IsEmpty()));
+  for (const std::string& move : shed) {
+    const int number = std::stoi(move.substr(4));
+    EXPECT_EQ(number % 2, 0) << move;
+  }
+  const std::vector<EdgeLoad> walled = {{1, 100, true},
+                                        {.id = 3, .sessions = 0, .alive = true, .walled = true}};
+  now_ += absl::Hours(20);
+  EXPECT_THAT(Propose(walled), IsEmpty());
 }
 
 TEST_F(RebalancerTest, NoneAllowedMeansNone) {

@@ -42,6 +42,9 @@ class StateView final : public PlacesView {
  public:
   explicit StateView(const ClusterState& state) : state_(state) {}
   Homes HomesOf(const std::string& user) const override;
+  std::vector<std::string> UsersOn(NodeId edge) const override {
+    return state_.directory.UsersOn(edge);
+  }
   const ReachBook::Reach* ReachOf(const std::string& user) const override;
   double CostOf(NodeId from, NodeId to) const override;
 

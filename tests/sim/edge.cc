@@ -5,6 +5,8 @@
 namespace convergia::sim {
 namespace {
 
+constexpr uint64_t kTurnsPerCheck = 4;                      // It looks at every queue there is.
+constexpr absl::Duration kTrafficEvery = absl::Seconds(5);  // As edge::TrafficReporter's.
 constexpr absl::Duration kTick = absl::Milliseconds(100);   // As edge::RelayLoop's.
 constexpr absl::Duration kExchangeTick = absl::Seconds(1);  // As edge::LocationLoop's.
 
@@ -15,10 +17,13 @@ Edge::Edge(const Surroundings& around, NodeId node, Epoch epoch,
     : around_(around),
       node_(node),
       epoch_(epoch),
-      options_(options),
-      exchange_({.self = node, .epoch = epoch, .is_edge = [](NodeId) { return true; }},
-                &directory_),
-      switchboard_(node, epoch, options),
+      options_([&] {
+        edge::Switchboard::Options all = options;
+        all.is_edge = [around](NodeId peer) { return around.hosts->IsEdge(peer); };
+        return all;
+      }()),
+      exchange_({.self = node, .epoch = epoch, .is_edge = options_.is_edge}, &directory_),
+      switchboard_(node, epoch, options_),
       links_(around, this, /*seed=*/epoch * 1000 + node),
       router_(around, this),
       attach_(around, this) {}
@@ -35,6 +40,13 @@ void Edge::Tick() {
   switchboard_.OnTimer(now);
   Work();
   links_.OnTick(now);
+  router_.OnTick();
+  if (now >= next_traffic_) {
+    next_traffic_ = now + kTrafficEvery;
+    v1::FromNode message;
+    *message.mutable_traffic() = router_.TakeTraffic();
+    if (message.traffic().talkers_size() > 0) attach_.Send(std::move(message));
+  }
   if (now >= next_exchange_tick_) {
     next_exchange_tick_ = now + kExchangeTick;
     exchange_.OnTick(now);
@@ -55,7 +67,7 @@ void Edge::Kick() {
 void Edge::Work() {
   const absl::Duration now = around_.events->now();
   CarryOut(switchboard_.Take(now));
-  CheckBounds();
+  if (++turns_ % kTurnsPerCheck == 0) CheckBounds();
   if (const absl::Duration next = switchboard_.NextTake(); next < absl::InfiniteDuration()) {
     around_.events->After(next - now, Guard([this] { Kick(); }));
   }
@@ -84,10 +96,11 @@ void Edge::CarryOutLocations() {
     around_.history->Note("edge ", node_, " complains: ", complaint);
   }
   for (v1::FromNode& message : output.to_mgmt) attach_.Send(std::move(message));
+  switchboard_.OnEpochHints(output.starts, around_.events->now());
   for (auto& [peer, payload] : output.to_links) {
     switchboard_.SetLocations(peer, std::move(payload));
   }
-  if (!output.to_links.empty()) Kick();
+  if (!output.to_links.empty() || !output.starts.empty()) Kick();
 }
 
 void Edge::CheckBounds() {

@@ -64,7 +64,9 @@ class Edge : public std::enable_shared_from_this<Edge> {
   EdgeLinks links_;
   EdgeRouter router_;
   EdgeAttach attach_;
+  absl::Duration next_traffic_;
   bool kicked_ = false;
+  uint64_t turns_ = 0;
 };
 
 }  // namespace convergia::sim

@@ -12,12 +12,29 @@
 namespace convergia::sim {
 namespace {
 
+constexpr absl::Duration kSavePause = absl::Seconds(5);          // As node::MgmtMemory's.
 constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
 
 }  // namespace
 
 EdgeAttach::EdgeAttach(const Surroundings& around, Edge* edge)
     : around_(around), edge_(edge), plan_({.seed = edge->epoch()}) {}
+
+void EdgeAttach::Start() {
+  memory_ = around_.hosts->memory(edge_->node());
+  if (memory_.edges) edge_->links().SetPeers(*memory_.edges, /*is_fresh=*/false);
+  if (memory_.routes) OnRoutes(*memory_.routes);
+  Step();
+}
+
+void EdgeAttach::Remember() {
+  if (std::exchange(save_scheduled_, true)) return;
+  const absl::Duration wait = around_.dice->Between(absl::ZeroDuration(), kSavePause);
+  around_.events->After(wait, edge_->Guard([this] {
+    save_scheduled_ = false;
+    around_.hosts->memory(edge_->node()) = memory_;
+  }));
+}
 
 void EdgeAttach::Step() {
   using Step = node::AttachPlan::Step;
@@ -39,12 +56,9 @@ void EdgeAttach::Step() {
       case Step::kAbandon:
         if (wire_ != 0) around_.network->Close(wire_, edge_->node());
         break;
-      case Step::kBeat: {
-        v1::FromNode message;
-        message.mutable_heartbeat()->set_sessions(edge_->router().hub().size());
-        Send(std::move(message));
+      case Step::kBeat:
+        Beat();
         break;
-      }
       case Step::kRenew:  // The plan knows of no certificate, so none ends.
         around_.history->Broken("a new certificate is asked for");
         return;
@@ -54,6 +68,12 @@ void EdgeAttach::Step() {
         return;
     }
   }
+}
+
+void EdgeAttach::Beat() {
+  v1::FromNode message;
+  edge_->router().FillHeartbeat(message.mutable_heartbeat());
+  Send(std::move(message));
 }
 
 void EdgeAttach::Attach() {
@@ -75,6 +95,7 @@ void EdgeAttach::OnReached() {
   v1::FromNode message;
   message.mutable_hello()->set_epoch(edge_->epoch());
   message.mutable_hello()->mutable_addresses()->set_grpc("edge-" + std::to_string(edge_->node()));
+  message.mutable_hello()->mutable_addresses()->set_line("edge-" + std::to_string(edge_->node()));
   Send(std::move(message));
 }
 
@@ -109,7 +130,9 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
     case v1::ToNode::kWelcome:
       return OnWelcome();
     case v1::ToNode::kEdges:
-      return edge_->links().SetPeers(message.edges());
+      memory_.edges = message.edges();
+      Remember();
+      return edge_->links().SetPeers(message.edges(), /*is_fresh=*/true);
     case v1::ToNode::kDirectory:
       edge_->exchange().OnBatch(message.directory(), around_.events->now());
       return edge_->CarryOutLocations();
@@ -120,7 +143,11 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
       edge_->exchange().OnBuckets(message.directory_buckets(), around_.events->now());
       return edge_->CarryOutLocations();
     case v1::ToNode::kRoutes:
+      memory_.routes = message.routes();
+      Remember();
       return OnRoutes(message.routes());
+    case v1::ToNode::kOrder:
+      return edge_->router().OnOrder(message.order());
     default:
       return;  // Of other rooms.
   }
@@ -129,6 +156,7 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
 void EdgeAttach::OnWelcome() {
   around_.history->Note("edge ", edge_->node(), " is attached to mgmt");
   plan_.OnAttached(around_.events->now());
+  edge_->router().OnAttached();
   whole_due_ = true;
   OnLocationsChanged();
   v1::FromNode message;

@@ -20,11 +20,15 @@ class EdgeAttach {
  public:
   EdgeAttach(const Surroundings& around, Edge* edge);
 
-  void Start() { Step(); }
+  // Begins with what an earlier start has left on the disk.
+  void Start();
 
   // What mgmt is to hear.
   void ReportLinks(const std::vector<edge::Switchboard::LinkView>& links);
   void OnLocationsChanged();
+
+  // A heartbeat out of turn.
+  void Beat();
 
   // To mgmt; lost if it is not there.
   void Send(v1::FromNode message);
@@ -49,6 +53,7 @@ class EdgeAttach {
   void OnClosed(uint64_t stream);
   void OnWelcome();
   void OnRoutes(const v1::Routes& routes);
+  void Remember();
   void ReportLocations();
 
   const Surroundings around_;
@@ -63,6 +68,8 @@ class EdgeAttach {
   std::vector<edge::RouteTable::Pair> routes_;
   bool whole_due_ = false;
   bool report_scheduled_ = false;
+  Memory memory_;
+  bool save_scheduled_ = false;
 };
 
 }  // namespace convergia::sim

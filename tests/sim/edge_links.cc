@@ -20,11 +20,13 @@ constexpr absl::Duration kReportEvery = absl::Seconds(10);  // As edge::PeerLink
 EdgeLinks::EdgeLinks(const Surroundings& around, Edge* edge, uint64_t seed)
     : around_(around), edge_(edge), plan_(edge->node(), seed) {}
 
-void EdgeLinks::SetPeers(const v1::Edges& edges) {
+void EdgeLinks::SetPeers(const v1::Edges& edges, bool is_fresh) {
   std::vector<edge::EdgePeer> peers;
+  known_.clear();
   std::vector<std::pair<NodeId, Epoch>> starts;
   for (const v1::EdgeInfo& edge : edges.edges()) {
-    starts.emplace_back(edge.node_id(), edge.epoch());
+    starts.emplace_back(edge.node_id(), is_fresh ? edge.epoch() : 0);
+    known_.insert(edge.node_id());
     peers.push_back({.node = edge.node_id(),
                      .name = edge.name(),
                      .epoch = edge.epoch(),

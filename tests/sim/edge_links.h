@@ -23,8 +23,8 @@ class EdgeLinks {
  public:
   EdgeLinks(const Surroundings& around, Edge* edge, uint64_t seed);
 
-  // All other edges, as mgmt says.
-  void SetPeers(const v1::Edges& edges);
+  // All other edges, as mgmt says; `is_fresh`: now, and not before this start.
+  void SetPeers(const v1::Edges& edges, bool is_fresh);
   void OnTick(absl::Duration now);
 
   // What the switchboard wants.
@@ -35,6 +35,7 @@ class EdgeLinks {
   // Beside what is right: `make` says what for each link.
   void Inject(const std::function<v1::Frame(NodeId peer)>& make);
 
+  bool Knows(NodeId peer) const { return known_.contains(peer); }
   // Those that are up.
   const absl::flat_hash_set<NodeId>& up() const { return up_; }
 
@@ -64,6 +65,7 @@ class EdgeLinks {
   edge::DialPlan plan_;
   std::map<edge::LinkId, Stream> streams_;
   std::map<edge::LinkId, absl::Duration> starting_;
+  absl::flat_hash_set<NodeId> known_;  // By mgmt's word.
   absl::flat_hash_set<NodeId> up_;
   edge::LinkId last_link_ = 0;
   absl::Duration next_report_ = absl::ZeroDuration();

@@ -1,5 +1,6 @@
 #include "tests/sim/edge_router.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/limits.h"
@@ -8,6 +9,9 @@
 
 namespace convergia::sim {
 namespace {
+
+// What a message counts for those who bring talkers together.
+constexpr uint64_t kTalkBytes = 240;
 
 // As edge::MessageRouter's: reached is better than not known, and that than why not.
 int Rank(const std::optional<FailCode>& fail) {
@@ -37,6 +41,7 @@ EdgeRouter::EdgeRouter(const Surroundings& around, Edge* edge)
 }
 
 SessionNumber EdgeRouter::SignIn(const std::string& user) {
+  if (departures_.draining()) return 0;
   auto client = std::make_unique<Client>(Client{.user = Username::Parse(user).value()});
   const SessionNumber session = around_.ledger->OnSignIn(user, edge_->node());
   if (!hub_.Add(client->user, /*account=*/1, session, session).ok()) {
@@ -54,6 +59,7 @@ void EdgeRouter::SignOut(SessionNumber session) {
   around_.history->Note(found->second->user.str(), " signs out of edge ", edge_->node(),
                         ", session ", session);
   hub_.Remove(found->second->user, session);
+  departures_.OnClosed(session);
   clients_.erase(found);
   around_.ledger->OnSessionEnd(session);
   edge_->attach().OnLocationsChanged();
@@ -94,6 +100,7 @@ void EdgeRouter::Dispatch(SessionNumber session, const std::string& to, MessageN
                           const Hub::Whereabouts& where) {
   Client& client = *clients_.at(session);
   const std::string body = Ledger::BodyOf(message);
+  CountTalk(&client, to, where);
   edge::RelayResult sum;
   if (!where.sessions.empty()) Add(Push(where.sessions, client.user.str(), body), &sum);
   if (where.edges.empty()) return Answer(session, message, sum, true);
@@ -172,10 +179,28 @@ void EdgeRouter::DispatchHeld(SessionNumber session, const std::string& to) {
   }
 }
 
+bool EdgeRouter::IsListed(NodeId edge, const std::string& user) const {
+  const edge::Places places = edge_->directory().Find(user);
+  return std::count(places.begin(), places.end(), edge) > 0 || edge_->directory().IsLost(edge) ||
+         edge_->directory().LeftLately(user, edge);
+}
+
+bool EdgeRouter::IsPlausible(const edge::Switchboard::Delivery& delivery) {
+  const std::string& from = delivery.envelope.from;
+  return senders_.IsPlausible(delivery.origin, from, IsListed(delivery.origin, from),
+                              edge_->exchange().has_mgmt(), around_.events->now());
+}
+
 void EdgeRouter::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries) {
   for (const edge::Switchboard::Delivery& delivery : deliveries) {
     const edge::Envelope& envelope = delivery.envelope;
-    edge::RelayResult result = Push(hub_.FindHere(envelope.to), envelope.from, envelope.body);
+    edge::RelayResult result{.fail = FailCode::kOffline};
+    if (IsPlausible(delivery)) {
+      result = Push(hub_.FindHere(envelope.to), envelope.from, envelope.body);
+    } else if (envelope.body != Rogue::kBody) {
+      around_.history->Broken("edge ", edge_->node(), " refuses ", envelope.body, " of ",
+                              envelope.from, " from edge ", delivery.origin, " as forged");
+    }
     // Shards answer when they come to it.
     const absl::Duration wait =
         around_.dice->Between(absl::ZeroDuration(), absl::Microseconds(300));
@@ -186,6 +211,78 @@ void EdgeRouter::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliverie
           edge_->Kick();
         }));
   }
+}
+
+void EdgeRouter::CountTalk(Client* client, const std::string& to, const Hub::Whereabouts& where) {
+  if (!where.sessions.empty()) bytes_within_ += kTalkBytes;
+  bytes_across_ += kTalkBytes * where.edges.size();
+  client->talks.Count(to, kTalkBytes);
+}
+
+v1::TrafficReport EdgeRouter::TakeTraffic() {
+  v1::TrafficReport report;
+  report.set_bytes_within(std::exchange(bytes_within_, 0));
+  report.set_bytes_across(std::exchange(bytes_across_, 0));
+  for (auto& [session, client] : clients_) {
+    if (client->talks.empty()) continue;
+    v1::Talker* const talker = report.add_talkers();
+    talker->set_username(client->user.str());
+    for (const edge::TalkSketch::Peer& peer : client->talks.Take()) {
+      talker->add_peers(peer.name);
+      talker->add_bytes(peer.bytes);
+    }
+  }
+  return report;
+}
+
+void EdgeRouter::OnOrder(const v1::Order& order) {
+  const absl::Duration now = around_.events->now();
+  for (const v1::Move& move : order.moves()) {
+    for (const SessionNumber session : hub_.FindHere(move.username())) {
+      departures_.Tell(session, move.username(), move.node_id());
+      around_.history->Note(move.username(), " (session ", session, ") is told to go to edge ",
+                            move.node_id());
+      around_.events->After(around_.dice->Between(absl::ZeroDuration(), absl::Milliseconds(3)),
+                            [hosts = around_.hosts, session, to = move.node_id()] {
+                              hosts->OnUseMainServer(session, to);
+                            });
+    }
+  }
+  if (order.drain()) departures_.Drain(absl::Milliseconds(order.drain_ms()), now);
+  if (order.undrain()) departures_.Undrain();
+  if (order.drain() || order.undrain()) edge_->attach().Beat();
+}
+
+void EdgeRouter::FillHeartbeat(v1::Heartbeat* heartbeat) const {
+  heartbeat->set_sessions(hub_.size());
+  heartbeat->set_draining(departures_.draining());
+  if (!departures_.draining()) return;
+  heartbeat->set_drain_left_ms(
+      static_cast<uint32_t>(absl::ToInt64Milliseconds(departures_.Left(around_.events->now()))));
+}
+
+void EdgeRouter::End(SessionNumber session) {
+  SignOut(session);
+  around_.hosts->OnSessionClosed(session);
+}
+
+void EdgeRouter::Quit(SessionNumber session) {
+  if (clients_.contains(session) && !departures_.HoldsQuit(session, around_.events->now())) {
+    End(session);
+  }
+}
+
+void EdgeRouter::OnTick() {
+  senders_.Sweep([this](NodeId origin, const std::string& user) { return IsListed(origin, user); });
+  const auto is_at = [this](const std::string& user, NodeId edge) {
+    const edge::Places places = edge_->directory().Find(user);
+    return std::count(places.begin(), places.end(), edge) > 0;
+  };
+  const edge::Departures::Due due = departures_.Tick(is_at, around_.events->now());
+  for (const SessionNumber session : due.released) End(session);
+  if (!due.bye) return;
+  around_.history->Note("edge ", edge_->node(), " says BYE to those who stayed");
+  for (const SessionNumber session : sessions()) End(session);
 }
 
 }  // namespace convergia::sim

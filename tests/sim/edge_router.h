@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "convergia/v1/cluster.pb.h"
+#include "edge/departures.h"
 #include "edge/send_order.h"
+#include "edge/sender_check.h"
 #include "edge/session_hub.h"
 #include "edge/switchboard.h"
+#include "edge/talk_sketch.h"
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {
@@ -26,6 +30,15 @@ class EdgeRouter {
   void SetSlow(SessionNumber session, bool slow);
   MessageNumber Send(SessionNumber session, const std::string& to);
 
+  // ---- What edge::Relocator and edge::TrafficReporter are to the real edge.
+  void OnOrder(const v1::Order& order);
+  void OnAttached() { departures_.OnAttached(); }
+  void OnTick();
+  void FillHeartbeat(v1::Heartbeat* heartbeat) const;
+  // The client says QUIT; Hosts::OnSessionClosed() follows, at once or later.
+  void Quit(SessionNumber session);
+  v1::TrafficReport TakeTraffic();
+
   std::vector<SessionNumber> sessions() const;
   // For LocationReporter's part.
   edge::SessionHub<SessionNumber>& hub() { return hub_; }
@@ -39,6 +52,7 @@ class EdgeRouter {
     Username user;
     bool slow = false;
     edge::SendOrder<MessageNumber> order;
+    edge::TalkSketch talks;
   };
   struct Request {
     MessageNumber message = 0;
@@ -49,6 +63,8 @@ class EdgeRouter {
     bool is_sure = true;
   };
 
+  void End(SessionNumber session);
+  void CountTalk(Client* client, const std::string& to, const Hub::Whereabouts& where);
   edge::Places PlacesOf(const Hub::Whereabouts& where) const;
   void Dispatch(SessionNumber session, const std::string& to, MessageNumber message,
                 const Hub::Whereabouts& where);
@@ -59,8 +75,15 @@ class EdgeRouter {
   edge::RelayResult Push(const Sessions& sessions, const std::string& from,
                          const std::string& body);
 
+  bool IsListed(NodeId edge, const std::string& user) const;
+  bool IsPlausible(const edge::Switchboard::Delivery& delivery);
+
   const Surroundings around_;
   Edge* const edge_;
+  edge::SenderCheck senders_;
+  edge::Departures departures_;
+  uint64_t bytes_within_ = 0;
+  uint64_t bytes_across_ = 0;
   Hub hub_;
   std::map<SessionNumber, std::unique_ptr<Client>> clients_;
   std::map<edge::RelaySender::Token, Request> requests_;

@@ -48,6 +48,7 @@ void Ledger::OnDelivered(SessionNumber reader, absl::string_view from, absl::str
   }
   CheckOrder(reader, number, message);
   message.readers.push_back(reader);
+  if (on_read_) on_read_(reader, message.sender, number);
 }
 
 void Ledger::CheckOrder(SessionNumber reader, MessageNumber number, const Message& message) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -50,6 +52,15 @@ class Ledger {
 
   static std::string BodyOf(MessageNumber message);
 
+  // Who else wants to know: of what a session reads, and of each answer.
+  using OnRead = std::function<void(SessionNumber reader, SessionNumber sender, MessageNumber)>;
+  void set_on_read(OnRead on_read) { on_read_ = std::move(on_read); }
+  // Why the sender reads FAIL; nullopt: it does not, or there is no answer yet.
+  std::optional<FailCode> FailOf(MessageNumber message) const { return messages_.at(message).fail; }
+  const std::string& UserOf(SessionNumber session) const { return sessions_.at(session).user; }
+  const std::string& RecipientOf(MessageNumber message) const { return messages_.at(message).to; }
+  MessageNumber last_message() const { return messages_.size() - 1; }
+
   struct Counts {
     uint64_t sent = 0, ok = 0, offline = 0, busy = 0, unroutable = 0, unconfirmed = 0;
     uint64_t delivered = 0, unanswered = 0;
@@ -86,6 +97,7 @@ class Ledger {
   // The last message of a session to a user that any of the user's sessions has read.
   std::map<std::pair<SessionNumber, std::string>, MessageNumber> last_read_;
   Counts counts_;
+  OnRead on_read_;
 };
 
 }  // namespace convergia::sim

@@ -17,12 +17,13 @@ namespace {
 int Main(int argc, char** argv) {
   CLI::App app("Edges, users and mgmt in a simulated network.");
   uint64_t seed = 0, first = 1, count = 1000;
-  bool print_all = false;
+  bool print_all = false, silences = false;
   int edges = 0, users = 0, steps = 0, public_edges = 0;
   app.add_option("--seed", seed, "run this world only");
   app.add_option("--first", first, "the first seed");
   app.add_option("--count", count, "how many seeds");
   app.add_flag("--print", print_all, "print the whole history of --seed though nothing broke");
+  app.add_flag("--silences", silences, "worlds in which one link at a time swallows everything");
   app.add_option("--edges", edges, "so many in every world, instead of what the seed says");
   app.add_option("--public", public_edges, "of these edges can be dialled, the others cannot");
   app.add_option("--users", users, "so many");
@@ -35,7 +36,7 @@ int Main(int argc, char** argv) {
   Tally tally;
   bool all_well = true;
   for (uint64_t next = first; next < first + count && all_well; ++next) {
-    WorldPlan plan = WorldPlan::Draw(next);
+    WorldPlan plan = silences ? WorldPlan::DrawSilences(next) : WorldPlan::Draw(next);
     if (edges > 0) plan.edges = edges;
     if (edges > 0) plan.walled_for_good = std::max(0, edges - std::max(1, public_edges));
     if (users > 0) plan.users = users;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/store/mem_store.h"
 #include "mgmt/accounts/account_book.h"
+#include "mgmt/cluster/cluster_queries.h"
 #include "tests/sim/edge.h"
 
 namespace convergia::sim {
@@ -19,21 +20,50 @@ const mgmt::AccountBook& NoAccounts() {
 
 }  // namespace
 
-Mgmt::Mgmt(const Surroundings& around, Epoch epoch, std::vector<NodeId> edges)
+Mgmt::Mgmt(const Surroundings& around, Epoch epoch, Registry registry,
+           const mgmt::Rebalancer::Options& rebalancing)
     : around_(around),
       epoch_(epoch),
-      edges_(std::move(edges)),
-      cluster_({.epoch = epoch, .self = kMgmtNode, .version = "sim"}, NoAccounts()),
+      registry_(std::move(registry)),
+      cluster_({.epoch = epoch, .self = kMgmtNode, .version = "sim", .rebalancing = rebalancing},
+               NoAccounts()),
       last_stream_(epoch * 1'000'000) {}
 
 void Mgmt::Start() {
   around_.history->Note("mgmt starts, epoch ", epoch_);
+  SetRegistry(registry_);
+  Tick();
+}
+
+void Mgmt::SetRegistry(Registry registry) {
+  registry_ = std::move(registry);
   std::vector<mgmt::Member> members;
-  for (const NodeId edge : edges_) {
-    members.push_back({.role = Role::kEdge, .name = absl::StrCat("edge", edge), .node = edge});
+  for (const NodeId edge : registry_.edges) {
+    mgmt::Member member{.role = Role::kEdge, .name = absl::StrCat("edge", edge), .node = edge};
+    const auto drain = registry_.draining.find(edge);
+    member.drain = drain != registry_.draining.end();
+    if (member.drain) member.drain_within = drain->second;
+    members.push_back(std::move(member));
   }
   cluster_.SetMembers(members, {}, around_.events->now());
-  Tick();
+  Kick();
+}
+
+std::vector<NodeId> Mgmt::Assign(const std::string& user, const std::vector<mgmt::Probe>& reached) {
+  std::vector<mgmt::ProbeReport> reports;
+  for (const mgmt::Probe& probe : reached) {
+    reports.push_back({absl::StrCat("edge", probe.id), probe.rtt_us});
+  }
+  std::vector<NodeId> edges;
+  const auto assigned =
+      mgmt::Assign(user, reports, around_.events->now(), &cluster_.mutable_state());
+  if (!assigned.ok()) return edges;
+  for (const mgmt::MainServer& server : *assigned) {
+    for (const NodeId edge : registry_.edges) {
+      if (server.name == absl::StrCat("edge", edge)) edges.push_back(edge);
+    }
+  }
+  return edges;
 }
 
 void Mgmt::Tick() {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,8 +17,13 @@ namespace convergia::sim {
 // One start of mgmt: its real core, with what mgmt::ClusterLoop and mgmt::ClusterService are to it.
 class Mgmt : public std::enable_shared_from_this<Mgmt> {
  public:
-  // `edges` are enrolled.
-  Mgmt(const Surroundings& around, Epoch epoch, std::vector<NodeId> edges);
+  // What survives a restart, as a mgmt::NodeRegistry would have it.
+  struct Registry {
+    std::vector<NodeId> edges;                  // Enrolled.
+    std::map<NodeId, absl::Duration> draining;  // And within what time.
+  };
+  Mgmt(const Surroundings& around, Epoch epoch, Registry registry,
+       const mgmt::Rebalancer::Options& rebalancing = {});
 
   void Start();
 
@@ -26,6 +32,11 @@ class Mgmt : public std::enable_shared_from_this<Mgmt> {
   void Accept(mgmt::StreamId stream, NodeId node, WireId wire, std::weak_ptr<Edge> edge);
   void OnMessage(mgmt::StreamId stream, const v1::FromNode& message);
   void OnClosed(mgmt::StreamId stream);
+
+  // REPORTMAINSERVERS: the edges to try, best first, for a client that reached these.
+  std::vector<NodeId> Assign(const std::string& user, const std::vector<mgmt::Probe>& reached);
+  // An operator has changed it.
+  void SetRegistry(Registry registry);
 
   const mgmt::ClusterState& state() const { return cluster_.state(); }
 
@@ -53,7 +64,7 @@ class Mgmt : public std::enable_shared_from_this<Mgmt> {
 
   const Surroundings around_;
   const Epoch epoch_;
-  const std::vector<NodeId> edges_;
+  Registry registry_;
   mgmt::Cluster cluster_;
   std::map<mgmt::StreamId, Stream> streams_;
   mgmt::StreamId last_stream_;

@@ -43,6 +43,8 @@ void Network::SetPath(NodeId a, NodeId b, Path path) {
     case Path::kShut:
       return Cut(a, b);
     case Path::kHeld:
+    case Path::kHeldUp:
+    case Path::kHeldDown:
       return events_.After(kKeepalive, [this, key, hold] { BreakIfHeld(key, hold); });
     case Path::kOpen:
       ForWiresOf(a, b, [this](WireId id) {
@@ -51,6 +53,19 @@ void Network::SetPath(NodeId a, NodeId b, Path path) {
       });
       return;
   }
+}
+
+void Network::OpenAllPaths() {
+  std::vector<Pair> pairs;
+  for (const auto& [pair, path] : paths_) {
+    if (path != Path::kOpen) pairs.push_back(pair);
+  }
+  for (const auto& [a, b] : pairs) SetPath(a, b, Path::kOpen);
+}
+
+bool Network::IsHeld(NodeId from, NodeId to) const {
+  const Path path = PathOf(from, to);
+  return path == Path::kHeld || path == (from < to ? Path::kHeldUp : Path::kHeldDown);
 }
 
 void Network::BreakIfHeld(Pair pair, uint64_t hold) {
@@ -68,7 +83,7 @@ void Network::SetWalled(NodeId node, bool walled) {
 }
 
 void Network::Cut(NodeId a, NodeId b) {
-  const bool is_held = PathOf(a, b) == Path::kHeld;
+  const bool is_held = IsHold(PathOf(a, b));
   ForWiresOf(a, b, [&](WireId id) {
     const bool lose = is_held || !dice_.OneIn(3);
     for (const int to : {0, 1}) SendEnd(id, to, lose, /*by_itself=*/true);
@@ -102,7 +117,7 @@ void Network::OnStarted(NodeId node) {
 
 void Network::Dial(NodeId from, NodeId to, absl::AnyInvocable<void(bool reached)> done) {
   // A wall that drops costs the whole timeout; one that refuses is heard at once.
-  const bool is_silent = PathOf(from, to) == Path::kHeld || dice_.OneIn(2);
+  const bool is_silent = IsHold(PathOf(from, to)) || dice_.OneIn(2);
   const bool may_arrive = CanDial(from, to);
   const absl::Duration wait = !may_arrive && is_silent ? kDialTimeout : 2 * Latency(from, to);
   events_.After(wait, [this, from, to, may_arrive, done = std::move(done)]() mutable {
@@ -148,8 +163,7 @@ void Network::Pump(WireId id, int to) {
     if (found == wires_.end()) return;
     Half& half = found->second.halves[to];
     if (half.arriving.empty() || half.arriving.front().due > events_.now()) return;
-    const bool is_held =
-        PathOf(half.end.node, found->second.halves[1 - to].end.node) == Path::kHeld;
+    const bool is_held = IsHeld(found->second.halves[1 - to].end.node, half.end.node);
     if (is_held && !half.arriving.front().passes_hold) return;
     Parcel parcel = std::move(half.arriving.front());
     half.arriving.pop_front();

@@ -26,7 +26,9 @@ class Network {
     kOpen,
     kHeld,  // Nothing arrives and nobody is told, as behind a firewall that forgot. Wires that are
             // held for kKeepalive break, the others go on when it is over.
-    kShut,  // Wires break at once, at both ends; nobody can dial.
+    kHeldUp,    // The same, but only from the lower number to the higher, ...
+    kHeldDown,  // ... or back.
+    kShut,      // Wires break at once, at both ends; nobody can dial.
   };
   // gRPC asks after 10 s of silence, and waits 10 s for the answer.
   static constexpr absl::Duration kKeepalive = absl::Seconds(20);
@@ -44,6 +46,8 @@ class Network {
 
   // What the weather is from now on.
   void SetPath(NodeId a, NodeId b, Path path);
+  void OpenAllPaths();
+  static bool IsHold(Path path) { return path != Path::kOpen && path != Path::kShut; }
   void SetLatency(NodeId a, NodeId b, absl::Duration latency) { latency_[Key(a, b)] = latency; }
   void SetWalled(NodeId node, bool walled);
   bool IsWalled(NodeId node) const { return walled_.contains(node); }
@@ -103,6 +107,7 @@ class Network {
   // also while the path is held.
   void SendEnd(WireId id, int to, bool lose, bool by_itself);
   void BreakIfHeld(Pair pair, uint64_t hold);
+  bool IsHeld(NodeId from, NodeId to) const;
   template <typename Fn>
   void ForWiresOf(NodeId a, NodeId b, const Fn& fn);  // b 0: any.
 

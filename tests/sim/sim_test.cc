@@ -39,6 +39,18 @@ TEST_P(WorldsTest, KeepAllPromises) {
 INSTANTIATE_TEST_SUITE_P(Seeds, WorldsTest,
                          testing::Range(uint64_t{1}, kWorlds + 1, kWorldsOfTest));
 
+TEST(WorldTest, WhatALinkSwallowsIsConfirmedOverAnotherWay) {
+  Tally tally;
+  std::ostringstream out;
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    ASSERT_TRUE(RunWorld(WorldPlan::DrawSilences(seed), out, &tally)) << out.str();
+    ASSERT_EQ(tally.messages.unconfirmed, 0u)
+        << "again with: bazel run //tests/sim -- --silences --seed=" << seed;
+  }
+  Print(tally, std::cout);
+  EXPECT_GT(tally.messages.ok, 10'000u);
+}
+
 TEST(WorldTest, TheSameSeedIsTheSameHistory) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     World one(WorldPlan::Draw(seed));

@@ -56,6 +56,25 @@ WorldPlan WorldPlan::Draw(uint64_t seed) {
     default:
       break;
   }
+  if (dice.OneIn(3)) {
+    constexpr MgmtStays kAbsences[] = {MgmtStays::kUntilSome, MgmtStays::kForSignIn,
+                                       MgmtStays::kAway};
+    plan.mgmt_stays = kAbsences[dice.Below(3)];
+    if (plan.mgmt_stays == MgmtStays::kUntilSome) plan.mgmt_deaths = std::max(plan.mgmt_deaths, 1);
+  }
+  return plan;
+}
+
+WorldPlan WorldPlan::DrawSilences(uint64_t seed) {
+  Dice dice(seed * 6'151 + 5);
+  WorldPlan plan{.seed = seed};
+  plan.edges = dice.Between(3, 6);
+  plan.users = dice.Between(6, 20);
+  plan.steps = dice.Between(100, 300);
+  plan.moves = plan.cuts = plan.shuts = plan.walls = plan.edge_deaths = plan.mgmt_deaths = 0;
+  plan.slow_readers = 0;
+  plan.holds = 10;
+  plan.one_silence = true;
   return plan;
 }
 
@@ -63,7 +82,7 @@ World::World(const WorldPlan& plan)
     : plan_(plan),
       options_([&] {
         Dice dice(plan.seed + 1);
-        return SmallOptions(&dice);
+        return plan.one_silence ? edge::Switchboard::Options() : SmallOptions(&dice);
       }()),
       dice_(plan.seed),
       history_(&events_, plan.history_lines_max),
@@ -96,12 +115,19 @@ void World::Run() {
   for (Slot& slot : slots_) StartEdge(slot);
   if (plan_.has_rogue) Annoy();
   Pass(dice_.Between(absl::ZeroDuration(), absl::Seconds(5)));
+  if (plan_.mgmt_stays == MgmtStays::kForSignIn || plan_.mgmt_stays == MgmtStays::kAway)
+    SignInAll();
+  if (plan_.one_silence) {
+    for (int i = 0; i < plan_.users; ++i) SignInOrMove();
+    Pass(absl::Seconds(15));
+  }
   for (int step = 0; step < plan_.steps && !history_.is_broken(); ++step) {
     Step();
     Pass(dice_.Between(absl::ZeroDuration(), plan_.step_max));
   }
   Calm();
-  Pass(absl::Seconds(60));
+  // Without mgmt it takes 45 s until a dead edge is missed, and some rounds of gossip.
+  Pass(absl::Seconds(mgmt_is_gone_ ? 120 : 60));
   if (history_.is_broken()) return;
   ledger_.CheckAllAnswered();
   CheckLinks();
@@ -111,6 +137,15 @@ void World::Run() {
   for (Slot& slot : slots_) {
     if (slot.edge != nullptr) CollectTraffic(*slot.edge);
   }
+}
+
+// With mgmt; then it goes.
+void World::SignInAll() {
+  Pass(absl::Seconds(10));  // So that edges know one another, and remember.
+  for (int i = 0; i < plan_.users; ++i) SignInOrMove();
+  Pass(absl::Seconds(10));
+  mgmt_is_gone_ = true;
+  KillMgmt();
 }
 
 void World::Step() {
@@ -134,7 +169,7 @@ void World::Step() {
 void World::StartEdge(Slot& slot) {
   if (slot.edge != nullptr) return;
   network_.OnStarted(slot.node);
-  slot.edge = std::make_shared<Edge>(Around(), slot.node, ++slot.epoch, options_);
+  slot.edge = std::make_shared<Edge>(Everything(), slot.node, ++slot.epoch, options_);
   slot.edge->Start();
 }
 
@@ -160,11 +195,11 @@ void World::CollectTraffic(Edge& edge) {
 }
 
 void World::StartMgmt() {
-  if (mgmt_ != nullptr) return;
+  if (mgmt_ != nullptr || mgmt_is_gone_) return;
   network_.OnStarted(kMgmtNode);
-  std::vector<NodeId> edges;
-  for (const Slot& slot : slots_) edges.push_back(slot.node);
-  mgmt_ = std::make_shared<Mgmt>(Around(), ++mgmt_epoch_, edges);
+  Mgmt::Registry registry;
+  for (const Slot& slot : slots_) registry.edges.push_back(slot.node);
+  mgmt_ = std::make_shared<Mgmt>(Everything(), ++mgmt_epoch_, std::move(registry));
   mgmt_->Start();
 }
 
@@ -240,13 +275,19 @@ void World::CutPath() {
 void World::TroublePath(Network::Path path) {
   const NodeId a = AnyNode(), b = AnyNode();
   if (a == b) return;
+  if (plan_.one_silence && (is_silent_ || std::min(a, b) == kMgmtNode)) return;
+  is_silent_ = true;
   const absl::Duration time =
       dice_.Between(absl::Milliseconds(50), absl::Seconds(dice_.OneIn(3) ? 40 : 5));
-  history_.Note("the path between ", a, " and ", b, " is ",
-                path == Network::Path::kHeld ? "held" : "shut", " for ",
+  if (path == Network::Path::kHeld && dice_.OneIn(2)) {
+    path = dice_.OneIn(2) ? Network::Path::kHeldUp : Network::Path::kHeldDown;
+  }
+  constexpr absl::string_view kHow[] = {"", "held", "held one way", "held one way", "shut"};
+  history_.Note("the path between ", a, " and ", b, " is ", kHow[static_cast<int>(path)], " for ",
                 absl::FormatDuration(time));
   network_.SetPath(a, b, path);
   events_.After(time, [this, a, b] {
+    is_silent_ = false;
     if (network_.PathOf(a, b) == Network::Path::kOpen) return;
     history_.Note("the path between ", a, " and ", b, " is open");
     network_.SetPath(a, b, Network::Path::kOpen);
@@ -273,6 +314,10 @@ void World::EdgeDies() {
 void World::MgmtDies() {
   if (mgmt_ == nullptr) return StartMgmt();
   KillMgmt();
+  if (plan_.mgmt_stays == MgmtStays::kUntilSome) {
+    mgmt_is_gone_ = true;
+    return;
+  }
   const absl::Duration wait =
       dice_.Between(absl::Milliseconds(20), absl::Seconds(dice_.OneIn(2) ? 2 : 40));
   events_.After(wait, [this] { StartMgmt(); });

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,14 @@
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {
+
+// Where mgmt is while trouble comes.
+enum class MgmtStays {
+  kMostly,     // It dies and comes back.
+  kUntilSome,  // It dies at some step, and for good.
+  kForSignIn,  // It goes when everybody has signed in, and comes back when all is well again.
+  kAway,       // The same, and never comes back.
+};
 
 // How big a world is, and what befalls it. Draw() makes one from a seed, all kinds in turn.
 struct WorldPlan {
@@ -32,10 +41,15 @@ struct WorldPlan {
   int edge_deaths = 2;
   int mgmt_deaths = 1;
   int slow_readers = 2;
+  MgmtStays mgmt_stays = MgmtStays::kMostly;
+
+  // One link at a time falls silent, this way or that or both, and nothing else happens.
+  bool one_silence = false;
 
   size_t history_lines_max = 400;
 
   static WorldPlan Draw(uint64_t seed);
+  static WorldPlan DrawSilences(uint64_t seed);
 };
 
 // One world: edges, mgmt, users, the network between them, and all that befalls them. Trouble comes
@@ -58,12 +72,17 @@ class World final : public Hosts {
 
   std::shared_ptr<Edge> edge(NodeId node) override { return SlotOf(node).edge; }
   std::shared_ptr<Mgmt> mgmt() override { return mgmt_; }
+  Memory& memory(NodeId node) override { return SlotOf(node).memory; }
+  bool IsEdge(NodeId node) const override {
+    return node >= kFirstEdge && node < kFirstEdge + slots_.size();
+  }
 
  private:
   struct Slot {
     NodeId node = 0;
     Epoch epoch = 0;
     std::shared_ptr<Edge> edge;  // Null while it is down.
+    Memory memory;
   };
   struct Person {
     std::string name;
@@ -72,11 +91,12 @@ class World final : public Hosts {
   };
 
   Slot& SlotOf(NodeId node) { return slots_[node - kFirstEdge]; }
-  Surroundings Around() { return {&events_, &dice_, &history_, &ledger_, &network_, this}; }
+  Surroundings Everything() { return {&events_, &dice_, &history_, &ledger_, &network_, this}; }
   void Pass(absl::Duration time);
   void StartEdge(Slot& slot);
   void KillEdge(Slot& slot);
   void Annoy();  // What the rogue does, again and again.
+  void SignInAll();
   void StartMgmt();
   void KillMgmt();
   std::vector<Slot*> Living();
@@ -103,6 +123,10 @@ class World final : public Hosts {
   void CheckDirectories();
   void CheckRoutes();
   std::string WhatIsWrongWithRoutes();
+  // Edges that links connect with this one, over whatever way.
+  std::set<NodeId> Around(NodeId node);
+  // Whether messages must go through: also over plotted ways that nobody plots anew any more.
+  bool HasWay(Edge& from, NodeId to);
   void CheckEverybodyTalks();
   void CollectTraffic(Edge& edge);
 
@@ -118,6 +142,8 @@ class World final : public Hosts {
   Epoch mgmt_epoch_ = 0;
   std::vector<Person> people_;
   bool is_calm_ = false;
+  bool is_silent_ = false;     // A path is held.
+  bool mgmt_is_gone_ = false;  // For good, or until all is calm.
   Traffic traffic_;
 };
 

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/move_filter.h"
+#include "tests/sim/world_parts.h"
+
+namespace convergia::sim {
+
+// Somebody with one client, which follows docs/PROTOCOL.md: signs in where mgmt says, comes back
+// when it is cut off, and where it reads USEMAINSERVER goes there without missing anything. Checks
+// that what it shows its user is in order and nothing twice.
+class Resident {
+ public:
+  Resident(const Surroundings& around, std::string name, std::vector<std::string> friends);
+
+  void Start() { SignIn(); }
+  // To one of its friends; nothing while it is between two servers.
+  void Talk();
+
+  // What the servers tell it; ignored for sessions that are none of its own.
+  void OnUseMainServer(SessionNumber session, NodeId to);
+  void OnClosed(SessionNumber session);
+  void OnRead(SessionNumber session, SessionNumber sender, MessageNumber message);
+
+  const std::string& name() const { return name_; }
+  bool has_shown(MessageNumber message) const { return shown_.contains(message); }
+  NodeId at() const { return at_; }  // 0: nowhere.
+  int moves() const { return moves_; }
+
+ private:
+  struct Read {
+    SessionNumber sender = 0;
+    MessageNumber message = 0;
+  };
+
+  void SignIn();
+  void Move(NodeId to);
+  void Quit();
+  void Show(const Read& read);
+  void ShowHeld();
+
+  const Surroundings around_;
+  const std::string name_;
+  const std::vector<std::string> friends_;
+
+  SessionNumber session_ = 0;  // 0: none.
+  NodeId at_ = 0;
+  SessionNumber next_ = 0;  // Where it moves to, while it is at both.
+  NodeId next_at_ = 0;
+  bool quitting_ = false;
+  int moves_ = 0;
+
+  client::MoveFilter filter_{10'000};
+  std::deque<Read> held_;
+  std::set<MessageNumber> shown_;
+  std::map<SessionNumber, MessageNumber> last_from_;
+};
+
+}  // namespace convergia::sim
