@@ -15,9 +15,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "client/seed.h"
 #include "common/base/backoff.h"
 #include "common/base/fail.h"
+#include "common/base/random.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::client {

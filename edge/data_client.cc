@@ -22,12 +22,6 @@ constexpr size_t kPackedBytesMax = 1024 * 1024;
 constexpr absl::Duration kAnswerMax = absl::Seconds(90);
 constexpr absl::Duration kWatchEvery = absl::Seconds(1);
 
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  for (const unsigned char byte : SecureRandomBytes(sizeof(seed))) seed = seed << 8 | byte;
-  return seed;
-}
-
 bool Changes(const v1::DataRequest& request) {
   switch (request.operation_case()) {
     case v1::DataRequest::kReadFile:

@@ -21,12 +21,6 @@ namespace {
 constexpr char kMissed[] =
     "changes of the server map may have been missed; read it again with GETSERVERMAP";
 
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  for (const unsigned char byte : SecureRandomBytes(sizeof(seed))) seed = seed << 8 | byte;
-  return seed;
-}
-
 void TellOfMissed(const lineserver::SessionHandle& handle) {
   handle.shard->Post([weak = handle.session] {
     if (const auto session = weak.lock()) session->Push("NOTICE", kMissed);

@@ -18,4 +18,10 @@ std::string SecureRandomHex(size_t bytes) {
   return absl::BytesToHexString(SecureRandomBytes(bytes));
 }
 
+uint64_t RandomSeed() {
+  uint64_t seed = 0;
+  for (const unsigned char byte : SecureRandomBytes(sizeof(seed))) seed = seed << 8 | byte;
+  return seed;
+}
+
 }  // namespace convergia

@@ -12,6 +12,9 @@ std::string SecureRandomBytes(size_t count);
 // The same as lower-case hexadecimal, two characters a byte.
 std::string SecureRandomHex(size_t bytes);
 
+// For Backoff: those who start together do not retry together. Thread-safe.
+uint64_t RandomSeed();
+
 // Repeatable numbers for cores and tests: not for secrets. Not thread-safe.
 using Rng = std::mt19937_64;
 

@@ -1,7 +1,5 @@
 #include "mgmt/cluster/cluster.h"
 
-#include <glog/logging.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -14,6 +12,8 @@ namespace convergia::mgmt {
 namespace {
 
 constexpr absl::Duration kRevocationsSweep = absl::Minutes(10);
+// Some have left by the time it is reported what they sent; more than so many have not.
+constexpr uint64_t kTalkersRefusedWell = 1'000;
 
 std::shared_ptr<v1::ToNode> NewMessage() { return std::make_shared<v1::ToNode>(); }
 
@@ -98,6 +98,8 @@ void Cluster::Dismiss(NodeId node, absl::string_view why) {
   if (state_.members.contains(node)) return;
   state_.liveness.Forget(node);
   state_.links_refused.erase(node);
+  state_.talkers_refused.erase(node);
+  state_.directory.ForgetRefused(node);
 }
 
 void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Duration now) {
@@ -167,9 +169,12 @@ void Cluster::SendMoves(const Mover::Orders& orders) {
 }
 
 void Cluster::OnTraffic(NodeId node, const v1::TrafficReport& report, absl::Duration now) {
-  const int ignored = TakeTraffic(node, report, now, &state_);
-  LOG_IF_EVERY_N(WARNING, ignored > 0, 1'000)
-      << "edge " << node << " reports what " << ignored << " users sent who are not there";
+  uint64_t& refused = state_.talkers_refused[node];
+  const bool was_well = refused < kTalkersRefusedWell;
+  refused += TakeTraffic(node, report, now, &state_);
+  if (was_well && refused >= kTalkersRefusedWell) {
+    WarnOfRefused(node, "what was sent by users who are not there");
+  }
 }
 
 void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration now) {
@@ -211,7 +216,16 @@ void Cluster::OnLocations(StreamId id, const v1::LocationReport& report) {
   if (report.whole()) stream.announced = true;
   if (!stream.announced) return;  // Meant for the stream before this one; the whole has it too.
   const Epoch epoch = state_.liveness.Find(stream.node)->epoch;
-  switch (state_.directory.Apply(stream.node, epoch, report)) {
+  const Directory::Refused before = state_.directory.refused(stream.node);
+  const Directory::Applied applied = state_.directory.Apply(stream.node, epoch, report);
+  const Directory::Refused after = state_.directory.refused(stream.node);
+  if (before.names == 0 && after.names > 0) {
+    WarnOfRefused(stream.node, "names of users that are none, or too many");
+  }
+  if (before.reports == 0 && after.reports > 0) {
+    WarnOfRefused(stream.node, "changes of its users that do not follow what came before");
+  }
+  switch (applied) {
     case Directory::Applied::kApplied:
     case Directory::Applied::kRepeated:
       return;
@@ -225,12 +239,14 @@ void Cluster::OnLocations(StreamId id, const v1::LocationReport& report) {
 
 void Cluster::OnRefusedLinks(NodeId node, const LinkMap::Outcome& outcome) {
   uint64_t& refused = state_.links_refused[node];
-  if (refused == 0) {
-    actions_.warnings.push_back(
-        absl::StrCat("main server ", state_.members.at(node).name, " reports ", outcome.why,
-                     "; that and more of its kind are left out, and counted (ListNodes)"));
-  }
+  if (refused == 0) WarnOfRefused(node, outcome.why);
   refused += outcome.refused;
+}
+
+void Cluster::WarnOfRefused(NodeId node, absl::string_view what) {
+  actions_.warnings.push_back(
+      absl::StrCat("main server ", state_.members.at(node).name, " reports ", what,
+                   "; that and more of its kind are left out, and counted (ListNodes)"));
 }
 
 void Cluster::Check(StreamId id) {
@@ -333,6 +349,10 @@ void Cluster::OnTick(absl::Duration now) {
 }
 
 void Cluster::SetMapWatched(bool watched) {
+  if (watched && !map_watched_) {
+    TakeChangedNodeRows();  // Who watches from now on reads the map as it is now.
+    nodes_dirty_ = false;
+  }
   map_watched_ = watched;
   state_.directory.SetWatched(watched && !options_.hide_clients);
 }

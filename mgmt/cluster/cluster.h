@@ -60,6 +60,9 @@ class Cluster {
   // and when it is only times that changed, which nobody waits for, not sooner than that.
   static constexpr absl::Duration kReplanAfter = absl::Milliseconds(50);
   static constexpr absl::Duration kReplanTimesAfter = absl::Seconds(1);
+  // Those who watch the map are told at once, but not more often than this: each time costs a
+  // packet to each of them, however little it says.
+  static constexpr absl::Duration kMapTellAfter = absl::Milliseconds(200);
   // By then (limits::kOfflineAfter and a little) every edge that is awaited has announced itself or
   // is offline; if not, it is broken.
   static constexpr absl::Duration kAwaitMax = absl::Seconds(15);
@@ -127,6 +130,8 @@ class Cluster {
   void OnLinks(NodeId node, const v1::LinkReport& report);
   void OnLocations(StreamId stream, const v1::LocationReport& report);
   void OnRefusedLinks(NodeId node, const LinkMap::Outcome& outcome);
+  // Into the log, once for each node and kind.
+  void WarnOfRefused(NodeId node, absl::string_view what);
   void OnResync(StreamId stream, const v1::DirectoryPosition& position);
   void OnTraffic(NodeId node, const v1::TrafficReport& report, absl::Duration now);
   void OnDigests(StreamId stream, const v1::DirectoryDigests& message);
@@ -149,7 +154,9 @@ class Cluster {
   void TellNewEdges();
   // To data servers how they are to be used, to datamgr which there are, to edges where datamgr is.
   void FlushDataServers();
-  void FlushMap();
+  void FlushMap(absl::Duration now);
+  // Rows of servers that are others than told; they count as told now.
+  std::vector<v1::ServerMapRow> TakeChangedNodeRows();
   Message EdgesMessage() const;
   Message DataServersMessage() const;
   Message RoutesMessage(NodeId origin) const;
@@ -178,6 +185,7 @@ class Cluster {
   bool data_servers_dirty_ = false;
   std::optional<absl::Duration> planned_at_;
   bool map_watched_ = false;
+  std::optional<absl::Duration> map_told_at_;
   std::set<std::string> map_users_;               // Whose rows changed.
   std::map<std::string, std::string> map_nodes_;  // By id: the row as last told, in bytes.
   ClusterActions actions_;

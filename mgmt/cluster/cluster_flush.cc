@@ -21,7 +21,7 @@ ClusterActions Cluster::Flush(absl::Duration now) {
     TellNewEdges();
   }
   FlushDataServers();
-  FlushMap();
+  FlushMap(now);
   return std::exchange(actions_, {});
 }
 
@@ -166,27 +166,36 @@ void Cluster::FlushDataServers() {
   }
 }
 
-void Cluster::FlushMap() {
-  const ServerMap map(state_, accounts_);
-  if (std::exchange(nodes_dirty_, false)) {
-    std::map<std::string, std::string> told;
-    for (v1::ServerMapRow& row : map.AllNodes()) {
-      std::string bytes = row.SerializeAsString();
-      const auto before = map_nodes_.find(row.id());
-      const bool same = before != map_nodes_.end() && before->second == bytes;
-      told.emplace(row.id(), std::move(bytes));
-      if (!same) actions_.map_rows.push_back(std::move(row));
-    }
-    for (const auto& [id, bytes] : map_nodes_) {
-      if (told.contains(id)) continue;
-      v1::ServerMapRow& row = actions_.map_rows.emplace_back();
-      row.ParseFromString(bytes);
-      row.set_online(false);
-      row.set_removed(true);
-      row.clear_connected();
-    }
-    map_nodes_ = std::move(told);
+std::vector<v1::ServerMapRow> Cluster::TakeChangedNodeRows() {
+  std::vector<v1::ServerMapRow> rows;
+  std::map<std::string, std::string> told;
+  for (v1::ServerMapRow& row : ServerMap(state_, accounts_).AllNodes()) {
+    std::string bytes = row.SerializeAsString();
+    const auto before = map_nodes_.find(row.id());
+    const bool same = before != map_nodes_.end() && before->second == bytes;
+    told.emplace(row.id(), std::move(bytes));
+    if (!same) rows.push_back(std::move(row));
   }
+  for (const auto& [id, bytes] : map_nodes_) {
+    if (told.contains(id)) continue;
+    v1::ServerMapRow& row = rows.emplace_back();
+    row.ParseFromString(bytes);
+    row.set_online(false);
+    row.set_removed(true);
+    row.clear_connected();
+  }
+  map_nodes_ = std::move(told);
+  return rows;
+}
+
+// With nobody there to be told, it costs nothing.
+void Cluster::FlushMap(absl::Duration now) {
+  if (!map_watched_) return map_users_.clear();
+  if (!nodes_dirty_ && map_users_.empty()) return;
+  if (map_told_at_ && now - *map_told_at_ < kMapTellAfter) return;
+  map_told_at_ = now;
+  if (std::exchange(nodes_dirty_, false)) actions_.map_rows = TakeChangedNodeRows();
+  const ServerMap map(state_, accounts_);
   if (!options_.hide_clients) {
     for (const std::string& user : map_users_) {
       // One more than are told says enough.

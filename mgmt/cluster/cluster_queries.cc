@@ -12,6 +12,7 @@
 #include "common/line/rows.h"
 #include "common/rpc/role_proto.h"
 #include "mgmt/cluster/assignment.h"
+#include "mgmt/cluster/link_lists.h"
 #include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
@@ -21,11 +22,6 @@ constexpr int kEdgesOfferedMax = 3;
 constexpr size_t kProbeReportsMax = 1'000;  // Far more edges than a client tries.
 constexpr uint64_t kProbeUsMax = 60'000'000;
 constexpr absl::string_view kUnreachable = "unreachable";
-
-std::string NameOf(const ClusterState& state, NodeId node) {
-  const auto member = state.members.find(node);
-  return member == state.members.end() ? absl::StrCat("n", node) : member->second.name;
-}
 
 v1::Node DescribeNode(const ClusterState& state, const Member& member, const Moment& moment) {
   v1::Node node;
@@ -48,6 +44,11 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   node.set_liveness(ToProto(state.liveness.StateOf(member.node)));
   const auto refused = state.links_refused.find(member.node);
   if (refused != state.links_refused.end()) node.set_links_refused(refused->second);
+  const auto talkers = state.talkers_refused.find(member.node);
+  if (talkers != state.talkers_refused.end()) node.set_talkers_refused(talkers->second);
+  const Directory::Refused locations = state.directory.refused(member.node);
+  node.set_locations_refused(locations.reports);
+  node.set_names_refused(locations.names);
   const Liveness::Node* live = state.liveness.Find(member.node);
   if (live == nullptr || live->epoch == 0) return node;
   node.set_epoch(live->epoch);
@@ -62,12 +63,12 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   return node;
 }
 
-void NameHops(const ClusterState& state, const PlannedRoute& route,
-              google::protobuf::RepeatedPtrField<std::string>* names) {
-  for (const NodeId hop : route.hops) *names->Add() = NameOf(state, hop);
-}
-
 }  // namespace
+
+std::string NameOf(const ClusterState& state, NodeId node) {
+  const auto member = state.members.find(node);
+  return member == state.members.end() ? absl::StrCat("n", node) : member->second.name;
+}
 
 MainServer DescribeMainServer(const ClusterState& state, NodeId id) {
   const Member& member = state.members.at(id);
@@ -162,25 +163,11 @@ std::vector<v1::Node> ListNodes(const ClusterState& state, const Moment& moment)
 v1::GetClusterMapResponse GetClusterMap(const ClusterState& state, const Moment& moment) {
   v1::GetClusterMapResponse map;
   for (v1::Node& node : ListNodes(state, moment)) *map.add_nodes() = std::move(node);
-  for (const auto& [id, member] : state.members) {
-    for (const v1::LinkState& link : state.links.ReportOf(id)) {
-      v1::Link* to = map.add_links();
-      to->set_from(member.name);
-      to->set_to(NameOf(state, link.peer()));
-      to->set_rtt_us(link.rtt_us());
-      to->set_loss(link.loss());
-    }
-  }
-  for (const NodeId origin : state.routes.edges()) {
-    v1::EdgeRoutes* from = map.add_routes();
-    from->set_from(NameOf(state, origin));
-    for (const RoutesTo& route : state.routes.PlanFrom(origin)) {
-      v1::NamedRoute* named = from->add_routes();
-      named->set_to(NameOf(state, route.destination));
-      NameHops(state, route.best, named->mutable_best());
-      if (route.second) NameHops(state, *route.second, named->mutable_second());
-    }
-  }
+  v1::ListLinksRequest first;
+  first.set_limit(kListedMax);
+  *map.mutable_links() = std::move(*ListLinks(state, first)->mutable_links());
+  map.set_links_total(state.links.ReportCount());
+  map.set_routes_total(state.routes.CountRoutes());
   map.set_users_online(state.directory.users_online());
   map.set_mgmt_epoch(state.epoch);
   map.set_directory_sequence(state.directory.sequence());

@@ -60,6 +60,9 @@ struct Moment {
 std::vector<v1::Node> ListNodes(const ClusterState& state, const Moment& moment);
 v1::GetClusterMapResponse GetClusterMap(const ClusterState& state, const Moment& moment);
 
+// Of a node, whether it is still enrolled or not.
+std::string NameOf(const ClusterState& state, NodeId node);
+
 // With the edges where they are.
 v1::Account DescribeAccount(const ClusterState& state, const Account& account);
 

@@ -158,8 +158,8 @@ TEST_F(ClusterQueriesTest, DescribesNodesLinksAndRoutes) {
   ASSERT_EQ(map.links_size(), 1);
   EXPECT_EQ(map.links(0).from(), "edge2");
   EXPECT_EQ(map.links(0).to(), "edge3");
-  ASSERT_EQ(map.routes_size(), 2);
-  EXPECT_THAT(map.routes(0).routes(0).best(), ElementsAre("edge3"));
+  EXPECT_EQ(map.links_total(), 1);
+  EXPECT_EQ(map.routes_total(), 2);
   EXPECT_EQ(map.mgmt_epoch(), 9);
 }
 

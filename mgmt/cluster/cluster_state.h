@@ -44,6 +44,8 @@ struct ClusterState {
   RoutePlanner routes;
   // Rows of link reports that were refused, by the edge that sent them.
   absl::flat_hash_map<NodeId, uint64_t> links_refused;
+  // The same of traffic reports.
+  absl::flat_hash_map<NodeId, uint64_t> talkers_refused;
   // Clients sent to an edge since it last said how many it has.
   absl::flat_hash_map<NodeId, uint32_t> just_assigned;
 

@@ -308,6 +308,32 @@ TEST_F(ClusterTest, LinksThatCannotBeAreRefusedCountedAndLoggedOnce) {
   EXPECT_EQ(nodes[1].links_refused(), 18);
 }
 
+TEST_F(ClusterTest, LocationsAndTalkersThatCannotBeAreCountedAndLoggedOnce) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB);
+  for (int round = 0; round < 3; ++round) Locations(1, false, {{"No Name", 1}, {"bob", 1}});
+  v1::FromNode message;
+  for (int i = 0; i < 600; ++i) message.mutable_traffic()->add_talkers()->set_username("eve");
+  for (int round = 0; round < 3; ++round) cluster_->OnMessage(1, message, now_);
+  Flush();
+  EXPECT_EQ(warnings_.size(), 2);
+  v1::Node node = ListNodes(cluster_->state(), {})[1];
+  EXPECT_EQ(node.names_refused(), 3);
+  EXPECT_EQ(node.talkers_refused(), 1'800);
+  EXPECT_EQ(BeliefOf(2), (std::map<std::string, std::set<NodeId>>{{"ann", {kA}}, {"bob", {kA}}}));
+  // Out of order: the edge has to announce itself anew, and that is counted, too.
+  message.mutable_locations()->set_version(versions_[1] + 7);
+  message.clear_traffic();
+  message.mutable_locations()->add_changes()->set_username("eve");
+  cluster_->OnMessage(1, message, now_);
+  Flush();
+  EXPECT_EQ(warnings_.size(), 3);
+  EXPECT_EQ(ListNodes(cluster_->state(), {})[1].locations_refused(), 1);
+  const v1::Node other = ListNodes(cluster_->state(), {})[2];
+  EXPECT_EQ(other.names_refused() + other.talkers_refused() + other.locations_refused(), 0);
+}
+
 TEST_F(ClusterTest, NoRouteLeadsThroughAnEdgeThatLeft) {
   StartFresh();
   Join(1, kA);
@@ -568,16 +594,19 @@ TEST_F(ClusterTest, MapRowsAreToldWhenTheyChange) {
   EXPECT_EQ(map_rows_[0].id(), "u1");
   EXPECT_FALSE(map_rows_[0].online());
   Join(1, kA, {{"ann", 1}});
+  Pass(Cluster::kMapTellAfter);
   EXPECT_EQ(map_rows_.back().id(), "u1");
   EXPECT_TRUE(map_rows_.back().online());
   EXPECT_THAT(map_rows_.back().connected(), ElementsAre("n2"));
   map_rows_.clear();
   Beat(1);
+  Pass(Cluster::kMapTellAfter);
   EXPECT_TRUE(map_rows_.empty());
   Beat(1, 0, /*draining=*/true);
   ASSERT_EQ(map_rows_.size(), 1);
   EXPECT_EQ(map_rows_[0].notes(), "draining");
   map_rows_.clear();
+  Pass(Cluster::kMapTellAfter);
   members_.erase(members_.begin() + 1);
   SetMembers(members_);
   std::set<std::string> removed;
@@ -585,6 +614,26 @@ TEST_F(ClusterTest, MapRowsAreToldWhenTheyChange) {
     if (row.removed()) removed.insert(row.id());
   }
   EXPECT_THAT(removed, ElementsAre("n2"));
+}
+
+TEST_F(ClusterTest, OfTheMapNobodyIsToldAndManyChangesAreToldTogether) {
+  StartFresh();
+  for (const char* const name : {"ann", "bob"}) {
+    ASSERT_OK(accounts_->Add(*Username::Parse(name), "hash", absl::UnixEpoch()));
+  }
+  map_rows_.clear();
+  Join(1, kA, {{"ann", 1}});
+  Pass(absl::Seconds(1));
+  EXPECT_TRUE(map_rows_.empty());
+  cluster_->SetMapWatched(true);
+  Pass(absl::Seconds(1));
+  EXPECT_TRUE(map_rows_.empty()) << "what was so before is on the map that they read";
+  Locations(1, false, {{"bob", 1}});
+  EXPECT_EQ(map_rows_.size(), 1);  // At once.
+  for (int i = 0; i < 20; ++i) Locations(1, false, {{i % 2 ? "ann" : "bob", i % 3}});
+  EXPECT_EQ(map_rows_.size(), 1);
+  Pass(Cluster::kMapTellAfter);
+  EXPECT_EQ(map_rows_.size(), 3);  // Each of the two once, as it is then.
 }
 
 TEST_F(ClusterTest, DataServersAndDatamgrHearHowTheyAreUsedAtOnceAndOnlyChanges) {
@@ -650,10 +699,12 @@ TEST_F(ClusterTest, OfVeryManyChangesAtOnceTheMapGetsOneMoreThanAreTold) {
     users[name] = 1;
   }
   Hello(1, kA);
+  Pass(Cluster::kMapTellAfter);
   map_rows_.clear();
   Locations(1, true, users);
   EXPECT_EQ(map_rows_.size(), ServerMap::kChangesAtOnceMax + 1);
   map_rows_.clear();
+  Pass(Cluster::kMapTellAfter);
   Locations(1, false, {{"u7", 0}});
   EXPECT_EQ(map_rows_.size(), 1);
 }

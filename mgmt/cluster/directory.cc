@@ -176,14 +176,14 @@ Directory::Applied Directory::Apply(NodeId id, Epoch epoch, const v1::LocationRe
   Edge& edge = edges_[id];
   const Applied admitted = Admit(&edge, epoch, report);
   if (admitted != Applied::kApplied) {
-    ++reports_refused_;
+    if (admitted == Applied::kGap) ++refused_[id].reports;
     return admitted;
   }
   for (const v1::LocationChange& change : report.changes()) {
     if (edge.users < kUsersOfEdgeMax && IsName(change.username())) {
       Put(id, change);
     } else {
-      ++names_refused_;
+      ++refused_[id].names;
     }
   }
   if (!edge.whole_under_way) {
@@ -193,6 +193,11 @@ Directory::Applied Directory::Apply(NodeId id, Epoch epoch, const v1::LocationRe
   if (report.more()) return Applied::kApplied;
   EndWhole(id, &edge);
   return Applied::kAnnounced;
+}
+
+Directory::Refused Directory::refused(NodeId edge) const {
+  const auto found = refused_.find(edge);
+  return found == refused_.end() ? Refused() : found->second;
 }
 
 void Directory::EndWhole(NodeId id, Edge* edge) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -75,8 +76,15 @@ class Directory {
 
   size_t users_online() const { return users_online_; }
   uint64_t sequence() const { return sequence_; }
-  uint64_t names_refused() const { return names_refused_; }
-  uint64_t reports_refused() const { return reports_refused_; }
+  // What edges reported and could not be true: names that are none, or too many; and reports that
+  // do not follow what came before (a repeated one is only repeated). Of one edge, while it is
+  // enrolled.
+  struct Refused {
+    uint64_t names = 0;
+    uint64_t reports = 0;
+  };
+  Refused refused(NodeId edge) const;
+  void ForgetRefused(NodeId edge) { refused_.erase(edge); }
   const DirectoryDigests& digests() const { return digests_; }
   // Of the locations; without what is kept for who missed batches.
   size_t bytes() const;
@@ -132,8 +140,7 @@ class Directory {
 
   bool watched_ = false;
   std::vector<std::string> changed_users_;
-  uint64_t names_refused_ = 0;
-  uint64_t reports_refused_ = 0;
+  absl::flat_hash_map<NodeId, Refused> refused_;
 
   uint64_t sequence_ = 0;
   // Of a step that is told in parts: what is left of it.

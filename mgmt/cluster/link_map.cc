@@ -118,6 +118,12 @@ std::vector<v1::LinkState> LinkMap::ReportOf(NodeId edge) const {
   return states;
 }
 
+size_t LinkMap::ReportCount() const {
+  size_t count = 0;
+  for (const auto& [edge, peers] : reports_) count += peers.size();
+  return count;
+}
+
 std::vector<NodeId> LinkMap::NeighboursOf(NodeId edge) const {
   std::vector<NodeId> neighbours;
   const auto report = reports_.find(edge);

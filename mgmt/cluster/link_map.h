@@ -59,6 +59,9 @@ class LinkMap {
   // What `edge` reports, sorted by peer.
   std::vector<v1::LinkState> ReportOf(NodeId edge) const;
 
+  // How many ReportOf() has, of all edges.
+  size_t ReportCount() const;
+
   // Those `edge` is linked to, sorted.
   std::vector<NodeId> NeighboursOf(NodeId edge) const;
 

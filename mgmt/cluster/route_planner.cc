@@ -269,19 +269,36 @@ PlannedRoute RoutePlanner::SecondOf(const RoutePlot& plot, uint32_t destination)
   return route;
 }
 
+std::optional<RoutesTo> RoutePlanner::Describe(uint32_t origin, uint32_t destination) const {
+  const RoutePlot& plot = plots_[origin];
+  if (origin == destination || plot.best[destination] >= kNoRoute) return std::nullopt;
+  RoutesTo found{.destination = graph_->ids[destination], .best = BestOf(plot, destination)};
+  if (plot.second[destination] < kNoRoute) found.second = SecondOf(plot, destination);
+  return found;
+}
+
 std::vector<RoutesTo> RoutePlanner::PlanFrom(NodeId origin_id) const {
   std::vector<RoutesTo> routes;
   const uint32_t origin = graph_->IndexOf(origin_id);
   if (origin == graph_->size()) return routes;
-  const RoutePlot& plot = plots_[origin];
   for (uint32_t to = 0; to < graph_->size(); ++to) {
-    if (to == origin || plot.best[to] >= kNoRoute) continue;
-    RoutesTo& found = routes.emplace_back();
-    found.destination = graph_->ids[to];
-    found.best = BestOf(plot, to);
-    if (plot.second[to] < kNoRoute) found.second = SecondOf(plot, to);
+    if (auto found = Describe(origin, to)) routes.push_back(*std::move(found));
   }
   return routes;
+}
+
+std::optional<RoutesTo> RoutePlanner::PlanBetween(NodeId from, NodeId to) const {
+  const uint32_t origin = graph_->IndexOf(from), destination = graph_->IndexOf(to);
+  if (origin == graph_->size() || destination == graph_->size()) return std::nullopt;
+  return Describe(origin, destination);
+}
+
+uint64_t RoutePlanner::CountRoutes() const {
+  uint64_t count = 0;
+  for (const RoutePlot& plot : plots_) {
+    for (const RouteCost cost : plot.best) count += cost > 0 && cost < kNoRoute;
+  }
+  return count;
 }
 
 RouteCost RoutePlanner::CostOf(NodeId from, NodeId to) const {

@@ -54,6 +54,12 @@ class RoutePlanner {
   // Sorted by destination.
   std::vector<RoutesTo> PlanFrom(NodeId origin) const;
 
+  // nullopt: there is none.
+  std::optional<RoutesTo> PlanBetween(NodeId from, NodeId to) const;
+
+  // Pairs of edges, each both ways, between which there is a way.
+  uint64_t CountRoutes() const;
+
   // What the best way costs (HopsOf(), RttUsOf()): kNoRoute if there is none, 0 to oneself.
   RouteCost CostOf(NodeId from, NodeId to) const;
 
@@ -95,6 +101,8 @@ class RoutePlanner {
   struct Detours;
   Detours DetoursOver(const std::vector<Changes::Ends>& links) const;
   void MarkWhoGains(const std::vector<Changes::Ends>& links, std::vector<Concern>* concerns) const;
+  // nullopt: there is none.
+  std::optional<RoutesTo> Describe(uint32_t origin, uint32_t destination) const;
   PlannedRoute BestOf(const RoutePlot& plot, uint32_t destination) const;
   PlannedRoute SecondOf(const RoutePlot& plot, uint32_t destination) const;
 

@@ -13,6 +13,7 @@
 #include "common/rpc/reply.h"
 #include "common/rpc/role_proto.h"
 #include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/cluster/link_lists.h"
 #include "mgmt/cluster/traffic_queries.h"
 
 namespace convergia::mgmt {
@@ -243,8 +244,11 @@ grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext
   loop_.Ask<Accounts>(
       [after = request->after(), limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
         Accounts accounts;
+        size_t bytes = 0;
         for (const Account& account : cluster.accounts().ListByName(after, limit)) {
           accounts.push_back(DescribeAccount(cluster.state(), account));
+          bytes += accounts.back().ByteSizeLong();
+          if (bytes > kListedBytesMax) break;
         }
         return accounts;
       },
@@ -266,6 +270,32 @@ grpc::ServerUnaryReactor* AdminService::GetClusterMap(grpc::CallbackServerContex
       Answer<v1::GetClusterMapResponse>(
           context, "", std::move(reply),
           [response](v1::GetClusterMapResponse& map) { *response = std::move(map); }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ListLinks(grpc::CallbackServerContext* context,
+                                                  const v1::ListLinksRequest* request,
+                                                  v1::ListLinksResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  loop_.Ask<v1::ListLinksResponse>(
+      [request = *request](Cluster& cluster) { return mgmt::ListLinks(cluster.state(), request); },
+      Answer<v1::ListLinksResponse>(
+          context, "", std::move(reply),
+          [response](v1::ListLinksResponse& links) { *response = std::move(links); }));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ListRoutes(grpc::CallbackServerContext* context,
+                                                   const v1::ListRoutesRequest* request,
+                                                   v1::ListRoutesResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  loop_.Ask<v1::ListRoutesResponse>(
+      [request = *request](Cluster& cluster) { return mgmt::ListRoutes(cluster.state(), request); },
+      Answer<v1::ListRoutesResponse>(
+          context, "", std::move(reply),
+          [response](v1::ListRoutesResponse& routes) { *response = std::move(routes); }));
   return reactor;
 }
 

@@ -54,6 +54,12 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ListAccounts(grpc::CallbackServerContext* context,
                                          const v1::ListAccountsRequest* request,
                                          v1::ListAccountsResponse* response) override;
+  grpc::ServerUnaryReactor* ListLinks(grpc::CallbackServerContext* context,
+                                      const v1::ListLinksRequest* request,
+                                      v1::ListLinksResponse* response) override;
+  grpc::ServerUnaryReactor* ListRoutes(grpc::CallbackServerContext* context,
+                                       const v1::ListRoutesRequest* request,
+                                       v1::ListRoutesResponse* response) override;
   grpc::ServerUnaryReactor* GetClusterMap(grpc::CallbackServerContext* context,
                                           const v1::GetClusterMapRequest* request,
                                           v1::GetClusterMapResponse* response) override;

@@ -1,24 +1,20 @@
 // People who are sent from one main server to another while they talk: because it drains, because
 // it stops, or to be nearer to each other. None of them misses a word.
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/strings/numbers.h"
-#include "absl/synchronization/mutex.h"
-#include "client/blocking_client.h"
+#include "client/client.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
 #include "common/rpc/status.h"
 #include "convergia/v1/admin.grpc.pb.h"
 #include "tests/cluster/cluster_test_base.h"
+#include "tests/testing/talker.h"
 
 namespace convergia::testing {
 namespace {
@@ -27,74 +23,6 @@ using ::testing::Eq;
 using ::testing::StartsWith;
 
 constexpr int kTalkers = 8;
-
-// One user who sends numbers to another, the next once the last was answered, and takes down what
-// comes.
-class Talker final : public client::ClientObserver {
- public:
-  Talker(const client::ClientOptions& options, std::string to)
-      : to_(std::move(to)), client_(options, this, client::BlockingClient::Messages::kToObserver) {}
-  ~Talker() override { Hush(); }
-
-  absl::Status Connect() { return client_.Connect(absl::Seconds(60)); }
-  void Talk() {
-    thread_ = std::thread([this] {
-      for (int number = 0; !hushed_; ++number) Say(number);
-    });
-  }
-  void Hush() {
-    hushed_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
-  std::string server() const {
-    absl::MutexLock lock(&mu_);
-    return server_;
-  }
-  int downs() const { return downs_; }
-  int sent() const { return sent_; }
-  std::map<int, absl::Status> answers() const {
-    absl::MutexLock lock(&mu_);
-    return answers_;
-  }
-  // In the order in which they came.
-  std::vector<int> heard() const {
-    absl::MutexLock lock(&mu_);
-    return heard_;
-  }
-
- private:
-  void Say(int number) {
-    const absl::StatusOr<int> answer =
-        client_.SendMessage(to_, absl::StrCat(number, std::string(100, '.')));
-    absl::MutexLock lock(&mu_);
-    answers_[number] = answer.status();
-    ++sent_;
-  }
-  void OnMessage(const client::Message& message) override {
-    int number = -1;
-    const bool is_number =
-        absl::SimpleAtoi(message.body.substr(0, message.body.find('.')), &number);
-    absl::MutexLock lock(&mu_);
-    heard_.push_back(is_number && message.from == to_ ? number : -1);
-  }
-  void OnUp(const client::MainServer& server) override {
-    absl::MutexLock lock(&mu_);
-    server_ = server.name;
-  }
-  void OnDown(const absl::Status& why) override { ++downs_; }
-
-  const std::string to_;
-  std::atomic<bool> hushed_ = false;
-  std::atomic<int> downs_ = 0;
-  std::atomic<int> sent_ = 0;
-  mutable absl::Mutex mu_;
-  std::string server_ ABSL_GUARDED_BY(mu_);
-  std::map<int, absl::Status> answers_ ABSL_GUARDED_BY(mu_);
-  std::vector<int> heard_ ABSL_GUARDED_BY(mu_);
-  client::BlockingClient client_;  // Its thread calls what is above.
-  std::thread thread_;
-};
 
 class MovesTest : public ClusterTest {
  public:

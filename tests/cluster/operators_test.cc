@@ -91,7 +91,19 @@ TEST_F(OperatorsTest, ClusterMapShowsNodesLinksAndRoutes) {
   }
   EXPECT_THAT(alive, IsSupersetOf({"edge1", "edge2"}));
   EXPECT_GE(map.links_size(), 1);
-  ASSERT_TRUE(Eventually([&] { return cluster().admin().GetClusterMap()->routes_size() == 2; }));
+  ASSERT_TRUE(Eventually([&] { return cluster().admin().GetClusterMap()->routes_total() == 2; }));
+  ASSERT_OK_AND_ASSIGN(const auto routes, cluster().admin().ListRoutes("edge1", ""));
+  ASSERT_EQ(routes.routes_size(), 1);
+  EXPECT_THAT(routes.routes(0).best(), ::testing::ElementsAre("edge2"));
+  EXPECT_THAT(cluster().admin().ListRoutes("edge1", "nobody"),
+              StatusIs(absl::StatusCode::kNotFound));
+  if (!HasGrpcurl()) return;
+  for (const char* const what : {"ListRoutes", "ListLinks"}) {
+    const CommandResult rows =
+        RunCommand(Grpcurl("mgmt", "mgmt", true, absl::StrCat("convergia.v1.Admin/", what)));
+    EXPECT_EQ(rows.status, 0) << rows.output;
+    EXPECT_THAT(rows.output, HasSubstr("\"from\": \"edge2\""));
+  }
 }
 
 }  // namespace

@@ -12,8 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/clock.h"
-#include "tests/cluster/cluster_test_base.h"
-#include "tests/firewall/network_lab.h"
+#include "tests/firewall/offices_test_base.h"
 #include "tests/testing/message_pair.h"
 #include "tests/testing/run_command.h"
 
@@ -24,22 +23,6 @@ using ::testing::ElementsAre;
 
 constexpr size_t kPaddingBytes = 1000;
 constexpr int kRound = 400;  // Messages of each pair whose way is watched.
-constexpr absl::Duration kPatience = absl::Seconds(120);
-
-// Why there is no lab on this machine; empty if there is one.
-std::string& NoLab() {
-  static auto* const why = new std::string();
-  return *why;
-}
-
-// The site of each node.
-const std::map<std::string, std::string>& Sites() {
-  static const auto* const sites = new std::map<std::string, std::string>{
-      {"mgmt", "hq"},       {"edge1", "office1"}, {"edge2", "office2"},
-      {"edge3", "public3"}, {"edge4", "public4"},
-  };
-  return *sites;
-}
 
 // Of those who live through a test: where they are and whom they are signed in with.
 struct Person {
@@ -64,88 +47,13 @@ constexpr Flow kFlows[] = {
 };
 constexpr int kBetweenOffices = 2;  // The first so many.
 
-class FirewallTest : public ClusterTest {
- public:
-  static void TearDownTestSuite() { ClusterTest::TearDownTestSuite(); }
-
+class FirewallTest : public OfficesTest {
  protected:
-  void SetUp() override {
-    if (!NoLab().empty()) GTEST_SKIP() << NoLab();
-    ClusterTest::SetUp();
-  }
-
-  static NetworkLab& lab() {
-    static NetworkLab* const lab = [] {
-      auto made = NetworkLab::Create({{"hq"},
-                                      {"office1", /*walled=*/true},
-                                      {"office2", /*walled=*/true},
-                                      {"public3"},
-                                      {"public4"},
-                                      {"home", /*walled=*/true}});
-      if (!made.ok()) ADD_FAILURE() << made.status();
-      return made.ok() ? made->release() : nullptr;
-    }();
-    return *lab;
-  }
-
-  static std::string At(const std::string& node, const std::string& loopback) {
-    const std::string port = loopback.substr(loopback.rfind(':'));
-    return lab().AddressOf(Sites().at(node)) + port;
-  }
-
-  static void StartLab() {
-    if (!NoLab().empty()) return;
-    std::vector<std::string> names;
+  static void StartWithPeople() {
+    std::vector<std::string> names = {"inside-from", "inside-to", "visitor"};
     for (const Person& person : kPeople) names.push_back(person.name);
     for (const Flow& flow : kFlows) names.insert(names.end(), {flow.from.name, flow.to.name});
-    names.insert(names.end(), {"inside-from", "inside-to", "visitor"});
-    devcluster::Cluster::Options options = {.counts = {.edges = 4}, .accounts = Accounts(names)};
-    options.await_links = false;
-    options.ready_timeout = kPatience;
-    for (const auto& [node, site] : Sites()) options.launchers[node] = lab().Launcher(site);
-    options.config_changes.mgmt = [](v1::MgmtConfig* config) {
-      config->set_grpc_listen(At("mgmt", config->grpc_listen()));
-      config->set_line_listen(At("mgmt", config->line_listen()));
-      config->set_open_line_listen(At("mgmt", config->open_line_listen()));
-    };
-    options.config_changes.edge = [](v1::EdgeConfig* config) {
-      config->set_grpc_listen(At(config->name(), config->grpc_listen()));
-      config->set_line_listen(At(config->name(), config->line_listen()));
-      config->mutable_line_limits()->set_messages_per_second(1'000'000);
-      config->mutable_line_limits()->set_messages_burst(1'000'000);
-    };
-    StartCluster(std::move(options));
-  }
-
-  // ---- What mgmt says.
-
-  static bool HasLink(const std::string& a, const std::string& b) {
-    const auto map = cluster().admin().GetClusterMap();
-    if (!map.ok()) return false;
-    for (const v1::Link& link : map->links()) {
-      if (std::minmax(link.from(), link.to()) == std::minmax(a, b)) return true;
-    }
-    return false;
-  }
-  static void AwaitLink(const std::string& a, const std::string& b, bool up = true) {
-    EXPECT_TRUE(Eventually([&] { return HasLink(a, b) == up; }, kPatience))
-        << a << "-" << b << (up ? " does not come up" : " does not go down");
-  }
-  // "edge3,edge2".
-  static std::string Route(const std::string& from, const std::string& to, bool second = false) {
-    const auto map = cluster().admin().GetClusterMap();
-    if (!map.ok()) return "";
-    for (const v1::EdgeRoutes& routes : map->routes()) {
-      for (const v1::NamedRoute& route : routes.routes()) {
-        if (routes.from() != from || route.to() != to) continue;
-        return absl::StrJoin(second ? route.second() : route.best(), ",");
-      }
-    }
-    return "";
-  }
-  static void AwaitRoute(const std::string& from, const std::string& to, const std::string& way) {
-    EXPECT_TRUE(Eventually([&] { return Route(from, to) == way; }, kPatience))
-        << "from " << from << " to " << to << " it is " << Route(from, to) << ", not " << way;
+    StartLab(names);
   }
 
   // ---- People.
@@ -276,19 +184,6 @@ class FirewallTest : public ClusterTest {
   absl::Duration next_retry_ = absl::ZeroDuration();
 };
 
-// How many bytes went between two sites since this was made.
-class Meter {
- public:
-  Meter(NetworkLab* lab, std::string a, std::string b)
-      : lab_(*lab), a_(std::move(a)), b_(std::move(b)), start_(lab_.BytesBetween(a_, b_)) {}
-  uint64_t bytes() const { return lab_.BytesBetween(a_, b_) - start_; }
-
- private:
-  const NetworkLab& lab_;
-  const std::string a_, b_;
-  const uint64_t start_;
-};
-
 class WithMgmtTest : public FirewallTest {
  public:
   static void SetUpTestSuite() {
@@ -296,7 +191,7 @@ class WithMgmtTest : public FirewallTest {
     // At first the offices have no main server in common that they could meet at.
     ASSERT_OK(lab().SetClosed("office1", "public4", true));
     ASSERT_OK(lab().SetClosed("office2", "public3", true));
-    StartLab();
+    StartWithPeople();
   }
 };
 
@@ -419,7 +314,7 @@ TEST_F(WithMgmtTest, AnOfficeIsAssignedItsOwnMainServer) {
 
 class WithoutMgmtTest : public FirewallTest {
  public:
-  static void SetUpTestSuite() { StartLab(); }
+  static void SetUpTestSuite() { StartWithPeople(); }
 };
 
 TEST_F(WithoutMgmtTest, AllGoesOnOnceAllAreSignedIn) {
@@ -439,9 +334,7 @@ TEST_F(WithoutMgmtTest, AllGoesOnOnceAllAreSignedIn) {
   const std::string near = Route("edge1", "edge2").substr(0, 5);
   const std::string far = near == "edge3" ? "edge4" : "edge3";
   ASSERT_OK(cluster().Kill("mgmt"));
-  const auto meter = [](const std::string& edge) {
-    return Meter(&lab(), "office1", Sites().at(edge));
-  };
+  const auto meter = [](const std::string& edge) { return Meter(&lab(), "office1", SiteOf(edge)); };
   {
     SCOPED_TRACE("the plotted way");
     const Meter way = meter(near);
@@ -460,11 +353,11 @@ TEST_F(WithoutMgmtTest, AllGoesOnOnceAllAreSignedIn) {
   }
   {
     SCOPED_TRACE("a wall closed, without a word, and opened");
-    ASSERT_OK(lab().SetClosed("office1", Sites().at(near), true));
+    ASSERT_OK(lab().SetClosed("office1", SiteOf(near), true));
     const Meter detour = meter(far);
     LoadUntil([&] { return detour.bytes() > kRoundBytes; });
     LoadRound(kRound);
-    ASSERT_OK(lab().SetClosed("office1", Sites().at(near), false));
+    ASSERT_OK(lab().SetClosed("office1", SiteOf(near), false));
     const Meter way = meter(near);
     LoadUntil([&] { return way.bytes() > kRoundBytes; });
     LoadRound(kRound);
@@ -476,7 +369,7 @@ TEST_F(WithoutMgmtTest, AllGoesOnOnceAllAreSignedIn) {
 }  // namespace convergia::testing
 
 int main(int argc, char** argv) {
-  convergia::testing::NoLab() = convergia::testing::ReenterInNamespaces(argc, argv);
+  convergia::testing::OfficesTest::NoLab() = convergia::testing::ReenterInNamespaces(argc, argv);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

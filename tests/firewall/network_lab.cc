@@ -127,18 +127,29 @@ std::string NetworkLab::Rules() const {
   }
   return absl::StrCat("table inet lab {\n", counters,
                       "  set closed { type ipv4_addr . ipv4_addr; }\n"
+                      "  set refused { type ipv4_addr . ipv4_addr; }\n"
                       "  chain forward {\n"
                       "    type filter hook forward priority 0; policy accept;\n",
                       counting,
                       "    ip saddr . ip daddr @closed drop\n"
+                      "    ip saddr . ip daddr @refused meta l4proto tcp reject with tcp reset\n"
                       "    ct state established,related accept\n",
                       walled, "  }\n}\n");
 }
 
-absl::Status NetworkLab::SetClosed(absl::string_view a, absl::string_view b, bool closed) {
+absl::Status NetworkLab::SetMember(absl::string_view set, absl::string_view a, absl::string_view b,
+                                   bool in) {
   const std::string one = AddressOf(a), other = AddressOf(b);
-  return Run(absl::StrCat("nft ", closed ? "add" : "delete", " element inet lab closed '{ ", one,
+  return Run(absl::StrCat("nft ", in ? "add" : "delete", " element inet lab ", set, " '{ ", one,
                           " . ", other, ", ", other, " . ", one, " }'"));
+}
+
+absl::Status NetworkLab::SetClosed(absl::string_view a, absl::string_view b, bool closed) {
+  return SetMember("closed", a, b, closed);
+}
+
+absl::Status NetworkLab::SetRefused(absl::string_view a, absl::string_view b, bool refused) {
+  return SetMember("refused", a, b, refused);
 }
 
 uint64_t NetworkLab::BytesBetween(absl::string_view a, absl::string_view b) const {

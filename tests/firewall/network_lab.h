@@ -42,6 +42,8 @@ class NetworkLab {
 
   // Nothing passes between the two, either way, and nobody is told; or as before.
   absl::Status SetClosed(absl::string_view a, absl::string_view b, bool closed);
+  // The same, but whoever sends is told at once that the connection is gone (RST).
+  absl::Status SetRefused(absl::string_view a, absl::string_view b, bool refused);
 
   // That were sent between the two, both ways, the dropped ones too.
   uint64_t BytesBetween(absl::string_view a, absl::string_view b) const;
@@ -61,6 +63,7 @@ class NetworkLab {
   explicit NetworkLab(std::vector<Site> sites) : sites_(std::move(sites)) {}
   absl::Status Build();
   std::string Rules() const;
+  absl::Status SetMember(absl::string_view set, absl::string_view a, absl::string_view b, bool in);
   static std::string NamespaceFile(absl::string_view site);
 
   const std::vector<Site> sites_;

@@ -55,4 +55,12 @@ absl::StatusOr<v1::GetClusterMapResponse> Operator::GetClusterMap() {
   return Call(admin_.get(), &v1::Admin::Stub::GetClusterMap, v1::GetClusterMapRequest());
 }
 
+absl::StatusOr<v1::ListRoutesResponse> Operator::ListRoutes(const std::string& from,
+                                                            const std::string& to) {
+  v1::ListRoutesRequest request;
+  request.set_from(from);
+  request.set_to(to);
+  return Call(admin_.get(), &v1::Admin::Stub::ListRoutes, request);
+}
+
 }  // namespace convergia::devcluster

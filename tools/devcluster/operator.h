@@ -23,6 +23,8 @@ class Operator {
   absl::Status CreateAccount(const std::string& username, const std::string& password);
   absl::Status SetStorageClass(const std::string& data_server, v1::StorageClass storage_class);
   absl::StatusOr<v1::GetClusterMapResponse> GetClusterMap();
+  // Empty names: from all, to all.
+  absl::StatusOr<v1::ListRoutesResponse> ListRoutes(const std::string& from, const std::string& to);
 
   // For the calls that are not here.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
