@@ -1,5 +1,5 @@
-// Servers killed at any moment, under the load of clients who know what they were promised.
-// CVG_SEED chooses another course, CVG_ROUNDS more of them.
+// Servers killed at any moment, also while they start, under the load of clients who know what they
+// were promised. CVG_SEED chooses another course, CVG_ROUNDS more of them.
 #include <iostream>
 #include <set>
 
@@ -17,13 +17,26 @@ class KillsTest : public TormentTest {
     return names;
   }
 
+  // A moment that is too short for others to give it up, most of the time.
+  void StopForAMoment() {
+    const std::string name = rng_() % 3 == 0 ? "datamgr1" : AnyDataServer();
+    EXPECT_OK(cluster().Pause(name));
+    LetThemWork(absl::Seconds(1));
+    EXPECT_OK(cluster().Continue(name));
+  }
+
   void KillAndRestart() {
+    if (rng_() % 5 == 0) StopForAMoment();
     const std::set<std::string> names = Victims();
     LetThemWork(absl::Milliseconds(600));
     for (const std::string& name : names) ASSERT_OK(cluster().Kill(name));
-    LetThemWork(absl::Milliseconds(600));
-    for (const std::string& name : names) ASSERT_OK(cluster().Restart(name));
     kills_ += static_cast<int>(names.size());
+    LetThemWork(absl::Milliseconds(600));
+    if (rng_() % 3 == 0) {
+      KillWhileItStarts(*names.begin());
+      ++kills_;
+    }
+    for (const std::string& name : names) ASSERT_OK(cluster().Restart(name));
     const absl::Duration began = RealClock::Get().Elapsed();
     EXPECT_TRUE(AwaitServing(kServingAgain)) << "it does not serve again by itself";
     slowest_ = std::max(slowest_, RealClock::Get().Elapsed() - began);

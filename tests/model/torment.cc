@@ -1,8 +1,42 @@
 #include "tests/model/torment.h"
 
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/notification.h"
 
 namespace convergia::testing {
+namespace {
+
+std::string ContentOf(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// Our child that runs with that configuration file; 0 if there is none.
+pid_t ChildWith(const std::string& config) {
+  const std::string parent = absl::StrCat("PPid:\t", getpid(), "\n");
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    pid_t pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
+    if (absl::StrContains(ContentOf(entry.path() / "cmdline"), config) &&
+        absl::StrContains(ContentOf(entry.path() / "status"), parent)) {
+      return pid;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
 
 void TormentTest::SetUp() {
   StoredClusterTest::SetUp();
@@ -40,6 +74,20 @@ void TormentTest::LetThemWork(absl::Duration longest) {
 void TormentTest::AwaitWhole() {
   std::string why;
   EXPECT_TRUE(Eventually([&] { return IsWhole(&why); }, kWholeAgain)) << why;
+}
+
+void TormentTest::KillWhileItStarts(const std::string& name) {
+  const std::string config = absl::StrCat(cluster().node(name)->dir, ".textproto");
+  const absl::Duration delay = absl::Milliseconds(rng_() % 300);
+  std::thread killer([&] {
+    pid_t child = 0;
+    (void)Eventually([&] { return (child = ChildWith(config)) != 0; });
+    absl::Notification never;
+    never.WaitForNotificationWithTimeout(delay);
+    if (child != 0) kill(child, SIGKILL);
+  });
+  (void)cluster().Restart(name);  // It may have been ready before it was killed.
+  killer.join();
 }
 
 std::string TormentTest::AnyDataServer() {

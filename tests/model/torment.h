@@ -27,6 +27,8 @@ class TormentTest : public StoredClusterTest {
   // Lets things happen for a while of at most `longest`; no longer if something is wrong.
   void LetThemWork(absl::Duration longest);
   void AwaitWhole();
+  // Starts it, and kills it a moment later, mostly before it serves.
+  void KillWhileItStarts(const std::string& name);
   std::string AnyDataServer();
 
   Rng rng_;
