@@ -197,6 +197,12 @@ bool Party::Settle() {
   return true;
 }
 
+void Party::Ping() {
+  for (auto& [user, sessions] : sessions_) {
+    for (Session& session : sessions) (void)session.client->Ask("PING");
+  }
+}
+
 bool Party::CompareAll() {
   if (!Settle()) return false;
   // Then the numbers of all messages are known.

@@ -54,6 +54,9 @@ class Party {
   // Compares all that there is, byte for byte.
   bool CompareAll();
 
+  // Says something on every session, so that none is closed for its silence.
+  void Ping();
+
   const std::string& failure() const { return failure_; }
   const Figures& figures() const { return figures_; }
 

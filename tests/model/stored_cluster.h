@@ -65,6 +65,7 @@ class StoredClusterTest : public ClusterTest {
   void CheckWork();
   // Every party has everything, byte for byte.
   void CompareAll();
+  void KeepSessions();
   Party::Figures Sum() const;  // Of all parties.
   std::string Figures() const;
 

@@ -73,7 +73,11 @@ void TormentTest::LetThemWork(absl::Duration longest) {
 
 void TormentTest::AwaitWhole() {
   std::string why;
-  EXPECT_TRUE(Eventually([&] { return IsWhole(&why); }, kWholeAgain)) << why;
+  const auto is_whole = [&] {
+    KeepSessions();
+    return IsWhole(&why);
+  };
+  EXPECT_TRUE(Eventually(is_whole, kWholeAgain)) << why;
 }
 
 void TormentTest::KillWhileItStarts(const std::string& name) {

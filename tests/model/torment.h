@@ -15,7 +15,7 @@ namespace convergia::testing {
 class TormentTest : public StoredClusterTest {
  protected:
   static constexpr absl::Duration kServingAgain = absl::Minutes(2);
-  static constexpr absl::Duration kWholeAgain = absl::Minutes(5);
+  static constexpr absl::Duration kWholeAgain = absl::Minutes(10);
 
   void SetUp() override;
 
