@@ -51,6 +51,19 @@ TEST(WorldTest, WhatALinkSwallowsIsConfirmedOverAnotherWay) {
   EXPECT_GT(tally.messages.ok, 10'000u);
 }
 
+// Ten can be dialled, so the others meet through them.
+TEST(WorldTest, AHundredEdgesKeepAllPromises) {
+  Tally tally;
+  std::ostringstream out;
+  WorldPlan plan = WorldPlan::Draw(1);
+  plan.edges = 100;
+  plan.walled_for_good = 90;
+  plan.users = 300;
+  plan.steps = 100;
+  ASSERT_TRUE(RunWorld(plan, out, &tally)) << out.str();
+  Print(tally, std::cout);
+}
+
 TEST(WorldTest, TheSameSeedIsTheSameHistory) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     World one(WorldPlan::Draw(seed));
