@@ -1,5 +1,7 @@
 #include <glog/logging.h>
 
+#include <atomic>
+
 #include "common/base/clock.h"
 #include "common/node/program.h"
 #include "mgmt/config.h"
@@ -17,7 +19,14 @@ namespace node = convergia::node;
 constexpr absl::Duration kDrainDeadline = absl::Seconds(4);
 
 int Serve(const convergia::v1::MgmtConfig& config, node::ShutdownSignal& shutdown) {
-  auto server = mgmt::MgmtServer::Create({.config = config});
+  std::atomic<bool> fenced = false;
+  auto server =
+      mgmt::MgmtServer::Create({.config = config, .on_fenced = [&](const absl::Status& why) {
+                                  LOG(ERROR) << "this node cannot go on, and ends to be started "
+                                             << "anew: " << why.message();
+                                  fenced = true;
+                                  shutdown.Trigger();
+                                }});
   if (!server.ok()) return node::ExitWith(server.status());
   (*server)->Start();
   node::PrintReady({{"name", mgmt::kOwnName},
@@ -30,7 +39,7 @@ int Serve(const convergia::v1::MgmtConfig& config, node::ShutdownSignal& shutdow
   LOG(INFO) << "stopping";
   (*server)->Drain(kDrainDeadline);
   (*server)->Stop();
-  return node::kExitOk;
+  return fenced ? node::kExitFailed : node::kExitOk;
 }
 
 }  // namespace

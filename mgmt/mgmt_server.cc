@@ -149,7 +149,8 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
 absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   store = options.store;
   if (store == nullptr) {
-    CVG_ASSIGN_OR_RETURN(own_store, store::RocksStore::Open({.dir = paths.store}));
+    CVG_ASSIGN_OR_RETURN(
+        own_store, store::RocksStore::Open({.dir = paths.store, .on_fenced = options.on_fenced}));
     store = own_store.get();
   }
   painter = options.painter;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
@@ -31,6 +33,8 @@ class MgmtServer {
     PasswordHasher::Cost hash_cost;
     int line_shards = 1;
     int hash_threads = 0;  // 0: half the cores, at least one.
+    // The store of config.dir can write no more: only a new start helps. From any thread.
+    std::function<void(const absl::Status& why)> on_fenced;
   };
 
   // Opens the store and all ports. gRPC is served from here on, clients from Start() on.
