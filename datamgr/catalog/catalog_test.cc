@@ -329,7 +329,7 @@ TEST_F(CatalogTest, ManySmallPiecesAreOverwrittenInOneCommitAndClearedInSteps) {
   EXPECT_EQ(Rows("c/x"), 0u);
 }
 
-TEST_F(CatalogTest, ChunksLiveUntilTheirTrashIsForgotten) {
+TEST_F(CatalogTest, ChunksLiveUntilTheirTrashIsLetGo) {
   const CatalogChunks live(store_);
   ASSERT_OK(tree().CreateFolder("ann", "/a"));
   const ChunkRef first = Chunk(10);
@@ -343,6 +343,14 @@ TEST_F(CatalogTest, ChunksLiveUntilTheirTrashIsForgotten) {
   EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{true}));
   EXPECT_TRUE(catalog_->chores().DueTrash(10)->empty());
   EXPECT_EQ(live.ListLive(1, 0, 10)->size(), 3u);
+  clock_.Advance(options_.trash_grace + absl::Seconds(1));
+  ASSERT_OK_AND_ASSIGN(const auto bags, catalog_->chores().DueTrash(10));
+  ASSERT_FALSE(bags.empty());
+  for (int time = 0; time < 2; ++time) {
+    for (const auto& bag : bags) ASSERT_OK(catalog_->chores().LetGo(bag));
+  }
+  EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{false}));
+  EXPECT_EQ(catalog_->chores().DueTrash(10)->size(), bags.size()) << "released, but not forgotten";
   EmptyTrash();
   EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{false}));
   EXPECT_EQ(live.ListLive(1, 0, 10)->size(), 1u);

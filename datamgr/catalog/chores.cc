@@ -169,6 +169,19 @@ absl::StatusOr<std::vector<Chores::Bag>> Chores::DueTrash(int limit) {
   return bags;
 }
 
+absl::Status Chores::LetGo(const Bag& bag) {
+  Edit edit(shelf_.rows);
+  bool is_known = false;
+  for (const ChunkRef& chunk : bag.chunks) {
+    const std::string key = keys::Chunk(chunk.volume, chunk.chunk);
+    CVG_ASSIGN_OR_RETURN(const auto use, edit.GetText(key));
+    if (!use.has_value()) continue;
+    edit.Delete(key);
+    is_known = true;
+  }
+  return is_known ? edit.Commit() : absl::OkStatus();
+}
+
 absl::Status Chores::Forget(const Bag& bag) {
   Edit edit(shelf_.rows);
   edit.Delete(bag.key);

@@ -36,6 +36,10 @@ class Chores {
   };
   absl::StatusOr<std::vector<Bag>> DueTrash(int limit);
 
+  // Its chunks are about to be released: from now on nobody takes them for live, and so neither for
+  // lost when servers delete them. Again is no harm.
+  absl::Status LetGo(const Bag& bag);
+
   // Its chunks were released: the catalog forgets them. Again is no harm.
   absl::Status Forget(const Bag& bag);
 

@@ -367,6 +367,11 @@ void DataDesk::ReleaseTrash() {
     chunks = 0;
   };
   for (Chores::Bag& bag : *bags) {
+    if (const absl::Status gone = parts_.catalog->chores().LetGo(bag); !gone.ok()) {
+      LOG_EVERY_N(ERROR, 100) << "trash stays: " << gone;
+      more_trash_ = false;
+      continue;
+    }
     if (chunks + bag.chunks.size() > kReleasedChunksMax) send();
     chunks += bag.chunks.size();
     load.push_back(std::move(bag));
