@@ -2,6 +2,8 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -135,7 +137,14 @@ void DatamgrServer::OnDetached() {
   LOG(WARNING) << "mgmt is gone; what is stored can be read and written as before";
 }
 
-void DatamgrServer::FillHeartbeat(v1::Heartbeat* heartbeat) { heartbeat->set_draining(draining_); }
+void DatamgrServer::FillHeartbeat(v1::Heartbeat* heartbeat) {
+  heartbeat->set_draining(draining_);
+  const std::vector<NodeId> servers = volumes_->ConnectedServers();
+  const std::vector<NodeId> edges = service_->ConnectedEdges();
+  std::vector<NodeId> all;
+  std::merge(servers.begin(), servers.end(), edges.begin(), edges.end(), std::back_inserter(all));
+  heartbeat->mutable_connected()->Assign(all.begin(), all.end());
+}
 
 void DatamgrServer::OnExpelled(const absl::Status& why) { on_expelled_(why); }
 

@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -36,15 +37,17 @@ int64_t WeightOf(const v1::DataRequest& request) {
 class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEdge> {
  public:
   EdgeStream(grpc::CallbackServerContext* context, DataService* service, uint64_t number,
-             std::string name)
+             const rpc::Peer& peer)
       : ServerStream(context, {.queue_bytes_max = kAnswersBytesMax,
                                .when_full = rpc::StreamOptions::WhenFull::kCancel}),
         service_(*service),
         number_(number),
-        name_(std::move(name)) {}
+        name_(peer.name),
+        node_(peer.node) {}
 
   uint64_t number() const { return number_; }
   const std::string& name() const { return name_; }
+  NodeId node() const { return node_; }
 
  private:
   void OnMessage(v1::DataFromEdge& message) override {
@@ -86,6 +89,7 @@ class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEd
   DataService& service_;
   const uint64_t number_;
   const std::string name_;
+  const NodeId node_;
   std::atomic<int64_t> unanswered_ = 0;
 };
 
@@ -99,7 +103,7 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
     absl::MutexLock lock(&mu_);
     older = StreamsOf(peer->name);
     const uint64_t number = ++last_stream_;
-    stream = std::make_shared<EdgeStream>(context, this, number, peer->name);
+    stream = std::make_shared<EdgeStream>(context, this, number, *peer);
     streams_[number] = stream;
   }
   // An edge has one stream. If this end has not noticed yet that an older one is over, what came on
@@ -128,6 +132,12 @@ std::vector<std::shared_ptr<EdgeStream>> DataService::StreamsOf(absl::string_vie
 std::vector<std::shared_ptr<EdgeStream>> DataService::AllStreams() const {
   absl::MutexLock lock(&mu_);
   return StreamsOf("");
+}
+
+std::vector<NodeId> DataService::ConnectedEdges() const {
+  std::set<NodeId> edges;
+  for (const auto& stream : AllStreams()) edges.insert(stream->node());
+  return {edges.begin(), edges.end()};
 }
 
 void DataService::Forget(uint64_t stream) {

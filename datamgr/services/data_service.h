@@ -29,6 +29,9 @@ class DataService final : public v1::Data::CallbackService {
   // edges are told `reason`; FailCode::kStorageDown: what was not answered was not done.
   void CloseStreams(const absl::Status& reason, absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The edges that are here now, each once, ascending.
+  std::vector<NodeId> ConnectedEdges() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Tells all edges of messages that have come.
   void Announce(const std::vector<Arrival>& arrivals) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -343,6 +343,13 @@ void ServerHub::Expire() {
   Carry(std::move(out));
 }
 
+std::vector<NodeId> ServerHub::Connected() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<NodeId> connected;
+  for (const auto& [id, server] : servers_) connected.push_back(id);
+  return connected;
+}
+
 uint64_t ServerHub::LoadOf(NodeId id) const {
   absl::MutexLock lock(&mu_);
   const auto it = servers_.find(id);

@@ -70,6 +70,8 @@ class ServerHub final : public v1::Chunks::CallbackService {
   // Ends what took too long, and the lanes of servers that are silent. Every few 100 ms.
   void Expire() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Those that are here now, ascending.
+  std::vector<NodeId> Connected() const ABSL_LOCKS_EXCLUDED(mu_);
   // Bytes asked and not answered: how busy a server is.
   uint64_t LoadOf(NodeId server) const ABSL_LOCKS_EXCLUDED(mu_);
   // Bytes that clients have had put and read since the start.

@@ -60,6 +60,9 @@ class VolumeLayer final : public ChunkLayer {
   // What mgmt says about data servers: these are all.
   void SetServers(const v1::DataServers& servers);
 
+  // The data servers that are here now, ascending.
+  std::vector<NodeId> ConnectedServers() const { return hub_->Connected(); }
+
   void Write(std::string bytes, ClassPreference preference, WriteDone done) override;
   void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) override;
   void Release(std::vector<ChunkRef> refs, ReleaseDone done) override;

@@ -193,7 +193,10 @@ void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration
 }
 
 void Cluster::OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat) {
-  if (state_.liveness.Find(node)->load.draining() != heartbeat.draining()) nodes_dirty_ = true;
+  const v1::Heartbeat& last = state_.liveness.Find(node)->load;
+  nodes_dirty_ |= last.draining() != heartbeat.draining() ||
+                  !std::equal(last.connected().begin(), last.connected().end(),
+                              heartbeat.connected().begin(), heartbeat.connected().end());
   state_.liveness.SetLoad(node, heartbeat);
   state_.just_assigned.erase(node);
 }

@@ -49,6 +49,28 @@ absl::StatusOr<Place> ParseAfter(absl::string_view after) {
 
 }  // namespace
 
+ServerMap::ServerMap(const ClusterState& state, const AccountBook& accounts)
+    : state_(state), accounts_(accounts) {
+  for (const auto& [id, node] : state.liveness.nodes()) {
+    const auto member = state.members.find(id);
+    if (!node.attached || member == state.members.end()) continue;
+    if (member->second.role != Role::kDatamgr) continue;
+    for (const NodeId other : node.load.connected()) {
+      data_neighbours_.emplace_back(id, other);
+      data_neighbours_.emplace_back(other, id);
+    }
+  }
+  std::sort(data_neighbours_.begin(), data_neighbours_.end());
+}
+
+void ServerMap::AddDataNeighbours(const Member& member, v1::ServerMapRow* row) const {
+  auto it = std::lower_bound(data_neighbours_.begin(), data_neighbours_.end(),
+                             std::make_pair(member.node, NodeId{0}));
+  for (; it != data_neighbours_.end() && it->first == member.node; ++it) {
+    if (state_.Reachable(it->second)) row->add_connected(NodeRowId(it->second));
+  }
+}
+
 v1::ServerMapRow ServerMap::NodeRow(const Member& member) const {
   v1::ServerMapRow row;
   row.set_id(NodeRowId(member.node));
@@ -71,6 +93,7 @@ v1::ServerMapRow ServerMap::NodeRow(const Member& member) const {
   for (const NodeId neighbour : state_.links.NeighboursOf(member.node)) {
     if (state_.Reachable(neighbour)) row.add_connected(NodeRowId(neighbour));
   }
+  AddDataNeighbours(member, &row);
   return row;
 }
 

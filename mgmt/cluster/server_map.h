@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,8 +24,7 @@ class ServerMap {
   // watches is told to read the map anew: a megabyte at once would close whoever watches.
   static constexpr size_t kChangesAtOnceMax = 10'000;
 
-  ServerMap(const ClusterState& state, const AccountBook& accounts)
-      : state_(state), accounts_(accounts) {}
+  ServerMap(const ClusterState& state, const AccountBook& accounts);
 
   // The rows after the one with id `after` (empty: from the first), at most `limit`; may be fewer
   // though there are more. With `only_client`, that is the only client shown.
@@ -39,8 +39,11 @@ class ServerMap {
 
  private:
   v1::ServerMapRow NodeRow(const Member& member) const;
+  void AddDataNeighbours(const Member& member, v1::ServerMapRow* row) const;
   v1::ServerMapRow ClientRow(const Account& account) const;
 
+  // What datamgr says of its connections, from both ends; sorted.
+  std::vector<std::pair<NodeId, NodeId>> data_neighbours_;
   const ClusterState& state_;
   const AccountBook& accounts_;
 };

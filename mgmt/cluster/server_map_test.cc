@@ -57,6 +57,28 @@ TEST_F(ServerMapTest, ShowsServersThenClients) {
             "u3\tcat\tclient\toffline\t\t");
 }
 
+TEST_F(ServerMapTest, ShowsWhatTheDataManagementServerIsConnectedTo) {
+  state_.members[5] = {.role = Role::kDatamgr, .name = "data", .node = 5};
+  for (const NodeId id : {4, 5}) {
+    v1::Hello hello;
+    hello.set_epoch(1);
+    EXPECT_OK(state_.liveness.Attach(id, hello, absl::ZeroDuration()));
+  }
+  v1::Heartbeat heartbeat;
+  for (const NodeId id : {3, 4, 77}) heartbeat.add_connected(id);
+  state_.liveness.SetLoad(5, heartbeat);
+  v1::Heartbeat invented;
+  invented.add_connected(2);
+  state_.liveness.SetLoad(4, invented);
+  EXPECT_EQ(Page("n1", 4),
+            "n2\tedge1\tmainserver\tonline\t\tn1,n3\n"
+            "n3\tedge2\tmainserver\tonline\t\tn1,n2,n5\n"
+            "n4\tdisk\tdataserver\tonline\t\tn1,n5\n"
+            "n5\tdata\tdatamanagementserver\tonline\t\tn1,n3,n4");
+  state_.liveness.Detach(5, absl::ZeroDuration());
+  EXPECT_THAT(Page("n3", 1), testing::EndsWith("\tn1")) << "datamgr cannot be asked any more";
+}
+
 TEST_F(ServerMapTest, PagesFromAnyRow) {
   struct Case {
     const char* after;

@@ -1,5 +1,11 @@
 // What is stored, as users meet it: real processes, from the client's packet to the disk and back.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "tests/cluster/cluster_test_base.h"
 
 namespace convergia::testing {
@@ -55,6 +61,26 @@ TEST_F(StorageTest, AFileIsWrittenReadSharedAndDeleted) {
   EXPECT_THAT(alice->Ask("DELETEFOLDER /plans"), IsFail("NOTEMPTY"));
   EXPECT_THAT(alice->Ask("DELETEFOLDER /plans\nrecursive"), Holds("OK"));
   EXPECT_THAT(alice->Ask("LISTFOLDER /plans"), IsFail("NOTFOUND"));
+}
+
+TEST_F(StorageTest, TheMapShowsTheServersOfWhatIsStoredAndTheirConnections) {
+  ASSERT_OK_AND_ASSIGN(const auto alice, SignIn("edge1", "alice"));
+  EXPECT_TRUE(Eventually([&] {
+    const auto rows = RowsIn(alice->Ask("GETSERVERMAP").value_or(""));
+    std::map<std::string, std::string> ids;
+    for (const auto& row : rows) {
+      if (row.size() != 6) return false;
+      ids[row[1]] = row[0];
+    }
+    for (const auto& row : rows) {
+      if (row[1] != "datamgr1") continue;
+      const std::vector<std::string> connected = absl::StrSplit(row[5], ',');
+      return connected.size() == 3 && absl::c_linear_search(connected, ids["mgmt"]) &&
+             absl::c_linear_search(connected, ids["edge1"]) &&
+             absl::c_linear_search(connected, ids["nonvolatile1"]);
+    }
+    return false;
+  }));
 }
 
 TEST_F(StorageTest, AMessageWaitsForWhoIsAwayAndIsToldToWhoIsHere) {
