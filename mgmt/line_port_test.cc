@@ -130,7 +130,7 @@ TEST_F(LinePortTest, ChangingThePasswordEndsAllOtherSessionsAndTickets) {
   EXPECT_THAT(client->Ask("CHANGEPASSWORD secret~\n\n"), StartsWith("FAIL BADFIELD "));
   const std::string answer = client->Ask("CHANGEPASSWORD secret~\nnew\n");
   EXPECT_THAT(answer, StartsWith("OK ticket\tcvt1."));
-  EXPECT_THAT(other->ReadToEnd(), StartsWith("BYE SIGNINFAILED"));
+  EXPECT_THAT(other->ReadToEnd(), StartsWith("BYE DENIED"));
   EXPECT_EQ(client->Ask("PING\n"), "OK");
   const auto later = Connect(server_->line_address());
   EXPECT_THAT(later->Ask("LOGIN ann~\n" + old_ticket + "\n"), StartsWith("FAIL SIGNINFAILED "));
@@ -147,7 +147,7 @@ TEST_F(LinePortTest, DisablingAnAccountEndsItsSessions) {
   request.set_disabled(true);
   v1::SetAccountDisabledResponse response;
   ASSERT_TRUE(admin().SetAccountDisabled(NewContext().get(), request, &response).ok());
-  EXPECT_THAT(client->ReadToEnd(), StartsWith("BYE SIGNINFAILED"));
+  EXPECT_THAT(client->ReadToEnd(), StartsWith("BYE DENIED"));
   EXPECT_THAT(Connect(server_->line_address())->Ask("LOGIN ann~\nsecret\n"),
               StartsWith("FAIL DENIED "));
 }

@@ -32,7 +32,7 @@ TEST_F(RevocationTest, ChangesOfThePasswordAtOnceDoNotMakeASessionImmune) {
   request.set_username("ann");
   v1::RevokeTicketsResponse response;
   ASSERT_TRUE(admin().RevokeTickets(NewContext().get(), request, &response).ok());
-  EXPECT_THAT(client->ReadToEnd(), StartsWith("BYE SIGNINFAILED"));
+  EXPECT_THAT(client->ReadToEnd(), StartsWith("BYE DENIED"));
 }
 
 TEST_F(RevocationTest, ARevokedEdgeWatchesTheMapNoMore) {
