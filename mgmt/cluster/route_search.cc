@@ -11,6 +11,20 @@ namespace {
 // More than any way that is taken.
 constexpr RouteCost kBeyond = (limits::kRouteEdgesMax + 1) * kOneHop;
 
+// What it costs to leave over one arm, for all destinations at once: the most repeated loop of the
+// planner. Four at a time where the processor can; without branches, which nobody could predict.
+__attribute__((target_clones("avx2", "default"), optimize("O3"))) void TakeBetter(
+    RouteGraph::Arm arm, size_t size, const RouteCost* __restrict from_there,
+    const uint32_t* __restrict branches, RouteCost* __restrict others, uint32_t* __restrict via) {
+  const RouteCost first = arm.cost();
+  for (size_t to = 0; to < size; ++to) {
+    const RouteCost cost = first + from_there[to];
+    const bool better = (cost < others[to]) & (branches[to] != arm.to);
+    others[to] = better ? cost : others[to];
+    via[to] = better ? arm.to : via[to];
+  }
+}
+
 }  // namespace
 
 // What is found at one level is final before the next begins.
@@ -125,17 +139,9 @@ void RouteSearch::FindGuide() {
   const size_t size = graph_.size();
   others_.assign(size, kNoRoute);
   other_branches_.assign(size, kNobody);
-  RouteCost* const others = others_.data();
-  uint32_t* const via = other_branches_.data();
-  const uint32_t* const branches = branches_.data();
   for (const RouteGraph::Arm& arm : graph_.ArmsOf(origin_)) {
-    const RouteCost* const from_there = plots_[arm.to].best.data();
-    for (size_t to = 0; to < size; ++to) {  // Without branches, which nobody could predict.
-      const RouteCost cost = arm.cost() + from_there[to];
-      const bool better = (cost < others[to]) & (branches[to] != arm.to);
-      others[to] = better ? cost : others[to];
-      via[to] = better ? arm.to : via[to];
-    }
+    TakeBetter(arm, size, plots_[arm.to].best.data(), branches_.data(), others_.data(),
+               other_branches_.data());
   }
   for (RouteCost& cost : others_) {
     if (cost >= kBeyond) cost = kNoRoute;

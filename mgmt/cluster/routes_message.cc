@@ -33,6 +33,11 @@ void SetVersion(v1::Routes* routes) {
   routes->set_version(hash.value());
 }
 
+uint32_t* Room(int count, google::protobuf::RepeatedField<uint32_t>* words) {
+  words->Resize(count, 0);
+  return words->mutable_data();
+}
+
 std::vector<uint32_t> NearestFirst(const RoutePlot& plot) {
   std::vector<std::vector<uint32_t>> by_hops(limits::kRouteEdgesMax + 1);
   for (uint32_t to = 0; to < plot.best.size(); ++to) {
@@ -52,20 +57,24 @@ v1::Routes PackRoutes(const RouteGraph& graph, uint32_t origin, const RoutePlot&
   const std::vector<uint32_t> order = NearestFirst(plot);
   std::vector<uint32_t> place(plot.best.size(), 0);  // The origin keeps 0.
   const int count = static_cast<int>(order.size());
-  routes.mutable_destinations()->Reserve(count);
-  routes.mutable_before()->Reserve(count);
-  routes.mutable_second_hops()->Reserve(count);
-  routes.mutable_second_edges()->Reserve(static_cast<int>(plot.second_hops.size()));
+  // Written as arrays: a thousand edges have a million rows.
+  uint32_t* destination = Room(count, routes.mutable_destinations());
+  uint32_t* before = Room(count, routes.mutable_before());
+  uint32_t* second_hops = Room(count, routes.mutable_second_hops());
+  uint32_t last = 0;
   for (const uint32_t to : order) {
-    routes.add_destinations(graph.ids[to]);
-    place[to] = routes.destinations_size();
-    routes.add_before(place[plot.before[to]]);
+    *destination++ = graph.ids[to];
+    place[to] = ++last;
+    *before++ = place[plot.before[to]];
   }
+  auto* const second_edges = routes.mutable_second_edges();
+  uint32_t* edge = Room(static_cast<int>(plot.second_hops.size()), second_edges);
   for (const uint32_t to : order) {
     const absl::Span<const uint32_t> second = plot.SecondTo(to);
-    routes.add_second_hops(static_cast<uint32_t>(second.size()));
-    for (size_t i = 0; i + 1 < second.size(); ++i) routes.add_second_edges(place[second[i]]);
+    *second_hops++ = static_cast<uint32_t>(second.size());
+    for (size_t i = 0; i + 1 < second.size(); ++i) *edge++ = place[second[i]];
   }
+  second_edges->Truncate(static_cast<int>(edge - second_edges->data()));
   SetVersion(&routes);
   return routes;
 }
