@@ -53,6 +53,8 @@ class StoredClusterTest : public ClusterTest {
   // Printed when something is wrong: CVG_SEED, or another one each time.
   static uint64_t Seed();
 
+  void TearDown() override { StopWork(); }  // Whatever a test that failed left at work.
+
   // Signs everybody in and sees that bytes can be stored. `failures`: Party::Options.
   void Invite(uint64_t seed, bool failures);
   // Parties and rivals at work, each on its own thread, until Stop(), or until each party has
