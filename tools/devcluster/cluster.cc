@@ -343,7 +343,7 @@ absl::Status Cluster::Restart(absl::string_view name) {
 
 absl::Status Cluster::Pause(absl::string_view name) {
   CVG_ASSIGN_OR_RETURN(Member* const member, FindRunning(name));
-  member->process->Signal(SIGSTOP);
+  member->process->Stop();
   return absl::OkStatus();
 }
 

@@ -102,7 +102,7 @@ class Cluster {
   absl::Status Terminate(absl::string_view name, absl::Duration timeout = absl::Seconds(30));
   // Kills it if it lives, starts it, waits until it serves, and writes cluster.json anew.
   absl::Status Restart(absl::string_view name);
-  // SIGSTOP: it hangs, with all its connections open. Until Continue().
+  // SIGSTOP: it hangs, with all its connections open, from when this returns until Continue().
   absl::Status Pause(absl::string_view name);
   absl::Status Continue(absl::string_view name);
 

@@ -95,6 +95,21 @@ void Process::Signal(int signal) {
   if (pid_ > 0 && !wait_status_.has_value()) kill(pid_, signal);
 }
 
+void Process::Stop() {
+  constexpr absl::Duration kLookAgainAfter = absl::Milliseconds(1);
+  Signal(SIGSTOP);
+  absl::MutexLock lock(&mu_);
+  while (pid_ > 0 && !wait_status_.has_value()) {
+    siginfo_t info = {};
+    const int found = waitid(P_PID, pid_, &info, WSTOPPED | WNOHANG | WNOWAIT);
+    if (found != 0 || info.si_pid == pid_) return;
+    mu_.AwaitWithTimeout(
+        absl::Condition(
+            +[](std::optional<int>* status) { return status->has_value(); }, &wait_status_),
+        kLookAgainAfter);
+  }
+}
+
 std::optional<int> Process::AwaitExit(absl::Duration timeout) {
   absl::MutexLock lock(&mu_);
   mu_.AwaitWithTimeout(

@@ -47,6 +47,10 @@ class Process {
   // Does nothing if it has ended: never hits another process with the same number.
   void Signal(int signal) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // SIGSTOP, and waits until not one of its threads runs: until then some may. Returns at once if
+  // it has ended.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
   // As waitpid() gives it; nullopt if it still runs after `timeout`.
   std::optional<int> AwaitExit(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 

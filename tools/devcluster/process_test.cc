@@ -64,6 +64,21 @@ TEST_F(ProcessTest, ASignalEndsItAndASecondOneHitsNobody) {
   process->Signal(SIGTERM);
 }
 
+TEST_F(ProcessTest, WhenStopReturnsNothingOfItRuns) {
+  ASSERT_OK_AND_ASSIGN(const auto process, Run("while :; do :; done"));
+  for (int time = 0; time < 20; ++time) {
+    process->Stop();
+    ASSERT_OK_AND_ASSIGN(
+        const std::string stat,
+        identity::ReadFileToString(absl::StrCat("/proc/", process->pid(), "/stat"), 4096));
+    EXPECT_THAT(stat, HasSubstr(") T "));
+    process->Signal(SIGCONT);
+  }
+  process->Signal(SIGKILL);
+  exited_.WaitForNotification();
+  process->Stop();  // Of one that has ended.
+}
+
 TEST_F(ProcessTest, OneThatClosedItsOutputStillLivesAndIsCollected) {
   ASSERT_OK_AND_ASSIGN(const auto process, Run("exec cat /dev/zero >/dev/null 2>&1"));
   process->Signal(SIGKILL);
