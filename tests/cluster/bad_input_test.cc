@@ -109,6 +109,10 @@ TEST_F(BadInputTest, CommandsBeforeSignInAreRefused) {
     ASSERT_OK_AND_ASSIGN(auto client, Dial(node));
     EXPECT_THAT(client->Ask("GETSERVERMAP"), IsFail("NOTSIGNEDIN"));
     EXPECT_THAT(client->Ask("WATCHSERVERMAP on"), IsFail("NOTSIGNEDIN"));
+    // Typed without the tilde, a password is a packet of its own: nobody is to read it again.
+    ASSERT_OK_AND_ASSIGN(const std::string answer, client->Ask("wonderland"));
+    EXPECT_THAT(answer, StartsWith("FAIL UNKNOWNCOMMAND "));
+    EXPECT_THAT(answer, ::testing::Not(HasSubstr("wonderland")));
     EXPECT_THAT(client->Ask("PING"), Holds(Eq("OK")));
   }
   ASSERT_OK_AND_ASSIGN(auto client, Dial("edge1"));
