@@ -16,7 +16,7 @@
 #include "bench/disk_rate.h"
 #include "common/base/clock.h"
 #include "common/disk/real_disk.h"
-#include "dataserver/chunk_store.h"
+#include "dataserver/store/chunk_store.h"
 
 namespace convergia::bench {
 namespace {

@@ -15,8 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/user_hash.h"
-#include "edge/directory.h"
-#include "edge/location_exchange.h"
+#include "edge/directory/directory.h"
+#include "edge/directory/location_exchange.h"
 #include "mgmt/cluster/directory.h"
 
 ABSL_FLAG(int, users, 1'000'000, "who are signed in");

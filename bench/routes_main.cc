@@ -16,8 +16,8 @@
 #include "absl/time/time.h"
 #include "common/base/random.h"
 #include "convergia/v1/cluster.pb.h"
-#include "mgmt/cluster/link_map.h"
-#include "mgmt/cluster/route_planner.h"
+#include "mgmt/routing/link_map.h"
+#include "mgmt/routing/route_planner.h"
 
 namespace convergia::bench {
 namespace {

@@ -14,7 +14,7 @@
 #include "common/store/mem_store.h"
 #include "mgmt/accounts/account_book.h"
 #include "mgmt/cluster/cluster.h"
-#include "mgmt/cluster/server_map.h"
+#include "mgmt/views/server_map.h"
 
 ABSL_FLAG(int, users, 100'000, "who have an account");
 ABSL_FLAG(int, edges, 100, "each linked to each; a tenth of the users is signed in nowhere");

@@ -14,9 +14,9 @@
 #include "common/store/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/datamgr_config.h"
-#include "datamgr/services/data_desk.h"
+#include "datamgr/scheduler/data_desk.h"
+#include "datamgr/scheduler/user_lookup.h"
 #include "datamgr/services/data_service.h"
-#include "datamgr/services/user_lookup.h"
 #include "datamgr/volumes/volume_layer.h"
 
 namespace convergia::datamgr {

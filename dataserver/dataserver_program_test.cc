@@ -22,8 +22,8 @@
 #include "common/base/status_testing.h"
 #include "common/identity/files.h"
 #include "common/node/fake_mgmt.h"
-#include "dataserver/fake_datamgr.h"
-#include "dataserver/store_testing.h"
+#include "dataserver/testing/fake_datamgr.h"
+#include "dataserver/testing/store_testing.h"
 
 namespace convergia::dataserver {
 namespace {

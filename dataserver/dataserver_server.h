@@ -11,10 +11,10 @@
 #include "common/base/clock.h"
 #include "common/node/node_agent.h"
 #include "common/rpc/server.h"
-#include "dataserver/chunk_store.h"
-#include "dataserver/datamgr_link.h"
 #include "dataserver/dataserver_config.h"
-#include "dataserver/request_desk.h"
+#include "dataserver/link/datamgr_link.h"
+#include "dataserver/link/request_desk.h"
+#include "dataserver/store/chunk_store.h"
 
 namespace convergia::dataserver {
 

@@ -16,10 +16,10 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
-#include "edge/message_router.h"
-#include "edge/peer_links.h"
-#include "edge/relay_loop.h"
-#include "edge/relay_service.h"
+#include "edge/links/peer_links.h"
+#include "edge/links/relay_service.h"
+#include "edge/messages/message_router.h"
+#include "edge/relay/relay_loop.h"
 
 namespace convergia::edge {
 namespace {

@@ -13,8 +13,8 @@
 #include "common/identity/key.h"
 #include "common/store/rocks_store.h"
 #include "mgmt/accounts/ticket_office.h"
-#include "mgmt/cluster/node_registry.h"
 #include "mgmt/config.h"
+#include "mgmt/members/node_registry.h"
 #include "mgmt/own_certificate.h"
 
 namespace convergia::mgmt {

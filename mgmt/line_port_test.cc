@@ -3,7 +3,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_testing.h"
 #include "common/line/rows.h"
-#include "mgmt/server_fixture.h"
+#include "mgmt/testing/server_fixture.h"
 
 namespace convergia::mgmt {
 namespace {

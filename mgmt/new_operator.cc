@@ -14,8 +14,8 @@
 #include "common/identity/files.h"
 #include "common/identity/key.h"
 #include "common/store/rocks_store.h"
-#include "mgmt/cluster/node_registry.h"
 #include "mgmt/config.h"
+#include "mgmt/members/node_registry.h"
 
 namespace convergia::mgmt {
 namespace {

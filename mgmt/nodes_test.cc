@@ -9,7 +9,7 @@
 #include "common/rpc/status.h"
 #include "mgmt/config.h"
 #include "mgmt/init.h"
-#include "mgmt/server_fixture.h"
+#include "mgmt/testing/server_fixture.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -7,9 +7,9 @@
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
 #include "common/identity/key.h"
-#include "mgmt/cluster/node_registry.h"
+#include "mgmt/members/node_registry.h"
 #include "mgmt/new_operator.h"
-#include "mgmt/server_fixture.h"
+#include "mgmt/testing/server_fixture.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -4,8 +4,8 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/identity/certificate_authority.h"
-#include "mgmt/cluster/node_registry.h"
 #include "mgmt/config.h"
+#include "mgmt/members/node_registry.h"
 
 namespace convergia::mgmt {
 

@@ -11,7 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/status_testing.h"
 #include "common/identity/files.h"
-#include "mgmt/server_fixture.h"
+#include "mgmt/testing/server_fixture.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/blocking_client.h"
-#include "client/profile.h"
+#include "client/commands/profile.h"
+#include "client/connect/blocking_client.h"
 
 namespace convergia::client {
 

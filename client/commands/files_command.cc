@@ -11,8 +11,8 @@
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
 #include "client/commands/text.h"
-#include "client/storage.h"
-#include "client/transfer.h"
+#include "client/files/storage.h"
+#include "client/files/transfer.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 

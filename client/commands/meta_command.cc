@@ -8,7 +8,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
 #include "client/commands/text.h"
-#include "client/storage.h"
+#include "client/files/storage.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::client {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "client/transfer.h"
+#include "client/files/transfer.h"
 #include "common/base/clock.h"
 
 namespace convergia::client {

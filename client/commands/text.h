@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "client/client.h"
+#include "client/connect/client.h"
 
 // What people read: nothing that other people sent may steer the terminal it is shown on.
 namespace convergia::client {

@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "client/address.h"
+#include "client/connect/address.h"
 
 // The first contact with a cluster: from whom does the client take that mgmt is mgmt?
 namespace convergia::client {

@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/start_plan.h"
+#include "client/connect/start_plan.h"
 #include "common/identity/certificate.h"
 #include "common/identity/certificate_authority.h"
 #include "common/tls/context.h"

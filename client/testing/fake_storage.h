@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "client/requester.h"
+#include "client/connect/requester.h"
 
 namespace convergia::client {
 

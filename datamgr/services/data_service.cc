@@ -10,7 +10,7 @@
 #include "common/base/limits.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/stream_reactor.h"
-#include "datamgr/services/operations.h"
+#include "datamgr/scheduler/operations.h"
 
 namespace convergia::datamgr {
 namespace {

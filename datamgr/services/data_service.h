@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/data.grpc.pb.h"
-#include "datamgr/services/data_desk.h"
+#include "datamgr/scheduler/data_desk.h"
 
 namespace convergia::datamgr {
 

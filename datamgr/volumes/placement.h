@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "datamgr/volumes/server_table.h"
+#include "datamgr/servers/server_table.h"
 #include "datamgr/volumes/volume_table.h"
 
 // Where volumes go. Pure: same arguments, same answer.

@@ -7,7 +7,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "datamgr/chunk_layer.h"
-#include "datamgr/volumes/server_hub.h"
+#include "datamgr/servers/server_hub.h"
 #include "datamgr/volumes/volume_state.h"
 
 namespace convergia::datamgr {

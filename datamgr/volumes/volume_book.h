@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "common/store/store.h"
 #include "convergia/v1/data_admin.pb.h"
-#include "datamgr/volumes/server_table.h"
+#include "datamgr/servers/server_table.h"
 #include "datamgr/volumes/volume_table.h"
 
 namespace convergia::datamgr {

@@ -5,8 +5,8 @@
 
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
-#include "datamgr/volumes/data_admin_service.h"
-#include "datamgr/volumes/repair_policy.h"
+#include "datamgr/repair/repair_policy.h"
+#include "datamgr/services/data_admin_service.h"
 
 namespace convergia::datamgr {
 namespace {

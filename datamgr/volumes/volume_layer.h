@@ -10,13 +10,13 @@
 #include "common/store/store.h"
 #include "convergia/v1/cluster.pb.h"
 #include "datamgr/chunk_layer.h"
-#include "datamgr/volumes/chunk_healer.h"
-#include "datamgr/volumes/job_runner.h"
+#include "datamgr/repair/chunk_healer.h"
+#include "datamgr/repair/job_runner.h"
+#include "datamgr/repair/volume_keeper.h"
+#include "datamgr/servers/server_hub.h"
 #include "datamgr/volumes/replica_reader.h"
 #include "datamgr/volumes/replica_writer.h"
-#include "datamgr/volumes/server_hub.h"
 #include "datamgr/volumes/volume_book.h"
-#include "datamgr/volumes/volume_keeper.h"
 #include "datamgr/volumes/volume_state.h"
 
 namespace convergia::datamgr {

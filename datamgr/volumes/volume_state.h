@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "datamgr/chunk_layer.h"
-#include "datamgr/volumes/server_table.h"
+#include "datamgr/servers/server_table.h"
 #include "datamgr/volumes/volume_table.h"
 
 namespace convergia::datamgr {

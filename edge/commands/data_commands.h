@@ -9,7 +9,7 @@
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/session.h"
 #include "convergia/v1/data.pb.h"
-#include "edge/data_client.h"
+#include "edge/upstream/data_client.h"
 
 namespace convergia::edge {
 

@@ -2,10 +2,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "common/lineserver/command_table.h"
-#include "edge/data_client.h"
-#include "edge/map_watch.h"
-#include "edge/message_router.h"
-#include "edge/mgmt_client.h"
+#include "edge/messages/message_router.h"
+#include "edge/upstream/data_client.h"
+#include "edge/upstream/map_watch.h"
+#include "edge/upstream/mgmt_client.h"
 
 namespace convergia::edge {
 

@@ -6,7 +6,7 @@
 #include "common/base/limits.h"
 #include "common/lineserver/session.h"
 #include "edge/commands/edge_commands.h"
-#include "edge/map_rows.h"
+#include "edge/upstream/map_rows.h"
 
 namespace convergia::edge {
 

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
-#include "mgmt/cluster/cluster_queries.h"
-#include "mgmt/cluster/traffic_queries.h"
+#include "mgmt/views/cluster_queries.h"
+#include "mgmt/views/traffic_queries.h"
 
 namespace convergia::mgmt {
 namespace {

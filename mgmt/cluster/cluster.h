@@ -16,10 +16,10 @@
 #include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/server_map.pb.h"
 #include "mgmt/accounts/account_book.h"
+#include "mgmt/assignment/mover.h"
 #include "mgmt/cluster/cluster_state.h"
-#include "mgmt/cluster/mover.h"
-#include "mgmt/cluster/node_registry.h"
-#include "mgmt/cluster/pin_book.h"
+#include "mgmt/members/node_registry.h"
+#include "mgmt/members/pin_book.h"
 
 namespace convergia::mgmt {
 

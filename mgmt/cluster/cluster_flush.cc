@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "mgmt/cluster/cluster.h"
-#include "mgmt/cluster/server_map.h"
+#include "mgmt/views/server_map.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -9,15 +9,15 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/base/ids.h"
 #include "convergia/v1/types.pb.h"
+#include "mgmt/assignment/fading_sum.h"
+#include "mgmt/assignment/reach_book.h"
+#include "mgmt/assignment/rebalancer.h"
+#include "mgmt/assignment/traffic_graph.h"
 #include "mgmt/cluster/directory.h"
-#include "mgmt/cluster/fading_sum.h"
-#include "mgmt/cluster/link_map.h"
 #include "mgmt/cluster/liveness.h"
-#include "mgmt/cluster/node_registry.h"
-#include "mgmt/cluster/reach_book.h"
-#include "mgmt/cluster/rebalancer.h"
-#include "mgmt/cluster/route_planner.h"
-#include "mgmt/cluster/traffic_graph.h"
+#include "mgmt/members/node_registry.h"
+#include "mgmt/routing/link_map.h"
+#include "mgmt/routing/route_planner.h"
 
 namespace convergia::mgmt {
 

@@ -7,8 +7,8 @@
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
-#include "mgmt/cluster/cluster_queries.h"
-#include "mgmt/cluster/server_map.h"
+#include "mgmt/views/cluster_queries.h"
+#include "mgmt/views/server_map.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -6,7 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
 #include "common/lineserver/session.h"
-#include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/views/cluster_queries.h"
 
 namespace convergia::mgmt {
 namespace {

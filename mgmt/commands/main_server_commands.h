@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "common/lineserver/command_table.h"
-#include "mgmt/services/cluster_loop.h"
+#include "mgmt/cluster/cluster_loop.h"
 
 namespace convergia::mgmt {
 

@@ -11,7 +11,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/line/reply.h"
-#include "mgmt/cluster/server_map.h"
+#include "mgmt/views/server_map.h"
 
 namespace convergia::mgmt {
 namespace {

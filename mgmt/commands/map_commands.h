@@ -5,8 +5,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/session.h"
-#include "mgmt/services/cluster_loop.h"
-#include "mgmt/services/map_watchers.h"
+#include "mgmt/cluster/cluster_loop.h"
+#include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 

@@ -9,8 +9,8 @@
 #include "common/base/limits.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
-#include "mgmt/cluster/server_map.h"
 #include "mgmt/services/map_stream.h"
+#include "mgmt/views/server_map.h"
 
 namespace convergia::mgmt {
 namespace {

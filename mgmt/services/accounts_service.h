@@ -3,8 +3,8 @@
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "mgmt/accounts/accounts_desk.h"
-#include "mgmt/services/cluster_loop.h"
-#include "mgmt/services/map_watchers.h"
+#include "mgmt/cluster/cluster_loop.h"
+#include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 

@@ -12,9 +12,9 @@
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/role_proto.h"
-#include "mgmt/cluster/cluster_queries.h"
-#include "mgmt/cluster/link_lists.h"
-#include "mgmt/cluster/traffic_queries.h"
+#include "mgmt/views/cluster_queries.h"
+#include "mgmt/views/link_lists.h"
+#include "mgmt/views/traffic_queries.h"
 
 namespace convergia::mgmt {
 namespace {

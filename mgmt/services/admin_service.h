@@ -3,8 +3,8 @@
 #include "convergia/v1/admin.grpc.pb.h"
 #include "mgmt/accounts/account_book.h"
 #include "mgmt/accounts/accounts_desk.h"
-#include "mgmt/services/cluster_loop.h"
-#include "mgmt/services/members_desk.h"
+#include "mgmt/cluster/cluster_loop.h"
+#include "mgmt/members/members_desk.h"
 
 namespace convergia::mgmt {
 

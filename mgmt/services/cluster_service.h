@@ -9,8 +9,8 @@
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/cluster.grpc.pb.h"
-#include "mgmt/services/cluster_loop.h"
-#include "mgmt/services/members_desk.h"
+#include "mgmt/cluster/cluster_loop.h"
+#include "mgmt/members/members_desk.h"
 
 namespace convergia::mgmt {
 

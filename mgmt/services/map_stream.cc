@@ -7,7 +7,7 @@
 #include "common/base/limits.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/status.h"
-#include "mgmt/cluster/server_map.h"
+#include "mgmt/views/server_map.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -14,8 +14,8 @@
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/server_map.pb.h"
-#include "mgmt/services/cluster_loop.h"
-#include "mgmt/services/map_watchers.h"
+#include "mgmt/cluster/cluster_loop.h"
+#include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 

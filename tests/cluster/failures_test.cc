@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "client/blocking_client.h"
+#include "client/connect/blocking_client.h"
 #include "common/identity/files.h"
 #include "tests/cluster/cluster_test_base.h"
 

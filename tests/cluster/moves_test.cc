@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "client/client.h"
+#include "client/connect/client.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"

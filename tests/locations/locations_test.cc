@@ -15,8 +15,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
-#include "edge/directory.h"
-#include "edge/location_exchange.h"
+#include "edge/directory/directory.h"
+#include "edge/directory/location_exchange.h"
 #include "mgmt/cluster/directory.h"
 
 namespace convergia {

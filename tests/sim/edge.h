@@ -5,9 +5,9 @@
 
 #include "absl/time/time.h"
 #include "common/base/ids.h"
-#include "edge/directory.h"
-#include "edge/location_exchange.h"
-#include "edge/switchboard.h"
+#include "edge/directory/directory.h"
+#include "edge/directory/location_exchange.h"
+#include "edge/relay/switchboard.h"
 #include "tests/sim/edge_attach.h"
 #include "tests/sim/edge_links.h"
 #include "tests/sim/edge_router.h"

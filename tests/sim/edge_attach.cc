@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "edge/mgmt_codec.h"
+#include "edge/upstream/mgmt_codec.h"
 #include "tests/sim/edge.h"
 #include "tests/sim/mgmt.h"
 

@@ -9,7 +9,7 @@
 #include "common/base/ids.h"
 #include "common/node/attach_plan.h"
 #include "convergia/v1/cluster.pb.h"
-#include "edge/switchboard.h"
+#include "edge/relay/switchboard.h"
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/limits.h"
-#include "edge/segment_codec.h"
+#include "edge/relay/segment_codec.h"
 #include "tests/sim/edge.h"
 
 namespace convergia::sim {

@@ -11,9 +11,9 @@
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/relay.pb.h"
-#include "edge/dial_plan.h"
-#include "edge/link_table.h"
-#include "edge/switchboard.h"
+#include "edge/links/dial_plan.h"
+#include "edge/relay/link_table.h"
+#include "edge/relay/switchboard.h"
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {

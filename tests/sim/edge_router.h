@@ -7,12 +7,12 @@
 
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
-#include "edge/departures.h"
-#include "edge/send_order.h"
-#include "edge/sender_check.h"
-#include "edge/session_hub.h"
-#include "edge/switchboard.h"
-#include "edge/talk_sketch.h"
+#include "edge/directory/sender_check.h"
+#include "edge/messages/send_order.h"
+#include "edge/messages/talk_sketch.h"
+#include "edge/relay/switchboard.h"
+#include "edge/sessions/departures.h"
+#include "edge/sessions/session_hub.h"
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {

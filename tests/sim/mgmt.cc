@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/store/mem_store.h"
 #include "mgmt/accounts/account_book.h"
-#include "mgmt/cluster/cluster_queries.h"
+#include "mgmt/views/cluster_queries.h"
 #include "tests/sim/edge.h"
 
 namespace convergia::sim {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "client/move_filter.h"
+#include "client/connect/move_filter.h"
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
-#include "edge/switchboard.h"
+#include "edge/relay/switchboard.h"
 #include "tests/sim/edge.h"
 #include "tests/sim/mgmt.h"
 #include "tests/sim/world_parts.h"

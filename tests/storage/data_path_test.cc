@@ -20,10 +20,10 @@
 #include "common/rpc/test_pki.h"
 #include "common/store/held_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/mem_chunk_layer.h"
-#include "datamgr/services/data_desk.h"
+#include "datamgr/scheduler/data_desk.h"
 #include "datamgr/services/data_service.h"
-#include "edge/data_client.h"
+#include "datamgr/testing/mem_chunk_layer.h"
+#include "edge/upstream/data_client.h"
 
 namespace convergia {
 namespace {

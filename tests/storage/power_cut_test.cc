@@ -27,8 +27,8 @@
 #include "common/disk/faulty_disk.h"
 #include "common/store/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/services/data_desk.h"
-#include "dataserver/chunk_store.h"
+#include "datamgr/scheduler/data_desk.h"
+#include "dataserver/store/chunk_store.h"
 #include "tests/storage/storage_cluster.h"
 
 namespace convergia::testing {

@@ -13,9 +13,9 @@
 #include "common/rpc/test_pki.h"
 #include "common/store/mem_store.h"
 #include "datamgr/volumes/volume_layer.h"
-#include "dataserver/chunk_store.h"
-#include "dataserver/datamgr_link.h"
-#include "dataserver/request_desk.h"
+#include "dataserver/link/datamgr_link.h"
+#include "dataserver/link/request_desk.h"
+#include "dataserver/store/chunk_store.h"
 
 namespace convergia::testing {
 

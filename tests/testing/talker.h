@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "client/blocking_client.h"
+#include "client/connect/blocking_client.h"
 
 namespace convergia::testing {
 

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/connect/start_plan.h"
+
+namespace convergia::client {
+
+// A ticket that a sign-in gave, kept so that the next start needs no password.
+struct CachedTicket {
+  std::string user;
+  std::string server;  // The management server that gave it.
+  absl::Time expires;
+  std::string ticket;
+};
+
+// What the `convergia` command keeps between starts, one folder a profile:
+//
+//   $CONVERGIA_HOME, else ~/.config/convergia
+//   '- NAME/          mode 0700; "default" unless --profile says otherwise
+//      |- profile     rows of key TAB value: server, user
+//      |- ca.pem      the certificate authority this profile trusts, pinned at first contact
+//      |- ticket      mode 0600
+//      '- start       the last report and what mgmt assigned
+//
+// Not thread-safe; two commands with one profile may run side by side, since files are replaced
+// whole.
+class Profile {
+ public:
+  // Reads the profile `name` under `home`; one that does not exist yet is empty. Nothing is
+  // written.
+  //
+  // Errors: FailCode::kBadField for a bad name or a file that cannot be understood, saying which.
+  static absl::StatusOr<Profile> Load(const std::string& home, absl::string_view name);
+
+  // $CONVERGIA_HOME, else ~/.config/convergia. Errors: kNotFound without HOME.
+  static absl::StatusOr<std::string> DefaultHome();
+
+  const std::string& folder() const { return folder_; }
+
+  const std::string& server() const { return server_; }
+  const std::string& user() const { return user_; }
+  const std::string& ca_pem() const { return ca_pem_; }  // Empty before the first contact.
+  const std::optional<CachedTicket>& ticket() const { return ticket_; }
+  const StartMemory& memory() const { return memory_; }
+
+  // Each writes its file at once and creates the folder if need be. Errors: those of the disk.
+  absl::Status SetServerAndUser(absl::string_view server, absl::string_view user);
+  absl::Status PinCa(absl::string_view ca_pem);
+  absl::Status SetTicket(const CachedTicket& ticket);
+  absl::Status ForgetTicket();
+  absl::Status SetMemory(const StartMemory& memory);
+
+ private:
+  explicit Profile(std::string folder) : folder_(std::move(folder)) {}
+
+  std::string PathOf(absl::string_view file) const;
+  absl::StatusOr<std::string> Read(absl::string_view file) const;
+  absl::Status Write(absl::string_view file, absl::string_view contents, bool secret) const;
+  absl::Status ReadSettings();
+  absl::Status ReadTicket();
+  absl::Status ReadMemory();
+
+  std::string folder_;
+  std::string server_;
+  std::string user_;
+  std::string ca_pem_;
+  std::optional<CachedTicket> ticket_;
+  StartMemory memory_;
+};
+
+}  // namespace convergia::client

@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include "client/connect/address.h"
+#include "client/connect/move_filter.h"
+#include "common/base/fail.h"
+#include "common/base/status_testing.h"
+
+namespace convergia::client {
+namespace {
+
+TEST(AddressTest, GoodAddressesAreRead) {
+  const struct {
+    const char* text;
+    Address address;
+  } kCases[] = {
+      {"chat.example.org", {"chat.example.org", 64475}}, {"localhost:1", {"localhost", 1}},
+      {"127.0.0.1:65535", {"127.0.0.1", 65535}},         {"[::1]", {"::1", 64475}},
+      {"[fe80::1%eth0]:7", {"fe80::1%eth0", 7}},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.text);
+    ASSERT_OK_AND_ASSIGN(const Address address, Address::Parse(c.text));
+    EXPECT_EQ(address, c.address);
+    ASSERT_OK_AND_ASSIGN(const Address again, Address::Parse(address.ToString()));
+    EXPECT_EQ(again, address);
+  }
+}
+
+TEST(AddressTest, BadAddressesAreRefused) {
+  for (const char* text : {"", ":1", "host:", "host:0", "host:65536", "host:x", "::1", "::1:64475",
+                           "[::1", "[::1]x", "[]:1", "ho st:1", "host\n:1", "host:-1"}) {
+    const absl::StatusOr<Address> address = Address::Parse(text);
+    ASSERT_FALSE(address.ok()) << text;
+    EXPECT_EQ(FailCodeOf(address.status()), FailCode::kBadField);
+  }
+}
+
+TEST(MoveFilterTest, MessageSeenOnTheOldConnectionIsARepeatOnTheNew) {
+  MoveFilter filter(10);
+  filter.SawOnOld("alice\n1\nhi");
+  EXPECT_FALSE(filter.IsRepeat("alice\n2\nhi"));
+  EXPECT_TRUE(filter.IsRepeat("alice\n1\nhi"));
+  EXPECT_FALSE(filter.IsRepeat("alice\n1\nhi"));
+}
+
+TEST(MoveFilterTest, TwoEqualMessagesExcuseTwo) {
+  MoveFilter filter(10);
+  filter.SawOnOld("x");
+  filter.SawOnOld("x");
+  EXPECT_TRUE(filter.IsRepeat("x"));
+  EXPECT_TRUE(filter.IsRepeat("x"));
+  EXPECT_FALSE(filter.IsRepeat("x"));
+}
+
+TEST(MoveFilterTest, PastItsBoundNothingIsLost) {
+  MoveFilter filter(1);
+  filter.SawOnOld("x");
+  filter.SawOnOld("y");
+  EXPECT_FALSE(filter.IsRepeat("y"));
+  EXPECT_TRUE(filter.IsRepeat("x"));
+}
+
+TEST(MoveFilterTest, ForgetsOnceCleared) {
+  MoveFilter filter(10);
+  filter.SawOnOld("x");
+  filter.Clear();
+  EXPECT_FALSE(filter.IsRepeat("x"));
+}
+
+}  // namespace
+}  // namespace convergia::client

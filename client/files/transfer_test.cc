@@ -1,0 +1,307 @@
+#include "client/files/transfer.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/files/storage.h"
+#include "client/files/tree_transfer.h"
+#include "client/testing/fake_storage.h"
+#include "common/base/fail.h"
+#include "common/base/random.h"
+#include "common/base/status_testing.h"
+
+namespace convergia::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Counts final : public TransferObserver {
+ public:
+  void OnExpected(uint64_t bytes) override { expected += bytes; }
+  void OnBytes(uint64_t bytes) override { done += bytes; }
+  void OnFile(absl::string_view name, bool moved) override { ++(moved ? files_moved : files_left); }
+  void OnTrouble(absl::string_view name, const absl::Status& why) override {
+    troubles.push_back(std::string(name));
+  }
+
+  uint64_t expected = 0;
+  uint64_t done = 0;
+  int files_moved = 0;
+  int files_left = 0;
+  std::vector<std::string> troubles;
+};
+
+class TransferTest : public testing::Test {
+ protected:
+  TransferTest() {
+    dir_ = fs::path(testing::TempDir()) /
+           testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(dir_);
+    fs::create_directories(dir_);
+    server_.nodes()["/f"].is_folder = true;
+    server_.set_now(clock_.Now());
+  }
+
+  Transfer MakeTransfer() {
+    TransferOptions options;
+    options.patience = absl::Seconds(30);
+    options.pause = [this](absl::Duration pause) { paused_ += pause; };
+    options.clock = &clock_;
+    counts_ = Counts();
+    return Transfer(&server_, options, &counts_);
+  }
+
+  // Older than all that the server writes.
+  fs::path WriteLocal(const std::string& name, const std::string& bytes) {
+    const fs::path path = dir_ / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+  static std::string ReadLocal(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  std::string Stored(const std::string& path) { return server_.nodes().at(path).bytes; }
+
+  FakeStorage server_;
+  // Later than the times that this machine gives to files during the test.
+  FakeClock clock_{RealClock::Get().Now() + absl::Hours(1)};
+  Counts counts_;
+  fs::path dir_;
+  absl::Duration paused_;
+};
+
+std::string RandomBytes(size_t bytes) { return SecureRandomBytes(bytes); }
+
+TEST_F(TransferTest, FilesOfAllSizesComeBackAsTheyWere) {
+  for (const size_t bytes :
+       {size_t{0}, size_t{1}, size_t{kPieceBytesMax - 1}, size_t{kPieceBytesMax},
+        size_t{kPieceBytesMax + 1}, size_t{9 * kPieceBytesMax + 77}}) {
+    SCOPED_TRACE(bytes);
+    const std::string content = RandomBytes(bytes);
+    const fs::path from = WriteLocal("from", content);
+    const std::string remote = absl::StrCat("/f/", bytes);
+    Transfer transfer = MakeTransfer();
+    ASSERT_OK(transfer.Put(from, remote));
+    EXPECT_EQ(Stored(remote), content);
+    EXPECT_EQ(counts_.done, bytes);
+
+    const fs::path to = dir_ / absl::StrCat("to", bytes);
+    ASSERT_OK(transfer.Get(remote, to));
+    EXPECT_EQ(ReadLocal(to), content);
+  }
+  for (const auto& [path, node] : server_.nodes())
+    EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
+}
+
+TEST_F(TransferTest, WhatIsThereIsLeftAlone) {
+  const fs::path from = WriteLocal("from", "content");
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  EXPECT_EQ(counts_.files_moved, 1);
+  EXPECT_EQ(counts_.files_left, 1);
+  ASSERT_OK(transfer.Get("/f/a", dir_ / "to"));
+  ASSERT_OK(transfer.Get("/f/a", dir_ / "to"));
+  EXPECT_EQ(server_.Count("WRITEFILE"), 1);
+  EXPECT_EQ(server_.Count("READFILE"), 1);
+}
+
+TEST_F(TransferTest, AnotherContentReplacesTheFile) {
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(WriteLocal("a", "a longer content"), "/f/a"));
+  ASSERT_OK(transfer.Put(WriteLocal("b", "short"), "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), "short");
+  ASSERT_OK(transfer.Get("/f/a", dir_ / "a"));
+  EXPECT_EQ(ReadLocal(dir_ / "a"), "short");
+}
+
+TEST_F(TransferTest, AnotherContentOfTheSameSizeIsPutWhateverItsTime) {
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(WriteLocal("a", "before"), "/f/a"));
+  // As mv does: the name stays, and the time is an old one.
+  clock_.Advance(-absl::Hours(1));  // Was put before the next file came.
+  server_.set_now(clock_.Now());
+  server_.nodes()["/f/a"].modified = clock_.Now();
+  const fs::path other = WriteLocal("other", "after!");
+  fs::last_write_time(other, fs::last_write_time(other) - std::chrono::hours(48));
+  fs::rename(other, dir_ / "a");
+  ASSERT_OK(transfer.Put(dir_ / "a", "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), "after!");
+}
+
+TEST_F(TransferTest, AServerWhoseClockIsAheadIsNotBelieved) {
+  clock_.Advance(-absl::Hours(1));
+  server_.set_now(clock_.Now() + absl::Hours(3));
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(WriteLocal("a", "before"), "/f/a"));
+  ASSERT_OK(transfer.Put(WriteLocal("a", "after!"), "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), "after!");
+  WriteLocal("tree/a", "before");
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  WriteLocal("tree/a", "after!");
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(Stored("/f/tree/a"), "after!");
+  for (const auto& [path, node] : server_.nodes())
+    EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
+}
+
+TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
+  WriteLocal("tree/a", "before");
+  server_.set_trouble([this](const std::string& word) {
+    if (word == "WRITEFILE" && server_.Count(word) == 1) WriteLocal("tree/a", "after!");
+    return absl::OkStatus();
+  });
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(Stored("/f/tree/a"), "after!");
+  server_.set_trouble([this](const std::string& word) {
+    if (word == "WRITEFILE") WriteLocal("b", absl::StrCat(server_.Count(word)));
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(FailCodeOf(transfer.Put(WriteLocal("b", "x"), "/f/b")), FailCode::kBusy);
+  EXPECT_FALSE(server_.nodes().contains("/f/b"));
+}
+
+TEST_F(TransferTest, ANameThatLeadsElsewhereIsRefused) {
+  for (const char* name : {"..", ".", "a/../../b"}) {
+    server_.set_listing(absl::StrCat(name, "\tfile\t1\t0"));
+    EXPECT_EQ(FailCodeOf(Storage(&server_).ListPage("/f", "", 10).status()), FailCode::kInternal);
+  }
+}
+
+// The server goes away for good after some requests; a second Put, as of a new start of the client,
+// sends only what is missing.
+TEST_F(TransferTest, PutGoesOnWhereItWasBrokenOff) {
+  const std::string content = RandomBytes(10 * kPieceBytesMax);
+  const fs::path from = WriteLocal("from", content);
+  server_.set_trouble([this](const std::string& word) {
+    return server_.Count("WRITEFILE") > 6 ? Fail(FailCode::kStorageDown, "away") : absl::OkStatus();
+  });
+  Transfer first = MakeTransfer();
+  EXPECT_EQ(FailCodeOf(first.Put(from, "/f/a")), FailCode::kStorageDown);
+  EXPECT_GE(paused_, absl::Seconds(30));
+  EXPECT_FALSE(server_.nodes().contains("/f/a"));
+
+  server_.set_trouble(nullptr);
+  const int before = server_.Count("WRITEFILE");
+  Transfer second = MakeTransfer();
+  ASSERT_OK(second.Put(from, "/f/a"));
+  EXPECT_EQ(server_.Count("WRITEFILE") - before, 4);
+  EXPECT_EQ(Stored("/f/a"), content);
+  EXPECT_EQ(counts_.done, content.size());
+}
+
+TEST_F(TransferTest, GetGoesOnWhereItWasBrokenOff) {
+  const std::string content = RandomBytes(10 * kPieceBytesMax);
+  server_.nodes()["/f/a"] = {false, content, absl::FromUnixSeconds(1'900'000'000)};
+  server_.set_trouble([this](const std::string& word) {
+    return server_.Count("READFILE") > 6 ? Fail(FailCode::kUnavailable, "away") : absl::OkStatus();
+  });
+  Transfer first = MakeTransfer();
+  EXPECT_EQ(FailCodeOf(first.Get("/f/a", dir_ / "to")), FailCode::kUnavailable);
+  EXPECT_FALSE(fs::exists(dir_ / "to"));
+
+  server_.set_trouble(nullptr);
+  const int before = server_.Count("READFILE");
+  Transfer second = MakeTransfer();
+  ASSERT_OK(second.Get("/f/a", dir_ / "to"));
+  EXPECT_LE(server_.Count("READFILE") - before, 6);
+  EXPECT_EQ(ReadLocal(dir_ / "to"), content);
+}
+
+TEST_F(TransferTest, ShortTroubleIsWaitedFor) {
+  Rng rng(1);
+  server_.set_trouble([&rng](const std::string& word) {
+    return rng() % 4 == 0 ? Fail(FailCode::kUnconfirmed, "the connection broke") : absl::OkStatus();
+  });
+  const std::string content = RandomBytes(7 * kPieceBytesMax);
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(WriteLocal("from", content), "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), content);
+}
+
+TEST_F(TransferTest, AFileThatChangesMeanwhileIsNotMixed) {
+  const std::string content = RandomBytes(6 * kPieceBytesMax);
+  server_.nodes()["/f/a"] = {false, content, absl::FromUnixSeconds(1'900'000'000)};
+  server_.set_trouble([this](const std::string& word) {
+    if (server_.Count("READFILE") == 5) {
+      server_.nodes()["/f/a"].modified = absl::FromUnixSeconds(1'900'000'001);
+    }
+    return absl::OkStatus();
+  });
+  Transfer transfer = MakeTransfer();
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f/a", dir_ / "to")), FailCode::kBusy);
+  EXPECT_FALSE(fs::exists(dir_ / "to"));
+  ASSERT_OK(transfer.Get("/f/a", dir_ / "to"));
+}
+
+TEST_F(TransferTest, WhatIsNoFileIsSaidSo) {
+  Transfer transfer = MakeTransfer();
+  EXPECT_EQ(FailCodeOf(transfer.Put(dir_ / "nothing", "/f/a")), FailCode::kNotFound);
+  EXPECT_EQ(FailCodeOf(transfer.Put(dir_, "/f/a")), FailCode::kNotAFile);
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f/nothing", dir_ / "to")), FailCode::kNotFound);
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f", dir_ / "to")), FailCode::kNotAFile);
+  const fs::path from = WriteLocal("from", "x");
+  EXPECT_EQ(FailCodeOf(transfer.Put(from, "/f")), FailCode::kNotAFile);
+}
+
+TEST_F(TransferTest, FoldersComeBackAsTheyWere) {
+  std::vector<std::string> names = {"tree/empty", "tree/big", "tree/a/b/c/deep"};
+  for (int i = 0; i < 300; ++i) names.push_back(absl::StrCat("tree/many/", i));
+  WriteLocal(names[0], "");
+  WriteLocal(names[1], RandomBytes(2 * kPieceBytesMax + 5));
+  for (size_t i = 2; i < names.size(); ++i) WriteLocal(names[i], RandomBytes(1 + i));
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(counts_.files_moved, static_cast<int>(names.size()));
+  ASSERT_OK(TreeTransfer(&transfer).Get("/f/tree", dir_ / "back/tree"));
+  for (const std::string& name : names) {
+    EXPECT_EQ(ReadLocal(dir_ / name), ReadLocal(dir_ / "back" / name)) << name;
+  }
+  counts_ = Counts();
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  ASSERT_OK(TreeTransfer(&transfer).Get("/f/tree", dir_ / "back/tree"));
+  EXPECT_EQ(counts_.files_moved, 0);
+}
+
+TEST_F(TransferTest, OneBadFileDoesNotEndTheFolder) {
+  WriteLocal("tree/a", "a");
+  WriteLocal("tree/b", "b");
+  fs::create_symlink("a", dir_ / "tree/link");
+  Transfer transfer = MakeTransfer();
+  TreeTransfer tree(&transfer);
+  EXPECT_EQ(FailCodeOf(tree.Put(dir_ / "tree", "/f/tree")), FailCode::kNotAFile);
+  EXPECT_EQ(tree.failed(), 1u);
+  EXPECT_EQ(Stored("/f/tree/a"), "a");
+  EXPECT_EQ(Stored("/f/tree/b"), "b");
+}
+
+TEST_F(TransferTest, AClosedWayEndsTheFolderAndTheNextTryGoesOn) {
+  for (int i = 0; i < 100; ++i) WriteLocal(absl::StrCat("tree/", i), absl::StrCat("content ", i));
+  server_.set_trouble([this](const std::string& word) {
+    return server_.Count("WRITEFILE") > 40 ? Fail(FailCode::kStorageDown, "away")
+                                           : absl::OkStatus();
+  });
+  Transfer first = MakeTransfer();
+  EXPECT_EQ(FailCodeOf(TreeTransfer(&first).Put(dir_ / "tree", "/f/tree")), FailCode::kStorageDown);
+  server_.set_trouble(nullptr);
+  Transfer second = MakeTransfer();
+  ASSERT_OK(TreeTransfer(&second).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(counts_.files_left, 40);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(Stored(absl::StrCat("/f/tree/", i)), absl::StrCat("content ", i));
+  }
+}
+
+}  // namespace
+}  // namespace convergia::client

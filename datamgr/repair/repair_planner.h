@@ -1,0 +1,172 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "datamgr/servers/server_table.h"
+#include "datamgr/volumes/placement.h"
+#include "datamgr/volumes/volume_table.h"
+
+namespace convergia::datamgr {
+
+struct RepairRules {
+  PlacementRules placement;
+  // How long a server may be away before its copies are made elsewhere; twice as long for one that
+  // comes and goes.
+  absl::Duration grace_volatile = absl::Minutes(15);
+  absl::Duration grace_non_volatile = absl::Hours(1);
+  // Copies of more than this part of all servers are missing: it is rather the network that failed,
+  // or the power. Nothing is copied until enough are back, or an operator says so.
+  double brake_fraction = 0.25;
+  // Copies under way that touch one server: while clients are busy, while they are quiet, and when
+  // an operator is in a hurry.
+  int streams_busy = 1;
+  int streams_quiet = 4;
+  int streams_boosted = 8;
+  int copies_max = 16;  // Of all servers: what they hold in memory is bounded.
+  // What is not counted (a server came back after its grace) is kept so long, unless its server
+  // gets full.
+  absl::Duration surplus_keep = absl::Minutes(10);
+  // Volumes that nobody knows are kept so long.
+  absl::Duration orphan_age = absl::Minutes(30);
+  // A server that is fuller than another one by this part of its capacity gives volumes to it.
+  double rebalance_gap = 0.1;
+  // How often each volume is looked at for orphans and for what is missing.
+  absl::Duration sweep_every = absl::Hours(6);
+  // One that could not be looked at, since its servers were away or did not answer, again after.
+  absl::Duration sweep_again_after = absl::Minutes(1);
+};
+
+enum class ReplicaState {
+  kLive,  // Can be read.
+  kAway,  // Its server is away, for less than its grace.
+  kGone,  // Its server is away for longer, removed, or there with another disk.
+};
+
+// How it stands with a volume.
+struct VolumeHealth {
+  int wanted = 0;
+  int live = 0;
+  int away = 0;
+  int gone = 0;
+  int leaving = 0;    // Of the live ones: their servers are drained.
+  int misplaced = 0;  // Of the live ones: on servers of the other class.
+
+  // Copies that are missing even if all who are away come back.
+  int missing() const { return std::max(0, wanted - live - away); }
+  bool IsWhole() const { return live >= wanted && gone == 0 && away == 0; }
+};
+
+enum class JobKind {
+  kRepair,     // A copy is missing.
+  kMove,       // A copy is where it should not stay: drain, class.
+  kRebalance,  // A copy is on a full server while another is empty.
+  kTrim,       // A copy is not counted, and all that are wanted are there.
+  kDropOrphan  // A volume that nobody knows.
+};
+absl::string_view JobKindWord(JobKind kind);
+
+// Work on one volume. A copy: bring all of the volume to `target`. A trim: verify all replicas,
+// then drop it from `target`.
+struct Job {
+  JobKind kind = JobKind::kRepair;
+  VolumeId volume = 0;
+  NodeId target = 0;
+  NodeId source = 0;  // The first to read from.
+  NodeId victim = 0;  // Whose copy it replaces; 0: decided at the end.
+  uint64_t bytes = 0;
+
+  bool IsCopy() const { return kind < JobKind::kTrim; }
+  friend bool operator==(const Job&, const Job&) = default;
+};
+
+// What operators see.
+struct RepairDebt {
+  uint64_t missing_volumes = 0;  // With fewer copies than wanted, whether or not due.
+  uint64_t missing_bytes = 0;    // To copy, of those that are due.
+  uint64_t due_volumes = 0;
+  uint64_t waiting_volumes = 0;  // For a server to come back within its grace.
+  uint64_t single_volumes = 0;   // Volatile ones with one live copy.
+  uint64_t dark_volumes = 0;     // No live copy now.
+  uint64_t stuck_volumes = 0;    // Due, but there is no server to copy to.
+  uint64_t moving_volumes = 0;   // To be moved: drain, class.
+  uint64_t moving_bytes = 0;
+  uint64_t surplus_copies = 0;
+  bool brake = false;
+  uint64_t absent_servers = 0;  // Counted by the brake.
+  uint64_t known_servers = 0;
+};
+
+// Decides what is sealed, copied, moved and dropped, and in which order: volumes with fewer live
+// copies first, then those that wait for longer; deletes last of all.
+//
+// A core: asked every now and then with what is known, it says what to begin and what to cease. It
+// remembers only since when it has seen something. Not thread-safe.
+class RepairPlanner {
+ public:
+  explicit RepairPlanner(const RepairRules& rules) : rules_(rules) {}
+
+  struct Plan {
+    std::vector<VolumeId> seal;
+    std::vector<VolumeId> make_volatile;  // Non-volatile volumes without any such server.
+    std::vector<Job> start;               // Most urgent first, within the bounds.
+    std::vector<VolumeId> cease;          // Running jobs that are not needed any more.
+    RepairDebt debt;
+  };
+  // `running`: the jobs begun and not ended, by volume. `next_volume`: all volumes that this
+  // datamgr made have smaller numbers.
+  Plan Next(absl::Duration now, const ServerTable& servers, const VolumeTable& volumes,
+            const std::map<VolumeId, Job>& running, bool clients_quiet, VolumeId next_volume);
+
+  void SetBoost(bool boosted) { boosted_ = boosted; }
+  bool boosted() const { return boosted_; }
+  // Servers that are away now count for the brake no more until they have been back.
+  void ReleaseBrake(const ServerTable& servers);
+
+  const RepairRules& rules() const { return rules_; }
+  void SetRules(const RepairRules& rules) { rules_ = rules; }
+
+  ReplicaState StateOf(const Replica& replica, const ServerTable& servers,
+                       absl::Duration now) const;
+  VolumeHealth HealthOf(const Volume& volume, const ServerTable& servers, absl::Duration now) const;
+
+  // The record of `volume` once `target` has all of it: in place of a copy that is gone, or of the
+  // victim. nullopt if it is needed no more: then what was copied is surplus.
+  std::optional<VolumeRecord> RecordAfter(const Volume& volume, const Job& job,
+                                          const Replica& target, const ServerTable& servers,
+                                          absl::Duration now) const;
+
+ private:
+  struct Round;  // What one Next() works with.
+
+  absl::Duration GraceOf(const ServerView& server, const ServerTable& servers,
+                         absl::Duration now) const;
+  bool IsLeaving(const Replica& replica, const ServerTable& servers) const;
+  bool IsMisplaced(const Volume& volume, const Replica& replica, const ServerTable& servers) const;
+  bool MustSeal(const Volume& volume, const ServerTable& servers) const;
+  bool MustBecomeVolatile(const Volume& volume, const ServerTable& servers) const;
+  void CountBrake(Round* round);
+  void LookAt(const Volume& volume, Round* round);
+  std::optional<Job> CopyOf(const Volume& volume, const VolumeHealth& health, Round* round) const;
+  NodeId TargetOf(const CopyNeed& need, VolumeId volume, const Round& round) const;
+  void AddCopies(Round* round);
+  void AddRebalance(Round* round);
+  void AddRebalanceOf(VolumeClass volume_class, Round* round);
+  void AddTrims(Round* round);
+  void FindSurplus(Round* round);
+  bool TakeStreams(const Job& job, Round* round) const;
+
+  RepairRules rules_;
+  bool boosted_ = false;
+  std::set<NodeId> written_off_;                    // By ReleaseBrake().
+  std::map<VolumeId, absl::Duration> short_since_;  // Since when a volume is short of copies.
+  std::map<std::pair<VolumeId, NodeId>, absl::Duration> surplus_since_;
+};
+
+}  // namespace convergia::datamgr

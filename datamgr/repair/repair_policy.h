@@ -1,0 +1,17 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "convergia/v1/data_admin.pb.h"
+#include "datamgr/repair/repair_planner.h"
+
+namespace convergia::datamgr {
+
+// Applies the fields that `policy` sets.
+//
+// Errors: kInvalidArgument, naming the field that is out of its bounds; `rules` is then unchanged.
+absl::Status ApplyPolicy(const v1::RepairPolicy& policy, RepairRules* rules);
+
+// All fields, as `rules` has them.
+v1::RepairPolicy PolicyOf(const RepairRules& rules);
+
+}  // namespace convergia::datamgr

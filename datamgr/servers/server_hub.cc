@@ -1,0 +1,379 @@
+#include "datamgr/servers/server_hub.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/limits.h"
+#include "datamgr/servers/server_lane.h"
+
+namespace convergia::datamgr {
+namespace {
+
+// What each request costs of a window besides its bytes, as chunks.proto says.
+constexpr size_t kRequestBytes = 512;
+// Waits for one server's window; then BUSY.
+constexpr size_t kWaitingBytesMax = 64 * 1024 * 1024;
+constexpr size_t kWindowBytesMin = 2 * limits::kChunkBytesMax;
+// Reports are told as the newest only, so this is far above what servers can do.
+constexpr size_t kEventsMax = 100'000;
+
+absl::Status StatusOf(const v1::ChunkError& error) {
+  const std::optional<FailCode> code = FailCodeFromWord(error.fail_code());
+  if (code.has_value()) return Fail(*code, error.text());
+  const auto canonical = static_cast<absl::StatusCode>(error.code());
+  if (canonical == absl::StatusCode::kOk) return absl::InternalError(error.text());
+  return absl::Status(canonical, error.text());
+}
+
+absl::Status NotHere(absl::string_view name) {
+  return Fail(FailCode::kUnavailable, absl::StrCat("the data server ", name, " is not here"));
+}
+
+}  // namespace
+
+ServerHub::ServerHub(Options options) : options_(std::move(options)) {}
+
+ServerHub::~ServerHub() { Stop(); }
+
+size_t ServerHub::CostOf(const v1::ChunkRequest& request) {
+  switch (request.operation_case()) {
+    case v1::ChunkRequest::kPut:
+      return kRequestBytes + request.put().bytes().size();
+    case v1::ChunkRequest::kRead:
+      return kRequestBytes + request.read().length();
+    default:
+      return kRequestBytes;
+  }
+}
+
+std::vector<ServerHub::Event> ServerHub::TakeEvents() {
+  absl::MutexLock lock(&mu_);
+  return std::exchange(events_, {});
+}
+
+void ServerHub::PushEvent(Event event, Outbox* out) {
+  if (stopped_) return;
+  if (event.kind == EventKind::kReport && !events_.empty()) {
+    Event& last = events_.back();
+    if (last.kind == EventKind::kReport && last.server == event.server) {
+      last = std::move(event);
+      return;
+    }
+  }
+  if (events_.size() >= kEventsMax && event.kind == EventKind::kReport) return;
+  events_.push_back(std::move(event));
+  out->wake = true;
+}
+
+void ServerHub::Carry(Outbox out) {
+  for (auto& [lane, message] : out.sends) {
+    // A lane that has ended says so by itself, and what was asked on it fails then.
+    lane->Send(std::move(message)).IgnoreError();
+  }
+  for (auto& [done, answer] : out.answers) done(std::move(answer));
+  for (const auto& lane : out.cuts) lane->Cancel(out.cut_reason);
+  if (out.wake && options_.wake) options_.wake();
+}
+
+grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
+    grpc::CallbackServerContext* context) {
+  const auto peer = rpc::PeerOf(*context, *options_.pins);
+  absl::Status refusal = peer.status();
+  std::shared_ptr<ServerLane> lane;
+  if (refusal.ok()) {
+    absl::MutexLock lock(&mu_);
+    if (stopped_) refusal = absl::UnavailableError("datamgr is stopping");
+    if (refusal.ok()) {
+      lane = std::make_shared<ServerLane>(context, this, *peer);
+      all_lanes_[lane.get()] = lane;
+    }
+  }
+  if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
+  return lane->Start(*options_.pins, peer->pin);
+}
+
+absl::Status ServerHub::OnHello(ServerLane* lane, const v1::DataServerHello& hello) {
+  const NodeId id = lane->peer().node;
+  const auto shared = std::static_pointer_cast<ServerLane>(lane->shared_from_this());
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopped_) return absl::UnavailableError("datamgr is stopping");
+    const auto known = servers_.find(id);
+    if (known != servers_.end() && hello.epoch() < known->second.epoch) {
+      return absl::FailedPreconditionError("a newer start of this data server is here");
+    }
+    if (known != servers_.end() && hello.epoch() > known->second.epoch) RemoveServer(id, &out);
+    out.cut_reason = absl::FailedPreconditionError("a newer start of this data server is here");
+    const auto [it, is_new] = servers_.try_emplace(id);
+    Server& server = it->second;
+    if (server.lanes.contains(lane)) return absl::InvalidArgumentError("hello comes once");
+    server.lanes[lane] = 0;
+    server.heard = options_.clock->Elapsed();
+    if (is_new) {
+      server.name = lane->peer().name;
+      server.epoch = hello.epoch();
+      server.store_id = hello.store_id();
+      server.window_bytes = std::max<size_t>(hello.window_bytes(), kWindowBytesMin);
+      PushEvent({EventKind::kUp, id, server.name, server.store_id, hello.report()}, &out);
+    }
+    v1::ToDataServer answer;
+    *answer.mutable_settings() = settings_[id];
+    out.sends.emplace_back(shared, std::move(answer));
+  }
+  Carry(std::move(out));
+  return absl::OkStatus();
+}
+
+void ServerHub::OnReport(ServerLane* lane, const v1::DataServerReport& report) {
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = servers_.find(lane->peer().node);
+    if (it == servers_.end() || !it->second.lanes.contains(lane)) return;
+    it->second.heard = options_.clock->Elapsed();
+    PushEvent({EventKind::kReport, it->first, "", "", report}, &out);
+  }
+  Carry(std::move(out));
+}
+
+void ServerHub::OnResponse(ServerLane* lane, v1::ChunkResponse response) {
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = servers_.find(lane->peer().node);
+    if (it == servers_.end()) return;
+    Server& server = it->second;
+    const auto asked = server.asked.find(response.id());
+    if (asked == server.asked.end() || asked->second.lane != lane) return;
+    server.heard = options_.clock->Elapsed();
+    Asked answered = std::move(asked->second);
+    server.asked.erase(asked);
+    server.used_bytes -= answered.cost;
+    if (answered.priority == Priority::kRepair) server.repair_bytes -= answered.cost;
+    server.lanes[lane] -= answered.cost;
+    if (answered.done) {
+      absl::StatusOr<v1::ChunkResponse> answer = absl::InternalError("");
+      if (response.has_error()) {
+        answer = StatusOf(response.error());
+      } else {
+        answer = std::move(response);
+      }
+      out.answers.emplace_back(std::move(answered.done), std::move(answer));
+    }
+    Pump(&server, &out);
+  }
+  Carry(std::move(out));
+}
+
+void ServerHub::OnClosed(ServerLane* lane) {
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    all_lanes_.erase(lane);
+    RemoveLane(lane->peer().node, lane, &out);
+  }
+  Carry(std::move(out));
+}
+
+void ServerHub::RemoveLane(NodeId id, ServerLane* lane, Outbox* out) {
+  const auto it = servers_.find(id);
+  if (it == servers_.end() || it->second.lanes.erase(lane) == 0) return;
+  Server& server = it->second;
+  if (server.lanes.empty()) return RemoveServer(id, out);
+  for (auto asked = server.asked.begin(); asked != server.asked.end();) {
+    if (asked->second.lane != lane) {
+      ++asked;
+      continue;
+    }
+    server.used_bytes -= asked->second.cost;
+    if (asked->second.priority == Priority::kRepair) server.repair_bytes -= asked->second.cost;
+    if (asked->second.done) {
+      out->answers.emplace_back(std::move(asked->second.done), NotHere(server.name));
+    }
+    asked = server.asked.erase(asked);
+  }
+  Pump(&server, out);
+}
+
+void ServerHub::RemoveServer(NodeId id, Outbox* out) {
+  const auto it = servers_.find(id);
+  Server& server = it->second;
+  for (auto& [request_id, asked] : server.asked) {
+    if (asked.done) out->answers.emplace_back(std::move(asked.done), NotHere(server.name));
+  }
+  for (auto& queue : server.waiting) {
+    for (Asked& asked : queue) {
+      out->answers.emplace_back(std::move(asked.done), NotHere(server.name));
+    }
+  }
+  for (const auto& [lane, bytes] : server.lanes) {
+    if (auto shared = all_lanes_[lane].lock()) out->cuts.push_back(std::move(shared));
+  }
+  servers_.erase(it);
+  PushEvent({EventKind::kDown, id}, out);
+}
+
+bool ServerHub::MayBegin(const Server& server, const Asked& asked) const {
+  if (server.used_bytes == 0) return true;
+  if (server.used_bytes + asked.cost > server.window_bytes) return false;
+  return asked.priority == Priority::kClient || server.repair_bytes == 0 ||
+         server.repair_bytes + asked.cost <= server.window_bytes / 2;
+}
+
+void ServerHub::Begin(Server* server, Asked asked, Outbox* out) {
+  const auto lane =
+      std::min_element(server->lanes.begin(), server->lanes.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  auto shared = all_lanes_[lane->first].lock();
+  if (shared == nullptr) {
+    out->answers.emplace_back(std::move(asked.done), NotHere(server->name));
+    return;
+  }
+  lane->second += asked.cost;
+  server->used_bytes += asked.cost;
+  if (asked.priority == Priority::kRepair) server->repair_bytes += asked.cost;
+  asked.lane = lane->first;
+  asked.request.set_id(++last_id_);
+  v1::ToDataServer message;
+  *message.add_requests() = std::move(asked.request);
+  server->asked.emplace(last_id_, std::move(asked));
+  out->sends.emplace_back(std::move(shared), std::move(message));
+}
+
+void ServerHub::Pump(Server* server, Outbox* out) {
+  for (auto& queue : server->waiting) {  // Clients first.
+    while (!queue.empty() && MayBegin(*server, queue.front())) {
+      Asked asked = std::move(queue.front());
+      queue.pop_front();
+      server->waiting_bytes -= asked.cost;
+      Begin(server, std::move(asked), out);
+    }
+    if (!queue.empty() && queue.front().priority == Priority::kClient) return;
+  }
+}
+
+void ServerHub::Ask(NodeId id, v1::ChunkRequest request, Priority priority, absl::Duration timeout,
+                    Done done) {
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = servers_.find(id);
+    Asked asked;
+    asked.cost = CostOf(request);
+    asked.priority = priority;
+    asked.deadline = options_.clock->Elapsed() + timeout;
+    asked.request = std::move(request);
+    asked.done = std::move(done);
+    if (it == servers_.end()) {
+      out.answers.emplace_back(std::move(asked.done), NotHere(absl::StrCat(id)));
+    } else if (it->second.waiting_bytes + asked.cost > kWaitingBytesMax) {
+      out.answers.emplace_back(
+          std::move(asked.done),
+          Fail(FailCode::kBusy, absl::StrCat("too much is waiting for the data server ",
+                                             it->second.name, "; try again")));
+    } else {
+      Server& server = it->second;
+      if (priority == Priority::kClient) client_bytes_ += asked.cost;
+      server.waiting_bytes += asked.cost;
+      server.waiting[static_cast<int>(priority)].push_back(std::move(asked));
+      Pump(&server, &out);
+    }
+  }
+  Carry(std::move(out));
+}
+
+void ServerHub::SetSettings(NodeId id, const v1::DataServerSettings& settings) {
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    settings_[id] = settings;
+    const auto it = servers_.find(id);
+    if (it == servers_.end()) return;
+    for (const auto& [lane, bytes] : it->second.lanes) {
+      auto shared = all_lanes_[lane].lock();
+      if (shared == nullptr) continue;
+      v1::ToDataServer message;
+      *message.mutable_settings() = settings;
+      out.sends.emplace_back(std::move(shared), std::move(message));
+    }
+  }
+  Carry(std::move(out));
+}
+
+void ServerHub::Expire() {
+  Outbox out;
+  const absl::Duration now = options_.clock->Elapsed();
+  {
+    absl::MutexLock lock(&mu_);
+    out.cut_reason = absl::DeadlineExceededError("this data server said nothing for too long");
+    std::vector<NodeId> silent;
+    for (auto& [id, server] : servers_) {
+      if (now - server.heard > options_.silence_max) {
+        silent.push_back(id);
+        continue;
+      }
+      const absl::Status late = absl::DeadlineExceededError(
+          absl::StrCat("the data server ", server.name, " did not answer in time"));
+      bool slow = false;
+      for (auto& [request_id, asked] : server.asked) {
+        if (!asked.done || asked.deadline > now) continue;
+        out.answers.emplace_back(std::move(asked.done), late);
+        asked.done = nullptr;  // Its part of the window is free when the answer comes.
+        slow = true;
+      }
+      for (auto& queue : server.waiting) {
+        while (!queue.empty() && queue.front().deadline <= now) {
+          server.waiting_bytes -= queue.front().cost;
+          out.answers.emplace_back(std::move(queue.front().done), late);
+          queue.pop_front();
+        }
+      }
+      if (slow) PushEvent({EventKind::kSlow, id}, &out);
+    }
+    for (const NodeId id : silent) {
+      LOG(WARNING) << "the data server " << servers_[id].name << " says nothing; cut";
+      RemoveServer(id, &out);
+    }
+  }
+  Carry(std::move(out));
+}
+
+std::vector<NodeId> ServerHub::Connected() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<NodeId> connected;
+  for (const auto& [id, server] : servers_) connected.push_back(id);
+  return connected;
+}
+
+uint64_t ServerHub::LoadOf(NodeId id) const {
+  absl::MutexLock lock(&mu_);
+  const auto it = servers_.find(id);
+  return it == servers_.end() ? 0 : it->second.used_bytes + it->second.waiting_bytes;
+}
+
+uint64_t ServerHub::client_bytes() const {
+  absl::MutexLock lock(&mu_);
+  return client_bytes_;
+}
+
+void ServerHub::Stop() {
+  Outbox out;
+  {
+    absl::MutexLock lock(&mu_);
+    if (std::exchange(stopped_, true)) return;
+    out.cut_reason = absl::UnavailableError("datamgr is stopping");
+    while (!servers_.empty()) RemoveServer(servers_.begin()->first, &out);
+    for (const auto& [lane, weak] : all_lanes_) {
+      if (auto shared = weak.lock()) out.cuts.push_back(std::move(shared));
+    }
+    events_.clear();
+  }
+  Carry(std::move(out));
+}
+
+}  // namespace convergia::datamgr

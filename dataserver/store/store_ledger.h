@@ -1,0 +1,126 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "dataserver/store/chunk_index.h"
+#include "dataserver/store/store_rules.h"
+
+namespace convergia::dataserver {
+
+// Who may append to a segment.
+enum class SegmentUse {
+  kSealed,  // Nobody any more.
+  kOpen,    // The writer may take it up again.
+  kActive,  // The writer.
+  kTarget,  // Compaction.
+};
+
+struct VolumeFacts {
+  uint64_t volume = 0;
+  uint64_t chunks = 0;
+  uint64_t payload_bytes = 0;
+};
+
+struct LedgerTotals {
+  uint64_t segments = 0;
+  uint64_t file_bytes = 0;
+  uint64_t live_bytes = 0;
+  uint64_t chunks = 0;
+  uint64_t bad_chunks = 0;
+  uint64_t damage_found = 0;  // How often one was marked.
+};
+
+// What the store knows in memory of its segments, volumes and bad chunks, all of it derived from
+// segments and index. Only the writer's thread changes what the index says; anybody may ask.
+//
+// Thread-safe.
+class StoreLedger {
+ public:
+  struct Entry {
+    SegmentRow row;
+    SegmentUse use = SegmentUse::kSealed;
+    uint64_t file_bytes = 0;
+    uint64_t live_bytes = 0;  // Records that the index points to, tombstones too.
+    uint64_t tombstone_bytes = 0;
+    uint64_t bad_chunks = 0;
+    bool has_bad_header = false;  // Compaction moves what is in it elsewhere.
+  };
+
+  void AddSegment(SegmentId segment, const Entry& entry) ABSL_LOCKS_EXCLUDED(mu_);
+  void RemoveSegment(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
+  void UpdateSegment(SegmentId segment, const SegmentRow& row, uint64_t file_bytes)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void SetUse(SegmentId segment, SegmentUse use) ABSL_LOCKS_EXCLUDED(mu_);
+  void MarkBadHeader(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<Entry> Find(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The first one from `segment` on.
+  std::optional<std::pair<SegmentId, Entry>> FindFrom(SegmentId segment) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The newest kOpen segment of `volume`.
+  std::optional<std::pair<SegmentId, Entry>> FindOpen(uint64_t volume) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<SegmentId> SegmentsOf(uint64_t volume) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // `row` counts from now on, or no more.
+  void Count(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
+  void Discount(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // False if it was marked before.
+  bool MarkBad(const ChunkKey& key, SegmentId segment, const std::string& reason)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void ClearBad(const ChunkKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  void ForgetVolume(uint64_t volume) ABSL_LOCKS_EXCLUDED(mu_);
+  bool IsBad(const ChunkKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
+  // In order, behind `after`.
+  std::vector<std::pair<ChunkKey, std::string>> BadChunks(const ChunkKey& after,
+                                                          size_t count_max) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The lowest sequence of all chunk records in the other segments of its volume, dead ones too. A
+  // tombstone in `segment` that is older than this hides nothing any more but what goes with it.
+  uint64_t OldestOutside(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // For ChooseCompaction(). Tombstones that may go are counted as dead.
+  std::vector<SegmentView> Views() const ABSL_LOCKS_EXCLUDED(mu_);
+  LedgerTotals totals() const ABSL_LOCKS_EXCLUDED(mu_);
+  // In order, behind `after`.
+  std::vector<VolumeFacts> Volumes(uint64_t after, size_t count_max) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Numbers that were never used. Set() before anything runs.
+  void SetNext(SegmentId segment, uint64_t sequence);
+  SegmentId NextSegment() { return next_segment_.fetch_add(1); }
+  uint64_t NextSequence() { return next_sequence_.fetch_add(1); }
+
+ private:
+  struct Bad {
+    SegmentId segment = 0;
+    std::string reason;
+  };
+  using BadMap = std::map<ChunkKey, Bad>;
+
+  uint64_t OldestBeside(SegmentId segment, uint64_t volume) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BadMap::iterator EraseBad(BadMap::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  std::atomic<SegmentId> next_segment_{1};
+  std::atomic<uint64_t> next_sequence_{1};
+
+  mutable absl::Mutex mu_;
+  std::map<SegmentId, Entry> segments_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<uint64_t, std::vector<SegmentId>> by_volume_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, VolumeFacts> volumes_ ABSL_GUARDED_BY(mu_);
+  BadMap bad_ ABSL_GUARDED_BY(mu_);
+  LedgerTotals totals_ ABSL_GUARDED_BY(mu_);  // Asked with every put, so they are kept.
+};
+
+}  // namespace convergia::dataserver

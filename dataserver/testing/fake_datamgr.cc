@@ -1,0 +1,214 @@
+#include "dataserver/testing/fake_datamgr.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "common/rpc/credentials.h"
+#include "common/rpc/peer.h"
+#include "common/rpc/stream_reactor.h"
+
+namespace convergia::dataserver {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+}  // namespace
+
+v1::ChunkRequest MakePut(const ChunkKey& key, const std::string& bytes) {
+  v1::ChunkRequest request;
+  request.mutable_put()->mutable_key()->set_volume(key.volume);
+  request.mutable_put()->mutable_key()->set_chunk(key.chunk);
+  request.mutable_put()->set_bytes(bytes);
+  request.mutable_put()->set_checksum(Checksum(bytes));
+  return request;
+}
+
+v1::ChunkRequest MakeRead(const ChunkKey& key, uint32_t offset, uint32_t length) {
+  v1::ChunkRequest request;
+  request.mutable_read()->mutable_key()->set_volume(key.volume);
+  request.mutable_read()->mutable_key()->set_chunk(key.chunk);
+  request.mutable_read()->set_offset(offset);
+  request.mutable_read()->set_length(length);
+  return request;
+}
+
+v1::ChunkRequest MakeDelete(const ChunkKey& key) {
+  v1::ChunkRequest request;
+  v1::ChunkKey* const proto = request.mutable_delete_()->add_keys();
+  proto->set_volume(key.volume);
+  proto->set_chunk(key.chunk);
+  return request;
+}
+
+class FakeLane final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataServer> {
+ public:
+  FakeLane(grpc::CallbackServerContext* context, FakeDatamgr* datamgr)
+      : ServerStream(context, {.queue_bytes_max = size_t{1} << 30}), datamgr_(datamgr) {}
+
+  void Ask(std::vector<v1::ChunkRequest> requests, std::vector<FakeDatamgr::Done> dones) {
+    CHECK_EQ(requests.size(), dones.size());
+    v1::ToDataServer message;
+    {
+      absl::MutexLock lock(&mu_);
+      for (size_t i = 0; i < requests.size(); ++i) {
+        requests[i].set_id(++last_id_);
+        waiting_[last_id_] = std::move(dones[i]);
+        *message.add_requests() = std::move(requests[i]);
+      }
+    }
+    (void)Send(std::move(message));
+  }
+
+ private:
+  void OnMessage(v1::FromDataServer& message) override {
+    if (message.has_hello()) {
+      const auto self = std::static_pointer_cast<FakeLane>(shared_from_this());
+      datamgr_->OnHello(self, message.hello());
+    }
+    if (message.has_report()) datamgr_->OnReport(message.report());
+    for (v1::ChunkResponse& response : *message.mutable_responses()) {
+      FakeDatamgr::Done done;
+      {
+        absl::MutexLock lock(&mu_);
+        auto waiting = waiting_.extract(response.id());
+        CHECK(!waiting.empty()) << "a response to what was not asked: " << response.id();
+        done = std::move(waiting.mapped());
+      }
+      done(std::move(response));
+    }
+  }
+
+  void OnClosed(const absl::Status& status) override {
+    datamgr_->OnLaneClosed(this);
+    std::map<uint64_t, FakeDatamgr::Done> waiting;
+    {
+      absl::MutexLock lock(&mu_);
+      waiting.swap(waiting_);
+    }
+    for (auto& [id, done] : waiting) done(absl::UnavailableError("the lane has ended"));
+  }
+
+  FakeDatamgr* const datamgr_;
+  absl::Mutex mu_;
+  uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<uint64_t, FakeDatamgr::Done> waiting_ ABSL_GUARDED_BY(mu_);
+};
+
+FakeDatamgr::FakeDatamgr(rpc::TestPki* pki, const rpc::PinSet* pins) : pki_(pki), pins_(pins) {
+  Start();
+}
+
+FakeDatamgr::~FakeDatamgr() { Stop(); }
+
+void FakeDatamgr::Start() {
+  const auto credentials = rpc::MakeServerCredentials(pki_->FilesOf({Role::kDatamgr, "datamgr"}),
+                                                      rpc::CallPolicy::Cluster(), *pins_);
+  CHECK(credentials.ok()) << credentials.status();
+  auto server = rpc::Server::Create({address_, *credentials, {this}});
+  CHECK(server.ok()) << server.status();
+  server_ = *std::move(server);
+  address_ = server_->address();
+}
+
+void FakeDatamgr::Stop() { server_.reset(); }
+
+grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* FakeDatamgr::Serve(
+    grpc::CallbackServerContext* context) {
+  const auto peer = rpc::PeerOf(*context, *pins_);
+  absl::MutexLock lock(&mu_);
+  const absl::Status refusal = peer.ok() ? refusal_ : peer.status();
+  if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
+  return std::make_shared<FakeLane>(context, this)->Start(*pins_, peer->pin);
+}
+
+void FakeDatamgr::OnHello(const std::shared_ptr<FakeLane>& lane, const v1::DataServerHello& hello) {
+  absl::MutexLock lock(&mu_);
+  lanes_[static_cast<int>(hello.lane())] = lane;
+  hellos_[static_cast<int>(hello.lane())] = hello;
+  v1::ToDataServer answer;
+  *answer.mutable_settings() = settings_;
+  (void)lane->Send(std::move(answer));  // Under the lock, so that later settings come later.
+}
+
+void FakeDatamgr::OnReport(const v1::DataServerReport& report) {
+  absl::MutexLock lock(&mu_);
+  last_report_ = report;
+  ++reports_;
+}
+
+void FakeDatamgr::OnLaneClosed(const FakeLane* lane) {
+  absl::MutexLock lock(&mu_);
+  for (auto it = lanes_.begin(); it != lanes_.end();) {
+    it = it->second.get() == lane ? lanes_.erase(it) : std::next(it);
+  }
+}
+
+void FakeDatamgr::SetSettings(const v1::DataServerSettings& settings) {
+  std::vector<std::shared_ptr<FakeLane>> lanes;
+  {
+    absl::MutexLock lock(&mu_);
+    settings_ = settings;
+    for (const auto& [index, lane] : lanes_) lanes.push_back(lane);
+  }
+  v1::ToDataServer message;
+  *message.mutable_settings() = settings;
+  for (const auto& lane : lanes) (void)lane->Send(message);
+}
+
+void FakeDatamgr::RefuseLanes(const absl::Status& status) {
+  absl::MutexLock lock(&mu_);
+  refusal_ = status;
+}
+
+void FakeDatamgr::Send(int lane, std::vector<v1::ChunkRequest> requests, std::vector<Done> dones) {
+  std::shared_ptr<FakeLane> found;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = lanes_.find(lane);
+    if (it != lanes_.end()) found = it->second;
+  }
+  if (found != nullptr) return found->Ask(std::move(requests), std::move(dones));
+  for (Done& done : dones) done(absl::UnavailableError("there is no such lane"));
+}
+
+absl::StatusOr<v1::ChunkResponse> FakeDatamgr::Ask(int lane, v1::ChunkRequest request) {
+  absl::Notification given;
+  absl::StatusOr<v1::ChunkResponse> answer;
+  std::vector<v1::ChunkRequest> requests(1);
+  requests[0] = std::move(request);
+  std::vector<Done> dones;
+  dones.push_back([&](absl::StatusOr<v1::ChunkResponse> response) {
+    answer = std::move(response);
+    given.Notify();
+  });
+  Send(lane, std::move(requests), std::move(dones));
+  CHECK(given.WaitForNotificationWithTimeout(kPatience)) << "no response";
+  return answer;
+}
+
+std::vector<v1::DataServerHello> FakeDatamgr::AwaitLanes(int count) {
+  absl::MutexLock lock(&mu_);
+  const auto there = [&] { return lanes_.size() >= static_cast<size_t>(count); };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "the lanes did not come";
+  std::vector<v1::DataServerHello> hellos;
+  for (const auto& [lane, hello] : hellos_) hellos.push_back(hello);
+  return hellos;
+}
+
+v1::DataServerReport FakeDatamgr::AwaitReports(int count) {
+  absl::MutexLock lock(&mu_);
+  const int enough = reports_ + count;
+  const auto there = [&] { return reports_ >= enough; };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "no report came";
+  return last_report_;
+}
+
+void FakeDatamgr::AwaitNoLanes() {
+  absl::MutexLock lock(&mu_);
+  const auto none = [&] { return lanes_.empty(); };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&none), kPatience)) << "the lanes did not end";
+}
+
+}  // namespace convergia::dataserver

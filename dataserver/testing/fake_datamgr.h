@@ -1,0 +1,81 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/pin_set.h"
+#include "common/rpc/server.h"
+#include "common/rpc/test_pki.h"
+#include "convergia/v1/chunks.grpc.pb.h"
+#include "dataserver/store/segment_format.h"
+
+namespace convergia::dataserver {
+
+class FakeLane;
+
+v1::ChunkRequest MakePut(const ChunkKey& key, const std::string& bytes);
+v1::ChunkRequest MakeRead(const ChunkKey& key, uint32_t offset, uint32_t length);
+v1::ChunkRequest MakeDelete(const ChunkKey& key);
+
+// A datamgr for tests: the Chunks service over real TLS, which asks what it is told to and keeps
+// what it hears. Thread-safe.
+class FakeDatamgr final : public v1::Chunks::CallbackService {
+ public:
+  // Serves at once. Both outlive it.
+  FakeDatamgr(rpc::TestPki* pki, const rpc::PinSet* pins);
+  ~FakeDatamgr() override;
+
+  // Kills the server and brings it back, at the same address.
+  void Stop();
+  void Start();
+  const std::string& address() const { return address_; }
+
+  // What lanes are sent after their hello, and at once to those that are there.
+  void SetSettings(const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
+  // New lanes are refused with this.
+  void RefuseLanes(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // `done` gets the response, or kUnavailable if the lane ends first.
+  using Done = absl::AnyInvocable<void(absl::StatusOr<v1::ChunkResponse>)>;
+  void Send(int lane, std::vector<v1::ChunkRequest> requests, std::vector<Done> dones)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Waits for it.
+  absl::StatusOr<v1::ChunkResponse> Ask(int lane, v1::ChunkRequest request);
+
+  // These die if it does not come.
+  std::vector<v1::DataServerHello> AwaitLanes(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  // So many more. Returns the last.
+  v1::DataServerReport AwaitReports(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitNoLanes() ABSL_LOCKS_EXCLUDED(mu_);
+
+  grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* Serve(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  friend class FakeLane;
+
+  void OnHello(const std::shared_ptr<FakeLane>& lane, const v1::DataServerHello& hello)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void OnReport(const v1::DataServerReport& report) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnLaneClosed(const FakeLane* lane) ABSL_LOCKS_EXCLUDED(mu_);
+
+  rpc::TestPki* const pki_;
+  const rpc::PinSet* const pins_;
+  std::string address_ = "127.0.0.1:0";
+  std::unique_ptr<rpc::Server> server_;
+
+  absl::Mutex mu_;
+  std::map<int, std::shared_ptr<FakeLane>> lanes_ ABSL_GUARDED_BY(mu_);
+  std::map<int, v1::DataServerHello> hellos_ ABSL_GUARDED_BY(mu_);
+  v1::DataServerSettings settings_ ABSL_GUARDED_BY(mu_);
+  absl::Status refusal_ ABSL_GUARDED_BY(mu_);
+  v1::DataServerReport last_report_ ABSL_GUARDED_BY(mu_);
+  int reports_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace convergia::dataserver

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "common/base/limits.h"
+#include "common/rpc/stream_reactor.h"
+#include "convergia/v1/relay.grpc.pb.h"
+#include "edge/relay/link_table.h"
+
+namespace convergia::edge {
+
+// One stream to another edge, whichever side dialled. Thread-safe.
+class LinkStream {
+ public:
+  // Is told, on gRPC's threads.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // `frame` is read into again: what is left in it saves memory.
+    virtual void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) = 0;
+    // `spare` may be moved from.
+    virtual void OnDrained(LinkId link, v1::Frame* spare) = 0;
+    virtual void OnClosed(LinkStream& stream, const absl::Status& status) = 0;
+  };
+
+  LinkStream(LinkId id, NodeId peer, Dialled dialled) : id_(id), peer_(peer), dialled_(dialled) {}
+  virtual ~LinkStream() = default;
+
+  LinkId id() const { return id_; }
+  NodeId peer() const { return peer_; }  // By its certificate.
+  Dialled dialled() const { return dialled_; }
+
+  virtual void SendFrame(v1::Frame frame) = 0;
+  virtual void CancelStream(const absl::Status& reason) = 0;
+  virtual void AwaitEnd() const = 0;
+
+  // Its hello has come. Only in OnFrame().
+  bool greeted = false;
+
+  // Frames that have come and are not worked yet: past a bound no more are read, so that the other
+  // side feels it.
+  void AddUnworked(size_t bytes) {
+    if ((unworked_bytes_ += bytes) > limits::kLinkUnworkedBytesMax) Pause();
+  }
+  void RemoveUnworked(size_t bytes) {
+    if ((unworked_bytes_ -= bytes) <= limits::kLinkUnworkedBytesMax) Resume();
+  }
+
+ private:
+  virtual void Pause() = 0;
+  virtual void Resume() = 0;
+
+  const LinkId id_;
+  const NodeId peer_;
+  const Dialled dialled_;
+  std::atomic<size_t> unworked_bytes_ = 0;
+};
+
+// The part that is the same over a server's and a client's end of the stream.
+template <typename Base>
+class LinkStreamOver : public Base, public LinkStream {
+ public:
+  template <typename... Args>
+  LinkStreamOver(Owner* owner, LinkId id, NodeId peer, Dialled dialled, Args&&... args)
+      : Base(std::forward<Args>(args)...), LinkStream(id, peer, dialled), owner_(owner) {}
+
+  // A frame that does not get through is lost with the stream, which the relay channels mend.
+  void SendFrame(v1::Frame frame) override { (void)this->Send(std::move(frame)); }
+  void CancelStream(const absl::Status& reason) override { this->Cancel(reason); }
+  void AwaitEnd() const override { this->AwaitClosed(); }
+
+ private:
+  void Pause() override { this->PauseReading(); }
+  void Resume() override { this->ResumeReading(); }
+
+  void OnMessage(v1::Frame& frame) override {
+    owner_->OnFrame(std::shared_ptr<LinkStream>(this->shared_from_this(), this), &frame);
+  }
+  void OnDrained(v1::Frame& spare) override { owner_->OnDrained(id(), &spare); }
+  void OnClosed(const absl::Status& status) override { owner_->OnClosed(*this, status); }
+
+  Owner* const owner_;
+};
+
+// The switchboard sends one frame at a time, and the hello: the queue is never longer.
+inline constexpr rpc::StreamOptions kLinkStreamOptions = {.queue_bytes_max =
+                                                              limits::kLinkQueueBytesMax};
+
+class AcceptedLink final : public LinkStreamOver<rpc::ServerStream<v1::Frame, v1::Frame>> {
+ public:
+  AcceptedLink(Owner* owner, LinkId id, NodeId peer, grpc::CallbackServerContext* context)
+      : LinkStreamOver(owner, id, peer, Dialled::kByPeer, context, kLinkStreamOptions) {}
+};
+
+class DialledLink final : public LinkStreamOver<rpc::ClientStream<v1::Frame, v1::Frame>> {
+ public:
+  DialledLink(Owner* owner, LinkId id, NodeId peer, std::shared_ptr<grpc::Channel> channel)
+      : LinkStreamOver(owner, id, peer, Dialled::kByUs, kLinkStreamOptions),
+        channel_(std::move(channel)),
+        stub_(v1::Relay::NewStub(channel_)) {}
+
+  void Open() {
+    Start([this](grpc::ClientContext* context,
+                 grpc::ClientBidiReactor<v1::Frame, v1::Frame>* reactor) {
+      stub_->async()->Link(context, reactor);
+    });
+  }
+
+ private:
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Relay::Stub> stub_;
+};
+
+}  // namespace convergia::edge

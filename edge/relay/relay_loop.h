@@ -1,0 +1,125 @@
+#pragma once
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "edge/relay/switchboard.h"
+
+namespace convergia::edge {
+
+// The one thread that works the switchboard: takes all events that wait, works them, and carries
+// out what comes of them, so that a turn under load serves many messages for one wake-up and one
+// frame a link.
+//
+// The methods are thread-safe and never block. What they bring is bounded by those who call: a
+// session has so many requests outstanding, a link pauses reading (peer_links.h).
+class RelayLoop {
+ public:
+  // Those who carry out. Called on the loop's thread, without a lock; must not block.
+  class Messages {
+   public:
+    virtual ~Messages() = default;
+    // Each with PostResults(), now or later.
+    virtual void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) = 0;
+    virtual void OnAnswers(std::vector<RelaySender::Answer> answers) = 0;
+    // Every kTick.
+    virtual void OnTick(absl::Duration /*now*/) {}
+  };
+  class Links {
+   public:
+    virtual ~Links() = default;
+    virtual void SendFrame(LinkId link, v1::Frame frame) = 0;
+    virtual void OnDeadLink(LinkId link) = 0;
+    virtual void OnLinksChanged(std::vector<Switchboard::LinkView> links) = 0;
+    virtual void OnLocationsTaken(std::vector<NodeId> peers) = 0;
+    // Every kTick.
+    virtual void OnTick(absl::Duration now) = 0;
+  };
+
+  static constexpr absl::Duration kTick = absl::Milliseconds(100);
+
+  // `clock`, `messages` and `links` must outlive the loop.
+  RelayLoop(Epoch epoch, const Switchboard::Options& options, const Clock& clock,
+            Messages* messages, Links* links);
+  ~RelayLoop();  // Stop().
+
+  // What was sent and posted before is worked now. `self` is this edge.
+  void Start(NodeId self);
+  // Answers all that waits, and waits for the thread. What is posted later is dropped, but Send(),
+  // which is answered at once. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // A message to a user on `destination`; OnAnswers() follows with `token`.
+  struct Request {
+    Switchboard::Token token = 0;
+    NodeId destination = 0;
+    Envelope envelope;
+  };
+  // In this order. Leaves `*requests` empty, with its memory.
+  void Send(std::vector<Request>* requests) ABSL_LOCKS_EXCLUDED(mu_);
+
+  struct Result {
+    NodeId origin = 0;
+    Epoch origin_epoch = 0;
+    uint64_t sequence = 0;
+    RelayResult result;
+  };
+  void PostResults(std::vector<Result> results) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What could not be true and was refused, since the start.
+  struct Refused {
+    uint64_t segments = 0;
+    uint64_t routes = 0;
+  };
+  Refused refused() const { return {segments_refused_, routes_refused_}; }
+
+  // Any other event, in order of Post().
+  using Event = absl::AnyInvocable<void(Switchboard& switchboard, absl::Duration now)>;
+  void Post(Event event) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Inbox {
+    std::vector<Request> requests;
+    std::vector<Result> results;
+    std::vector<Event> events;
+
+    size_t size() const { return requests.size() + results.size() + events.size(); }
+    bool empty() const { return requests.empty() && results.empty() && events.empty(); }
+    void clear() {
+      requests.clear();
+      results.clear();
+      events.clear();
+    }
+  };
+
+  void RunLoop(NodeId self);
+  bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return stopped_ || !inbox_.empty();
+  }
+  void Await(const Switchboard& switchboard, bool is_busy) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Work(Inbox* inbox, Switchboard& switchboard);
+  void CarryOut(Switchboard::Output output, const Switchboard& switchboard);
+
+  const Epoch epoch_;
+  const Switchboard::Options options_;
+  const Clock& clock_;
+  Messages* const messages_;
+  Links* const links_;
+
+  absl::Mutex mu_;
+  Inbox inbox_ ABSL_GUARDED_BY(mu_);
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::atomic<uint64_t> segments_refused_ = 0;
+  std::atomic<uint64_t> routes_refused_ = 0;
+  absl::Duration next_tick_;  // Of the loop's thread.
+  std::thread thread_;
+};
+
+}  // namespace convergia::edge

@@ -1,0 +1,140 @@
+#include "edge/sessions/relocator.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+
+namespace convergia::edge {
+
+void Relocator::Start() {
+  thread_ = std::thread([this] { TickLoop(); });
+}
+
+void Relocator::Stop() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopped_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Relocator::TickLoop() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (mu_.AwaitWithTimeout(absl::Condition(&stopped_), kTick)) return;
+    }
+    Tick(rooms_.clock->Elapsed());
+  }
+}
+
+void Relocator::Tick(absl::Duration now) {
+  const auto is_at = [this](const std::string& user, NodeId edge) {
+    const Places places = rooms_.directory->Find(user);
+    return std::find(places.begin(), places.end(), edge) != places.end();
+  };
+  std::vector<SessionRef> released;
+  bool say_bye = false;
+  {
+    absl::MutexLock lock(&mu_);
+    const Departures::Due due = departures_.Tick(is_at, now);
+    for (const uint64_t session : due.released) released.push_back(told_.at(session));
+    say_bye = due.bye;
+  }
+  for (const SessionRef& ref : released) {
+    rooms_.router->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
+  }
+  if (!say_bye) return;
+  LOG(INFO) << "the time to leave is over; those who are still here are closed";
+  rooms_.router->ForEachSession([](lineserver::Session& session) { session.Drain(); });
+}
+
+void Relocator::OnOrder(const v1::Order& order) {
+  for (const v1::Move& move : order.moves()) Tell(move);
+  {
+    absl::MutexLock lock(&mu_);
+    nowhere_ = order.nowhere();
+    if (order.drain()) {
+      departures_.Drain(absl::Milliseconds(order.drain_ms()), rooms_.clock->Elapsed());
+    } else if (order.undrain()) {
+      departures_.Undrain();
+    }
+  }
+  if (!order.drain() && !order.undrain()) return;
+  LOG(INFO) << (order.drain() ? "mgmt orders to drain: no new clients, and those here go elsewhere"
+                              : "mgmt ends the drain: clients are welcome");
+  on_drain_change_();
+}
+
+void Relocator::OnAttached() {
+  absl::MutexLock lock(&mu_);
+  departures_.OnAttached();
+  nowhere_ = false;
+}
+
+void Relocator::Tell(const v1::Move& move) {
+  const std::string data = absl::StrCat(move.server(), "\n", move.address(), "\n", move.pin());
+  for (const SessionRef& ref : rooms_.hub->FindHere(move.username())) {
+    {
+      absl::MutexLock lock(&mu_);
+      told_[ref.id] = ref;
+      departures_.Tell(ref.id, move.username(), move.node_id());
+    }
+    rooms_.router->OnSession(
+        ref, [data](lineserver::Session& session) { session.Push("USEMAINSERVER", data); });
+  }
+}
+
+void Relocator::FillHeartbeat(v1::Heartbeat* heartbeat) const {
+  absl::MutexLock lock(&mu_);
+  heartbeat->set_draining(departures_.draining());
+  if (!departures_.draining()) return;
+  const absl::Duration left = departures_.Left(rooms_.clock->Elapsed());
+  heartbeat->set_drain_left_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(left)));
+}
+
+void Relocator::DrainToStop(absl::Duration within) {
+  {
+    absl::MutexLock lock(&mu_);
+    departures_.DrainToStop(within, rooms_.clock->Elapsed());
+  }
+  on_drain_change_();
+}
+
+void Relocator::AwaitGone(absl::Duration within, const std::function<bool()>& stays) {
+  if (rooms_.hub->size() == 0) return;
+  const absl::Duration end = rooms_.clock->Elapsed() + within;
+  while (rooms_.hub->size() > 0 && stays() && rooms_.clock->Elapsed() < end) {
+    absl::MutexLock lock(&mu_);
+    if (mu_.AwaitWithTimeout(absl::Condition(&nowhere_), kTick)) return;
+  }
+  if (rooms_.hub->size() > 0) return;
+  absl::MutexLock lock(&mu_);
+  mu_.AwaitWithTimeout(absl::Condition(&stopped_), kSettle);
+}
+
+absl::Status Relocator::Admit() const {
+  absl::MutexLock lock(&mu_);
+  if (!departures_.draining()) return absl::OkStatus();
+  return Fail(FailCode::kUnavailable,
+              "this main server takes no clients now; ask the management server for another "
+              "(LISTMAINSERVERS, REPORTMAINSERVERS) and connect there");
+}
+
+bool Relocator::HoldsQuit(const lineserver::Session& session) {
+  absl::MutexLock lock(&mu_);
+  return !stopped_ && departures_.HoldsQuit(session.id(), rooms_.clock->Elapsed());
+}
+
+void Relocator::OnClosed(const lineserver::Session& session) {
+  absl::MutexLock lock(&mu_);
+  told_.erase(session.id());
+  departures_.OnClosed(session.id());
+}
+
+}  // namespace convergia::edge

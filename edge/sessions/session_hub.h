@@ -1,0 +1,228 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/hash/hash.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/fail.h"
+#include "common/base/ids.h"
+#include "edge/directory/directory.h"
+
+namespace convergia::edge {
+
+// Who is signed in on this edge, with all their sessions, and, for the message path, one look-up
+// that says where a recipient is: sessions here, and other edges.
+//
+// For those who have a session here the other edges are kept beside it (with the directory's
+// version they were read at), so that a message within the edge takes one short lock.
+//
+// `Handle` is what reaches a session; it is copied out. Thread-safe; a session must be removed by
+// the thread that added it, or after it.
+template <typename Handle>
+class SessionHub {
+ public:
+  using SessionId = uint64_t;
+
+  // `directory` must outlive the hub.
+  SessionHub(const Directory* directory, int sessions_per_user_max)
+      : directory_(directory), sessions_per_user_max_(sessions_per_user_max) {}
+
+  // This edge, which the directory names too. Before anyone signs in.
+  void set_self(NodeId self) { self_ = self; }
+  NodeId self() const { return self_; }
+
+  // Errors: FailCode::kBusy if the user has as many as there may be.
+  absl::Status Add(const Username& user, AccountId account, SessionId id, Handle handle);
+  void Remove(const Username& user, SessionId id);
+
+  struct Whereabouts {
+    absl::InlinedVector<Handle, 2> sessions;
+    Places edges;  // Other than this one.
+  };
+  Whereabouts Find(absl::string_view user) const;
+
+  const Directory& directory() const { return *directory_; }
+
+  // Only the sessions here: for what comes from another edge.
+  absl::InlinedVector<Handle, 2> FindHere(absl::string_view user) const;
+
+  // How many sessions a user has here now.
+  struct Count {
+    std::string user;
+    AccountId account = 0;
+    uint32_t sessions = 0;
+  };
+  // Those who came (0 to 1), left (1 to 0) or both since the last call, each once, as they are now.
+  std::vector<Count> TakeChanges();
+  // Everyone who is here.
+  std::vector<Count> Everyone() const;
+
+  // Sessions in all.
+  size_t size() const;
+
+ private:
+  struct Person {
+    AccountId account = 0;
+    absl::InlinedVector<std::pair<SessionId, Handle>, 1> sessions;
+    mutable Places elsewhere;
+    mutable uint32_t elsewhere_version = 0;
+    mutable bool elsewhere_known = false;
+  };
+  struct Stripe {
+    mutable absl::Mutex mu;
+    absl::flat_hash_map<std::string, Person> people ABSL_GUARDED_BY(mu);
+    absl::flat_hash_map<std::string, AccountId> changed ABSL_GUARDED_BY(mu);
+    size_t sessions ABSL_GUARDED_BY(mu) = 0;
+  };
+  static constexpr size_t kStripes = 64;
+
+  static size_t StripeOf(absl::string_view user) {
+    return absl::Hash<absl::string_view>()(user) % kStripes;
+  }
+  Places Elsewhere(absl::string_view user) const;
+
+  std::atomic<NodeId> self_ = 0;
+  const Directory* const directory_;
+  const int sessions_per_user_max_;
+  std::array<Stripe, kStripes> stripes_;
+};
+
+// ---- Implementation.
+
+template <typename Handle>
+absl::Status SessionHub<Handle>::Add(const Username& user, AccountId account, SessionId id,
+                                     Handle handle) {
+  Stripe& stripe = stripes_[StripeOf(user.str())];
+  absl::MutexLock lock(&stripe.mu);
+  Person& person = stripe.people[user.str()];
+  if (person.sessions.size() >= sessions_per_user_max_) {
+    return Fail(FailCode::kBusy,
+                absl::StrCat("you are signed in ", person.sessions.size(),
+                             " times on this server, which is all there may be; sign out of one"));
+  }
+  if (person.sessions.empty()) stripe.changed[user.str()] = account;
+  person.account = account;
+  person.sessions.emplace_back(id, std::move(handle));
+  ++stripe.sessions;
+  return absl::OkStatus();
+}
+
+template <typename Handle>
+void SessionHub<Handle>::Remove(const Username& user, SessionId id) {
+  Stripe& stripe = stripes_[StripeOf(user.str())];
+  absl::MutexLock lock(&stripe.mu);
+  const auto found = stripe.people.find(user.str());
+  if (found == stripe.people.end()) return;
+  auto& sessions = found->second.sessions;
+  for (auto session = sessions.begin(); session != sessions.end(); ++session) {
+    if (session->first != id) continue;
+    sessions.erase(session);
+    --stripe.sessions;
+    break;
+  }
+  if (!sessions.empty()) return;
+  stripe.changed[user.str()] = found->second.account;
+  stripe.people.erase(found);
+}
+
+template <typename Handle>
+typename SessionHub<Handle>::Whereabouts SessionHub<Handle>::Find(absl::string_view user) const {
+  Whereabouts whereabouts;
+  const Stripe& stripe = stripes_[StripeOf(user)];
+  const uint32_t version = directory_->version(user);
+  {
+    absl::MutexLock lock(&stripe.mu);
+    const auto found = stripe.people.find(user);
+    if (found != stripe.people.end()) {
+      const Person& person = found->second;
+      for (const auto& [id, handle] : person.sessions) whereabouts.sessions.push_back(handle);
+      if (person.elsewhere_known && person.elsewhere_version == version) {
+        whereabouts.edges = person.elsewhere;
+        return whereabouts;
+      }
+    }
+  }
+  whereabouts.edges = Elsewhere(user);
+  if (whereabouts.sessions.empty()) return whereabouts;
+  absl::MutexLock lock(&stripe.mu);
+  const auto found = stripe.people.find(user);
+  if (found != stripe.people.end()) {
+    // Read after `version`, so at least as new: an older version only means one more look-up.
+    found->second.elsewhere = whereabouts.edges;
+    found->second.elsewhere_version = version;
+    found->second.elsewhere_known = true;
+  }
+  return whereabouts;
+}
+
+template <typename Handle>
+Places SessionHub<Handle>::Elsewhere(absl::string_view user) const {
+  Places places = directory_->Find(user);
+  for (auto place = places.begin(); place != places.end(); ++place) {
+    if (*place != self_) continue;
+    places.erase(place);
+    break;
+  }
+  return places;
+}
+
+template <typename Handle>
+absl::InlinedVector<Handle, 2> SessionHub<Handle>::FindHere(absl::string_view user) const {
+  absl::InlinedVector<Handle, 2> handles;
+  const Stripe& stripe = stripes_[StripeOf(user)];
+  absl::MutexLock lock(&stripe.mu);
+  const auto found = stripe.people.find(user);
+  if (found == stripe.people.end()) return handles;
+  for (const auto& [id, handle] : found->second.sessions) handles.push_back(handle);
+  return handles;
+}
+
+template <typename Handle>
+std::vector<typename SessionHub<Handle>::Count> SessionHub<Handle>::TakeChanges() {
+  std::vector<Count> counts;
+  for (Stripe& stripe : stripes_) {
+    absl::MutexLock lock(&stripe.mu);
+    for (const auto& [user, account] : stripe.changed) {
+      const auto found = stripe.people.find(user);
+      const uint32_t sessions = found == stripe.people.end() ? 0 : found->second.sessions.size();
+      counts.push_back({user, account, sessions});
+    }
+    stripe.changed.clear();
+  }
+  return counts;
+}
+
+template <typename Handle>
+std::vector<typename SessionHub<Handle>::Count> SessionHub<Handle>::Everyone() const {
+  std::vector<Count> counts;
+  for (const Stripe& stripe : stripes_) {
+    absl::MutexLock lock(&stripe.mu);
+    for (const auto& [user, person] : stripe.people) {
+      counts.push_back({user, person.account, static_cast<uint32_t>(person.sessions.size())});
+    }
+  }
+  return counts;
+}
+
+template <typename Handle>
+size_t SessionHub<Handle>::size() const {
+  size_t size = 0;
+  for (const Stripe& stripe : stripes_) {
+    absl::MutexLock lock(&stripe.mu);
+    size += stripe.sessions;
+  }
+  return size;
+}
+
+}  // namespace convergia::edge

@@ -1,0 +1,129 @@
+#include "edge/upstream/mgmt_link.h"
+
+#include <glog/logging.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "edge/upstream/mgmt_codec.h"
+
+namespace convergia::edge {
+void MgmtLink::TakeKeys(const v1::Welcome& welcome) {
+  const std::vector<std::string> keys(welcome.ticket_public_keys().begin(),
+                                      welcome.ticket_public_keys().end());
+  const absl::Status taken = rooms_.authenticator->ReplaceKeys(keys);
+  LOG_IF(ERROR, !taken.ok()) << "tickets stay checked with the old keys: " << taken;
+}
+
+void MgmtLink::OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) {
+  TakeKeys(welcome);
+  rooms_.revoked->Apply(revocations, rooms_.clock->Now());
+}
+
+void MgmtLink::OnAttached(const v1::Welcome& welcome) {
+  LOG(INFO) << "attached to mgmt as node " << welcome.node_id();
+  TakeKeys(welcome);
+  node_id_ = welcome.node_id();
+  attached_ = true;
+  if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
+  rooms_.relocator->OnAttached();
+  rooms_.locations->OnAttached();
+  rooms_.map_watch->OnAttached();
+  v1::FromNode message;
+  {
+    absl::MutexLock lock(&mu_);
+    *message.mutable_links() = links_;
+  }
+  callbacks_.send(std::move(message));
+}
+
+void MgmtLink::OnDetached() {
+  LOG(WARNING) << "mgmt is gone; messages go on, and tickets are still good";
+  attached_ = false;
+  rooms_.locations->OnDetached();
+  rooms_.map_watch->OnDetached();
+}
+
+void MgmtLink::OnMessage(v1::ToNode& message) {
+  switch (message.kind_case()) {
+    case v1::ToNode::kEdges:
+      return OnEdges(message.edges());
+    case v1::ToNode::kDirectory:
+      return rooms_.locations->OnBatch(std::move(*message.mutable_directory()));
+    case v1::ToNode::kDirectoryCheck:
+      return rooms_.locations->OnCheck();
+    case v1::ToNode::kDirectoryBuckets:
+      return rooms_.locations->OnBuckets(std::move(*message.mutable_directory_buckets()));
+    case v1::ToNode::kRoutes:
+      return OnRoutes(message.routes());
+    case v1::ToNode::kRevocations:
+      return OnRevocations(message.revocations());
+    case v1::ToNode::kDatamgr:
+      return rooms_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
+    case v1::ToNode::kOrder:
+      return rooms_.relocator->OnOrder(message.order());
+    case v1::ToNode::kWelcome:  // The agent's.
+    case v1::ToNode::kPins:
+    case v1::ToNode::kConfiguration:  // Of data nodes.
+    case v1::ToNode::kDataServers:
+    case v1::ToNode::KIND_NOT_SET:
+      return;
+  }
+}
+
+void MgmtLink::OnEdges(const v1::Edges& edges) {
+  std::vector<EdgePeer> peers;
+  for (const v1::EdgeInfo& edge : edges.edges()) {
+    peers.push_back({.node = edge.node_id(),
+                     .name = edge.name(),
+                     .epoch = edge.epoch(),
+                     .addresses = {edge.grpc_addresses().begin(), edge.grpc_addresses().end()}});
+  }
+  rooms_.links->SetPeers(std::move(peers), attached_);
+}
+
+void MgmtLink::OnRoutes(const v1::Routes& routes) {
+  std::optional<std::vector<RouteTable::Pair>> pairs = UnpackRoutes(routes);
+  rooms_.loop->Post([pairs = std::move(pairs)](Switchboard& switchboard, absl::Duration) {
+    pairs.has_value() ? switchboard.SetRoutes(*pairs) : switchboard.RefuseRoutes();
+  });
+}
+
+void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
+  rooms_.revoked->Apply(revocations, rooms_.clock->Now());
+  if (revocations.tickets().empty()) return;
+  rooms_.router->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
+    std::string reason;
+    const lineserver::SignedIn& who = *session.signed_in();
+    if (!revoked->IsRevoked(who.account, who.issued, &reason)) return;
+    session.Close(FailCode::kDenied, reason.empty() ? "this session was ended" : reason);
+  });
+}
+
+void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
+  v1::FromNode message;
+  *message.mutable_links() = PackLinks(links);  // None is news too.
+  {
+    absl::MutexLock lock(&mu_);
+    links_ = message.links();
+  }
+  callbacks_.send(std::move(message));
+}
+
+void MgmtLink::FillHeartbeat(v1::Heartbeat* heartbeat) {
+  heartbeat->set_sessions(static_cast<uint32_t>(rooms_.hub->size()));
+  rooms_.relocator->FillHeartbeat(heartbeat);
+  const RelayLoop::Refused refused = rooms_.loop->refused();
+  heartbeat->set_segments_refused(refused.segments);
+  heartbeat->set_routes_refused(refused.routes);
+  heartbeat->set_envelopes_refused(rooms_.router->envelopes_refused());
+}
+
+void MgmtLink::OnRenewed(const std::string& certificate_chain_pem) {
+  callbacks_.renewed(certificate_chain_pem);
+}
+
+void MgmtLink::OnExpelled(const absl::Status& why) { callbacks_.expelled(why); }
+
+}  // namespace convergia::edge

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "common/base/clock.h"
+#include "common/node/node_agent.h"
+#include "edge/directory/location_loop.h"
+#include "edge/links/peer_links.h"
+#include "edge/messages/message_router.h"
+#include "edge/sessions/authenticator.h"
+#include "edge/sessions/relocator.h"
+#include "edge/upstream/data_client.h"
+#include "edge/upstream/map_watch.h"
+
+namespace convergia::edge {
+
+// The edge's side of the attach stream: hands what mgmt says to whom it concerns, and tells mgmt
+// links and locations, all of them after each attach and changes after it.
+//
+// Callbacks of the agent come one at a time; ReportLinks() is thread-safe.
+class MgmtLink final : public node::AttachHandler {
+ public:
+  struct Rooms {  // All must outlive the agent's Stop().
+    EdgeSessionHub* hub = nullptr;
+    RelayLoop* loop = nullptr;
+    PeerLinks* links = nullptr;
+    MessageRouter* router = nullptr;
+    EdgeAuthenticator* authenticator = nullptr;
+    RevokedTickets* revoked = nullptr;
+    MapWatch* map_watch = nullptr;
+    Relocator* relocator = nullptr;
+    LocationLoop* locations = nullptr;
+    DataClient* data = nullptr;
+    const Clock* clock = nullptr;
+  };
+  struct Callbacks {
+    std::function<void(v1::FromNode message)> send;
+    std::function<void(const std::string& certificate_chain_pem)> renewed;
+    std::function<void(const absl::Status& why)> expelled;
+  };
+
+  MgmtLink(const Rooms& rooms, Callbacks callbacks)
+      : rooms_(rooms), callbacks_(std::move(callbacks)) {}
+
+  // Notified at the first Welcome: the node's id is known.
+  const absl::Notification& welcomed() const { return welcomed_; }
+  // Of the last Welcome. Only once welcomed() has been notified.
+  NodeId node_id() const { return node_id_; }
+
+  // All links that are up now.
+  void ReportLinks(const std::vector<Switchboard::LinkView>& links) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // node::AttachHandler:
+  void OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) override;
+  void OnAttached(const v1::Welcome& welcome) override;
+  void OnMessage(v1::ToNode& message) override;
+  void OnDetached() override;
+  void FillHeartbeat(v1::Heartbeat* heartbeat) override;
+  void OnRenewed(const std::string& certificate_chain_pem) override;
+  void OnExpelled(const absl::Status& why) override;
+
+ private:
+  void TakeKeys(const v1::Welcome& welcome);
+  void OnEdges(const v1::Edges& edges);
+  void OnRoutes(const v1::Routes& routes);
+  void OnRevocations(const v1::Revocations& revocations);
+
+  const Rooms rooms_;
+  const Callbacks callbacks_;
+  absl::Notification welcomed_;
+  std::atomic<NodeId> node_id_ = 0;
+  std::atomic<bool> attached_ = false;  // Else what comes is what mgmt said before this start.
+
+  absl::Mutex mu_;
+  v1::LinkReport links_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace convergia::edge

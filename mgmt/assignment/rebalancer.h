@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "mgmt/assignment/assignment.h"
+#include "mgmt/assignment/reach_book.h"
+#include "mgmt/assignment/traffic_graph.h"
+
+namespace convergia::mgmt {
+
+// Where everybody is and what they reach: look-ups that the rebalancer makes, many of them.
+class PlacesView {
+ public:
+  using Homes = absl::InlinedVector<NodeId, 2>;
+
+  virtual ~PlacesView() = default;
+  // The edges where `user` is signed in; none: offline.
+  virtual Homes HomesOf(const std::string& user) const = 0;
+  // All who are signed in there.
+  virtual std::vector<std::string> UsersOn(NodeId edge) const = 0;
+  // Null if the client has not reported, or it was too long ago.
+  virtual const ReachBook::Reach* ReachOf(const std::string& user) const = 0;
+  // 0 for the same edge, 1 for a good link.
+  virtual double CostOf(NodeId from, NodeId to) const = 0;
+};
+
+// Brings those who talk with one another together, slowly: proposes that this or that user go to
+// another edge, and watches whether they do.
+//
+// A move must gain clearly: carry at least `gain_min` of the user's bytes over one link less.
+// Whoever was moved rests for long, and longer after each move. The bound on balance is kept: who
+// would go where there is no room waits for somebody who would leave there for here, or would
+// hardly mind. Each move makes less traffic cross edges, so the moves end when nothing is gained
+// any more. An edge over the bound (another edge has come, say) sheds those who lose least: first
+// those who talk with nobody. They may be sent to an edge that they never tried, as long as it is
+// not known to be out of their reach: a client that cannot go there stays.
+//
+// A core: no clock, no I/O. Not thread-safe.
+class Rebalancer {
+ public:
+  struct Options {
+    int moves_per_minute = 60;                      // Never more, in any minute; 0: none.
+    absl::Duration rest_first = absl::Minutes(30);  // Doubles with each move of a user,
+    absl::Duration rest_max = absl::Hours(16);      // up to this.
+    absl::Duration patience = absl::Seconds(60);    // For a client to go where it was sent.
+    double gain_min = 0.15;                         // Of the user's bytes.
+    double bytes_min = 1'000;                       // Who exchanges less is not moved for it.
+    int examined_max = 2'000;                       // Users in one Propose().
+    AssignmentRule rule;
+  };
+  struct Move {
+    std::string user;
+    NodeId from = 0;
+    NodeId to = 0;
+  };
+  struct Counters {
+    uint64_t proposed = 0;
+    uint64_t done = 0;     // The client has gone there.
+    uint64_t refused = 0;  // It has not, in time.
+  };
+
+  explicit Rebalancer(const Options& options) : options_(options) {}
+
+  // The next moves. `users_on` counts users, not sessions, of each edge that is not offline. To be
+  // called every second or so.
+  std::vector<Move> Propose(const TrafficGraph& graph, const PlacesView& view,
+                            absl::Span<const EdgeLoad> users_on, absl::Duration now);
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  using User = TrafficGraph::User;
+  struct Pending {
+    NodeId from = 0;
+    NodeId to = 0;
+    absl::Duration since;
+    User follower = TrafficGraph::kNobody;  // Who takes the place that this one leaves.
+  };
+  struct Rest {
+    absl::Duration until;
+    int moves = 0;
+  };
+  // Where one user is, and what it would gain elsewhere.
+  struct Case {
+    User user = TrafficGraph::kNobody;
+    std::string name;
+    NodeId home = 0;
+    const ReachBook::Reach* reach = nullptr;  // Null: it has not reported.
+    std::vector<Pull> pulls;
+    double bytes = 0;
+    double cost = 0;  // Of carrying from home.
+    NodeId best = 0;  // 0: nowhere better.
+    double gain = 0;  // Bytes times links, at best.
+  };
+  // Everything one Propose() works with.
+  struct Round {
+    const TrafficGraph& graph;
+    const PlacesView& view;
+    absl::Duration now;
+    std::map<NodeId, EdgeLoad> edges;               // With those who are to come.
+    absl::flat_hash_map<NodeId, uint32_t> leaving;  // Those who are to go.
+    double bound = 0;
+    double mean = 0;
+    std::vector<Move> moves;
+  };
+
+  void Settle(const PlacesView& view, absl::Duration now);
+  static void Shift(Round* round, NodeId from, NodeId to);
+  void ForgetGoneEdges(const Round& round);
+  int Allowance(absl::Duration now);
+  PlacesView::Homes HomesOf(const Round& round, const std::string& user) const;
+  // nullopt: it is not to be moved now.
+  std::optional<Case> CaseOf(const Round& round, const std::string& name) const;
+  std::optional<Case> Examine(const Round& round, User user) const;
+  bool MayGo(const Round& round, const Case& who, NodeId to, double gain) const;
+  double CostAt(const Round& round, const Case& who, NodeId edge) const;
+  bool HasRoom(const Round& round, NodeId edge, uint32_t reserve) const;
+  void Consider(Round* round, User user, uint32_t reserve, int* allowance);
+  // Somebody at `who.best` who takes `who`'s place.
+  std::optional<Case> FindPartner(const Round& round, const Case& who) const;
+  bool IsOver(const Round& round, NodeId edge) const;
+  bool MayBeShedTo(const Round& round, const Case& who, NodeId to) const;
+  void Shed(Round* round, int* allowance);
+  void ShedIdle(Round* round, NodeId from, int* allowance);
+  void ShedLoose(Round* round, NodeId from, int* allowance);
+  void Commit(Round* round, const Case& who, NodeId to, int* allowance);
+  void Remember(const Case& who);
+
+  const Options options_;
+  User cursor_ = 0;
+  absl::flat_hash_map<std::string, Pending> pending_;
+  absl::flat_hash_map<std::string, Rest> rests_;
+  std::vector<User> due_;                // Followers whose time has come.
+  std::deque<absl::Duration> moved_at_;  // In the last minute.
+  // Of each edge: those who lately could not go from here to there, and those who hardly mind
+  // leaving, with the share of their bytes that stays within it.
+  std::map<std::pair<NodeId, NodeId>, std::deque<User>> waiting_;
+  std::map<NodeId, std::deque<std::pair<double, User>>> loose_;
+  std::map<NodeId, size_t> idle_cursors_;  // Where to look next for idle users of that edge.
+  Counters counters_;
+};
+
+}  // namespace convergia::mgmt

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/base/ids.h"
+#include "mgmt/routing/link_map.h"
+
+namespace convergia::mgmt {
+
+// The cost of a way: fewest hops first, then least round-trip time, as one number that adds up.
+using RouteCost = uint64_t;
+inline constexpr int kRouteHopShift = 48;
+inline constexpr RouteCost kOneHop = RouteCost{1} << kRouteHopShift;
+// No way. Three of them still add up to less than the type holds.
+inline constexpr RouteCost kNoRoute = RouteCost{1} << 62;
+
+inline int HopsOf(RouteCost cost) { return static_cast<int>(cost >> kRouteHopShift); }
+inline uint64_t RttUsOf(RouteCost cost) { return cost & (kOneHop - 1); }
+
+// The edges that have links, or had, numbered from 0 by ascending id, and what goes out from each:
+// all in two arrays, since the planner does nothing but walk over them.
+struct RouteGraph {
+  struct Arm {
+    uint32_t to = 0;
+    uint32_t rtt_us = 0;
+
+    RouteCost cost() const { return kOneHop + rtt_us; }
+  };
+
+  RouteGraph() : begins(1, 0) {}
+  // `links`: sorted by (a, b), none twice, a < b. `also` have their place, linked or not.
+  explicit RouteGraph(absl::Span<const Link> links, absl::Span<const NodeId> also = {});
+
+  size_t size() const { return ids.size(); }
+  absl::Span<const Arm> ArmsOf(uint32_t edge) const {
+    return {arms.data() + begins[edge], begins[edge + 1] - begins[edge]};
+  }
+  // How many have no link.
+  size_t CountAlone() const;
+  // size() if it has no place here.
+  uint32_t IndexOf(NodeId id) const;
+
+  std::vector<NodeId> ids;
+  std::vector<uint32_t>
+      begins;             // Where the arms of each edge begin; one more than there are edges.
+  std::vector<Arm> arms;  // Of one edge: ascending.
+};
+
+}  // namespace convergia::mgmt
