@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "common/base/limits.h"
 #include "common/store/mem_store.h"
-#include "mgmt/accounts/account_book.h"
+#include "mgmt/accounts/account_store.h"
 #include "mgmt/cluster/cluster.h"
 #include "mgmt/views/server_map.h"
 
@@ -156,7 +156,7 @@ class Bench {
   absl::Duration now_ = absl::Seconds(1'000);
   uint64_t version_ = 1;
   store::MemStore store_;
-  std::unique_ptr<mgmt::AccountBook> accounts_ = *mgmt::AccountBook::Create(store_);
+  std::unique_ptr<mgmt::AccountStore> accounts_ = *mgmt::AccountStore::Create(store_);
   Cluster cluster_{{.epoch = 1, .self = kMgmt, .version = "1"}, *accounts_};
 };
 

@@ -81,7 +81,7 @@ void OneRound(const std::string& dir, int mib, const std::string& bytes, Rates* 
   StorageCluster::Options options;
   options.dir = dir + "/volumes_bench";
   options.capacity_bytes = uint64_t{32} << 30;
-  options.lanes = 4;
+  options.streams = 4;
   options.rules.grace_volatile = absl::Milliseconds(200);
   options.limits.volume_bytes_max = 64 << 20;
   options.plan_every = absl::Milliseconds(20);

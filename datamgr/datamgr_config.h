@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "common/node/node_settings.h"
 #include "convergia/v1/config.pb.h"
-#include "datamgr/catalog/shelf.h"
+#include "datamgr/catalog/catalog_env.h"
 #include "datamgr/chunk_layer.h"
 
 namespace convergia::datamgr {

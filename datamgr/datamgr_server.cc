@@ -47,13 +47,13 @@ DatamgrServer::DatamgrServer(const DatamgrSettings& settings,
 
 DatamgrServer::~DatamgrServer() { Stop(); }
 
-absl::Status DatamgrServer::Start(const std::function<bool()>& give_up) {
+absl::Status DatamgrServer::Start(const std::function<bool()>& cancelled) {
   CVG_RETURN_IF_ERROR(OpenStore());  // Before anybody is told of us: only one may have it.
-  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(give_up));
+  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
   CVG_RETURN_IF_ERROR(MakeRooms());
   CVG_RETURN_IF_ERROR(MakeRpcServer());
   volumes_->Start();
-  desk_->Start();
+  scheduler_->Start();
   agent_->Start(MakeHello(), this);
   return absl::OkStatus();
 }
@@ -73,13 +73,13 @@ absl::Status DatamgrServer::MakeRooms() {
                                                     .clock = &clock_}));
   users_ = std::make_unique<MgmtUsers>(agent_->mgmt_channel());
   service_ = std::make_unique<DataService>(&agent_->pins());
-  desk_ = std::make_unique<DataDesk>(DataDesk::Parts{
+  scheduler_ = std::make_unique<RequestScheduler>(RequestScheduler::Parts{
       .catalog = catalog_.get(),
       .chunks = volumes_.get(),
       .users = users_.get(),
       .prefer = [this](absl::string_view path) { return settings_.PreferenceOf(path); },
       .announce = [this](const std::vector<Arrival>& arrivals) { service_->Announce(arrivals); }});
-  service_->Attach(desk_.get());
+  service_->Attach(scheduler_.get());
   return absl::OkStatus();
 }
 
@@ -109,7 +109,7 @@ void DatamgrServer::Drain() {
   agent_->BeatNow();
   if (rpc_server_ == nullptr) return;
   rpc_server_->Drain();
-  const bool all_answered = desk_->Drain(kDrainMax);
+  const bool all_answered = scheduler_->Drain(kDrainMax);
   constexpr char kText[] = "the data management server stops; try again in a minute";
   service_->CloseStreams(
       all_answered ? Fail(FailCode::kStorageDown, kText) : absl::UnavailableError(kText),
@@ -121,7 +121,7 @@ void DatamgrServer::Stop() {
   if (volumes_ != nullptr) volumes_->Stop();
   if (rpc_server_ != nullptr) rpc_server_->Stop(absl::ZeroDuration());
   if (users_ != nullptr) users_->Stop();
-  if (desk_ != nullptr) desk_->Stop();
+  if (scheduler_ != nullptr) scheduler_->Stop();
   if (store_ != nullptr) store_->Stop();
 }
 

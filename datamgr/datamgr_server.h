@@ -14,7 +14,7 @@
 #include "common/store/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/datamgr_config.h"
-#include "datamgr/scheduler/data_desk.h"
+#include "datamgr/scheduler/request_scheduler.h"
 #include "datamgr/scheduler/user_lookup.h"
 #include "datamgr/services/data_service.h"
 #include "datamgr/volumes/volume_layer.h"
@@ -24,7 +24,7 @@ namespace convergia::datamgr {
 // The data management server: what is stored, where, and for whom. Wires the rooms together and
 // does nothing else.
 //
-//   edges -- DataService -- DataDesk -- Catalog -- store
+//   edges -- DataService -- RequestScheduler -- Catalog -- store
 //                              |
 //   data servers ----------- VolumeLayer -- store;     mgmt -- NodeAgent, MgmtUsers
 //
@@ -43,11 +43,11 @@ class DatamgrServer final : private node::AttachHandler {
   ~DatamgrServer() override;  // Stop().
 
   // Enrols if this node is new, opens the store, attaches to mgmt and serves. Blocks while it
-  // enrols, and asks `give_up` several times a second meanwhile.
+  // enrols, and asks `cancelled` several times a second meanwhile.
   //
   // Errors: those of enrolment; kFailedPrecondition if another datamgr has the store; kDataLoss if
   // it is damaged; kUnavailable for an address that is taken; kCancelled.
-  absl::Status Start(const std::function<bool()>& give_up);
+  absl::Status Start(const std::function<bool()>& cancelled);
 
   // Health says that it goes, and new requests are refused. Returns when those under way are
   // answered, or after some seconds.
@@ -90,7 +90,7 @@ class DatamgrServer final : private node::AttachHandler {
   std::unique_ptr<VolumeLayer> volumes_;
   std::unique_ptr<MgmtUsers> users_;
   std::unique_ptr<DataService> service_;
-  std::unique_ptr<DataDesk> desk_;
+  std::unique_ptr<RequestScheduler> scheduler_;
   std::unique_ptr<rpc::Server> rpc_server_;
 };
 

@@ -43,7 +43,7 @@ absl::StatusOr<DataServerSettings> ReadSettings(const v1::DataServerConfig& conf
       config.scrub_bytes_per_second() == 0 ? kScrubDefault : config.scrub_bytes_per_second();
   CVG_ASSIGN_OR_RETURN(settings.disk_threads,
                        ReadCount("disk_threads", config.disk_threads(), 4, kThreadsMax));
-  CVG_ASSIGN_OR_RETURN(settings.lanes, ReadCount("lanes", config.lanes(), 4, kLanesMax));
+  CVG_ASSIGN_OR_RETURN(settings.streams, ReadCount("streams", config.streams(), 4, kLanesMax));
   return settings;
 }
 

@@ -16,7 +16,7 @@ struct DataServerSettings : node::NodeSettings {
   uint64_t capacity_bytes = 0;  // 0: all that the disk has.
   uint64_t scrub_bytes_per_second = 0;
   int disk_threads = 0;
-  int lanes = 0;
+  int streams = 0;
 };
 
 // Errors: kInvalidArgument, naming the field and what is wrong with it.

@@ -45,7 +45,8 @@ class ProgramTest : public testing::Test {
     std::ofstream config(dir_ + "/config");
     config << "name: 'd1' dir: '" << dir_ << "/node' mgmt: '" << mgmt_.address()
            << "' join_token_file: '" << dir_ << "/token' datamgr: '" << datamgr_.address()
-           << "' data_dir: '" << dir_ << "/disk/data' grpc_listen: '127.0.0.1:0' lanes: " << kLanes
+           << "' data_dir: '" << dir_
+           << "/disk/data' grpc_listen: '127.0.0.1:0' streams: " << kLanes
            << " scrub_bytes_per_second: " << (1 << 30) << "\n";
   }
   ~ProgramTest() override {

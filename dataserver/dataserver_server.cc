@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kVersion[] = "0.1.0";
 
-// What datamgr may have asked and we not answered: some chunks a lane keep the disk busy.
+// What datamgr may have asked and we not answered: some chunks a stream keep the disk busy.
 constexpr size_t kWindowBytes = 32 * 1024 * 1024;
 
 }  // namespace
@@ -40,10 +40,10 @@ DataServer::DataServer(const DataServerSettings& settings, std::unique_ptr<node:
 
 DataServer::~DataServer() { Stop(); }
 
-absl::Status DataServer::Start(const std::function<bool()>& give_up) {
-  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(give_up));
+absl::Status DataServer::Start(const std::function<bool()>& cancelled) {
+  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
   CVG_RETURN_IF_ERROR(OpenStore());
-  desk_ = std::make_unique<RequestDesk>(RequestDesk::Options{
+  handler_ = std::make_unique<ChunkRequestHandler>(ChunkRequestHandler::Options{
       .store = store_.get(), .threads = settings_.disk_threads, .window_bytes = kWindowBytes});
   MakeLink();
   CVG_RETURN_IF_ERROR(MakeRpcServer());
@@ -72,10 +72,10 @@ void DataServer::MakeLink() {
   options.channel = rpc::MakeChannel(settings_.datamgr_address, agent_->tls_files(),
                                      {Role::kDatamgr, ""}, &agent_->pins());
   options.store = store_.get();
-  options.desk = desk_.get();
+  options.handler = handler_.get();
   options.clock = &clock_;
   options.epoch = agent_->epoch();
-  options.lanes = settings_.lanes;
+  options.streams = settings_.streams;
   options.version = kVersion;
   options.scrub_bytes_per_second = settings_.scrub_bytes_per_second;
   link_ = std::make_unique<DatamgrLink>(options, [this](const absl::Status& why) { Expel(why); });
@@ -111,7 +111,7 @@ void DataServer::Drain(absl::Duration deadline) {
 
 void DataServer::Stop() {
   if (link_ != nullptr) link_->Stop();
-  if (desk_ != nullptr) desk_->Stop();
+  if (handler_ != nullptr) handler_->Stop();
   if (store_ != nullptr) store_->Stop();
   if (rpc_server_ != nullptr) rpc_server_->Stop(absl::ZeroDuration());
   agent_->Stop();

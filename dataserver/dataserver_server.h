@@ -13,14 +13,14 @@
 #include "common/rpc/server.h"
 #include "dataserver/dataserver_config.h"
 #include "dataserver/link/datamgr_link.h"
-#include "dataserver/link/request_desk.h"
+#include "dataserver/link/request_handler.h"
 #include "dataserver/store/chunk_store.h"
 
 namespace convergia::dataserver {
 
 // A data server: bytes on a disk, checked. Wires the rooms together and does nothing else.
 //
-//   datamgr <- DatamgrLink (lanes) -> RequestDesk -> ChunkStore -> disk
+//   datamgr <- DatamgrLink (streams) -> ChunkRequestHandler -> ChunkStore -> disk
 //   mgmt <- NodeAgent;  operators -> rpc::Server (health, reflection, channelz)
 //
 // Create() → Start() → Drain() → Stop().
@@ -35,12 +35,12 @@ class DataServer final : private node::AttachHandler {
   ~DataServer() override;  // Stop().
 
   // Enrols if this node is new, opens the store, attaches to mgmt and dials datamgr. Blocks while
-  // it enrols and while the store is brought in order; asks `give_up` several times a second while
-  // it waits. datamgr may be away: it is dialled until it is there.
+  // it enrols and while the store is brought in order; asks `cancelled` several times a second
+  // while it waits. datamgr may be away: it is dialled until it is there.
   //
   // Errors: those of enrolment and of ChunkStore::Open(); kUnavailable for an address that is
   // taken; kCancelled.
-  absl::Status Start(const std::function<bool()>& give_up);
+  absl::Status Start(const std::function<bool()>& cancelled);
 
   // Answers what datamgr has asked, and takes no more.
   void Drain(absl::Duration deadline);
@@ -82,7 +82,7 @@ class DataServer final : private node::AttachHandler {
 
   // In the order in which they need one another; made in Start().
   std::unique_ptr<ChunkStore> store_;
-  std::unique_ptr<RequestDesk> desk_;
+  std::unique_ptr<ChunkRequestHandler> handler_;
   std::unique_ptr<DatamgrLink> link_;
   std::unique_ptr<rpc::Server> rpc_server_;
 };

@@ -37,7 +37,7 @@ class DataServerTest : public testing::Test {
     settings_.grpc_listen = "127.0.0.1:0";
     settings_.scrub_bytes_per_second = kMiB;
     settings_.disk_threads = 4;
-    settings_.lanes = 3;
+    settings_.streams = 3;
     StartServer();
   }
   void TearDown() override {
@@ -66,8 +66,8 @@ class DataServerTest : public testing::Test {
     datamgr_.AwaitLanes(3);
   }
 
-  void ExpectHolds(int lane, const ChunkKey& key, const std::string& bytes) {
-    const auto response = datamgr_.Ask(lane, MakeRead(key, 0, kMiB));
+  void ExpectHolds(int stream, const ChunkKey& key, const std::string& bytes) {
+    const auto response = datamgr_.Ask(stream, MakeRead(key, 0, kMiB));
     ASSERT_OK(response);
     ASSERT_FALSE(response->has_error()) << response->error().ShortDebugString();
     EXPECT_TRUE(response->read().bytes() == bytes);
@@ -89,8 +89,8 @@ TEST_F(DataServerTest, GreetsOnEveryLaneAndReports) {
   const auto hellos = datamgr_.AwaitLanes(3);
   ASSERT_EQ(hellos.size(), 3);
   for (uint32_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(hellos[i].lane(), i);
-    EXPECT_EQ(hellos[i].lanes(), 3);
+    EXPECT_EQ(hellos[i].stream(), i);
+    EXPECT_EQ(hellos[i].streams(), 3);
     EXPECT_EQ(hellos[i].store_id(), server_->store().store_id());
     EXPECT_GT(hellos[i].window_bytes(), 4 * kMiB);
     EXPECT_GT(hellos[i].report().free_bytes(), 0);
@@ -199,17 +199,20 @@ TEST_F(DataServerTest, SettingsAreInForceAtOnce) {
   settings.set_storage_class(v1::STORAGE_CLASS_VOLATILE);
   settings.set_capacity_bytes(100 * kMiB);
   datamgr_.SetSettings(settings);
-  // A request on each lane after the settings: lane by lane they are in order.
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  // A request on each stream after the settings: stream by stream they are in order.
+  for (int stream = 0; stream < 3; ++stream)
+    ASSERT_OK(datamgr_.Ask(stream, MakeRead({9, 9}, 0, 1)));
   v1::DataServerReport report = datamgr_.AwaitReports(2);
   EXPECT_EQ(report.capacity_bytes(), 100 * kMiB);
   EXPECT_LT(report.free_bytes(), 100 * kMiB);
   settings.set_capacity_bytes(1);
   datamgr_.SetSettings(settings);
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  for (int stream = 0; stream < 3; ++stream)
+    ASSERT_OK(datamgr_.Ask(stream, MakeRead({9, 9}, 0, 1)));
   EXPECT_EQ(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->error().fail_code(), "NOSPACE");
   datamgr_.SetSettings(v1::DataServerSettings());
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  for (int stream = 0; stream < 3; ++stream)
+    ASSERT_OK(datamgr_.Ask(stream, MakeRead({9, 9}, 0, 1)));
   EXPECT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
 }
 
@@ -224,7 +227,8 @@ TEST_F(DataServerTest, WhatMgmtSaysOfCapacityIsInForceAtOnceAndGoesFirst) {
   v1::DataServerSettings settings;
   settings.set_capacity_bytes(100 * kMiB);
   datamgr_.SetSettings(settings);
-  for (int lane = 0; lane < 3; ++lane) ASSERT_OK(datamgr_.Ask(lane, MakeRead({9, 9}, 0, 1)));
+  for (int stream = 0; stream < 3; ++stream)
+    ASSERT_OK(datamgr_.Ask(stream, MakeRead({9, 9}, 0, 1)));
   EXPECT_EQ(server_->store().Facts()->capacity_bytes, 200 * kMiB);
 }
 
@@ -282,7 +286,7 @@ TEST(DataServerConfigTest, FillsInDefaultsAndNamesWhatIsWrong) {
   ASSERT_OK_AND_ASSIGN(const DataServerSettings settings, ReadSettings(config));
   EXPECT_EQ(settings.datamgr_address, "10.0.0.1:64481");
   EXPECT_EQ(settings.data_dir, "/var/d1/data");
-  EXPECT_GT(settings.lanes, 0);
+  EXPECT_GT(settings.streams, 0);
 
   const auto refused = [&](absl::string_view field, auto change) {
     v1::DataServerConfig wrong = config;
@@ -297,7 +301,7 @@ TEST(DataServerConfigTest, FillsInDefaultsAndNamesWhatIsWrong) {
   refused("datamgr", [](auto* wrong) { wrong->set_datamgr("x:y"); });
   refused("grpc_listen", [](auto* wrong) { wrong->set_grpc_listen(":1"); });
   refused("capacity_bytes", [](auto* wrong) { wrong->set_capacity_bytes(1); });
-  refused("lanes", [](auto* wrong) { wrong->set_lanes(1000); });
+  refused("streams", [](auto* wrong) { wrong->set_streams(1000); });
   refused("disk_threads", [](auto* wrong) { wrong->set_disk_threads(1000); });
 }
 

@@ -45,14 +45,14 @@ EdgeServer::EdgeServer(const EdgeSettings& settings, std::unique_ptr<node::NodeA
 
 EdgeServer::~EdgeServer() { Stop(); }
 
-absl::Status EdgeServer::Start(const std::function<bool()>& give_up) {
-  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(give_up));
+absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
+  CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
   MakeRooms();
   CVG_RETURN_IF_ERROR(MakeLineServer());
   router_->Attach(loop_.get(), line_server_->shards());
   CVG_RETURN_IF_ERROR(MakeRpcServer());
   agent_->Start(MakeHello(), mgmt_link_.get());
-  CVG_RETURN_IF_ERROR(AwaitNodeId(give_up));
+  CVG_RETURN_IF_ERROR(AwaitNodeId(cancelled));
   const NodeId self = agent_->node_id();
   hub_.set_self(self);
   links_->Start(self);
@@ -192,11 +192,11 @@ v1::Hello EdgeServer::MakeHello() const {
   return hello;
 }
 
-absl::Status EdgeServer::AwaitNodeId(const std::function<bool()>& give_up) {
+absl::Status EdgeServer::AwaitNodeId(const std::function<bool()>& cancelled) {
   while (agent_->node_id() == 0) {
     if (mgmt_link_->welcomed().WaitForNotificationWithTimeout(absl::Milliseconds(100))) continue;
     CVG_RETURN_IF_ERROR(agent_->final_status());
-    if (give_up()) return absl::CancelledError("stopped before mgmt could be reached");
+    if (cancelled()) return absl::CancelledError("stopped before mgmt could be reached");
   }
   return absl::OkStatus();
 }

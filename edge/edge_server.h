@@ -50,11 +50,11 @@ class EdgeServer final : private lineserver::SessionObserver {
   ~EdgeServer() override;  // Stop().
 
   // Enrols if this node is new, attaches to mgmt, and serves. A node that was attached before
-  // serves also while mgmt is away. Blocks until clients are served; asks `give_up` several times a
-  // second while it waits.
+  // serves also while mgmt is away. Blocks until clients are served; asks `cancelled` several times
+  // a second while it waits.
   //
   // Errors: those of enrolment; kUnavailable for an address that is taken; kCancelled.
-  absl::Status Start(const std::function<bool()>& give_up);
+  absl::Status Start(const std::function<bool()>& cancelled);
 
   // Takes no new clients, and waits until mgmt has sent those who are here to other main servers,
   // as long as the settings say; at once if there is no mgmt or no other. Then says BYE to those
@@ -79,7 +79,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   // By the pins that mgmt said last.
   bool IsEdge(NodeId node) const;
   v1::Hello MakeHello() const;
-  absl::Status AwaitNodeId(const std::function<bool()>& give_up);
+  absl::Status AwaitNodeId(const std::function<bool()>& cancelled);
   void OnRenewed(const std::string& chain_pem);
   std::unique_ptr<DataClient> MakeDataClient();
 

@@ -12,7 +12,7 @@
 #include "common/identity/files.h"
 #include "common/identity/key.h"
 #include "common/store/rocks_store.h"
-#include "mgmt/accounts/ticket_office.h"
+#include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt/config.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/own_certificate.h"
@@ -72,7 +72,7 @@ absl::Status InitCluster(const v1::MgmtConfig& config, const Clock& clock) {
   CVG_ASSIGN_OR_RETURN(const auto registry, NodeRegistry::Create(*store, ca));
   CVG_RETURN_IF_ERROR(EnsureOwnCertificate(paths, ca, *registry, clock.Now()).status());
   CVG_RETURN_IF_ERROR(MakeOperator(paths, *registry, clock.Now()));
-  CVG_RETURN_IF_ERROR(TicketOffice::Create(*store).status());
+  CVG_RETURN_IF_ERROR(TicketIssuer::Create(*store).status());
   store->Stop();
   return WriteFileAtomically(paths.ca_pem, ca.certificate_pem(), identity::kPublicFileMode);
 }

@@ -20,15 +20,16 @@ void End(const lineserver::SessionHandle& handle, absl::string_view reason) {
 
 void LineSessions::SignIn(const Username& user, absl::string_view secret,
                           const std::string& peer_address, Done done) {
-  desk_->SignIn(user, secret, peer_address,
-                [done = std::move(done)](absl::StatusOr<AccountsDesk::SignedIn> result) mutable {
-                  if (!result.ok()) return done(result.status());
-                  done(lineserver::SignedIn{.account = result->account.id,
-                                            .user = result->account.user,
-                                            .ticket = std::move(result->ticket_text),
-                                            .issued = result->ticket.issued,
-                                            .expires = result->ticket.expires});
-                });
+  executor_->SignIn(
+      user, secret, peer_address,
+      [done = std::move(done)](absl::StatusOr<AccountsExecutor::SignedIn> result) mutable {
+        if (!result.ok()) return done(result.status());
+        done(lineserver::SignedIn{.account = result->account.id,
+                                  .user = result->account.user,
+                                  .ticket = std::move(result->ticket_text),
+                                  .issued = result->ticket.issued,
+                                  .expires = result->ticket.expires});
+      });
 }
 
 absl::Status LineSessions::OnSignedIn(lineserver::Session& session) {

@@ -13,7 +13,7 @@
 #include "common/base/ids.h"
 #include "common/lineserver/session.h"
 #include "common/lineserver/session_types.h"
-#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/accounts/accounts_executor.h"
 
 namespace convergia::mgmt {
 
@@ -21,10 +21,10 @@ namespace convergia::mgmt {
 // void. Thread-safe; the observer's methods run on each session's thread.
 class LineSessions final : public lineserver::Authenticator, public lineserver::SessionObserver {
  public:
-  // `accounts` outlives this; `desk` too, and is given before anybody signs in.
-  LineSessions(const AccountBook& accounts, int sessions_per_user_max)
+  // `accounts` outlives this; `executor` too, and is given before anybody signs in.
+  LineSessions(const AccountStore& accounts, int sessions_per_user_max)
       : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max) {}
-  void set_desk(AccountsDesk* desk) { desk_ = desk; }
+  void set_desk(AccountsExecutor* executor) { executor_ = executor; }
 
   void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
               Done done) override;
@@ -52,9 +52,9 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   using Sessions = absl::flat_hash_map<uint64_t, Entry>;
   Entry* Find(AccountId account, uint64_t session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const AccountBook& accounts_;
+  const AccountStore& accounts_;
   const int sessions_per_user_max_;
-  AccountsDesk* desk_ = nullptr;
+  AccountsExecutor* executor_ = nullptr;
 
   absl::Mutex mu_;
   absl::flat_hash_map<AccountId, Sessions> by_account_ ABSL_GUARDED_BY(mu_);

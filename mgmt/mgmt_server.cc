@@ -19,15 +19,15 @@
 #include "common/rpc/server.h"
 #include "common/store/rocks_store.h"
 #include "common/tls/context.h"
-#include "mgmt/accounts/account_book.h"
-#include "mgmt/accounts/ticket_office.h"
+#include "mgmt/accounts/account_store.h"
+#include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/commands/account_commands.h"
 #include "mgmt/commands/main_server_commands.h"
 #include "mgmt/commands/map_commands.h"
 #include "mgmt/config.h"
 #include "mgmt/line_sessions.h"
-#include "mgmt/members/members_desk.h"
+#include "mgmt/members/members_executor.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/own_certificate.h"
 #include "mgmt/services/accounts_service.h"
@@ -54,16 +54,17 @@ BucketRule Rule(uint32_t count, absl::Duration per) {
           .keys_max = 100'000};
 }
 
-AccountsDesk::Options DeskOptions(const MgmtServer::Options& options) {
+AccountsExecutor::Options DeskOptions(const MgmtServer::Options& options) {
   const v1::RegistrationLimits& limits = options.config.registration_limits();
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  AccountsDesk::Options desk;
-  desk.threads = options.hash_threads > 0 ? options.hash_threads : std::max(1, cores / 2);
-  desk.registration_open = options.config.registration_open();
-  desk.hash_cost = options.hash_cost;
-  desk.registrations.per_address = Rule(limits.per_address_per_hour(), absl::Hours(1));
-  desk.sign_ins.address = Rule(limits.failed_sign_ins_per_address_per_minute(), absl::Minutes(1));
-  return desk;
+  AccountsExecutor::Options executor;
+  executor.threads = options.hash_threads > 0 ? options.hash_threads : std::max(1, cores / 2);
+  executor.registration_open = options.config.registration_open();
+  executor.hash_cost = options.hash_cost;
+  executor.registrations.per_address = Rule(limits.per_address_per_hour(), absl::Hours(1));
+  executor.sign_ins.address =
+      Rule(limits.failed_sign_ins_per_address_per_minute(), absl::Minutes(1));
+  return executor;
 }
 
 lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
@@ -99,7 +100,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   absl::Status ListenForClients(const Options& options);
   void PublishMembers();
 
-  // AccountsObserver: on the desk's threads.
+  // AccountsObserver: on the executor's threads.
   void OnAccountAdded(const Account& account) override;
   void OnTicketsVoid(const Account& account, absl::string_view reason) override;
   // ClusterOutput: on the loop's thread.
@@ -121,8 +122,8 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<CaptchaPainter> own_painter;
   CaptchaPainter* painter = nullptr;
   std::unique_ptr<NodeRegistry> registry;
-  std::unique_ptr<AccountBook> book;
-  std::unique_ptr<TicketOffice> tickets;
+  std::unique_ptr<AccountStore> book;
+  std::unique_ptr<TicketIssuer> tickets;
   NodeId self = 0;
   Epoch epoch = 0;
 
@@ -133,8 +134,8 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   LineMapWatchers line_watchers{watchers};  // The same.
   std::unique_ptr<ClusterService> cluster_service;
   std::unique_ptr<ClusterLoop> loop;
-  std::unique_ptr<MembersDesk> members;
-  std::unique_ptr<AccountsDesk> desk;
+  std::unique_ptr<MembersExecutor> members;
+  std::unique_ptr<AccountsExecutor> executor;
   std::unique_ptr<AccountsService> accounts_service;
   std::unique_ptr<AdminService> admin_service;
 
@@ -160,8 +161,8 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   }
   CVG_ASSIGN_OR_RETURN(registry, NodeRegistry::Create(*store, ca));
   CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
-  CVG_ASSIGN_OR_RETURN(book, AccountBook::Create(*store));
-  CVG_ASSIGN_OR_RETURN(tickets, TicketOffice::Create(*store));
+  CVG_ASSIGN_OR_RETURN(book, AccountStore::Create(*store));
+  CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
   CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
   return absl::OkStatus();
 }
@@ -184,16 +185,16 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
   pins.Replace(registry->ValidPins());
   sessions = std::make_unique<LineSessions>(
       *book, static_cast<int>(config.line_limits().sessions_per_user_max()));
-  members = std::make_unique<MembersDesk>(*registry, clock, [this] { PublishMembers(); });
+  members = std::make_unique<MembersExecutor>(*registry, clock, [this] { PublishMembers(); });
   cluster_service = std::make_unique<ClusterService>(*members, pins);
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
-  desk = std::make_unique<AccountsDesk>(
-      AccountsDesk::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
-  sessions->set_desk(desk.get());
-  accounts_service =
-      std::make_unique<AccountsService>(*desk, *loop, watchers, pins, config.hide_other_clients());
-  admin_service = std::make_unique<AdminService>(*desk, *members, *loop);
+  executor = std::make_unique<AccountsExecutor>(
+      AccountsExecutor::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
+  sessions->set_desk(executor.get());
+  accounts_service = std::make_unique<AccountsService>(*executor, *loop, watchers, pins,
+                                                       config.hide_other_clients());
+  admin_service = std::make_unique<AdminService>(*executor, *members, *loop);
   return absl::OkStatus();
 }
 
@@ -201,10 +202,11 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
   CVG_ASSIGN_OR_RETURN(const std::string chain, identity::ReadFileToString(paths.chain_pem));
   CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(paths.key_pem));
   CVG_ASSIGN_OR_RETURN(tls, tls::TlsContext::Server(chain, key));
-  table = std::make_unique<CommandTable>(Joined(
-      {RegistrationCommands(*desk), PasswordCommands(*desk, *sessions), MainServerCommands(*loop),
-       MapCommands(*loop, watchers, line_watchers, config.hide_other_clients())}));
-  open_table = std::make_unique<CommandTable>(RegistrationCommands(*desk));
+  table = std::make_unique<CommandTable>(
+      Joined({RegistrationCommands(*executor), PasswordCommands(*executor, *sessions),
+              MainServerCommands(*loop),
+              MapCommands(*loop, watchers, line_watchers, config.hide_other_clients())}));
+  open_table = std::make_unique<CommandTable>(RegistrationCommands(*executor));
   LineServer::Options line_options;
   line_options.listen = {{.address = config.line_listen(), .table = table.get()}};
   line_options.tls = tls.get();
@@ -321,7 +323,7 @@ void MgmtServer::Stop() {
   if (parts_->open_line != nullptr) parts_->open_line->Stop();
   if (parts_->line != nullptr) parts_->line->Stop();
   if (parts_->rpc != nullptr) parts_->rpc->Stop(kStopGrace);
-  parts_->desk->Stop();
+  parts_->executor->Stop();
   parts_->members->Stop();
   parts_->loop->Stop();
   if (parts_->own_store != nullptr) parts_->own_store->Stop();

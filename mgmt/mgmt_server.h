@@ -10,7 +10,7 @@
 #include "common/base/clock.h"
 #include "common/store/store.h"
 #include "convergia/v1/config.pb.h"
-#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/accounts/captcha.h"
 
 namespace convergia::mgmt {
@@ -22,7 +22,7 @@ namespace convergia::mgmt {
 //
 // Threads: the gRPC callbacks, the line server's shards, the desks' work queues and the cluster's
 // loop. They meet at the desks' Post and at ClusterLoop; nothing else is shared but the thread-safe
-// AccountBook, NodeRegistry and PinSet.
+// AccountStore, NodeRegistry and PinSet.
 class MgmtServer {
  public:
   struct Options {

@@ -108,14 +108,15 @@ void Listener::Admit(tcp::socket socket, const std::shared_ptr<Shard>& shard) {
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return;  // Gone already.
   const std::string address = peer.address().to_string();
-  const AddressBook::Welcome welcome = server_.addresses.Arrive(address);
+  const ConnectionLimiter::Welcome welcome = server_.addresses.Arrive(address);
   home().counters().Add(Counter::kConnectionsAccepted);
-  if (welcome != AddressBook::Welcome::kYes) home().counters().Add(Counter::kConnectionsRefused);
-  if (welcome == AddressBook::Welcome::kClose) return;
+  if (welcome != ConnectionLimiter::Welcome::kYes)
+    home().counters().Add(Counter::kConnectionsRefused);
+  if (welcome == ConnectionLimiter::Welcome::kClose) return;
   Session::Origin origin = {.peer_address = address,
                             .table = options_.table,
                             .sign_in_timeout = options_.sign_in_timeout,
-                            .is_unwelcome = welcome == AddressBook::Welcome::kTellAndClose};
+                            .is_unwelcome = welcome == ConnectionLimiter::Welcome::kTellAndClose};
   shard->Post([&server = server_, shard, socket = std::move(socket),
                origin = std::move(origin)]() mutable {
     std::make_shared<Session>(NextSessionId(), server, shard, std::move(socket), std::move(origin))

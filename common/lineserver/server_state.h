@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/lineserver/address_book.h"
+#include "common/lineserver/connection_limiter.h"
 #include "common/lineserver/session_limits.h"
 #include "common/lineserver/session_types.h"
 #include "common/tls/context.h"
@@ -32,7 +32,7 @@ struct ServerState {
   SessionObserver* const observer;  // May be null.
   const std::string greeting;       // A whole packet.
 
-  AddressBook addresses;  // Provides its own synchronization.
+  ConnectionLimiter addresses;  // Provides its own synchronization.
   std::atomic<int64_t> memory_bytes = 0;
   std::atomic<bool> draining = false;
 };

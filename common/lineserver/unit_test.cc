@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/line/reply.h"
-#include "common/lineserver/address_book.h"
 #include "common/lineserver/command_table.h"
+#include "common/lineserver/connection_limiter.h"
 #include "common/lineserver/counters.h"
 #include "common/lineserver/pending_requests.h"
 #include "common/lineserver/timing_wheel.h"
@@ -17,7 +17,7 @@
 namespace convergia::lineserver {
 namespace {
 
-using Welcome = AddressBook::Welcome;
+using Welcome = ConnectionLimiter::Welcome;
 
 class PendingRequestsTest : public testing::Test {
  protected:
@@ -167,9 +167,9 @@ TEST(TokenBucketTest, GivesABurstAndThenTheRate) {
 }
 
 TEST(AddressBookTest, BoundsStrangersPerAddressAndTellsOnlySome) {
-  AddressBook book({.unauthenticated_per_address_max = 2,
-                    .signed_in_per_address_max = 1,
-                    .connections_max = 100});
+  ConnectionLimiter book({.unauthenticated_per_address_max = 2,
+                          .signed_in_per_address_max = 1,
+                          .connections_max = 100});
   EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
   EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
   EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
@@ -188,16 +188,16 @@ TEST(AddressBookTest, BoundsStrangersPerAddressAndTellsOnlySome) {
 }
 
 TEST(AddressBookTest, OneIpv6NetworkIsOneAddress) {
-  AddressBook book({.unauthenticated_per_address_max = 1,
-                    .signed_in_per_address_max = 1,
-                    .connections_max = 100});
+  ConnectionLimiter book({.unauthenticated_per_address_max = 1,
+                          .signed_in_per_address_max = 1,
+                          .connections_max = 100});
   EXPECT_EQ(book.Arrive("2001:db8:1:2::1"), Welcome::kYes);
   EXPECT_EQ(book.Arrive("2001:db8:1:2:ffff::2"), Welcome::kTellAndClose);
   EXPECT_EQ(book.Arrive("2001:db8:1:3::1"), Welcome::kYes);
 }
 
 TEST(AddressBookTest, BoundsAllTogether) {
-  AddressBook book(
+  ConnectionLimiter book(
       {.unauthenticated_per_address_max = 9, .signed_in_per_address_max = 9, .connections_max = 2});
   EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
   EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);

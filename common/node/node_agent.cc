@@ -91,7 +91,7 @@ absl::Status NodeAgent::LoadCertificate() {
   return absl::OkStatus();
 }
 
-absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& give_up) {
+absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
   if (cluster_ != nullptr) return absl::OkStatus();
   Backoff backoff(options_.plan.backoff_first, options_.plan.backoff_max, options_.plan.seed);
   while (true) {
@@ -103,7 +103,7 @@ absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& give_up) {
     LOG(WARNING) << Describe(options_) << " cannot enrol at " << options_.mgmt_address
                  << " yet and will try again: " << enrolled.message();
     for (absl::Duration left = backoff.Next(); left > absl::ZeroDuration(); left -= kGiveUpEvery) {
-      if (give_up()) return absl::CancelledError("stopped before the node was enrolled");
+      if (cancelled()) return absl::CancelledError("stopped before the node was enrolled");
       Sleep(std::min(left, kGiveUpEvery));
     }
   }

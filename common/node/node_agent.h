@@ -84,12 +84,12 @@ class NodeAgent {
   ~NodeAgent();  // Stop().
 
   // Returns once this node has a certificate: at once if it is enrolled. Else it enrols, for as
-  // long as mgmt cannot be reached, asking `give_up` several times a second. Blocks.
+  // long as mgmt cannot be reached, asking `cancelled` several times a second. Blocks.
   //
   // Errors: kCancelled when given up; else what trying again would not change: no token file, a
   // token that mgmt refuses (with its reason), or a server that is not the mgmt that made the
   // token.
-  absl::Status EnsureEnrolled(const std::function<bool()>& give_up);
+  absl::Status EnsureEnrolled(const std::function<bool()>& cancelled);
 
   // Attaches from now on, for ever. `hello` says where this node is reached; the agent adds epoch
   // and version. `handler` must outlive Stop().

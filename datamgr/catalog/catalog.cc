@@ -9,12 +9,12 @@ namespace convergia::datamgr {
 
 Catalog::Catalog(store::Store& store, const Clock& clock, CatalogOptions options)
     : rows_(store),
-      shelf_{rows_, clock, std::move(options), Numbers(rows_)},
-      tree_(&shelf_),
-      chores_(&shelf_),
-      files_(&shelf_, &tree_, &chores_),
-      mailboxes_(&shelf_),
-      metadata_(&shelf_) {}
+      env_{rows_, clock, std::move(options), Numbers(rows_)},
+      tree_(&env_),
+      deferred_work_(&env_),
+      files_(&env_, &tree_, &deferred_work_),
+      mailboxes_(&env_),
+      metadata_(&env_) {}
 
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(store::Store& store, const Clock& clock,
                                                        CatalogOptions options) {
@@ -23,7 +23,7 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(store::Store& store, cons
   return catalog;
 }
 
-void Catalog::WhenDurable(Rows::Durable done) {
+void Catalog::WhenDurable(PipelinedStore::Durable done) {
   rows_.WhenDurable([done = std::move(done)](const absl::Status& outcome) mutable {
     done(CommitError(outcome));
   });

@@ -7,12 +7,12 @@
 #include "absl/types/span.h"
 #include "common/base/clock.h"
 #include "common/store/store.h"
-#include "datamgr/catalog/chores.h"
+#include "datamgr/catalog/catalog_env.h"
+#include "datamgr/catalog/deferred_work.h"
 #include "datamgr/catalog/files.h"
 #include "datamgr/catalog/mailboxes.h"
 #include "datamgr/catalog/metadata.h"
-#include "datamgr/catalog/rows.h"
-#include "datamgr/catalog/shelf.h"
+#include "datamgr/catalog/pipelined_store.h"
 #include "datamgr/catalog/tree.h"
 #include "datamgr/chunk_layer.h"
 
@@ -22,14 +22,14 @@ namespace convergia::datamgr {
 //
 //   Tree        folders, names, permissions       Mailboxes  offline messages and drafts
 //   Files       what is in files                  Metadata   what users say of themselves
-//   Chores      what was left to be done, trash
+//   DeferredWork      what was left to be done, trash
 //
 // It knows chunks by name only. Nothing but two counters and what is not durable yet is kept in
 // memory, so a catalog that is opened after a crash is the one that crashed.
 //
 // Every function is one commit, or none, unless it says otherwise. What a function did or saw is in
-// force for those after it, but nobody is to be told before WhenDurable() says so: see Rows. One
-// thread at a time.
+// force for those after it, but nobody is to be told before WhenDurable() says so: see
+// PipelinedStore. One thread at a time.
 class Catalog {
  public:
   // `store` and `clock` must outlive it. Errors: those of the store.
@@ -40,11 +40,11 @@ class Catalog {
   Files& files() { return files_; }
   Mailboxes& mailboxes() { return mailboxes_; }
   Metadata& metadata() { return metadata_; }
-  Chores& chores() { return chores_; }
+  DeferredWork& deferred_work() { return deferred_work_; }
 
   // Calls `done` when all that was done or seen so far is durable, perhaps at once, or with an
   // error for its user if it never will be. On any thread; must not block.
-  void WhenDurable(Rows::Durable done);
+  void WhenDurable(PipelinedStore::Durable done);
 
   // Waits until nothing is left to become durable, and all are told.
   void Flush() { rows_.Flush(); }
@@ -52,10 +52,10 @@ class Catalog {
  private:
   Catalog(store::Store& store, const Clock& clock, CatalogOptions options);
 
-  Rows rows_;
-  Shelf shelf_;
+  PipelinedStore rows_;
+  CatalogEnv env_;
   Tree tree_;
-  Chores chores_;
+  DeferredWork deferred_work_;
   Files files_;
   Mailboxes mailboxes_;
   Metadata metadata_;

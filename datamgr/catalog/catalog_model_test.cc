@@ -1,5 +1,5 @@
-// Random commands of several users against the catalog and against a simple model, with chores,
-// trash and crashes in between. Every answer and every byte must agree.
+// Random commands of several users against the catalog and against a simple model, with deferred
+// work, trash and crashes in between. Every answer and every byte must agree.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -315,14 +315,14 @@ class World {
         clock_.Advance(absl::Minutes(Pick(10)));
         return EmptyTrash();
       default:
-        for (int i = Pick(5); i > 0; --i) ASSERT_OK(catalog_->chores().Step());
+        for (int i = Pick(5); i > 0; --i) ASSERT_OK(catalog_->deferred_work().Step());
     }
   }
   void EmptyTrash() {
-    ASSERT_OK_AND_ASSIGN(const auto bags, catalog_->chores().DueTrash(100));
-    for (const auto& bag : bags) {
-      for (const ChunkRef& ref : bag.chunks) chunks_[ref] = std::string(ref.bytes, '!');
-      ASSERT_OK(catalog_->chores().Forget(bag));
+    ASSERT_OK_AND_ASSIGN(const auto entries, catalog_->deferred_work().DueTrash(100));
+    for (const auto& entry : entries) {
+      for (const ChunkRef& ref : entry.chunks) chunks_[ref] = std::string(ref.bytes, '!');
+      ASSERT_OK(catalog_->deferred_work().Forget(entry));
     }
   }
   // Every file as it should be, whoever may read it.
@@ -344,17 +344,17 @@ class World {
       if (path == "/" || Model::ParentOf(path) != "/") continue;
       ASSERT_OK(catalog_->tree().DeleteFolder("root", path, true));
     }
-    while (*catalog_->chores().Step()) {
+    while (*catalog_->deferred_work().Step()) {
     }
     clock_.Advance(absl::Hours(1));
-    while (!catalog_->chores().DueTrash(100)->empty()) EmptyTrash();
+    while (!catalog_->deferred_work().DueTrash(100)->empty()) EmptyTrash();
     for (const char* prefix : {"c/x", "c/c", "c/d", "c/p", "c/t", "c/w"}) {
       EXPECT_TRUE(store_.Scan(prefix, store::PrefixEnd(prefix), 1)->rows.empty()) << prefix;
     }
     EXPECT_EQ(store_.Scan("c/i", "c/j", 10)->rows.size(), 1u);
     for (const char* user : kUsers) {
-      Rows rows(store_);
-      Edit edit(rows);
+      PipelinedStore rows(store_);
+      Transaction edit(rows);
       const auto usage = *edit.GetOrEmpty<records::Usage>(keys::Usage(user));
       EXPECT_EQ(usage.bytes(), 0u) << user;
       EXPECT_EQ(usage.inodes(), 0u) << user;

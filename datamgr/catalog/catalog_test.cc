@@ -32,20 +32,20 @@ class CatalogTest : public testing::Test {
     if (bytes > 0) ASSERT_OK(files().Write(user, path, 0, Chunk(bytes)));
   }
   uint64_t BytesUsed(const std::string& user) {
-    datamgr::Rows rows(store_);
-    Edit edit(rows);
+    datamgr::PipelinedStore rows(store_);
+    Transaction edit(rows);
     return edit.GetOrEmpty<records::Usage>(keys::Usage(user))->bytes();
   }
   uint64_t InodesUsed(const std::string& user) {
-    datamgr::Rows rows(store_);
-    Edit edit(rows);
+    datamgr::PipelinedStore rows(store_);
+    Transaction edit(rows);
     return edit.GetOrEmpty<records::Usage>(keys::Usage(user))->inodes();
   }
   void DoChores() {
-    while (*catalog_->chores().Step()) {
+    while (*catalog_->deferred_work().Step()) {
     }
   }
-  size_t Rows(const std::string& prefix) {
+  size_t PipelinedStore(const std::string& prefix) {
     size_t rows = 0;
     EXPECT_OK(store_.ForEach(prefix, [&](const store::KeyValue&) {
       ++rows;
@@ -56,9 +56,9 @@ class CatalogTest : public testing::Test {
   void EmptyTrash() {
     clock_.Advance(options_.trash_grace + absl::Seconds(1));
     while (true) {
-      const auto bags = *catalog_->chores().DueTrash(100);
-      if (bags.empty()) return;
-      for (const auto& bag : bags) ASSERT_OK(catalog_->chores().Forget(bag));
+      const auto entries = *catalog_->deferred_work().DueTrash(100);
+      if (entries.empty()) return;
+      for (const auto& entry : entries) ASSERT_OK(catalog_->deferred_work().Forget(entry));
     }
   }
 
@@ -131,7 +131,7 @@ TEST_F(CatalogTest, FoldersAreMadeListedAndDeleted) {
 
 TEST_F(CatalogTest, WhatIsDeletedLeavesNothingBehind) {
   ASSERT_OK(tree().CreateFolder("ann", "/keep"));
-  const size_t before = Rows("c/");
+  const size_t before = PipelinedStore("c/");
   ASSERT_OK(tree().CreateFolder("ann", "/a"));
   for (int i = 0; i < 30; ++i) {
     ASSERT_OK(tree().CreateFolder("ann", absl::StrCat("/a/", i)));
@@ -145,13 +145,13 @@ TEST_F(CatalogTest, WhatIsDeletedLeavesNothingBehind) {
   }
   ASSERT_OK(tree().DeleteFolder("ann", "/a", true));
   EXPECT_EQ(Code(files().Read("ann", "/a/0/0", 0, 1)), "NOTFOUND");
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(*catalog_->chores().Step());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(*catalog_->deferred_work().Step());
   Reopen();                                     // As after a crash in the middle.
   ASSERT_OK(tree().CreateFolder("ann", "/a"));  // The name is free already.
   ASSERT_OK(tree().DeleteFolder("ann", "/a", false));
   DoChores();
   EmptyTrash();
-  EXPECT_EQ(Rows("c/"), before);
+  EXPECT_EQ(PipelinedStore("c/"), before);
   EXPECT_EQ(BytesUsed("ann"), 0u);
   EXPECT_EQ(InodesUsed("ann"), 1u);
 }
@@ -314,19 +314,19 @@ TEST_F(CatalogTest, ManySmallPiecesAreOverwrittenInOneCommitAndClearedInSteps) {
     EXPECT_EQ(plan.bytes, 302u);
   };
   check();
-  ASSERT_TRUE(*catalog_->chores().Step());
+  ASSERT_TRUE(*catalog_->deferred_work().Step());
   check();
   Reopen();
   check();
   ASSERT_OK(files().Write("ann", "/a/f", 500, Chunk(1)));  // Clears the rest first.
   check();
-  EXPECT_FALSE(*catalog_->chores().Step());
+  EXPECT_FALSE(*catalog_->deferred_work().Step());
   ASSERT_OK(files().Truncate("ann", "/a/f", 1));
   EXPECT_EQ(files().Read("ann", "/a/f", 0, 10)->bytes, 1u);
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
   DoChores();
   EXPECT_EQ(BytesUsed("ann"), 0u);
-  EXPECT_EQ(Rows("c/x"), 0u);
+  EXPECT_EQ(PipelinedStore("c/x"), 0u);
 }
 
 TEST_F(CatalogTest, ChunksLiveUntilTheirTrashIsLetGo) {
@@ -341,16 +341,17 @@ TEST_F(CatalogTest, ChunksLiveUntilTheirTrashIsLetGo) {
   EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{true}));
   ASSERT_OK(files().Write("ann", "/a/f", 0, Chunk(10)));
   EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{true}));
-  EXPECT_TRUE(catalog_->chores().DueTrash(10)->empty());
+  EXPECT_TRUE(catalog_->deferred_work().DueTrash(10)->empty());
   EXPECT_EQ(live.ListLive(1, 0, 10)->size(), 3u);
   clock_.Advance(options_.trash_grace + absl::Seconds(1));
-  ASSERT_OK_AND_ASSIGN(const auto bags, catalog_->chores().DueTrash(10));
-  ASSERT_FALSE(bags.empty());
+  ASSERT_OK_AND_ASSIGN(const auto entries, catalog_->deferred_work().DueTrash(10));
+  ASSERT_FALSE(entries.empty());
   for (int time = 0; time < 2; ++time) {
-    for (const auto& bag : bags) ASSERT_OK(catalog_->chores().LetGo(bag));
+    for (const auto& entry : entries) ASSERT_OK(catalog_->deferred_work().LetGo(entry));
   }
   EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{false}));
-  EXPECT_EQ(catalog_->chores().DueTrash(10)->size(), bags.size()) << "released, but not forgotten";
+  EXPECT_EQ(catalog_->deferred_work().DueTrash(10)->size(), entries.size())
+      << "released, but not forgotten";
   EmptyTrash();
   EXPECT_EQ(*live.AreLive({first}), (std::vector<bool>{false}));
   EXPECT_EQ(live.ListLive(1, 0, 10)->size(), 1u);
@@ -388,7 +389,7 @@ TEST_F(CatalogTest, AMessageReachesAllItsRecipientsOrNone) {
   ASSERT_OK(mail().Delete("cid", rows[0].message));
   EXPECT_OK(mail().Send("ann", second));
   DoChores();
-  EXPECT_EQ(Rows("c/x"), 0u);
+  EXPECT_EQ(PipelinedStore("c/x"), 0u);
 }
 
 TEST_F(CatalogTest, DraftsAreBoundedAndEnd) {
@@ -417,8 +418,8 @@ TEST_F(CatalogTest, DraftsAreBoundedAndEnd) {
   while (*mail().ExpireOne()) {
   }
   DoChores();
-  EXPECT_EQ(Rows("c/r"), 0u);
-  EXPECT_EQ(Rows("c/x"), 0u);
+  EXPECT_EQ(PipelinedStore("c/r"), 0u);
+  EXPECT_EQ(PipelinedStore("c/x"), 0u);
   EXPECT_OK(mail().Begin("ann", {"bob"}));
 }
 
@@ -454,17 +455,17 @@ TEST_F(CatalogTest, TrashThatAClockPutBeforeOthersIsFoundToo) {
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
   DoChores();
   clock_.Advance(options_.trash_grace + absl::Seconds(1));
-  const auto first = catalog_->chores().DueTrash(100);
+  const auto first = catalog_->deferred_work().DueTrash(100);
   ASSERT_OK(first);
   ASSERT_EQ(first->size(), 1u);
-  ASSERT_OK(catalog_->chores().Forget(first->front()));
+  ASSERT_OK(catalog_->deferred_work().Forget(first->front()));
   clock_.Advance(-absl::Hours(1));
   ASSERT_OK(tree().DeleteFile("ann", "/a/g"));
   DoChores();
   clock_.Advance(absl::Hours(1));
   size_t found = 0;
   for (int look = 0; look < 2'000 && found == 0; ++look) {
-    found = catalog_->chores().DueTrash(100)->size();
+    found = catalog_->deferred_work().DueTrash(100)->size();
   }
   EXPECT_EQ(found, 1u);
 }
@@ -482,9 +483,9 @@ TEST_F(CatalogTest, AWideAndDeepFolderIsTakenApartToTheLastRow) {
   DoChores();
   EXPECT_EQ(InodesUsed("ann"), 0u);
   EXPECT_EQ(BytesUsed("ann"), 0u);
-  EXPECT_EQ(Rows("c/d"), 0u);
+  EXPECT_EQ(PipelinedStore("c/d"), 0u);
   EmptyTrash();
-  EXPECT_EQ(Rows("c/c") + Rows("c/t"), 0u);
+  EXPECT_EQ(PipelinedStore("c/c") + PipelinedStore("c/t"), 0u);
 }
 
 }  // namespace

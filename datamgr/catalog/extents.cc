@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kScanRows = 256;
 
-void PutExtent(Edit& edit, uint64_t id, uint64_t begin, uint64_t end, const records::Chunk& chunk,
-               uint64_t chunk_offset) {
+void PutExtent(Transaction& edit, uint64_t id, uint64_t begin, uint64_t end,
+               const records::Chunk& chunk, uint64_t chunk_offset) {
   records::Extent extent;
   extent.set_begin(begin);
   *extent.mutable_chunk() = chunk;
@@ -49,7 +49,7 @@ absl::StatusOr<std::vector<Extents::Row>> Extents::Overlapping(uint64_t id, uint
   const std::string stop = store::PrefixEnd(keys::Extents(id));
   while (!next.empty() && static_cast<int>(rows.size()) < limit) {
     const int wanted = std::min(kScanRows, limit - static_cast<int>(rows.size()));
-    CVG_ASSIGN_OR_RETURN(store::Page page, shelf_.rows.Scan(next, stop, wanted));
+    CVG_ASSIGN_OR_RETURN(store::Page page, env_.rows.Scan(next, stop, wanted));
     for (const store::KeyValue& found : page.rows) {
       Row row{.end = keys::NumberAtEnd(found.key)};
       if (!row.extent.ParseFromString(found.value)) {
@@ -63,7 +63,7 @@ absl::StatusOr<std::vector<Extents::Row>> Extents::Overlapping(uint64_t id, uint
   return rows;
 }
 
-absl::Status Extents::Use(Edit& edit, uint64_t id, const records::Chunk& chunk) {
+absl::Status Extents::Use(Transaction& edit, uint64_t id, const records::Chunk& chunk) {
   const std::string key = keys::Chunk(chunk.volume(), chunk.chunk());
   CVG_ASSIGN_OR_RETURN(records::ChunkUse use, edit.GetOrEmpty<records::ChunkUse>(key));
   use.set_inode(id);
@@ -73,7 +73,8 @@ absl::Status Extents::Use(Edit& edit, uint64_t id, const records::Chunk& chunk) 
   return absl::OkStatus();
 }
 
-absl::Status Extents::Unuse(Edit& edit, const records::Chunk& chunk, std::vector<ChunkRef>* dead) {
+absl::Status Extents::Unuse(Transaction& edit, const records::Chunk& chunk,
+                            std::vector<ChunkRef>* dead) {
   const std::string key = keys::Chunk(chunk.volume(), chunk.chunk());
   CVG_ASSIGN_OR_RETURN(std::optional<records::ChunkUse> use, edit.Get<records::ChunkUse>(key));
   if (!use.has_value() || use->extents() == 0) {
@@ -85,7 +86,7 @@ absl::Status Extents::Unuse(Edit& edit, const records::Chunk& chunk, std::vector
   return absl::OkStatus();
 }
 
-absl::Status Extents::Bury(Edit& edit, const records::Inode& inode,
+absl::Status Extents::Bury(Transaction& edit, const records::Inode& inode,
                            const std::vector<ChunkRef>& dead, uint64_t added_cost) {
   int64_t cost = static_cast<int64_t>(added_cost);
   if (!dead.empty()) {
@@ -94,16 +95,16 @@ absl::Status Extents::Bury(Edit& edit, const records::Inode& inode,
       *trash.add_chunks() = ToRecord(chunk);
       cost -= static_cast<int64_t>(ChunkCost(chunk.bytes));
     }
-    CVG_ASSIGN_OR_RETURN(const uint64_t number, shelf_.numbers.Next());
-    const int64_t due = shelf_.NowMs() + absl::ToInt64Milliseconds(shelf_.options.trash_grace);
+    CVG_ASSIGN_OR_RETURN(const uint64_t number, env_.numbers.Next());
+    const int64_t due = env_.NowMs() + absl::ToInt64Milliseconds(env_.options.trash_grace);
     edit.Put(keys::Trash(due, number), trash);
   }
   if (inode.kind() != records::KIND_FILE) return absl::OkStatus();
-  return Charge(shelf_, edit, inode.owner(), cost, 0);
+  return Charge(env_, edit, inode.owner(), cost, 0);
 }
 
-absl::Status Extents::Cut(Edit& edit, uint64_t id, const std::vector<Row>& rows, uint64_t begin,
-                          uint64_t end, std::vector<ChunkRef>* dead) {
+absl::Status Extents::Cut(Transaction& edit, uint64_t id, const std::vector<Row>& rows,
+                          uint64_t begin, uint64_t end, std::vector<ChunkRef>* dead) {
   for (const Row& row : rows) {
     const records::Extent& old = row.extent;
     const bool keeps_front = old.begin() < begin;
@@ -122,8 +123,9 @@ absl::Status Extents::Cut(Edit& edit, uint64_t id, const std::vector<Row>& rows,
   return absl::OkStatus();
 }
 
-absl::Status Extents::Overwrite(Edit& edit, uint64_t id, records::Inode* inode, uint64_t begin,
-                                uint64_t end, const std::optional<ChunkRef>& chunk) {
+absl::Status Extents::Overwrite(Transaction& edit, uint64_t id, records::Inode* inode,
+                                uint64_t begin, uint64_t end,
+                                const std::optional<ChunkRef>& chunk) {
   CHECK(!inode->has_overlay());
   CVG_ASSIGN_OR_RETURN(const std::vector<Row> rows, Overlapping(id, begin, end, kStepMax + 1));
   std::vector<ChunkRef> dead;
@@ -142,7 +144,7 @@ absl::Status Extents::Overwrite(Edit& edit, uint64_t id, records::Inode* inode, 
   return Bury(edit, *inode, dead, chunk.has_value() ? ChunkCost(chunk->bytes) : 0);
 }
 
-absl::Status Extents::TidyStep(Edit& edit, uint64_t id, records::Inode* inode) {
+absl::Status Extents::TidyStep(Transaction& edit, uint64_t id, records::Inode* inode) {
   if (!inode->has_overlay()) return absl::OkStatus();
   const records::Overlay overlay = inode->overlay();
   CVG_ASSIGN_OR_RETURN(std::vector<Row> rows,
@@ -161,7 +163,8 @@ absl::Status Extents::TidyStep(Edit& edit, uint64_t id, records::Inode* inode) {
   return Bury(edit, *inode, dead, 0);
 }
 
-absl::StatusOr<bool> Extents::ClearStep(Edit& edit, uint64_t id, const records::Inode& inode) {
+absl::StatusOr<bool> Extents::ClearStep(Transaction& edit, uint64_t id,
+                                        const records::Inode& inode) {
   CHECK(!inode.has_overlay());
   const uint64_t end = std::max<uint64_t>(inode.bytes(), 1);
   CVG_ASSIGN_OR_RETURN(std::vector<Row> rows, Overlapping(id, 0, end, kStepMax + 1));

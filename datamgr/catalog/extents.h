@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "catalog_records.pb.h"
-#include "datamgr/catalog/shelf.h"
+#include "datamgr/catalog/catalog_env.h"
 #include "datamgr/chunk_layer.h"
 
 namespace convergia::datamgr {
@@ -33,21 +33,21 @@ class Extents {
   // How many extents one commit changes: two rows each, of the 100 that it may.
   static constexpr int kStepMax = 40;
 
-  explicit Extents(Shelf* shelf) : shelf_(*shelf) {}
+  explicit Extents(CatalogEnv* env) : env_(*env) {}
 
   // Prepares that [begin, end) of inode `id` is `chunk`, as long as that, or nothing. `*inode`,
   // which has no overlay, is for the caller to put. Charges the owner, if it is a file.
   //
   // Errors: FailCode::kQuota.
-  absl::Status Overwrite(Edit& edit, uint64_t id, records::Inode* inode, uint64_t begin,
+  absl::Status Overwrite(Transaction& edit, uint64_t id, records::Inode* inode, uint64_t begin,
                          uint64_t end, const std::optional<ChunkRef>& chunk);
 
   // A step of clearing what lies under the overlay; nothing if there is none. `*inode` is for the
   // caller to put; it has no overlay any more after the last.
-  absl::Status TidyStep(Edit& edit, uint64_t id, records::Inode* inode);
+  absl::Status TidyStep(Transaction& edit, uint64_t id, records::Inode* inode);
 
   // A step of taking everything away from `inode`, which has no overlay. True: nothing is left.
-  absl::StatusOr<bool> ClearStep(Edit& edit, uint64_t id, const records::Inode& inode);
+  absl::StatusOr<bool> ClearStep(Transaction& edit, uint64_t id, const records::Inode& inode);
 
   // Where [begin, end), which is within it, is: in order and without gaps, but no more than
   // `pieces_max`, so perhaps not all of it.
@@ -65,15 +65,15 @@ class Extents {
 
   absl::StatusOr<std::vector<Row>> Overlapping(uint64_t id, uint64_t begin, uint64_t end,
                                                int limit) const;
-  absl::Status Cut(Edit& edit, uint64_t id, const std::vector<Row>& rows, uint64_t begin,
+  absl::Status Cut(Transaction& edit, uint64_t id, const std::vector<Row>& rows, uint64_t begin,
                    uint64_t end, std::vector<ChunkRef>* dead);
-  absl::Status Use(Edit& edit, uint64_t id, const records::Chunk& chunk);
-  absl::Status Unuse(Edit& edit, const records::Chunk& chunk, std::vector<ChunkRef>* dead);
+  absl::Status Use(Transaction& edit, uint64_t id, const records::Chunk& chunk);
+  absl::Status Unuse(Transaction& edit, const records::Chunk& chunk, std::vector<ChunkRef>* dead);
   // Trash, and what the owner's usage changes by it and by `added_bytes`.
-  absl::Status Bury(Edit& edit, const records::Inode& inode, const std::vector<ChunkRef>& dead,
-                    uint64_t added_cost);
+  absl::Status Bury(Transaction& edit, const records::Inode& inode,
+                    const std::vector<ChunkRef>& dead, uint64_t added_cost);
 
-  Shelf& shelf_;
+  CatalogEnv& env_;
 };
 
 ChunkRef FromRecord(const records::Chunk& chunk);

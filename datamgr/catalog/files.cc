@@ -11,7 +11,7 @@
 namespace convergia::datamgr {
 namespace {
 
-absl::StatusOr<records::Inode> Load(Edit& edit, uint64_t id) {
+absl::StatusOr<records::Inode> Load(Transaction& edit, uint64_t id) {
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   return *std::move(inode);
@@ -45,7 +45,7 @@ absl::Status Files::AdmitWrite(const std::string& user, absl::string_view path, 
     return Fail(FailCode::kBadField, absl::StrCat("at most ", limits::kChunkBytesMax,
                                                   " bytes are written at once; write it in parts"));
   }
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
@@ -53,22 +53,22 @@ absl::Status Files::AdmitWrite(const std::string& user, absl::string_view path, 
   // counts exactly.
   CVG_ASSIGN_OR_RETURN(const auto usage,
                        edit.GetOrEmpty<records::Usage>(keys::Usage(inode.owner())));
-  if (length > 0 && usage.bytes() > shelf_.options.quota_bytes) {
+  if (length > 0 && usage.bytes() > env_.options.quota_bytes) {
     return Fail(FailCode::kQuota,
-                absl::StrCat("the files of ", inode.owner(), " may take ",
-                             shelf_.options.quota_bytes, " bytes in all; delete some first"));
+                absl::StrCat("the files of ", inode.owner(), " may take ", env_.options.quota_bytes,
+                             " bytes in all; delete some first"));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<Files::Open> Files::OpenToWrite(const std::string& user, absl::string_view path) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(records::Inode inode, Load(edit, found.inode));
   if (!inode.has_overlay()) return Open{found.inode, std::move(inode)};
-  CVG_RETURN_IF_ERROR(chores_.Finish(found.inode));
-  Edit again(shelf_.rows);
+  CVG_RETURN_IF_ERROR(deferred_work_.Finish(found.inode));
+  Transaction again(env_.rows);
   CVG_ASSIGN_OR_RETURN(inode, Load(again, found.inode));
   return Open{found.inode, std::move(inode)};
 }
@@ -86,11 +86,11 @@ absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view
     return Fail(FailCode::kBadField,
                 absl::StrCat("a file has at most ", kFileBytesMax, " bytes; begin another"));
   }
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   const uint64_t end = offset + chunk->bytes;
   CVG_RETURN_IF_ERROR(extents_.Overwrite(edit, file.id, &inode, offset, end, chunk));
   inode.set_bytes(std::max(inode.bytes(), end));
-  inode.set_modified_ms(shelf_.NowMs());
+  inode.set_modified_ms(env_.NowMs());
   edit.Put(keys::Inode(file.id), inode);
   CVG_RETURN_IF_ERROR(edit.Commit());
   return inode.bytes();
@@ -104,18 +104,18 @@ absl::Status Files::Truncate(const std::string& user, absl::string_view path, ui
                                                   " bytes; it can only be cut, or written on"));
   }
   if (bytes == inode.bytes()) return absl::OkStatus();
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_RETURN_IF_ERROR(
       extents_.Overwrite(edit, file.id, &inode, bytes, inode.bytes(), std::nullopt));
   inode.set_bytes(bytes);
-  inode.set_modified_ms(shelf_.NowMs());
+  inode.set_modified_ms(env_.NowMs());
   edit.Put(keys::Inode(file.id), inode);
   return edit.Commit();
 }
 
 absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view path,
                                      uint64_t offset, uint64_t length) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kRead, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
@@ -123,7 +123,7 @@ absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view 
 }
 
 absl::StatusOr<FileFacts> Files::Describe(const std::string& user, absl::string_view path) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found, tree_.Find(edit, user, path, Right::kRead, std::nullopt));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
   FileFacts facts{.is_folder = found.kind == records::KIND_FOLDER,

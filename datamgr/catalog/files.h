@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "datamgr/catalog/chores.h"
+#include "datamgr/catalog/deferred_work.h"
 #include "datamgr/catalog/extents.h"
 #include "datamgr/catalog/tree.h"
 
@@ -48,8 +48,8 @@ absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const rec
 // any place before its end. Not thread-safe.
 class Files {
  public:
-  Files(Shelf* shelf, Tree* tree, Chores* chores)
-      : shelf_(*shelf), tree_(*tree), chores_(*chores), extents_(shelf) {}
+  Files(CatalogEnv* env, Tree* tree, DeferredWork* deferred_work)
+      : env_(*env), tree_(*tree), deferred_work_(*deferred_work), extents_(env) {}
 
   // Whether a write of `length` bytes may go to the data servers: what can be known before its
   // turn. Errors: as Write().
@@ -78,9 +78,9 @@ class Files {
   // A file that may be written, its overlay cleared.
   absl::StatusOr<Open> OpenToWrite(const std::string& user, absl::string_view path);
 
-  Shelf& shelf_;
+  CatalogEnv& env_;
   Tree& tree_;
-  Chores& chores_;
+  DeferredWork& deferred_work_;
   Extents extents_;
 };
 

@@ -21,7 +21,7 @@ absl::Status NoSuchMessage() {
               "there is no such message in your mailbox; LISTOFFLINEMESSAGES shows what there is");
 }
 
-void PutDeletion(Edit& edit, uint64_t inode) {
+void PutDeletion(Transaction& edit, uint64_t inode) {
   records::Chore chore;
   chore.set_kind(records::Chore::KIND_DELETE);
   edit.Put(keys::Chore(inode), chore);
@@ -36,8 +36,8 @@ absl::StatusOr<uint64_t> Mailboxes::Begin(const std::string& user, std::vector<s
     return Fail(FailCode::kBadField,
                 absl::StrCat("name 1 to ", kRecipientsMax, " recipients, separated by spaces"));
   }
-  CVG_ASSIGN_OR_RETURN(const uint64_t id, shelf_.numbers.Next());
-  Edit edit(shelf_.rows);
+  CVG_ASSIGN_OR_RETURN(const uint64_t id, env_.numbers.Next());
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(user)));
   if (box.drafts() >= kDraftsMax) {
     return Fail(FailCode::kQuota,
@@ -47,7 +47,7 @@ absl::StatusOr<uint64_t> Mailboxes::Begin(const std::string& user, std::vector<s
   edit.Put(keys::Mailbox(user), box);
   records::Draft draft;
   draft.set_from(user);
-  draft.set_created_ms(shelf_.NowMs());
+  draft.set_created_ms(env_.NowMs());
   for (std::string& name : to) draft.add_to(std::move(name));
   edit.Put(keys::Draft(id), draft);
   records::Inode body;
@@ -60,11 +60,11 @@ absl::StatusOr<uint64_t> Mailboxes::Begin(const std::string& user, std::vector<s
 }
 
 bool Mailboxes::IsOver(const records::Draft& draft) const {
-  const int64_t lifetime_ms = absl::ToInt64Milliseconds(shelf_.options.draft_lifetime);
-  return shelf_.NowMs() >= draft.created_ms() + lifetime_ms;
+  const int64_t lifetime_ms = absl::ToInt64Milliseconds(env_.options.draft_lifetime);
+  return env_.NowMs() >= draft.created_ms() + lifetime_ms;
 }
 
-absl::StatusOr<Mailboxes::Open> Mailboxes::OpenDraft(Edit& edit, const std::string& user,
+absl::StatusOr<Mailboxes::Open> Mailboxes::OpenDraft(Transaction& edit, const std::string& user,
                                                      uint64_t id) const {
   CVG_ASSIGN_OR_RETURN(auto draft, edit.Get<records::Draft>(keys::Draft(id)));
   if (!draft.has_value() || draft->from() != user || IsOver(*draft)) return NoSuchDraft();
@@ -78,9 +78,9 @@ absl::Status Mailboxes::CheckSize(const Open& draft, uint64_t length) const {
     return Fail(FailCode::kBadField, absl::StrCat("at most ", limits::kChunkBytesMax,
                                                   " bytes are appended at once; do it in parts"));
   }
-  if (draft.body.bytes() + length > shelf_.options.message_bytes_max) {
+  if (draft.body.bytes() + length > env_.options.message_bytes_max) {
     return Fail(FailCode::kQuota,
-                absl::StrCat("a message has at most ", shelf_.options.message_bytes_max,
+                absl::StrCat("a message has at most ", env_.options.message_bytes_max,
                              " bytes; put it into a file, and share that"));
   }
   if (length > 0 && draft.body.pieces() >= kMessagePiecesMax) {
@@ -91,14 +91,14 @@ absl::Status Mailboxes::CheckSize(const Open& draft, uint64_t length) const {
 }
 
 absl::Status Mailboxes::AdmitAppend(const std::string& user, uint64_t draft, uint64_t length) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Open open, OpenDraft(edit, user, draft));
   return CheckSize(open, length);
 }
 
 absl::StatusOr<uint64_t> Mailboxes::Append(const std::string& user, uint64_t draft,
                                            const std::optional<ChunkRef>& chunk) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, draft));
   records::Inode& body = open.body;
   if (!chunk.has_value()) return body.bytes();
@@ -112,13 +112,13 @@ absl::StatusOr<uint64_t> Mailboxes::Append(const std::string& user, uint64_t dra
   return end;
 }
 
-absl::Status Mailboxes::Deliver(Edit& edit, const std::string& to, const MailRow& mail,
+absl::Status Mailboxes::Deliver(Transaction& edit, const std::string& to, const MailRow& mail,
                                 uint64_t body) {
   CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(to)));
   box.set_messages(box.messages() + 1);
   box.set_bytes(box.bytes() + mail.bytes);
-  if (box.messages() > shelf_.options.mailbox_messages_max ||
-      box.bytes() > shelf_.options.mailbox_bytes_max) {
+  if (box.messages() > env_.options.mailbox_messages_max ||
+      box.bytes() > env_.options.mailbox_bytes_max) {
     return Fail(FailCode::kQuota, absl::StrCat("the mailbox of ", to,
                                                " is full, so nobody got "
                                                "this; try again when ",
@@ -134,7 +134,7 @@ absl::Status Mailboxes::Deliver(Edit& edit, const std::string& to, const MailRow
   return absl::OkStatus();
 }
 
-absl::Status Mailboxes::CloseDraft(Edit& edit, uint64_t id, const records::Draft& draft) {
+absl::Status Mailboxes::CloseDraft(Transaction& edit, uint64_t id, const records::Draft& draft) {
   edit.Delete(keys::Draft(id));
   CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(draft.from())));
   box.set_drafts(box.drafts() - std::min<uint32_t>(box.drafts(), 1));
@@ -143,12 +143,12 @@ absl::Status Mailboxes::CloseDraft(Edit& edit, uint64_t id, const records::Draft
 }
 
 absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, uint64_t id) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, id));
   CVG_RETURN_IF_ERROR(CloseDraft(edit, id, open.draft));
   // Numbered only now, so that who lists what came after the last one misses none.
-  CVG_ASSIGN_OR_RETURN(const uint64_t number, shelf_.numbers.Next());
-  const MailRow mail = {number, user, open.body.bytes(), shelf_.NowMs()};
+  CVG_ASSIGN_OR_RETURN(const uint64_t number, env_.numbers.Next());
+  const MailRow mail = {number, user, open.body.bytes(), env_.NowMs()};
   std::vector<Arrival> arrivals;
   for (const std::string& to : open.draft.to()) {
     CVG_RETURN_IF_ERROR(Deliver(edit, to, mail, id));
@@ -162,22 +162,21 @@ absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, ui
 }
 
 absl::Status Mailboxes::Discard(uint64_t id, const records::Draft& draft) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_RETURN_IF_ERROR(CloseDraft(edit, id, draft));
   PutDeletion(edit, id);
   return edit.Commit();
 }
 
 absl::Status Mailboxes::Cancel(const std::string& user, uint64_t draft) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Open open, OpenDraft(edit, user, draft));
   return Discard(draft, open.draft);
 }
 
 absl::StatusOr<bool> Mailboxes::ExpireOne() {
   const std::string prefix = keys::AllDrafts();
-  CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.rows.Scan(prefix, store::PrefixEnd(prefix), 1));
+  CVG_ASSIGN_OR_RETURN(const store::Page page, env_.rows.Scan(prefix, store::PrefixEnd(prefix), 1));
   if (page.rows.empty()) return false;
   records::Draft draft;
   if (!draft.ParseFromString(page.rows.front().value)) return absl::DataLossError("a draft");
@@ -192,7 +191,7 @@ absl::StatusOr<std::vector<MailRow>> Mailboxes::List(const std::string& user, ui
   if (after == UINT64_MAX) return rows;
   CVG_ASSIGN_OR_RETURN(
       const store::Page page,
-      shelf_.rows.Scan(keys::Mail(user, after + 1), store::PrefixEnd(keys::AllMail(user)), limit));
+      env_.rows.Scan(keys::Mail(user, after + 1), store::PrefixEnd(keys::AllMail(user)), limit));
   for (const store::KeyValue& row : page.rows) {
     records::Mail mail;
     if (!mail.ParseFromString(row.value)) return absl::DataLossError("a damaged mailbox");
@@ -203,7 +202,7 @@ absl::StatusOr<std::vector<MailRow>> Mailboxes::List(const std::string& user, ui
 
 absl::StatusOr<ReadPlan> Mailboxes::Read(const std::string& user, uint64_t message, uint64_t offset,
                                          uint64_t length) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const auto mail, edit.Get<records::Mail>(keys::Mail(user, message)));
   if (!mail.has_value()) return NoSuchMessage();
   CVG_ASSIGN_OR_RETURN(const auto body, edit.Get<records::Inode>(keys::Inode(mail->body())));
@@ -212,7 +211,7 @@ absl::StatusOr<ReadPlan> Mailboxes::Read(const std::string& user, uint64_t messa
 }
 
 absl::Status Mailboxes::Delete(const std::string& user, uint64_t message) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const auto mail, edit.Get<records::Mail>(keys::Mail(user, message)));
   if (!mail.has_value()) return NoSuchMessage();
   edit.Delete(keys::Mail(user, message));

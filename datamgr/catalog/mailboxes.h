@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "datamgr/catalog/catalog_env.h"
 #include "datamgr/catalog/extents.h"
 #include "datamgr/catalog/files.h"
-#include "datamgr/catalog/shelf.h"
 
 namespace convergia::datamgr {
 
@@ -39,7 +39,7 @@ inline constexpr uint32_t kMessagePiecesMax = 1'024;
 // A draft or message that is not there, is somebody else's, or has gone, is kNotFound.
 class Mailboxes {
  public:
-  explicit Mailboxes(Shelf* shelf) : shelf_(*shelf), extents_(shelf) {}
+  explicit Mailboxes(CatalogEnv* env) : env_(*env), extents_(env) {}
 
   // `to` exist; a name that is given twice counts once. Returns the draft.
   //
@@ -74,15 +74,16 @@ class Mailboxes {
     records::Draft draft;
     records::Inode body;
   };
-  absl::StatusOr<Open> OpenDraft(Edit& edit, const std::string& user, uint64_t id) const;
+  absl::StatusOr<Open> OpenDraft(Transaction& edit, const std::string& user, uint64_t id) const;
   bool IsOver(const records::Draft& draft) const;
   // Puts the draft's row and its count away; the body is the caller's.
-  absl::Status CloseDraft(Edit& edit, uint64_t id, const records::Draft& draft);
+  absl::Status CloseDraft(Transaction& edit, uint64_t id, const records::Draft& draft);
   absl::Status Discard(uint64_t id, const records::Draft& draft);
-  absl::Status Deliver(Edit& edit, const std::string& to, const MailRow& mail, uint64_t body);
+  absl::Status Deliver(Transaction& edit, const std::string& to, const MailRow& mail,
+                       uint64_t body);
   absl::Status CheckSize(const Open& draft, uint64_t length) const;
 
-  Shelf& shelf_;
+  CatalogEnv& env_;
   Extents extents_;
 };
 

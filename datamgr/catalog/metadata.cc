@@ -33,7 +33,7 @@ absl::Status Metadata::Set(const std::string& user, absl::string_view key,
     return Fail(FailCode::kBadField, absl::StrCat("a value has at most ", kMetadataValueBytesMax,
                                                   " bytes; put it into a file"));
   }
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   const std::string row = keys::Metadata(user, key);
   CVG_ASSIGN_OR_RETURN(const auto before, edit.GetText(row));
   if (!before.has_value()) {
@@ -52,7 +52,7 @@ absl::Status Metadata::Set(const std::string& user, absl::string_view key,
 
 absl::StatusOr<std::string> Metadata::Get(const std::string& user, absl::string_view key) {
   CVG_RETURN_IF_ERROR(CheckKey(key));
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(auto value, edit.GetText(keys::Metadata(user, key)));
   if (!value.has_value()) return NoSuchKey();
   return *std::move(value);
@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> Metadata::List(
     const std::string& user) {
   std::vector<std::pair<std::string, uint64_t>> rows;
   const std::string prefix = keys::AllMetadata(user);
-  CVG_RETURN_IF_ERROR(shelf_.rows.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
+  CVG_RETURN_IF_ERROR(env_.rows.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
     rows.emplace_back(row.key.substr(prefix.size()), row.value.size());
     return absl::OkStatus();
   }));
@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> Metadata::List(
 
 absl::Status Metadata::Delete(const std::string& user, absl::string_view key) {
   CVG_RETURN_IF_ERROR(CheckKey(key));
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   const std::string row = keys::Metadata(user, key);
   CVG_ASSIGN_OR_RETURN(const auto before, edit.GetText(row));
   if (!before.has_value()) return NoSuchKey();

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "datamgr/catalog/shelf.h"
+#include "datamgr/catalog/catalog_env.h"
 
 namespace convergia::datamgr {
 
@@ -20,7 +20,7 @@ inline constexpr uint32_t kMetadataKeysMax = 256;            // 8 MiB a user at 
 // owner may set. Keys are UTF-8 without control characters. Not thread-safe.
 class Metadata {
  public:
-  explicit Metadata(Shelf* shelf) : shelf_(*shelf) {}
+  explicit Metadata(CatalogEnv* env) : env_(*env) {}
 
   // Errors: kBadField, kQuota for too many keys.
   absl::Status Set(const std::string& user, absl::string_view key, absl::string_view value);
@@ -35,7 +35,7 @@ class Metadata {
   absl::Status Delete(const std::string& user, absl::string_view key);
 
  private:
-  Shelf& shelf_;
+  CatalogEnv& env_;
 };
 
 }  // namespace convergia::datamgr

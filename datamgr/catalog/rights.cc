@@ -30,7 +30,7 @@ std::optional<Right> RightFromWord(absl::string_view word) {
   return std::nullopt;
 }
 
-absl::StatusOr<std::optional<Right>> Rights::Entry(Edit& edit, uint64_t folder,
+absl::StatusOr<std::optional<Right>> Rights::Entry(Transaction& edit, uint64_t folder,
                                                    absl::string_view who) const {
   CVG_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                        edit.GetText(keys::Permission(folder, who)));
@@ -39,11 +39,11 @@ absl::StatusOr<std::optional<Right>> Rights::Entry(Edit& edit, uint64_t folder,
     return std::optional<Right>(right);
   }
   if (folder != kRootInode) return std::optional<Right>();
-  if (shelf_.options.root_admins.contains(who)) return std::optional<Right>(Right::kAdmin);
+  if (env_.options.root_admins.contains(who)) return std::optional<Right>(Right::kAdmin);
   return who == kEverybody ? std::optional<Right>(Right::kRead) : std::nullopt;
 }
 
-absl::StatusOr<Right> Rights::Of(Edit& edit, const std::string& user,
+absl::StatusOr<Right> Rights::Of(Transaction& edit, const std::string& user,
                                  absl::Span<const uint64_t> folders) const {
   std::optional<Right> everybody;
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
@@ -55,18 +55,18 @@ absl::StatusOr<Right> Rights::Of(Edit& edit, const std::string& user,
   return everybody.value_or(Right::kNone);
 }
 
-void Rights::Put(Edit& edit, uint64_t folder, absl::string_view who, Right right) const {
+void Rights::Put(Transaction& edit, uint64_t folder, absl::string_view who, Right right) const {
   edit.PutText(keys::Permission(folder, who), std::string(1, Letter(right)));
 }
 
-void Rights::Remove(Edit& edit, uint64_t folder, absl::string_view who) const {
+void Rights::Remove(Transaction& edit, uint64_t folder, absl::string_view who) const {
   edit.Delete(keys::Permission(folder, who));
 }
 
 absl::StatusOr<std::vector<std::pair<std::string, Right>>> Rights::Entries(uint64_t folder) const {
   std::vector<std::pair<std::string, Right>> entries;
   const std::string prefix = keys::Permissions(folder);
-  CVG_RETURN_IF_ERROR(shelf_.rows.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
+  CVG_RETURN_IF_ERROR(env_.rows.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
     CVG_ASSIGN_OR_RETURN(const Right right, FromLetter(row.value));
     entries.emplace_back(row.key.substr(prefix.size()), right);
     return absl::OkStatus();

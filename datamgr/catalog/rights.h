@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "datamgr/catalog/shelf.h"
+#include "datamgr/catalog/catalog_env.h"
 
 namespace convergia::datamgr {
 
@@ -37,16 +37,16 @@ inline constexpr int kPermissionsPerFolderMax = 1'000;
 // Folders are given as the way to them: inodes from the root to F. Not thread-safe.
 class Rights {
  public:
-  explicit Rights(Shelf* shelf) : shelf_(*shelf) {}
+  explicit Rights(CatalogEnv* env) : env_(*env) {}
 
-  absl::StatusOr<Right> Of(Edit& edit, const std::string& user,
+  absl::StatusOr<Right> Of(Transaction& edit, const std::string& user,
                            absl::Span<const uint64_t> folders) const;
 
   // The entry of `who` (a username or "*") in `folder` itself.
-  absl::StatusOr<std::optional<Right>> Entry(Edit& edit, uint64_t folder,
+  absl::StatusOr<std::optional<Right>> Entry(Transaction& edit, uint64_t folder,
                                              absl::string_view who) const;
-  void Put(Edit& edit, uint64_t folder, absl::string_view who, Right right) const;
-  void Remove(Edit& edit, uint64_t folder, absl::string_view who) const;
+  void Put(Transaction& edit, uint64_t folder, absl::string_view who, Right right) const;
+  void Remove(Transaction& edit, uint64_t folder, absl::string_view who) const;
 
   // All entries of `folder` itself, as they are committed.
   absl::StatusOr<std::vector<std::pair<std::string, Right>>> Entries(uint64_t folder) const;
@@ -57,7 +57,7 @@ class Rights {
                                        std::optional<Right> right) const;
 
  private:
-  Shelf& shelf_;
+  CatalogEnv& env_;
 };
 
 }  // namespace convergia::datamgr

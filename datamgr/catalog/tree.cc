@@ -49,17 +49,17 @@ absl::Status WrongKind(records::Kind wanted) {
 }  // namespace
 
 absl::Status Tree::Open() {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const auto root, edit.Get<records::Inode>(keys::Inode(kRootInode)));
   if (root.has_value()) return absl::OkStatus();
   records::Inode made;
-  made.set_created_ms(shelf_.NowMs());
+  made.set_created_ms(env_.NowMs());
   made.set_modified_ms(made.created_ms());
   edit.Put(keys::Inode(kRootInode), made);
   return edit.Commit();
 }
 
-absl::StatusOr<Tree::Way> Tree::Follow(Edit& edit, const Path& path) const {
+absl::StatusOr<Tree::Way> Tree::Follow(Transaction& edit, const Path& path) const {
   Way way;
   way.folders.push_back(kRootInode);
   for (size_t i = 0; i < path.size(); ++i) {
@@ -78,13 +78,13 @@ absl::StatusOr<Tree::Way> Tree::Follow(Edit& edit, const Path& path) const {
   return way;
 }
 
-absl::Status Tree::NoWay(Edit& edit, const std::string& user, const Way& way) const {
+absl::Status Tree::NoWay(Transaction& edit, const std::string& user, const Way& way) const {
   CVG_ASSIGN_OR_RETURN(const Right right, rights_.Of(edit, user, way.folders));
   if (right < Right::kRead) return Hidden();
   return way.ends_at_file ? WrongKind(records::KIND_FOLDER) : NotThere();
 }
 
-absl::StatusOr<Found> Tree::Find(Edit& edit, const std::string& user, absl::string_view path,
+absl::StatusOr<Found> Tree::Find(Transaction& edit, const std::string& user, absl::string_view path,
                                  Right need, std::optional<records::Kind> kind) {
   CVG_ASSIGN_OR_RETURN(const Path names, ParsePath(path));
   Found found;
@@ -107,21 +107,21 @@ absl::StatusOr<Found> Tree::Find(Edit& edit, const std::string& user, absl::stri
   return found;
 }
 
-absl::StatusOr<Tree::Place> Tree::PlaceOf(Edit& edit, absl::string_view path) const {
+absl::StatusOr<Tree::Place> Tree::PlaceOf(Transaction& edit, absl::string_view path) const {
   CVG_ASSIGN_OR_RETURN(Path names, ParsePath(path));
   if (names.empty()) return IsTheRoot();
   CVG_ASSIGN_OR_RETURN(Way way, Follow(edit, names));
   return Place{std::move(way), std::move(names.back())};
 }
 
-absl::Status Tree::CheckParent(Edit& edit, const std::string& user,
+absl::Status Tree::CheckParent(Transaction& edit, const std::string& user,
                                absl::Span<const uint64_t> parents) const {
   CVG_ASSIGN_OR_RETURN(const Right right, rights_.Of(edit, user, parents));
   if (parents.size() == 1) return Check(right, Right::kRead);  // "/" lets everybody.
   return Check(right, Right::kWrite);
 }
 
-absl::StatusOr<Tree::Place> Tree::FindPlace(Edit& edit, const std::string& user,
+absl::StatusOr<Tree::Place> Tree::FindPlace(Transaction& edit, const std::string& user,
                                             absl::string_view path, records::Kind kind) const {
   CVG_ASSIGN_OR_RETURN(Place place, PlaceOf(edit, path));
   if (!place.way.is_whole) return NoWay(edit, user, place.way);
@@ -135,28 +135,28 @@ absl::StatusOr<Tree::Place> Tree::FindPlace(Edit& edit, const std::string& user,
   return place;
 }
 
-absl::StatusOr<uint64_t> Tree::Add(Edit& edit, const std::string& user, const Place& place,
+absl::StatusOr<uint64_t> Tree::Add(Transaction& edit, const std::string& user, const Place& place,
                                    records::Kind kind) {
-  CVG_ASSIGN_OR_RETURN(const uint64_t id, shelf_.numbers.Next());
+  CVG_ASSIGN_OR_RETURN(const uint64_t id, env_.numbers.Next());
   records::Inode inode;
   inode.set_kind(kind);
   inode.set_parent(place.folder());
   inode.set_name(place.name);
   inode.set_owner(user);
-  inode.set_created_ms(shelf_.NowMs());
+  inode.set_created_ms(env_.NowMs());
   inode.set_modified_ms(inode.created_ms());
   edit.Put(keys::Inode(id), inode);
   records::DirectoryEntry entry;
   entry.set_inode(id);
   entry.set_kind(kind);
   edit.Put(keys::Entry(place.folder(), place.name), entry);
-  CVG_RETURN_IF_ERROR(Charge(shelf_, edit, user, 0, 1));
+  CVG_RETURN_IF_ERROR(Charge(env_, edit, user, 0, 1));
   return id;
 }
 
 absl::Status Tree::CreateFolder(const std::string& user, absl::string_view path) {
   if (path == "/") return Fail(FailCode::kExists, "/ is always there; name a folder in it");
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, path, records::KIND_FOLDER));
   CVG_ASSIGN_OR_RETURN(const uint64_t id, Add(edit, user, place, records::KIND_FOLDER));
   rights_.Put(edit, id, user, Right::kAdmin);
@@ -166,13 +166,13 @@ absl::Status Tree::CreateFolder(const std::string& user, absl::string_view path)
 
 absl::Status Tree::CreateFile(const std::string& user, absl::string_view path) {
   if (path == "/") return Fail(FailCode::kExists, "/ is a folder; name a file in a folder");
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, path, records::KIND_FILE));
   CVG_RETURN_IF_ERROR(Add(edit, user, place, records::KIND_FILE).status());
   return edit.Commit();
 }
 
-absl::Status Tree::Detach(Edit& edit, const Place& place, uint64_t inode) {
+absl::Status Tree::Detach(Transaction& edit, const Place& place, uint64_t inode) {
   edit.Delete(keys::Entry(place.folder(), place.name));
   records::Chore chore;
   chore.set_kind(records::Chore::KIND_DELETE);
@@ -182,14 +182,14 @@ absl::Status Tree::Detach(Edit& edit, const Place& place, uint64_t inode) {
 
 absl::StatusOr<uint64_t> Tree::DeleteFolder(const std::string& user, absl::string_view path,
                                             bool recursive) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, PlaceOf(edit, path));
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   CVG_RETURN_IF_ERROR(CheckParent(edit, user, place.way.folders));
   const std::string entries = keys::Entries(found.inode);
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.rows.Scan(entries, store::PrefixEnd(entries), 1));
+                       env_.rows.Scan(entries, store::PrefixEnd(entries), 1));
   if (!page.rows.empty() && !recursive) {
     return Fail(FailCode::kNotEmpty, "the folder is not empty; empty it, or add recursive");
   }
@@ -198,7 +198,7 @@ absl::StatusOr<uint64_t> Tree::DeleteFolder(const std::string& user, absl::strin
 }
 
 absl::StatusOr<uint64_t> Tree::DeleteFile(const std::string& user, absl::string_view path) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const Place place, PlaceOf(edit, path));
@@ -212,7 +212,7 @@ absl::StatusOr<size_t> Tree::HeightOf(uint64_t folder) const {
   for (size_t i = 0; i < open.size(); ++i) {
     const auto [inode, depth] = open[i];
     height = std::max(height, depth);
-    CVG_RETURN_IF_ERROR(shelf_.rows.ForEach(
+    CVG_RETURN_IF_ERROR(env_.rows.ForEach(
         keys::Entries(inode), [&, depth = depth](const store::KeyValue& row) -> absl::Status {
           records::DirectoryEntry entry;
           if (!entry.ParseFromString(row.value)) return absl::DataLossError("a damaged entry");
@@ -228,7 +228,7 @@ absl::StatusOr<size_t> Tree::HeightOf(uint64_t folder) const {
 }
 
 // A folder that comes to the top stays as private as one made there, and its mover's.
-absl::Status Tree::SettleInRoot(Edit& edit, const std::string& user, uint64_t folder) const {
+absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const {
   CVG_ASSIGN_OR_RETURN(const auto everybody, rights_.Entry(edit, folder, kEverybody));
   if (!everybody.has_value()) rights_.Put(edit, folder, kEverybody, Right::kNone);
   CVG_ASSIGN_OR_RETURN(const auto own, rights_.Entry(edit, folder, user));
@@ -237,7 +237,7 @@ absl::Status Tree::SettleInRoot(Edit& edit, const std::string& user, uint64_t fo
 }
 
 absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::string_view to) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place source, PlaceOf(edit, from));
   CVG_ASSIGN_OR_RETURN(const Found found, Find(edit, user, from, Right::kWrite, std::nullopt));
   const bool is_folder = found.kind == records::KIND_FOLDER;
@@ -277,7 +277,7 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
 
 absl::Status Tree::SetPermissions(const std::string& user, absl::string_view path,
                                   const std::string& who, std::optional<Right> right) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   if (found.inode != kRootInode) {
@@ -306,7 +306,7 @@ absl::Status Tree::SetPermissions(const std::string& user, absl::string_view pat
 
 absl::StatusOr<FolderRow> Tree::RowOf(absl::string_view name,
                                       const records::DirectoryEntry& entry) {
-  Edit look(shelf_.rows);
+  Transaction look(env_.rows);
   CVG_ASSIGN_OR_RETURN(const auto inode, look.Get<records::Inode>(keys::Inode(entry.inode())));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   return FolderRow{std::string(name), entry.kind() == records::KIND_FOLDER, inode->bytes(),
@@ -315,7 +315,7 @@ absl::StatusOr<FolderRow> Tree::RowOf(absl::string_view name,
 
 absl::StatusOr<std::vector<FolderRow>> Tree::List(const std::string& user, absl::string_view path,
                                                   absl::string_view after, int limit) {
-  Edit edit(shelf_.rows);
+  Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kRead, records::KIND_FOLDER));
   if (after.size() > kPathNameBytesMax) {
@@ -326,7 +326,7 @@ absl::StatusOr<std::vector<FolderRow>> Tree::List(const std::string& user, absl:
   std::string begin = keys::Entry(found.inode, after);
   if (!after.empty()) begin.push_back('\0');
   CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       shelf_.rows.Scan(begin, store::PrefixEnd(prefix), limit));
+                       env_.rows.Scan(begin, store::PrefixEnd(prefix), limit));
   std::vector<FolderRow> rows;
   for (const store::KeyValue& row : page.rows) {
     records::DirectoryEntry entry;

@@ -10,9 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "catalog_records.pb.h"
+#include "datamgr/catalog/catalog_env.h"
 #include "datamgr/catalog/path.h"
 #include "datamgr/catalog/rights.h"
-#include "datamgr/catalog/shelf.h"
 
 namespace convergia::datamgr {
 
@@ -46,10 +46,11 @@ struct FolderRow {
 // or is not in it: every path there is DENIED, with one text.
 //
 // A folder made in "/" is its maker's alone: he has admin, everybody else none, until he says more.
-// Deleted things leave their folder in one commit, and the rest is the Chores'. Not thread-safe.
+// Deleted things leave their folder in one commit, and the rest is the DeferredWork'. Not
+// thread-safe.
 class Tree {
  public:
-  explicit Tree(Shelf* shelf) : shelf_(*shelf), rights_(shelf) {}
+  explicit Tree(CatalogEnv* env) : env_(*env), rights_(env) {}
 
   // Makes the root, if it is not there.
   absl::Status Open();
@@ -80,7 +81,7 @@ class Tree {
                                               absl::string_view after, int limit);
 
   // A file (or folder, if `kind` says so) that `user` has at least `need` on.
-  absl::StatusOr<Found> Find(Edit& edit, const std::string& user, absl::string_view path,
+  absl::StatusOr<Found> Find(Transaction& edit, const std::string& user, absl::string_view path,
                              Right need, std::optional<records::Kind> kind);
 
   const Rights& rights() const { return rights_; }
@@ -100,24 +101,24 @@ class Tree {
     uint64_t folder() const { return way.folders.back(); }
   };
 
-  absl::StatusOr<Way> Follow(Edit& edit, const Path& path) const;
+  absl::StatusOr<Way> Follow(Transaction& edit, const Path& path) const;
   // Why a way leads nowhere, as far as `user` may know.
-  absl::Status NoWay(Edit& edit, const std::string& user, const Way& way) const;
+  absl::Status NoWay(Transaction& edit, const std::string& user, const Way& way) const;
   // A free name in a folder where `user` may put a thing of `kind`.
-  absl::StatusOr<Place> FindPlace(Edit& edit, const std::string& user, absl::string_view path,
-                                  records::Kind kind) const;
-  absl::StatusOr<Place> PlaceOf(Edit& edit, absl::string_view path) const;
-  absl::StatusOr<uint64_t> Add(Edit& edit, const std::string& user, const Place& place,
+  absl::StatusOr<Place> FindPlace(Transaction& edit, const std::string& user,
+                                  absl::string_view path, records::Kind kind) const;
+  absl::StatusOr<Place> PlaceOf(Transaction& edit, absl::string_view path) const;
+  absl::StatusOr<uint64_t> Add(Transaction& edit, const std::string& user, const Place& place,
                                records::Kind kind);
-  absl::Status Detach(Edit& edit, const Place& place, uint64_t inode);
+  absl::Status Detach(Transaction& edit, const Place& place, uint64_t inode);
   // Whether `user` may take a folder out of `parents`, or put it there.
-  absl::Status CheckParent(Edit& edit, const std::string& user,
+  absl::Status CheckParent(Transaction& edit, const std::string& user,
                            absl::Span<const uint64_t> parents) const;
-  absl::Status SettleInRoot(Edit& edit, const std::string& user, uint64_t folder) const;
+  absl::Status SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const;
   absl::StatusOr<size_t> HeightOf(uint64_t folder) const;
   absl::StatusOr<FolderRow> RowOf(absl::string_view name, const records::DirectoryEntry& entry);
 
-  Shelf& shelf_;
+  CatalogEnv& env_;
   Rights rights_;
 };
 

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "datamgr/servers/server_lane.h"
+#include "datamgr/servers/data_server_stream.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -70,12 +70,12 @@ void ServerHub::PushEvent(Event event, Outbox* out) {
 }
 
 void ServerHub::Carry(Outbox out) {
-  for (auto& [lane, message] : out.sends) {
-    // A lane that has ended says so by itself, and what was asked on it fails then.
-    lane->Send(std::move(message)).IgnoreError();
+  for (auto& [stream, message] : out.sends) {
+    // A stream that has ended says so by itself, and what was asked on it fails then.
+    stream->Send(std::move(message)).IgnoreError();
   }
   for (auto& [done, answer] : out.answers) done(std::move(answer));
-  for (const auto& lane : out.cuts) lane->Cancel(out.cut_reason);
+  for (const auto& stream : out.cuts) stream->Cancel(out.cut_reason);
   if (out.wake && options_.wake) options_.wake();
 }
 
@@ -83,22 +83,22 @@ grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
     grpc::CallbackServerContext* context) {
   const auto peer = rpc::PeerOf(*context, *options_.pins);
   absl::Status refusal = peer.status();
-  std::shared_ptr<ServerLane> lane;
+  std::shared_ptr<DataServerStream> stream;
   if (refusal.ok()) {
     absl::MutexLock lock(&mu_);
     if (stopped_) refusal = absl::UnavailableError("datamgr is stopping");
     if (refusal.ok()) {
-      lane = std::make_shared<ServerLane>(context, this, *peer);
-      all_lanes_[lane.get()] = lane;
+      stream = std::make_shared<DataServerStream>(context, this, *peer);
+      all_lanes_[stream.get()] = stream;
     }
   }
   if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
-  return lane->Start(*options_.pins, peer->pin);
+  return stream->Start(*options_.pins, peer->pin);
 }
 
-absl::Status ServerHub::OnHello(ServerLane* lane, const v1::DataServerHello& hello) {
-  const NodeId id = lane->peer().node;
-  const auto shared = std::static_pointer_cast<ServerLane>(lane->shared_from_this());
+absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHello& hello) {
+  const NodeId id = stream->peer().node;
+  const auto shared = std::static_pointer_cast<DataServerStream>(stream->shared_from_this());
   Outbox out;
   {
     absl::MutexLock lock(&mu_);
@@ -111,11 +111,11 @@ absl::Status ServerHub::OnHello(ServerLane* lane, const v1::DataServerHello& hel
     out.cut_reason = absl::FailedPreconditionError("a newer start of this data server is here");
     const auto [it, is_new] = servers_.try_emplace(id);
     Server& server = it->second;
-    if (server.lanes.contains(lane)) return absl::InvalidArgumentError("hello comes once");
-    server.lanes[lane] = 0;
+    if (server.streams.contains(stream)) return absl::InvalidArgumentError("hello comes once");
+    server.streams[stream] = 0;
     server.heard = options_.clock->Elapsed();
     if (is_new) {
-      server.name = lane->peer().name;
+      server.name = stream->peer().name;
       server.epoch = hello.epoch();
       server.store_id = hello.store_id();
       server.window_bytes = std::max<size_t>(hello.window_bytes(), kWindowBytesMin);
@@ -129,33 +129,33 @@ absl::Status ServerHub::OnHello(ServerLane* lane, const v1::DataServerHello& hel
   return absl::OkStatus();
 }
 
-void ServerHub::OnReport(ServerLane* lane, const v1::DataServerReport& report) {
+void ServerHub::OnReport(DataServerStream* stream, const v1::DataServerReport& report) {
   Outbox out;
   {
     absl::MutexLock lock(&mu_);
-    const auto it = servers_.find(lane->peer().node);
-    if (it == servers_.end() || !it->second.lanes.contains(lane)) return;
+    const auto it = servers_.find(stream->peer().node);
+    if (it == servers_.end() || !it->second.streams.contains(stream)) return;
     it->second.heard = options_.clock->Elapsed();
     PushEvent({EventKind::kReport, it->first, "", "", report}, &out);
   }
   Carry(std::move(out));
 }
 
-void ServerHub::OnResponse(ServerLane* lane, v1::ChunkResponse response) {
+void ServerHub::OnResponse(DataServerStream* stream, v1::ChunkResponse response) {
   Outbox out;
   {
     absl::MutexLock lock(&mu_);
-    const auto it = servers_.find(lane->peer().node);
+    const auto it = servers_.find(stream->peer().node);
     if (it == servers_.end()) return;
     Server& server = it->second;
     const auto asked = server.asked.find(response.id());
-    if (asked == server.asked.end() || asked->second.lane != lane) return;
+    if (asked == server.asked.end() || asked->second.stream != stream) return;
     server.heard = options_.clock->Elapsed();
     Asked answered = std::move(asked->second);
     server.asked.erase(asked);
     server.used_bytes -= answered.cost;
     if (answered.priority == Priority::kRepair) server.repair_bytes -= answered.cost;
-    server.lanes[lane] -= answered.cost;
+    server.streams[stream] -= answered.cost;
     if (answered.done) {
       absl::StatusOr<v1::ChunkResponse> answer = absl::InternalError("");
       if (response.has_error()) {
@@ -170,23 +170,23 @@ void ServerHub::OnResponse(ServerLane* lane, v1::ChunkResponse response) {
   Carry(std::move(out));
 }
 
-void ServerHub::OnClosed(ServerLane* lane) {
+void ServerHub::OnClosed(DataServerStream* stream) {
   Outbox out;
   {
     absl::MutexLock lock(&mu_);
-    all_lanes_.erase(lane);
-    RemoveLane(lane->peer().node, lane, &out);
+    all_lanes_.erase(stream);
+    RemoveLane(stream->peer().node, stream, &out);
   }
   Carry(std::move(out));
 }
 
-void ServerHub::RemoveLane(NodeId id, ServerLane* lane, Outbox* out) {
+void ServerHub::RemoveLane(NodeId id, DataServerStream* stream, Outbox* out) {
   const auto it = servers_.find(id);
-  if (it == servers_.end() || it->second.lanes.erase(lane) == 0) return;
+  if (it == servers_.end() || it->second.streams.erase(stream) == 0) return;
   Server& server = it->second;
-  if (server.lanes.empty()) return RemoveServer(id, out);
+  if (server.streams.empty()) return RemoveServer(id, out);
   for (auto asked = server.asked.begin(); asked != server.asked.end();) {
-    if (asked->second.lane != lane) {
+    if (asked->second.stream != stream) {
       ++asked;
       continue;
     }
@@ -211,8 +211,8 @@ void ServerHub::RemoveServer(NodeId id, Outbox* out) {
       out->answers.emplace_back(std::move(asked.done), NotHere(server.name));
     }
   }
-  for (const auto& [lane, bytes] : server.lanes) {
-    if (auto shared = all_lanes_[lane].lock()) out->cuts.push_back(std::move(shared));
+  for (const auto& [stream, bytes] : server.streams) {
+    if (auto shared = all_lanes_[stream].lock()) out->cuts.push_back(std::move(shared));
   }
   servers_.erase(it);
   PushEvent({EventKind::kDown, id}, out);
@@ -226,18 +226,18 @@ bool ServerHub::MayBegin(const Server& server, const Asked& asked) const {
 }
 
 void ServerHub::Begin(Server* server, Asked asked, Outbox* out) {
-  const auto lane =
-      std::min_element(server->lanes.begin(), server->lanes.end(),
+  const auto stream =
+      std::min_element(server->streams.begin(), server->streams.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
-  auto shared = all_lanes_[lane->first].lock();
+  auto shared = all_lanes_[stream->first].lock();
   if (shared == nullptr) {
     out->answers.emplace_back(std::move(asked.done), NotHere(server->name));
     return;
   }
-  lane->second += asked.cost;
+  stream->second += asked.cost;
   server->used_bytes += asked.cost;
   if (asked.priority == Priority::kRepair) server->repair_bytes += asked.cost;
-  asked.lane = lane->first;
+  asked.stream = stream->first;
   asked.request.set_id(++last_id_);
   v1::ToDataServer message;
   *message.add_requests() = std::move(asked.request);
@@ -294,8 +294,8 @@ void ServerHub::SetSettings(NodeId id, const v1::DataServerSettings& settings) {
     settings_[id] = settings;
     const auto it = servers_.find(id);
     if (it == servers_.end()) return;
-    for (const auto& [lane, bytes] : it->second.lanes) {
-      auto shared = all_lanes_[lane].lock();
+    for (const auto& [stream, bytes] : it->second.streams) {
+      auto shared = all_lanes_[stream].lock();
       if (shared == nullptr) continue;
       v1::ToDataServer message;
       *message.mutable_settings() = settings;
@@ -368,7 +368,7 @@ void ServerHub::Stop() {
     if (std::exchange(stopped_, true)) return;
     out.cut_reason = absl::UnavailableError("datamgr is stopping");
     while (!servers_.empty()) RemoveServer(servers_.begin()->first, &out);
-    for (const auto& [lane, weak] : all_lanes_) {
+    for (const auto& [stream, weak] : all_lanes_) {
       if (auto shared = weak.lock()) out.cuts.push_back(std::move(shared));
     }
     events_.clear();

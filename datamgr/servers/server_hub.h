@@ -21,13 +21,13 @@
 
 namespace convergia::datamgr {
 
-class ServerLane;
+class DataServerStream;
 
-// The service that data servers dial (chunks.proto): keeps their lanes, spreads requests over them
-// within each server's window, and gives the answers.
+// The service that data servers dial (chunks.proto): keeps their streams, spreads requests over
+// them within each server's window, and gives the answers.
 //
-// A server is here from its first lane's greeting until its last lane has ended. What happens is
-// told in order by TakeEvents(); `wake` is called when there is something to take.
+// A server is here from its first stream's greeting until its last stream has ended. What happens
+// is told in order by TakeEvents(); `wake` is called when there is something to take.
 //
 // Thread-safe. Outlives the rpc::Server that serves it.
 class ServerHub final : public v1::Chunks::CallbackService {
@@ -58,16 +58,16 @@ class ServerHub final : public v1::Chunks::CallbackService {
   enum class Priority { kClient, kRepair };  // Repair takes at most half of a window.
 
   // Asks `server`. Besides what it answers:
-  //   kUnavailable       it is not here, or its lane ended: it may have done it or not.
+  //   kUnavailable       it is not here, or its stream ended: it may have done it or not.
   //   kDeadlineExceeded  no answer within `timeout`; the same. A kSlow event tells of it.
   //   FailCode::kBusy    too much is waiting for this server.
   void Ask(NodeId server, v1::ChunkRequest request, Priority priority, absl::Duration timeout,
            Done done) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // In force on all its lanes, also later ones.
+  // In force on all its streams, also later ones.
   void SetSettings(NodeId server, const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends what took too long, and the lanes of servers that are silent. Every few 100 ms.
+  // Ends what took too long, and the streams of servers that are silent. Every few 100 ms.
   void Expire() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Those that are here now, ascending.
@@ -77,22 +77,22 @@ class ServerHub final : public v1::Chunks::CallbackService {
   // Bytes that clients have had put and read since the start.
   uint64_t client_bytes() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Refuses lanes from now on, cuts those that are here and fails what they were asked. The events
-  // of that are not told any more. Idempotent.
+  // Refuses streams from now on, cuts those that are here and fails what they were asked. The
+  // events of that are not told any more. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* Serve(
       grpc::CallbackServerContext* context) override;
 
  private:
-  friend class ServerLane;
+  friend class DataServerStream;
   struct Asked {
     v1::ChunkRequest request;  // Until it is sent.
     Priority priority = Priority::kClient;
     size_t cost = 0;
     absl::Duration deadline;
     Done done;  // Null once it was called.
-    ServerLane* lane = nullptr;
+    DataServerStream* stream = nullptr;
   };
   struct Server {
     std::string name;
@@ -102,29 +102,32 @@ class ServerHub final : public v1::Chunks::CallbackService {
     size_t used_bytes = 0;    // Of the window.
     size_t repair_bytes = 0;  // Of used_bytes.
     size_t waiting_bytes = 0;
-    std::map<ServerLane*, size_t> lanes;  // With the bytes asked there.
-    std::map<uint64_t, Asked> asked;      // By request id.
-    std::deque<Asked> waiting[2];         // By Priority.
+    std::map<DataServerStream*, size_t> streams;  // With the bytes asked there.
+    std::map<uint64_t, Asked> asked;              // By request id.
+    std::deque<Asked> waiting[2];                 // By Priority.
     absl::Duration heard;
   };
   // Calls to make once the lock is free.
   struct Outbox {
-    std::vector<std::pair<std::shared_ptr<ServerLane>, v1::ToDataServer>> sends;
+    std::vector<std::pair<std::shared_ptr<DataServerStream>, v1::ToDataServer>> sends;
     std::vector<std::pair<Done, absl::StatusOr<v1::ChunkResponse>>> answers;
-    std::vector<std::shared_ptr<ServerLane>> cuts;
+    std::vector<std::shared_ptr<DataServerStream>> cuts;
     absl::Status cut_reason = absl::CancelledError("cut by datamgr");
     bool wake = false;
   };
 
   static size_t CostOf(const v1::ChunkRequest& request);
 
-  // From the lanes.
-  absl::Status OnHello(ServerLane* lane, const v1::DataServerHello& hello) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnReport(ServerLane* lane, const v1::DataServerReport& report) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnResponse(ServerLane* lane, v1::ChunkResponse response) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnClosed(ServerLane* lane) ABSL_LOCKS_EXCLUDED(mu_);
+  // From the streams.
+  absl::Status OnHello(DataServerStream* stream, const v1::DataServerHello& hello)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void OnReport(DataServerStream* stream, const v1::DataServerReport& report)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void OnResponse(DataServerStream* stream, v1::ChunkResponse response) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnClosed(DataServerStream* stream) ABSL_LOCKS_EXCLUDED(mu_);
 
-  void RemoveLane(NodeId id, ServerLane* lane, Outbox* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RemoveLane(NodeId id, DataServerStream* stream, Outbox* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveServer(NodeId id, Outbox* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sends what waits as far as the window goes.
   void Pump(Server* server, Outbox* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -138,7 +141,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   std::map<NodeId, Server> servers_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, v1::DataServerSettings> settings_ ABSL_GUARDED_BY(mu_);
   // All that have not closed, greeted or not.
-  std::map<ServerLane*, std::weak_ptr<ServerLane>> all_lanes_ ABSL_GUARDED_BY(mu_);
+  std::map<DataServerStream*, std::weak_ptr<DataServerStream>> all_lanes_ ABSL_GUARDED_BY(mu_);
   std::vector<Event> events_ ABSL_GUARDED_BY(mu_);
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t client_bytes_ ABSL_GUARDED_BY(mu_) = 0;

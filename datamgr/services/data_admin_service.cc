@@ -106,7 +106,7 @@ grpc::ServerUnaryReactor* DataAdminService::ListVolumes(grpc::CallbackServerCont
     const uint32_t limit =
         request->limit() == 0 ? kVolumesMax : std::min(request->limit(), kVolumesMax);
     const absl::Duration now = options_.clock->Elapsed();
-    const RepairPlanner judge(options_.keeper->rules());
+    const RepairPlanner judge(options_.reconciler->rules());
     absl::MutexLock lock(&options_.state->mu());
     const ServerTable& servers = options_.state->servers();
     const auto& volumes = options_.state->volumes().volumes();
@@ -128,7 +128,7 @@ grpc::ServerUnaryReactor* DataAdminService::GetRepairStatus(
     grpc::CallbackServerContext* context, const v1::GetRepairStatusRequest* /*request*/,
     v1::GetRepairStatusResponse* response) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    const KeeperReport report = options_.keeper->Report();
+    const KeeperReport report = options_.reconciler->Report();
     const RepairDebt& debt = report.debt;
     response->set_missing_volumes(debt.missing_volumes);
     response->set_waiting_volumes(debt.waiting_volumes);
@@ -172,7 +172,7 @@ grpc::ServerUnaryReactor* DataAdminService::SetRepairBoost(
     grpc::CallbackServerContext* context, const v1::SetRepairBoostRequest* request,
     v1::SetRepairBoostResponse* /*response*/) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    options_.keeper->SetBoost(request->boost());
+    options_.reconciler->SetBoost(request->boost());
     return absl::OkStatus();
   });
 }
@@ -181,7 +181,7 @@ grpc::ServerUnaryReactor* DataAdminService::ReleaseBrake(grpc::CallbackServerCon
                                                          const v1::ReleaseBrakeRequest* /*request*/,
                                                          v1::ReleaseBrakeResponse* /*response*/) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    options_.keeper->ReleaseBrake();
+    options_.reconciler->ReleaseBrake();
     return absl::OkStatus();
   });
 }
@@ -201,7 +201,7 @@ grpc::ServerUnaryReactor* DataAdminService::ScrubNow(grpc::CallbackServerContext
             absl::StrCat("no data server ", request->server(), " is connected"));
       }
     }
-    options_.keeper->ScrubNow(found);
+    options_.reconciler->ScrubNow(found);
     return absl::OkStatus();
   });
 }
@@ -210,7 +210,7 @@ grpc::ServerUnaryReactor* DataAdminService::SweepNow(grpc::CallbackServerContext
                                                      const v1::SweepNowRequest* /*request*/,
                                                      v1::SweepNowResponse* /*response*/) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    options_.keeper->SweepNow();
+    options_.reconciler->SweepNow();
     return absl::OkStatus();
   });
 }
@@ -219,7 +219,7 @@ grpc::ServerUnaryReactor* DataAdminService::GetRepairPolicy(
     grpc::CallbackServerContext* context, const v1::GetRepairPolicyRequest* /*request*/,
     v1::RepairPolicy* response) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    *response = PolicyOf(options_.keeper->rules());
+    *response = PolicyOf(options_.reconciler->rules());
     return absl::OkStatus();
   });
 }
@@ -229,8 +229,8 @@ grpc::ServerUnaryReactor* DataAdminService::SetRepairPolicy(grpc::CallbackServer
                                                             v1::RepairPolicy* response) {
   rpc::LaterReply reply(context);
   grpc::ServerUnaryReactor* const reactor = reply.reactor();
-  options_.keeper->SetPolicy(*request, [response, reply = std::move(reply)](
-                                           absl::StatusOr<v1::RepairPolicy> policy) mutable {
+  options_.reconciler->SetPolicy(*request, [response, reply = std::move(reply)](
+                                               absl::StatusOr<v1::RepairPolicy> policy) mutable {
     if (policy.ok()) *response = *std::move(policy);
     reply.Finish(policy.status());
   });

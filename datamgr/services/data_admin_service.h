@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "convergia/v1/data_admin.grpc.pb.h"
 #include "datamgr/repair/repair_planner.h"
-#include "datamgr/repair/volume_keeper.h"
+#include "datamgr/repair/volume_reconciler.h"
 #include "datamgr/volumes/volume_state.h"
 
 namespace convergia::datamgr {
@@ -13,7 +13,7 @@ class DataAdminService final : public v1::DataAdmin::CallbackService {
  public:
   struct Options {
     VolumeState* state = nullptr;  // These outlive the service.
-    VolumeKeeper* keeper = nullptr;
+    VolumeReconciler* reconciler = nullptr;
     const Clock* clock = nullptr;
   };
   explicit DataAdminService(const Options& options) : options_(options) {}

@@ -54,8 +54,8 @@ class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEd
     for (v1::DataRequest& request : *message.mutable_requests()) {
       const int64_t weight = WeightOf(request);
       if ((unanswered_ += weight) > kUnansweredBytesMax) PauseReading();
-      const DataDesk::Client client = {number_, request.session()};
-      service_.desk_->Handle(
+      const RequestScheduler::Client client = {number_, request.session()};
+      service_.scheduler_->Handle(
           client, std::move(request),
           [self = std::static_pointer_cast<EdgeStream>(shared_from_this()),
            weight](v1::DataResponse response) { self->Answer(std::move(response), weight); });
@@ -109,10 +109,10 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
   // An edge has one stream. If this end has not noticed yet that an older one is over, what came on
   // it must still not be done from now on.
   for (const auto& other : older) {
-    desk_->Close(other->number());
+    scheduler_->Close(other->number());
     other->Cancel(absl::AbortedError("the edge has a newer stream"));
   }
-  desk_->Open(stream->number());
+  scheduler_->Open(stream->number());
   LOG(INFO) << "edge " << peer->name << " is here";
   auto* const reactor = stream->Start(pins_, peer->pin);
   (void)stream->Send({});  // A greeting: the edge knows that we are here.
@@ -141,7 +141,7 @@ std::vector<NodeId> DataService::ConnectedEdges() const {
 }
 
 void DataService::Forget(uint64_t stream) {
-  desk_->Close(stream);
+  scheduler_->Close(stream);
   absl::MutexLock lock(&mu_);
   streams_.erase(stream);
 }

@@ -12,18 +12,18 @@
 #include "absl/time/time.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/data.grpc.pb.h"
-#include "datamgr/scheduler/data_desk.h"
+#include "datamgr/scheduler/request_scheduler.h"
 
 namespace convergia::datamgr {
 
 class EdgeStream;
 
-// Data: what edges ask in the name of their users. Translates; the desk decides. Thread-safe.
+// Data: what edges ask in the name of their users. Translates; the scheduler decides. Thread-safe.
 class DataService final : public v1::Data::CallbackService {
  public:
-  // `pins` outlives the service; so does the desk, which is given before serving begins.
+  // `pins` outlives the service; so does the scheduler, which is given before serving begins.
   explicit DataService(const rpc::PinSet* pins) : pins_(*pins) {}
-  void Attach(DataDesk* desk) { desk_ = desk; }
+  void Attach(RequestScheduler* scheduler) { scheduler_ = scheduler; }
 
   // Ends all streams, once what was answered is sent, and waits for that, at most `longest`. The
   // edges are told `reason`; FailCode::kStorageDown: what was not answered was not done.
@@ -47,7 +47,7 @@ class DataService final : public v1::Data::CallbackService {
   void Forget(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
 
   const rpc::PinSet& pins_;
-  DataDesk* desk_ = nullptr;
+  RequestScheduler* scheduler_ = nullptr;
   mutable absl::Mutex mu_;
   uint64_t last_stream_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, std::weak_ptr<EdgeStream>> streams_ ABSL_GUARDED_BY(mu_);

@@ -37,8 +37,8 @@ class ReplicaWriter {
   void Write(std::string bytes, ClassPreference preference, ChunkLayer::WriteDone done)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Goes on with what waits for a volume, and ends what took too long. By the keeper, whenever it
-  // opened one, and every few 100 ms.
+  // Goes on with what waits for a volume, and ends what took too long. By the reconciler, whenever
+  // it opened one, and every few 100 ms.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Fails what is under way; what comes later too. Idempotent.

@@ -49,7 +49,7 @@ VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
       state_(options.limits, contents.start),
       work_(kWorkThreads, kWorkWaitingMax) {
   const auto wake = [this] {
-    if (keeper_ != nullptr) keeper_->Wake();
+    if (reconciler_ != nullptr) reconciler_->Wake();
   };
   const auto report_bad = [this](VolumeId volume, ChunkId chunk) { healer_->Add(volume, chunk); };
   hub_ = std::make_unique<ServerHub>(
@@ -66,23 +66,23 @@ VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
       }});
   runner_ = std::make_unique<JobRunner>(
       JobRunner::Options{.tools = tools,
-                         .on_end = [this](JobEnd end) { keeper_->OnJobEnd(std::move(end)); },
+                         .on_end = [this](JobEnd end) { reconciler_->OnJobEnd(std::move(end)); },
                          .report_bad = report_bad});
-  VolumeKeeper::Options keeper;
-  keeper.book = &book_;
-  keeper.state = &state_;
-  keeper.hub = hub_.get();
-  keeper.writer = writer_.get();
-  keeper.runner = runner_.get();
-  keeper.healer = healer_.get();
-  keeper.tools = tools;
-  keeper.clock = options.clock;
-  keeper.rules = options.rules;
-  keeper.plan_every = options.plan_every;
-  keeper.last_volume = contents.last_volume;
-  keeper_ = std::make_unique<VolumeKeeper>(std::move(keeper));
+  VolumeReconciler::Options reconciler;
+  reconciler.book = &book_;
+  reconciler.state = &state_;
+  reconciler.hub = hub_.get();
+  reconciler.writer = writer_.get();
+  reconciler.runner = runner_.get();
+  reconciler.healer = healer_.get();
+  reconciler.tools = tools;
+  reconciler.clock = options.clock;
+  reconciler.rules = options.rules;
+  reconciler.plan_every = options.plan_every;
+  reconciler.last_volume = contents.last_volume;
+  reconciler_ = std::make_unique<VolumeReconciler>(std::move(reconciler));
   admin_ = std::make_unique<DataAdminService>(
-      DataAdminService::Options{&state_, keeper_.get(), options.clock});
+      DataAdminService::Options{&state_, reconciler_.get(), options.clock});
   Fill(contents);
 }
 
@@ -100,10 +100,10 @@ VolumeLayer::~VolumeLayer() { Stop(); }
 
 std::vector<grpc::Service*> VolumeLayer::services() { return {hub_.get(), admin_.get()}; }
 
-void VolumeLayer::Start() { keeper_->Start(); }
+void VolumeLayer::Start() { reconciler_->Start(); }
 
 void VolumeLayer::Stop() {
-  keeper_->Stop();
+  reconciler_->Stop();
   writer_->Stop();
   hub_->Stop();
   work_.Stop();
@@ -112,7 +112,7 @@ void VolumeLayer::Stop() {
 void VolumeLayer::SetServers(const v1::DataServers& servers) {
   std::vector<ServerConfig> configs;
   for (const v1::DataServerInfo& info : servers.servers()) configs.push_back(ConfigOf(info));
-  keeper_->SetServers(std::move(configs));
+  reconciler_->SetServers(std::move(configs));
 }
 
 void VolumeLayer::Write(std::string bytes, ClassPreference preference, WriteDone done) {
@@ -159,7 +159,7 @@ void VolumeLayer::Describe(std::vector<uint64_t> volumes, DescribeDone done) {
   std::vector<VolumePlaces> places;
   places.reserve(volumes.size());
   for (const uint64_t volume : volumes) {
-    places.push_back(state_.Describe(volume, keeper_->rules().placement.copies_volatile));
+    places.push_back(state_.Describe(volume, reconciler_->rules().placement.copies_volatile));
   }
   done(std::move(places));
 }

@@ -12,7 +12,7 @@
 #include "datamgr/chunk_layer.h"
 #include "datamgr/repair/chunk_healer.h"
 #include "datamgr/repair/job_runner.h"
-#include "datamgr/repair/volume_keeper.h"
+#include "datamgr/repair/volume_reconciler.h"
 #include "datamgr/servers/server_hub.h"
 #include "datamgr/volumes/replica_reader.h"
 #include "datamgr/volumes/replica_writer.h"
@@ -25,9 +25,9 @@ class DataAdminService;
 
 // Chunks in volumes on data servers: the lower half of datamgr, put together.
 //
-//   catalog -> Write -> ReplicaWriter -\                    /-> lanes of data servers
+//   catalog -> Write -> ReplicaWriter -\                    /-> streams of data servers
 //           -> Read  -> ReplicaReader --+-> ServerHub ----<
-//   VolumeKeeper -> JobRunner, Healer -/        |           \-> ...
+//   VolumeReconciler -> JobRunner, Healer -/        |           \-> ...
 //        \-> VolumeBook (store)   VolumeState (tables) for all of them
 //
 // Open() → Start() → (an rpc::Server serves services()) → Stop() → stop that rpc::Server → destroy.
@@ -68,7 +68,7 @@ class VolumeLayer final : public ChunkLayer {
   void Release(std::vector<ChunkRef> refs, ReleaseDone done) override;
   void Describe(std::vector<uint64_t> volumes, DescribeDone done) override;
 
-  VolumeKeeper& keeper() { return *keeper_; }
+  VolumeReconciler& reconciler() { return *reconciler_; }
   VolumeState& state() { return state_; }
 
  private:
@@ -84,7 +84,7 @@ class VolumeLayer final : public ChunkLayer {
   std::unique_ptr<ReplicaReader> reader_;
   std::unique_ptr<ChunkHealer> healer_;
   std::unique_ptr<JobRunner> runner_;
-  std::unique_ptr<VolumeKeeper> keeper_;
+  std::unique_ptr<VolumeReconciler> reconciler_;
   std::unique_ptr<DataAdminService> admin_;
 };
 

@@ -45,7 +45,7 @@ class VolumeState {
       : limits_(limits), numbers_(start) {}
 
   // An open volume for `bytes` of `preference`; nullopt: one is about to be opened, ask again when
-  // the keeper has been at it. Every place is given back with EndWrite().
+  // the reconciler has been at it. Every place is given back with EndWrite().
   //
   // Errors: what PlaceVolume() said, if no class has servers.
   absl::StatusOr<std::optional<WritePlace>> BeginWrite(ClassPreference preference, uint32_t bytes)
@@ -61,7 +61,7 @@ class VolumeState {
 
   VolumePlaces Describe(VolumeId volume, int copies_volatile) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For the keeper, which alone changes what is durable.
+  // For the reconciler, which alone changes what is durable.
   absl::Mutex& mu() const ABSL_LOCK_RETURNED(mu_) { return mu_; }
   ServerTable& servers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return servers_; }
   VolumeTable& volumes() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return volumes_; }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "dataserver/link/lane.h"
+#include "dataserver/link/datamgr_stream.h"
 
 namespace convergia::dataserver {
 namespace {
@@ -25,7 +25,7 @@ DatamgrLink::DatamgrLink(const Options& options, OnReplaced on_replaced)
     : options_(options),
       on_replaced_(std::move(on_replaced)),
       stub_(v1::Chunks::NewStub(options.channel)),
-      slots_(options.lanes) {
+      slots_(options.streams) {
   for (size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].backoff = std::make_unique<Backoff>(options.backoff_first, options.backoff_max,
                                                   options.epoch * 1000 + i);
@@ -60,7 +60,7 @@ absl::Duration DatamgrLink::NextWait() const {
 
 void DatamgrLink::DialOnce() {
   const absl::Duration now = options_.clock->Elapsed();
-  for (int i = 0; i < options_.lanes; ++i) {
+  for (int i = 0; i < options_.streams; ++i) {
     {
       absl::MutexLock lock(&mu_);
       if (stopping_ || draining_ || replaced_ || slots_[i].is_open || slots_[i].dial_at > now) {
@@ -72,40 +72,40 @@ void DatamgrLink::DialOnce() {
 }
 
 void DatamgrLink::Dial(int index) {
-  auto lane = std::make_shared<Lane>(this, options_.desk, index);
+  auto stream = std::make_shared<DatamgrStream>(this, options_.handler, index);
   {
     absl::MutexLock lock(&mu_);
-    slots_[index].lane = lane;
+    slots_[index].stream = stream;
     slots_[index].is_open = true;
   }
   v1::FromDataServer greeting;
   v1::DataServerHello* const hello = greeting.mutable_hello();
   hello->set_epoch(options_.epoch);
-  hello->set_lane(index);
-  hello->set_lanes(options_.lanes);
+  hello->set_stream(index);
+  hello->set_streams(options_.streams);
   hello->set_store_id(options_.store->store_id());
-  hello->set_window_bytes(options_.desk->window_bytes());
+  hello->set_window_bytes(options_.handler->window_bytes());
   hello->set_version(options_.version);
   *hello->mutable_report() = MakeReport();
-  lane->Start([this](grpc::ClientContext* context, auto* reactor) {
+  stream->Start([this](grpc::ClientContext* context, auto* reactor) {
     stub_->async()->Serve(context, reactor);
   });
-  lane->Send(std::move(greeting)).IgnoreError();  // A lane that has ended says so itself.
+  stream->Send(std::move(greeting)).IgnoreError();  // A stream that has ended says so itself.
 }
 
 void DatamgrLink::ReportOnce() {
-  std::shared_ptr<Lane> lane;
+  std::shared_ptr<DatamgrStream> stream;
   const absl::Duration now = options_.clock->Elapsed();
   {
     absl::MutexLock lock(&mu_);
     if (now < report_at_) return;
     report_at_ = now + options_.report_period;
     if (!slots_[0].is_up) return;
-    lane = slots_[0].lane;
+    stream = slots_[0].stream;
   }
   v1::FromDataServer message;
   *message.mutable_report() = MakeReport();
-  lane->Send(std::move(message)).IgnoreError();
+  stream->Send(std::move(message)).IgnoreError();
 }
 
 v1::DataServerReport DatamgrLink::MakeReport() const {
@@ -166,19 +166,19 @@ void DatamgrLink::ApplyCapacity() {
   }
 }
 
-void DatamgrLink::OnLaneClosed(int index, const Lane* lane, const absl::Status& status) {
+void DatamgrLink::OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status) {
   bool replaced = false;
   {
     absl::MutexLock lock(&mu_);
     Slot& slot = slots_[index];
-    if (slot.lane.get() != lane) return;
+    if (slot.stream.get() != stream) return;
     slot.is_open = false;
     slot.is_up = false;
     slot.dial_at = options_.clock->Elapsed() + slot.backoff->Next();
     awake_ = true;
     const std::string complaint(status.message());
     if (!stopping_ && !draining_ && complaint != complaint_) {
-      LOG(WARNING) << "no lane to datamgr: " << status;
+      LOG(WARNING) << "no stream to datamgr: " << status;
       complaint_ = complaint;
     }
     if (absl::IsFailedPrecondition(status) && !stopping_) {
@@ -190,16 +190,16 @@ void DatamgrLink::OnLaneClosed(int index, const Lane* lane, const absl::Status& 
 
 void DatamgrLink::Drain(absl::Duration deadline) {
   const absl::Duration until = options_.clock->Elapsed() + deadline;
-  std::vector<std::shared_ptr<Lane>> lanes;
+  std::vector<std::shared_ptr<DatamgrStream>> streams;
   {
     absl::MutexLock lock(&mu_);
     draining_ = true;
     for (const Slot& slot : slots_) {
-      if (slot.is_open) lanes.push_back(slot.lane);
+      if (slot.is_open) streams.push_back(slot.stream);
     }
   }
-  options_.desk->Drain(deadline);
-  for (const auto& lane : lanes) lane->Close();
+  options_.handler->Drain(deadline);
+  for (const auto& stream : streams) stream->Close();
   const auto all_closed = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return std::none_of(slots_.begin(), slots_.end(),
                         [](const Slot& slot) { return slot.is_open; });
@@ -209,7 +209,7 @@ void DatamgrLink::Drain(absl::Duration deadline) {
 }
 
 void DatamgrLink::Stop() {
-  std::vector<std::shared_ptr<Lane>> lanes;
+  std::vector<std::shared_ptr<DatamgrStream>> streams;
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
@@ -218,14 +218,14 @@ void DatamgrLink::Stop() {
   {
     absl::MutexLock lock(&mu_);
     for (Slot& slot : slots_) {
-      if (slot.lane != nullptr) lanes.push_back(slot.lane);
+      if (slot.stream != nullptr) streams.push_back(slot.stream);
     }
   }
-  for (const auto& lane : lanes) lane->Cancel();
-  for (const auto& lane : lanes) lane->AwaitClosed();
+  for (const auto& stream : streams) stream->Cancel();
+  for (const auto& stream : streams) stream->AwaitClosed();
 }
 
-int DatamgrLink::lanes_up() const {
+int DatamgrLink::streams_up() const {
   absl::MutexLock lock(&mu_);
   return static_cast<int>(
       std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_up; }));

@@ -17,14 +17,14 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "convergia/v1/chunks.grpc.pb.h"
-#include "dataserver/link/request_desk.h"
+#include "dataserver/link/request_handler.h"
 #include "dataserver/store/chunk_store.h"
 
 namespace convergia::dataserver {
 
-class Lane;
+class DatamgrStream;
 
-// Keeps the lanes to datamgr up (chunks.proto): dials, greets, reports, and dials again when one
+// Keeps the streams to datamgr up (chunks.proto): dials, greets, reports, and dials again when one
 // ends, for ever.
 //
 // Life: constructor → Start() → Drain() → Stop(). Thread-safe.
@@ -33,10 +33,10 @@ class DatamgrLink {
   struct Options {
     std::shared_ptr<grpc::Channel> channel;
     ChunkStore* store = nullptr;  // These outlive the link.
-    RequestDesk* desk = nullptr;
+    ChunkRequestHandler* handler = nullptr;
     const Clock* clock = nullptr;
     Epoch epoch = 0;
-    int lanes = 4;
+    int streams = 4;
     std::string version;
     absl::Duration report_period = absl::Seconds(2);
     absl::Duration backoff_first = absl::Milliseconds(200);
@@ -53,7 +53,7 @@ class DatamgrLink {
 
   void Start();
 
-  // Lets what was asked be answered, then ends the lanes; at the deadline in any case.
+  // Lets what was asked be answered, then ends the streams; at the deadline in any case.
   void Drain(absl::Duration deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends all and waits for it. Idempotent.
@@ -64,16 +64,16 @@ class DatamgrLink {
   void Configure(const v1::NodeConfiguration& configuration) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Lanes on which datamgr has sent its settings.
-  int lanes_up() const ABSL_LOCKS_EXCLUDED(mu_);
+  int streams_up() const ABSL_LOCKS_EXCLUDED(mu_);
   // The last that datamgr sent.
   v1::DataServerSettings settings() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  friend class Lane;
+  friend class DatamgrStream;
   struct Slot {
-    std::shared_ptr<Lane> lane;  // The newest.
-    bool is_open = false;        // Not ended yet.
-    bool is_up = false;          // Greeted.
+    std::shared_ptr<DatamgrStream> stream;  // The newest.
+    bool is_open = false;                   // Not ended yet.
+    bool is_up = false;                     // Greeted.
     absl::Duration dial_at = absl::ZeroDuration();
     std::unique_ptr<Backoff> backoff;
   };
@@ -91,9 +91,9 @@ class DatamgrLink {
   uint64_t WantedCapacity() const ABSL_LOCKS_EXCLUDED(mu_);
   void ApplyCapacity() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // From the lanes.
+  // From the streams.
   void OnSettings(int index, const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnLaneClosed(int index, const Lane* lane, const absl::Status& status)
+  void OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;

@@ -46,12 +46,12 @@ absl::Status ChunkStore::OpenParts() {
   CVG_RETURN_IF_ERROR(ChooseSizes());
   scrub_rate_ = options_.scrub_bytes_per_second;
   files_ = std::make_unique<SegmentFiles>(*options_.disk, folder_->segments(), kOpenFilesMax);
-  space_ = std::make_unique<SpaceKeeper>(SpaceKeeper::Options{.disk = options_.disk,
-                                                              .ledger = &ledger_,
-                                                              .dir = options_.dir,
-                                                              .reserve_path = folder_->reserve(),
-                                                              .reserve_bytes = reserve_bytes_,
-                                                              .index_bytes = index_bytes_});
+  space_ = std::make_unique<DiskBudget>(DiskBudget::Options{.disk = options_.disk,
+                                                            .ledger = &ledger_,
+                                                            .dir = options_.dir,
+                                                            .reserve_path = folder_->reserve(),
+                                                            .reserve_bytes = reserve_bytes_,
+                                                            .index_bytes = index_bytes_});
   SetCapacity(options_.capacity_bytes);
   CVG_RETURN_IF_ERROR(OpenIndex());
   const StoreParts parts{.disk = options_.disk,

@@ -145,7 +145,7 @@ class ChunkStore {
   StoreHealth health_;
   StoreLedger ledger_;
   std::unique_ptr<SegmentFiles> files_;
-  std::unique_ptr<SpaceKeeper> space_;
+  std::unique_ptr<DiskBudget> space_;
   std::unique_ptr<ChunkIndex> index_;
   RecoveryFacts recovery_;
   std::unique_ptr<ChunkReader> reader_;

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "dataserver/store/active_segments.h"
 #include "dataserver/store/chunk_index.h"
-#include "dataserver/store/space_keeper.h"
+#include "dataserver/store/disk_budget.h"
 #include "dataserver/store/store_health.h"
 #include "dataserver/store/store_ledger.h"
 
@@ -23,7 +23,7 @@ struct StoreParts {
   ChunkIndex* index = nullptr;
   StoreLedger* ledger = nullptr;
   SegmentFiles* files = nullptr;
-  SpaceKeeper* space = nullptr;
+  DiskBudget* space = nullptr;
   StoreHealth* health = nullptr;
 };
 

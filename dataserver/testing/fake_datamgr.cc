@@ -87,7 +87,7 @@ class FakeLane final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataSe
       absl::MutexLock lock(&mu_);
       waiting.swap(waiting_);
     }
-    for (auto& [id, done] : waiting) done(absl::UnavailableError("the lane has ended"));
+    for (auto& [id, done] : waiting) done(absl::UnavailableError("the stream has ended"));
   }
 
   FakeDatamgr* const datamgr_;
@@ -123,13 +123,14 @@ grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* FakeDatamgr::Serv
   return std::make_shared<FakeLane>(context, this)->Start(*pins_, peer->pin);
 }
 
-void FakeDatamgr::OnHello(const std::shared_ptr<FakeLane>& lane, const v1::DataServerHello& hello) {
+void FakeDatamgr::OnHello(const std::shared_ptr<FakeLane>& stream,
+                          const v1::DataServerHello& hello) {
   absl::MutexLock lock(&mu_);
-  lanes_[static_cast<int>(hello.lane())] = lane;
-  hellos_[static_cast<int>(hello.lane())] = hello;
+  streams_[static_cast<int>(hello.stream())] = stream;
+  hellos_[static_cast<int>(hello.stream())] = hello;
   v1::ToDataServer answer;
   *answer.mutable_settings() = settings_;
-  (void)lane->Send(std::move(answer));  // Under the lock, so that later settings come later.
+  (void)stream->Send(std::move(answer));  // Under the lock, so that later settings come later.
 }
 
 void FakeDatamgr::OnReport(const v1::DataServerReport& report) {
@@ -138,23 +139,23 @@ void FakeDatamgr::OnReport(const v1::DataServerReport& report) {
   ++reports_;
 }
 
-void FakeDatamgr::OnLaneClosed(const FakeLane* lane) {
+void FakeDatamgr::OnLaneClosed(const FakeLane* stream) {
   absl::MutexLock lock(&mu_);
-  for (auto it = lanes_.begin(); it != lanes_.end();) {
-    it = it->second.get() == lane ? lanes_.erase(it) : std::next(it);
+  for (auto it = streams_.begin(); it != streams_.end();) {
+    it = it->second.get() == stream ? streams_.erase(it) : std::next(it);
   }
 }
 
 void FakeDatamgr::SetSettings(const v1::DataServerSettings& settings) {
-  std::vector<std::shared_ptr<FakeLane>> lanes;
+  std::vector<std::shared_ptr<FakeLane>> streams;
   {
     absl::MutexLock lock(&mu_);
     settings_ = settings;
-    for (const auto& [index, lane] : lanes_) lanes.push_back(lane);
+    for (const auto& [index, stream] : streams_) streams.push_back(stream);
   }
   v1::ToDataServer message;
   *message.mutable_settings() = settings;
-  for (const auto& lane : lanes) (void)lane->Send(message);
+  for (const auto& stream : streams) (void)stream->Send(message);
 }
 
 void FakeDatamgr::RefuseLanes(const absl::Status& status) {
@@ -162,18 +163,19 @@ void FakeDatamgr::RefuseLanes(const absl::Status& status) {
   refusal_ = status;
 }
 
-void FakeDatamgr::Send(int lane, std::vector<v1::ChunkRequest> requests, std::vector<Done> dones) {
+void FakeDatamgr::Send(int stream, std::vector<v1::ChunkRequest> requests,
+                       std::vector<Done> dones) {
   std::shared_ptr<FakeLane> found;
   {
     absl::MutexLock lock(&mu_);
-    const auto it = lanes_.find(lane);
-    if (it != lanes_.end()) found = it->second;
+    const auto it = streams_.find(stream);
+    if (it != streams_.end()) found = it->second;
   }
   if (found != nullptr) return found->Ask(std::move(requests), std::move(dones));
-  for (Done& done : dones) done(absl::UnavailableError("there is no such lane"));
+  for (Done& done : dones) done(absl::UnavailableError("there is no such stream"));
 }
 
-absl::StatusOr<v1::ChunkResponse> FakeDatamgr::Ask(int lane, v1::ChunkRequest request) {
+absl::StatusOr<v1::ChunkResponse> FakeDatamgr::Ask(int stream, v1::ChunkRequest request) {
   absl::Notification given;
   absl::StatusOr<v1::ChunkResponse> answer;
   std::vector<v1::ChunkRequest> requests(1);
@@ -183,17 +185,17 @@ absl::StatusOr<v1::ChunkResponse> FakeDatamgr::Ask(int lane, v1::ChunkRequest re
     answer = std::move(response);
     given.Notify();
   });
-  Send(lane, std::move(requests), std::move(dones));
+  Send(stream, std::move(requests), std::move(dones));
   CHECK(given.WaitForNotificationWithTimeout(kPatience)) << "no response";
   return answer;
 }
 
 std::vector<v1::DataServerHello> FakeDatamgr::AwaitLanes(int count) {
   absl::MutexLock lock(&mu_);
-  const auto there = [&] { return lanes_.size() >= static_cast<size_t>(count); };
-  CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "the lanes did not come";
+  const auto there = [&] { return streams_.size() >= static_cast<size_t>(count); };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "the streams did not come";
   std::vector<v1::DataServerHello> hellos;
-  for (const auto& [lane, hello] : hellos_) hellos.push_back(hello);
+  for (const auto& [stream, hello] : hellos_) hellos.push_back(hello);
   return hellos;
 }
 
@@ -207,8 +209,8 @@ v1::DataServerReport FakeDatamgr::AwaitReports(int count) {
 
 void FakeDatamgr::AwaitNoLanes() {
   absl::MutexLock lock(&mu_);
-  const auto none = [&] { return lanes_.empty(); };
-  CHECK(mu_.AwaitWithTimeout(absl::Condition(&none), kPatience)) << "the lanes did not end";
+  const auto none = [&] { return streams_.empty(); };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&none), kPatience)) << "the streams did not end";
 }
 
 }  // namespace convergia::dataserver

@@ -35,17 +35,17 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   void Start();
   const std::string& address() const { return address_; }
 
-  // What lanes are sent after their hello, and at once to those that are there.
+  // What streams are sent after their hello, and at once to those that are there.
   void SetSettings(const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
-  // New lanes are refused with this.
+  // New streams are refused with this.
   void RefuseLanes(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // `done` gets the response, or kUnavailable if the lane ends first.
+  // `done` gets the response, or kUnavailable if the stream ends first.
   using Done = absl::AnyInvocable<void(absl::StatusOr<v1::ChunkResponse>)>;
-  void Send(int lane, std::vector<v1::ChunkRequest> requests, std::vector<Done> dones)
+  void Send(int stream, std::vector<v1::ChunkRequest> requests, std::vector<Done> dones)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Waits for it.
-  absl::StatusOr<v1::ChunkResponse> Ask(int lane, v1::ChunkRequest request);
+  absl::StatusOr<v1::ChunkResponse> Ask(int stream, v1::ChunkRequest request);
 
   // These die if it does not come.
   std::vector<v1::DataServerHello> AwaitLanes(int count) ABSL_LOCKS_EXCLUDED(mu_);
@@ -59,10 +59,10 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
  private:
   friend class FakeLane;
 
-  void OnHello(const std::shared_ptr<FakeLane>& lane, const v1::DataServerHello& hello)
+  void OnHello(const std::shared_ptr<FakeLane>& stream, const v1::DataServerHello& hello)
       ABSL_LOCKS_EXCLUDED(mu_);
   void OnReport(const v1::DataServerReport& report) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnLaneClosed(const FakeLane* lane) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnLaneClosed(const FakeLane* stream) ABSL_LOCKS_EXCLUDED(mu_);
 
   rpc::TestPki* const pki_;
   const rpc::PinSet* const pins_;
@@ -70,7 +70,7 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   std::unique_ptr<rpc::Server> server_;
 
   absl::Mutex mu_;
-  std::map<int, std::shared_ptr<FakeLane>> lanes_ ABSL_GUARDED_BY(mu_);
+  std::map<int, std::shared_ptr<FakeLane>> streams_ ABSL_GUARDED_BY(mu_);
   std::map<int, v1::DataServerHello> hellos_ ABSL_GUARDED_BY(mu_);
   v1::DataServerSettings settings_ ABSL_GUARDED_BY(mu_);
   absl::Status refusal_ ABSL_GUARDED_BY(mu_);

@@ -242,7 +242,7 @@ void MessageRouter::CountTalk(Session& session, absl::string_view to, size_t bod
   Roster& roster = RosterOf(session.shard());
   if (!where.sessions.empty()) roster.bytes_within += bytes;
   roster.bytes_across += bytes * where.edges.size();
-  TalkSketch& talks = StateOf(session).talks;
+  HeavyHitters& talks = StateOf(session).talks;
   if (talks.empty()) roster.talkers.push_back(session.id());
   talks.Count(to, bytes);
 }

@@ -18,8 +18,8 @@
 #include "common/lineserver/session.h"
 #include "common/lineserver/shard.h"
 #include "edge/directory/sender_check.h"
+#include "edge/messages/heavy_hitters.h"
 #include "edge/messages/send_order.h"
-#include "edge/messages/talk_sketch.h"
 #include "edge/relay/relay_loop.h"
 #include "edge/sessions/session_hub.h"
 
@@ -77,7 +77,7 @@ class MessageRouter final : public RelayLoop::Messages {
   // What users of one shard sent: to whom most of it, and all in all.
   struct Talker {
     std::string user;
-    std::vector<TalkSketch::Peer> peers;
+    std::vector<HeavyHitters::Peer> peers;
   };
   struct Traffic {
     std::vector<Talker> talkers;
@@ -105,7 +105,7 @@ class MessageRouter final : public RelayLoop::Messages {
   };
   struct SessionState {
     SendOrder<Held> order;
-    TalkSketch talks;
+    HeavyHitters talks;
   };
   // Of one shard's thread.
   struct Roster {

@@ -13,7 +13,7 @@ v1::FromNode MessageOf(MessageRouter::Traffic traffic) {
   for (MessageRouter::Talker& talker : traffic.talkers) {
     v1::Talker* const to = report->add_talkers();
     to->set_username(std::move(talker.user));
-    for (TalkSketch::Peer& peer : talker.peers) {
+    for (HeavyHitters::Peer& peer : talker.peers) {
       to->add_peers(std::move(peer.name));
       to->add_bytes(peer.bytes);
     }

@@ -8,7 +8,7 @@
 namespace convergia::edge {
 
 // The outside of a segment under way: where from, where to, and which way.
-struct Waybill {
+struct SegmentHeader {
   NodeId origin = 0;
   NodeId destination = 0;
   Hops route;            // Still to visit, next first; the one that reads this is not among them.
@@ -20,23 +20,23 @@ struct Waybill {
 struct ForwardDecision {
   enum class What {
     kArrived,   // For this edge.
-    kCameBack,  // One of our own that nobody could take on; `waybill.visited` says how far it came.
-    kForward,   // To `next`, with `waybill`.
+    kCameBack,  // One of our own that nobody could take on; `header.visited` says how far it came.
+    kForward,   // To `next`, with `header`.
     kBounce,    // The same, as a bounce: without its envelopes, the origin has them.
     kDrop,      // It can go neither on nor back; the origin's timer will notice.
     kRefuse,    // It cannot be true; `why` says so.
   };
   What what = What::kRefuse;
   NodeId next = 0;
-  Waybill waybill;
+  SegmentHeader header;
   absl::string_view why;
 };
 
-// Decides from the waybill alone: one look-up, and no loops, since the route is in it. `from` is
+// Decides from the header alone: one look-up, and no loops, since the route is in it. `from` is
 // the edge at the other end of the link it came over.
 //
 // A core: no thread, no I/O.
-ForwardDecision DecideForward(NodeId self, NodeId from, const Waybill& waybill,
+ForwardDecision DecideForward(NodeId self, NodeId from, const SegmentHeader& header,
                               absl::FunctionRef<bool(NodeId)> link_is_up);
 
 }  // namespace convergia::edge

@@ -11,41 +11,41 @@ namespace {
 
 using What = ForwardDecision::What;
 
-ForwardDecision Decide(NodeId self, NodeId from, const Waybill& waybill,
+ForwardDecision Decide(NodeId self, NodeId from, const SegmentHeader& header,
                        const std::set<NodeId>& up) {
-  return DecideForward(self, from, waybill, [&](NodeId peer) { return up.contains(peer); });
+  return DecideForward(self, from, header, [&](NodeId peer) { return up.contains(peer); });
 }
 
 TEST(ForwarderTest, TravelsItsRouteAndArrives) {
-  Waybill waybill{.origin = 1, .destination = 4, .route = {3, 4}};
-  ForwardDecision at2 = Decide(2, 1, waybill, {1, 3});
+  SegmentHeader header{.origin = 1, .destination = 4, .route = {3, 4}};
+  ForwardDecision at2 = Decide(2, 1, header, {1, 3});
   ASSERT_EQ(at2.what, What::kForward);
   EXPECT_EQ(at2.next, 3);
-  EXPECT_EQ(at2.waybill.route, Hops({4}));
-  EXPECT_EQ(at2.waybill.visited, Hops({2}));
-  ForwardDecision at3 = Decide(3, 2, at2.waybill, {4});
+  EXPECT_EQ(at2.header.route, Hops({4}));
+  EXPECT_EQ(at2.header.visited, Hops({2}));
+  ForwardDecision at3 = Decide(3, 2, at2.header, {4});
   ASSERT_EQ(at3.what, What::kForward);
-  EXPECT_EQ(Decide(4, 3, at3.waybill, {}).what, What::kArrived);
+  EXPECT_EQ(Decide(4, 3, at3.header, {}).what, What::kArrived);
 }
 
 TEST(ForwarderTest, WhatCannotGoOnTravelsBackToItsOrigin) {
-  Waybill waybill{.origin = 1, .destination = 4, .route = {4}, .visited = {2}};
-  ForwardDecision at3 = Decide(3, 2, waybill, {2});  // No link to 4.
+  SegmentHeader header{.origin = 1, .destination = 4, .route = {4}, .visited = {2}};
+  ForwardDecision at3 = Decide(3, 2, header, {2});  // No link to 4.
   ASSERT_EQ(at3.what, What::kBounce);
   EXPECT_EQ(at3.next, 2);
-  ForwardDecision at2 = Decide(2, 3, at3.waybill, {1});
+  ForwardDecision at2 = Decide(2, 3, at3.header, {1});
   ASSERT_EQ(at2.what, What::kForward);
   EXPECT_EQ(at2.next, 1);
-  ForwardDecision at1 = Decide(1, 2, at2.waybill, {});
+  ForwardDecision at1 = Decide(1, 2, at2.header, {});
   ASSERT_EQ(at1.what, What::kCameBack);
-  EXPECT_EQ(at1.waybill.visited, Hops({2, 3}));
-  EXPECT_EQ(at1.waybill.destination, 4);
+  EXPECT_EQ(at1.header.visited, Hops({2, 3}));
+  EXPECT_EQ(at1.header.destination, 4);
 }
 
 TEST(ForwarderTest, WhatCanGoNeitherOnNorBackIsDropped) {
-  const Waybill waybill{.origin = 1, .destination = 4, .route = {4}, .visited = {2}};
-  EXPECT_EQ(Decide(3, 2, waybill, {}).what, What::kDrop);
-  const Waybill bounced{
+  const SegmentHeader header{.origin = 1, .destination = 4, .route = {4}, .visited = {2}};
+  EXPECT_EQ(Decide(3, 2, header, {}).what, What::kDrop);
+  const SegmentHeader bounced{
       .origin = 1, .destination = 4, .route = {1}, .visited = {2, 3}, .bounced = true};
   EXPECT_EQ(Decide(2, 3, bounced, {}).what, What::kDrop);
 }
@@ -54,7 +54,7 @@ TEST(ForwarderTest, RefusesWhatCannotBeTrue) {
   const std::set<NodeId> up = {1, 2, 3, 4};
   const struct {
     const char* what;
-    Waybill waybill;
+    SegmentHeader header;
   } cases[] = {
       {"loop through us", {.origin = 1, .destination = 4, .route = {3, 2, 4}}},
       {"loop through another", {.origin = 1, .destination = 4, .route = {3, 3, 4}}},
@@ -80,21 +80,22 @@ TEST(ForwarderTest, RefusesWhatCannotBeTrue) {
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.what);
-    const ForwardDecision decision = Decide(2, 1, c.waybill, up);
+    const ForwardDecision decision = Decide(2, 1, c.header, up);
     EXPECT_EQ(decision.what, What::kRefuse);
     EXPECT_FALSE(decision.why.empty());
   }
 }
 
 TEST(ForwarderTest, TheLongestRouteTravelsAndALongerOneIsRefused) {
-  Waybill longest{.origin = 1, .destination = 4};  // With this edge there are as many as may be.
+  SegmentHeader longest{.origin = 1,
+                        .destination = 4};  // With this edge there are as many as may be.
   for (int i = 0; i < limits::kRouteEdgesMax - 2; ++i) longest.route.push_back(100 + i);
   longest.route.push_back(4);
   EXPECT_EQ(Decide(2, 1, longest, {100}).what, What::kForward);
-  Waybill overlong = longest;
+  SegmentHeader overlong = longest;
   overlong.route.insert(overlong.route.begin(), 99);
   EXPECT_EQ(Decide(2, 1, overlong, {99}).what, What::kRefuse);
-  Waybill endless{.origin = 1, .destination = 4, .visited = {1}, .bounced = true};
+  SegmentHeader endless{.origin = 1, .destination = 4, .visited = {1}, .bounced = true};
   for (int i = 0; i < 100'000; ++i) endless.visited.push_back(100 + i);
   EXPECT_EQ(Decide(2, 1, endless, {1}).what, What::kRefuse);
 }

@@ -30,12 +30,12 @@ void WriteSegment(const OutgoingSegment& segment, v1::Segment* out) {
   }
 }
 
-void WriteWaybill(const Waybill& waybill, v1::Segment* out) {
-  out->set_origin(waybill.origin);
-  out->set_destination(waybill.destination);
-  out->set_bounced(waybill.bounced);
-  out->mutable_route()->Assign(waybill.route.begin(), waybill.route.end());
-  out->mutable_visited()->Assign(waybill.visited.begin(), waybill.visited.end());
+void WriteWaybill(const SegmentHeader& header, v1::Segment* out) {
+  out->set_origin(header.origin);
+  out->set_destination(header.destination);
+  out->set_bounced(header.bounced);
+  out->mutable_route()->Assign(header.route.begin(), header.route.end());
+  out->mutable_visited()->Assign(header.visited.begin(), header.visited.end());
 }
 
 namespace {
@@ -43,7 +43,7 @@ namespace {
 // What a link keeps between two frames at most.
 constexpr size_t kKeptBytesMax = 256 * 1024;
 
-Waybill ReadWaybill(const v1::Segment& segment) {
+SegmentHeader ReadWaybill(const v1::Segment& segment) {
   return {.origin = segment.origin(),
           .destination = segment.destination(),
           .route = Hops(segment.route().begin(), segment.route().end()),
@@ -84,8 +84,8 @@ ArrivingFrame TakeFrame(v1::Frame* frame) {
   taken.segments.reserve(frame->segments_size());
   for (v1::Segment& segment : *frame->mutable_segments()) {
     ArrivingSegment& added = taken.segments.emplace_back();
-    added.waybill = ReadWaybill(segment);
-    if (added.waybill.route.empty() && !added.waybill.bounced) {
+    added.header = ReadWaybill(segment);
+    if (added.header.route.empty() && !added.header.bounced) {
       added.content = ReadSegment(segment);
     } else {
       added.passing.Swap(&segment);

@@ -10,14 +10,14 @@
 // Between the protos of a link and the structs of its cores.
 namespace convergia::edge {
 
-// Adds what `segment` says to `*out`; its waybill is written apart.
+// Adds what `segment` says to `*out`; its header is written apart.
 void WriteSegment(const OutgoingSegment& segment, v1::Segment* out);
-void WriteWaybill(const Waybill& waybill, v1::Segment* out);
+void WriteWaybill(const SegmentHeader& header, v1::Segment* out);
 
 // A segment as it comes in: for us, then taken apart; or for another edge, then as it was.
 struct ArrivingSegment {
-  Waybill waybill;
-  IncomingSegment content;  // If the waybill names no more edges and it has not bounced.
+  SegmentHeader header;
+  IncomingSegment content;  // If the header names no more edges and it has not bounced.
   v1::Segment passing;      // Otherwise.
 };
 struct ArrivingFrame {

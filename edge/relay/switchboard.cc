@@ -17,7 +17,7 @@ constexpr size_t kResultBytes = 8;
 constexpr absl::Duration kStuckAfter = absl::Seconds(3);
 
 // Whether `hops` lead back as the other came.
-bool IsReverse(const Hops& hops, const Waybill& came) {
+bool IsReverse(const Hops& hops, const SegmentHeader& came) {
   return hops.size() == came.visited.size() + 1 && hops.back() == came.origin &&
          std::equal(came.visited.rbegin(), came.visited.rend(), hops.begin());
 }
@@ -171,13 +171,13 @@ void Switchboard::OnFrame(LinkId link, ArrivingFrame frame, absl::Duration now) 
 
 void Switchboard::OnSegment(NodeId from, ArrivingSegment* segment, absl::Duration now) {
   ForwardDecision decision =
-      DecideForward(self_, from, segment->waybill, [&](NodeId peer) { return LinkIsUp(peer); });
+      DecideForward(self_, from, segment->header, [&](NodeId peer) { return LinkIsUp(peer); });
   using What = ForwardDecision::What;
   switch (decision.what) {
     case What::kArrived:
-      return OnArrived(from, decision.waybill, std::move(segment->content), now);
+      return OnArrived(from, decision.header, std::move(segment->content), now);
     case What::kCameBack:
-      return OnCameBack(from, decision.waybill, now);
+      return OnCameBack(from, decision.header, now);
     case What::kForward:
       ++counters_.segments_forwarded;
       return Forward(&segment->passing, std::move(decision));
@@ -200,7 +200,7 @@ void Switchboard::Refuse(NodeId from, absl::string_view why) {
 
 void Switchboard::Forward(v1::Segment* segment, ForwardDecision decision) {
   if (decision.what == ForwardDecision::What::kBounce) segment->clear_envelopes();
-  WriteWaybill(decision.waybill, segment);
+  WriteWaybill(decision.header, segment);
   Enqueue(decision.next, std::move(*segment));
 }
 
@@ -217,31 +217,31 @@ void Switchboard::Enqueue(NodeId next, v1::Segment segment) {
   due_.insert(id);
 }
 
-void Switchboard::OnArrived(NodeId from, const Waybill& waybill, IncomingSegment content,
+void Switchboard::OnArrived(NodeId from, const SegmentHeader& header, IncomingSegment content,
                             absl::Duration now) {
-  const NodeId origin = waybill.origin;
+  const NodeId origin = header.origin;
   if (!IsKnown(origin)) return Refuse(from, "its origin is no edge");
   RelayChannel::Actions actions;
   Peer& peer = PeerOf(origin, now);
   peer.channel.OnSegment(std::move(content), now, &actions);
   CarryOut(origin, &actions);
   MarkReady(origin, &peer);
-  routes_.OnArrival(origin, waybill.visited, now);
-  if (peer.channel.WayIsSilent(!IsReverse(peer.hops, waybill))) LeaveWay(origin, &peer, now);
+  routes_.OnArrival(origin, header.visited, now);
+  if (peer.channel.WayIsSilent(!IsReverse(peer.hops, header))) LeaveWay(origin, &peer, now);
 }
 
-void Switchboard::OnCameBack(NodeId from, const Waybill& waybill, absl::Duration now) {
-  const auto found = peers_.find(waybill.destination);
+void Switchboard::OnCameBack(NodeId from, const SegmentHeader& header, absl::Duration now) {
+  const auto found = peers_.find(header.destination);
   if (found == peers_.end()) return Refuse(from, "nothing was sent where it came back from");
   ++counters_.segments_came_back;
   Peer& peer = *found->second;
-  const Hops& visited = waybill.visited;
+  const Hops& visited = header.visited;
   const bool is_current = peer.hops.size() >= visited.size() &&
                           std::equal(visited.begin(), visited.end(), peer.hops.begin());
-  routes_.OnBounce(waybill.destination, visited, now);
+  routes_.OnBounce(header.destination, visited, now);
   ++ways_version_;
   // One that bounced on a way given up since has been sent again already.
-  if (is_current) MarkReady(waybill.destination, &peer);
+  if (is_current) MarkReady(header.destination, &peer);
 }
 
 void Switchboard::CarryOut(NodeId origin, RelayChannel::Actions* actions) {

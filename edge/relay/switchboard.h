@@ -184,8 +184,9 @@ class Switchboard {
   // Counts a segment that `from` handed on; the first is logged.
   void Refuse(NodeId from, absl::string_view why);
   void OnSegment(NodeId from, ArrivingSegment* segment, absl::Duration now);
-  void OnArrived(NodeId from, const Waybill& waybill, IncomingSegment content, absl::Duration now);
-  void OnCameBack(NodeId from, const Waybill& waybill, absl::Duration now);
+  void OnArrived(NodeId from, const SegmentHeader& header, IncomingSegment content,
+                 absl::Duration now);
+  void OnCameBack(NodeId from, const SegmentHeader& header, absl::Duration now);
   void Forward(v1::Segment* segment, ForwardDecision decision);
   void Enqueue(NodeId next, v1::Segment segment);
   void CarryOut(NodeId origin, RelayChannel::Actions* actions);

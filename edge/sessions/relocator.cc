@@ -42,7 +42,7 @@ void Relocator::Tick(absl::Duration now) {
   bool say_bye = false;
   {
     absl::MutexLock lock(&mu_);
-    const Departures::Due due = departures_.Tick(is_at, now);
+    const SessionHandoff::Due due = handoff_.Tick(is_at, now);
     for (const uint64_t session : due.released) released.push_back(told_.at(session));
     say_bye = due.bye;
   }
@@ -60,9 +60,9 @@ void Relocator::OnOrder(const v1::Order& order) {
     absl::MutexLock lock(&mu_);
     nowhere_ = order.nowhere();
     if (order.drain()) {
-      departures_.Drain(absl::Milliseconds(order.drain_ms()), rooms_.clock->Elapsed());
+      handoff_.Drain(absl::Milliseconds(order.drain_ms()), rooms_.clock->Elapsed());
     } else if (order.undrain()) {
-      departures_.Undrain();
+      handoff_.Undrain();
     }
   }
   if (!order.drain() && !order.undrain()) return;
@@ -73,7 +73,7 @@ void Relocator::OnOrder(const v1::Order& order) {
 
 void Relocator::OnAttached() {
   absl::MutexLock lock(&mu_);
-  departures_.OnAttached();
+  handoff_.OnAttached();
   nowhere_ = false;
 }
 
@@ -83,7 +83,7 @@ void Relocator::Tell(const v1::Move& move) {
     {
       absl::MutexLock lock(&mu_);
       told_[ref.id] = ref;
-      departures_.Tell(ref.id, move.username(), move.node_id());
+      handoff_.Tell(ref.id, move.username(), move.node_id());
     }
     rooms_.router->OnSession(
         ref, [data](lineserver::Session& session) { session.Push("USEMAINSERVER", data); });
@@ -92,16 +92,16 @@ void Relocator::Tell(const v1::Move& move) {
 
 void Relocator::FillHeartbeat(v1::Heartbeat* heartbeat) const {
   absl::MutexLock lock(&mu_);
-  heartbeat->set_draining(departures_.draining());
-  if (!departures_.draining()) return;
-  const absl::Duration left = departures_.Left(rooms_.clock->Elapsed());
+  heartbeat->set_draining(handoff_.draining());
+  if (!handoff_.draining()) return;
+  const absl::Duration left = handoff_.Left(rooms_.clock->Elapsed());
   heartbeat->set_drain_left_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(left)));
 }
 
 void Relocator::DrainToStop(absl::Duration within) {
   {
     absl::MutexLock lock(&mu_);
-    departures_.DrainToStop(within, rooms_.clock->Elapsed());
+    handoff_.DrainToStop(within, rooms_.clock->Elapsed());
   }
   on_drain_change_();
 }
@@ -120,7 +120,7 @@ void Relocator::AwaitGone(absl::Duration within, const std::function<bool()>& st
 
 absl::Status Relocator::Admit() const {
   absl::MutexLock lock(&mu_);
-  if (!departures_.draining()) return absl::OkStatus();
+  if (!handoff_.draining()) return absl::OkStatus();
   return Fail(FailCode::kUnavailable,
               "this main server takes no clients now; ask the management server for another "
               "(LISTMAINSERVERS, REPORTMAINSERVERS) and connect there");
@@ -128,13 +128,13 @@ absl::Status Relocator::Admit() const {
 
 bool Relocator::HoldsQuit(const lineserver::Session& session) {
   absl::MutexLock lock(&mu_);
-  return !stopped_ && departures_.HoldsQuit(session.id(), rooms_.clock->Elapsed());
+  return !stopped_ && handoff_.HoldsQuit(session.id(), rooms_.clock->Elapsed());
 }
 
 void Relocator::OnClosed(const lineserver::Session& session) {
   absl::MutexLock lock(&mu_);
   told_.erase(session.id());
-  departures_.OnClosed(session.id());
+  handoff_.OnClosed(session.id());
 }
 
 }  // namespace convergia::edge

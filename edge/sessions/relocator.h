@@ -13,12 +13,12 @@
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/directory.h"
 #include "edge/messages/message_router.h"
-#include "edge/sessions/departures.h"
+#include "edge/sessions/session_handoff.h"
 
 namespace convergia::edge {
 
 // Sends clients to other main servers, as mgmt says, and sees to it that they miss nothing: carries
-// out what Departures decides.
+// out what SessionHandoff decides.
 //
 // Keeps whether this edge drains: because mgmt orders it, until it says otherwise, or because the
 // program is about to stop. Then nobody may sign in, and at the end of the time given those who are
@@ -75,7 +75,7 @@ class Relocator {
   const std::function<void()> on_drain_change_;
 
   mutable absl::Mutex mu_;
-  Departures departures_ ABSL_GUARDED_BY(mu_);
+  SessionHandoff handoff_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<uint64_t, SessionRef> told_ ABSL_GUARDED_BY(mu_);  // By session.
   bool nowhere_ ABSL_GUARDED_BY(mu_) = false;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

@@ -32,7 +32,7 @@ struct Person {
   std::vector<int> friends;
   NodeId home = 0;        // As the rebalancer has it.
   NodeId first_home = 0;  // As least-connections has it.
-  ReachBook::Reach reach;
+  Reachability::Reach reach;
   std::set<NodeId> seen;  // Where it was, home among them.
 };
 
@@ -52,7 +52,7 @@ class World final : public PlacesView {
     }
     return users;
   }
-  const ReachBook::Reach* ReachOf(const std::string& user) const override {
+  const Reachability::Reach* ReachOf(const std::string& user) const override {
     return &by_name_.at(user)->reach;
   }
   double CostOf(NodeId from, NodeId to) const override { return from == to ? 0 : 1; }

@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "mgmt/assignment/assignment.h"
-#include "mgmt/assignment/reach_book.h"
+#include "mgmt/assignment/reachability.h"
 #include "mgmt/assignment/traffic_graph.h"
 
 namespace convergia::mgmt {
@@ -29,7 +29,7 @@ class PlacesView {
   // All who are signed in there.
   virtual std::vector<std::string> UsersOn(NodeId edge) const = 0;
   // Null if the client has not reported, or it was too long ago.
-  virtual const ReachBook::Reach* ReachOf(const std::string& user) const = 0;
+  virtual const Reachability::Reach* ReachOf(const std::string& user) const = 0;
   // 0 for the same edge, 1 for a good link.
   virtual double CostOf(NodeId from, NodeId to) const = 0;
 };
@@ -95,7 +95,7 @@ class Rebalancer {
     User user = TrafficGraph::kNobody;
     std::string name;
     NodeId home = 0;
-    const ReachBook::Reach* reach = nullptr;  // Null: it has not reported.
+    const Reachability::Reach* reach = nullptr;  // Null: it has not reported.
     std::vector<Pull> pulls;
     double bytes = 0;
     double cost = 0;  // Of carrying from home.

@@ -32,7 +32,7 @@ class RebalancerTest : public testing::Test, public PlacesView {
     }
     return users;
   }
-  const ReachBook::Reach* ReachOf(const std::string& user) const override {
+  const Reachability::Reach* ReachOf(const std::string& user) const override {
     return reach_.Find(user);
   }
   double CostOf(NodeId from, NodeId to) const override { return from == to ? 0 : 1; }
@@ -61,7 +61,7 @@ class RebalancerTest : public testing::Test, public PlacesView {
 
   absl::Duration now_ = absl::Hours(1);
   std::map<std::string, Homes> homes_;
-  ReachBook reach_;
+  Reachability reach_;
   TrafficGraph graph_{{}};
   Rebalancer rebalancer_{{}};
 };

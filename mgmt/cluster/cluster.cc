@@ -19,7 +19,7 @@ std::shared_ptr<v1::ToNode> NewMessage() { return std::make_shared<v1::ToNode>()
 
 }  // namespace
 
-Cluster::Cluster(const Options& options, const AccountBook& accounts)
+Cluster::Cluster(const Options& options, const AccountStore& accounts)
     : options_(options), accounts_(accounts), state_(options.epoch), mover_(options.rebalancing) {
   state_.self = options.self;
   state_.version = options.version;
@@ -146,7 +146,7 @@ void Cluster::SendDrain(StreamId stream, const Member& member) {
   Send(stream, std::move(message));
 }
 
-void Cluster::SendMoves(const Mover::Orders& orders) {
+void Cluster::SendMoves(const MovePlanner::Orders& orders) {
   std::map<NodeId, std::shared_ptr<v1::ToNode>> messages;
   const auto message_to = [&](NodeId edge) {
     auto& message = messages[edge];

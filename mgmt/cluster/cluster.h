@@ -15,11 +15,11 @@
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/server_map.pb.h"
-#include "mgmt/accounts/account_book.h"
-#include "mgmt/assignment/mover.h"
+#include "mgmt/accounts/account_store.h"
+#include "mgmt/assignment/move_planner.h"
 #include "mgmt/cluster/cluster_state.h"
 #include "mgmt/members/node_registry.h"
-#include "mgmt/members/pin_book.h"
+#include "mgmt/members/pin_diff.h"
 
 namespace convergia::mgmt {
 
@@ -76,7 +76,7 @@ class Cluster {
     Rebalancer::Options rebalancing;
   };
   // `accounts` must outlive the cluster.
-  Cluster(const Options& options, const AccountBook& accounts);
+  Cluster(const Options& options, const AccountStore& accounts);
 
   // What the registry holds: at the start, and whenever it changed.
   void SetMembers(const std::vector<Member>& members, const std::vector<rpc::PinEntry>& pins,
@@ -104,7 +104,7 @@ class Cluster {
 
   const ClusterState& state() const { return state_; }
   ClusterState& mutable_state() { return state_; }
-  const AccountBook& accounts() const { return accounts_; }
+  const AccountStore& accounts() const { return accounts_; }
 
  private:
   struct Stream {
@@ -146,7 +146,7 @@ class Cluster {
 
   // Whether an edge is to drain, and who is to go elsewhere.
   void SendDrain(StreamId stream, const Member& member);
-  void SendMoves(const Mover::Orders& orders);
+  void SendMoves(const MovePlanner::Orders& orders);
 
   void FlushEdges();
   void FlushRoutes(absl::Duration now);
@@ -167,10 +167,10 @@ class Cluster {
   void SweepRevocations(absl::Duration now);
 
   const Options options_;
-  const AccountBook& accounts_;
+  const AccountStore& accounts_;
   ClusterState state_;
-  PinBook pins_;
-  Mover mover_;
+  PinDiff pins_;
+  MovePlanner mover_;
 
   std::map<StreamId, Stream> streams_;
   std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.

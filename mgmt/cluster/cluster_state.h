@@ -9,8 +9,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/base/ids.h"
 #include "convergia/v1/types.pb.h"
-#include "mgmt/assignment/fading_sum.h"
-#include "mgmt/assignment/reach_book.h"
+#include "mgmt/assignment/decaying_sum.h"
+#include "mgmt/assignment/reachability.h"
 #include "mgmt/assignment/rebalancer.h"
 #include "mgmt/assignment/traffic_graph.h"
 #include "mgmt/cluster/directory.h"
@@ -23,8 +23,8 @@ namespace convergia::mgmt {
 
 // Bytes that users of one edge sent, lately.
 struct EdgeTraffic {
-  FadingSum within;
-  FadingSum across;
+  DecayingSum within;
+  DecayingSum across;
 };
 
 // All that mgmt knows of the cluster at one moment. Cluster changes it; queries read it.
@@ -50,7 +50,7 @@ struct ClusterState {
   absl::flat_hash_map<NodeId, uint32_t> just_assigned;
 
   TrafficGraph traffic{{}};
-  ReachBook reach;
+  Reachability reach;
   absl::flat_hash_map<NodeId, EdgeTraffic> edge_traffic;
   Rebalancer::Counters moves;
   uint64_t drain_moves = 0;

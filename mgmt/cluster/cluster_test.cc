@@ -202,7 +202,7 @@ class ClusterTest : public testing::Test {
 
   absl::Duration now_ = absl::Seconds(1000);
   store::MemStore store_;
-  std::unique_ptr<AccountBook> accounts_ = *AccountBook::Create(store_);
+  std::unique_ptr<AccountStore> accounts_ = *AccountStore::Create(store_);
   std::vector<Member> members_;
   std::unique_ptr<Cluster> cluster_;
   std::map<StreamId, std::vector<v1::ToNode>> sent_;

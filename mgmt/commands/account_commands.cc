@@ -18,33 +18,36 @@ using lineserver::Responder;
 using lineserver::Session;
 
 // REGISTERACCOUNT user LF password -> id LF jpeg
-void HandleRegister(AccountsDesk& desk, Session& session, Fields fields, Responder responder) {
-  desk.Register(fields[0], fields[1], session.peer_address(),
-                [responder = std::move(responder)](
-                    absl::StatusOr<AccountsDesk::Registration> registration) mutable {
-                  if (!registration.ok()) return responder.Fail(registration.status());
-                  responder.Ok(absl::StrCat(registration->id, "\n", registration->captcha_jpeg));
-                });
+void HandleRegister(AccountsExecutor& executor, Session& session, Fields fields,
+                    Responder responder) {
+  executor.Register(
+      fields[0], fields[1], session.peer_address(),
+      [responder = std::move(responder)](
+          absl::StatusOr<AccountsExecutor::Registration> registration) mutable {
+        if (!registration.ok()) return responder.Fail(registration.status());
+        responder.Ok(absl::StrCat(registration->id, "\n", registration->captcha_jpeg));
+      });
 }
 
 // CONFIRMREGISTERACCOUNT id LF text
-void HandleConfirm(AccountsDesk& desk, Fields fields, Responder responder) {
-  desk.Confirm(fields[0], fields[1],
-               [responder = std::move(responder)](const absl::Status& confirmed) mutable {
-                 if (!confirmed.ok()) return responder.Fail(confirmed);
-                 responder.Ok();
-               });
+void HandleConfirm(AccountsExecutor& executor, Fields fields, Responder responder) {
+  executor.Confirm(fields[0], fields[1],
+                   [responder = std::move(responder)](const absl::Status& confirmed) mutable {
+                     if (!confirmed.ok()) return responder.Fail(confirmed);
+                     responder.Ok();
+                   });
 }
 
 // CHANGEPASSWORD old LF new -> rows: ticket, expires
-void HandleChangePassword(AccountsDesk& desk, LineSessions& sessions, Session& session,
+void HandleChangePassword(AccountsExecutor& executor, LineSessions& sessions, Session& session,
                           Fields fields, Responder responder) {
   const AccountId account = session.signed_in()->account;
   sessions.Protect(session);
-  desk.ChangePassword(
+  executor.ChangePassword(
       session.signed_in()->user, fields[0], fields[1], session.peer_address(),
       [&sessions, account, user = session.signed_in()->user, id = session.id(),
-       responder = std::move(responder)](absl::StatusOr<AccountsDesk::SignedIn> result) mutable {
+       responder =
+           std::move(responder)](absl::StatusOr<AccountsExecutor::SignedIn> result) mutable {
         if (!result.ok()) {
           sessions.Renewed(user, account, id, std::nullopt);
           return responder.Fail(result.status());
@@ -59,36 +62,37 @@ void HandleChangePassword(AccountsDesk& desk, LineSessions& sessions, Session& s
 
 }  // namespace
 
-std::vector<CommandSpec> RegistrationCommands(AccountsDesk& desk) {
+std::vector<CommandSpec> RegistrationCommands(AccountsExecutor& executor) {
   return {
       {.word = "REGISTERACCOUNT",
        .fields_min = 2,
        .fields_max = 2,
        .access = Access::kAnyone,
        .handler =
-           [&desk](Session& session, Fields fields, Responder responder) {
-             HandleRegister(desk, session, fields, std::move(responder));
+           [&executor](Session& session, Fields fields, Responder responder) {
+             HandleRegister(executor, session, fields, std::move(responder));
            },
        .help = "username LF password: ask for an account; answers an id, LF, and a picture (JPEG)"},
       {.word = "CONFIRMREGISTERACCOUNT",
        .fields_min = 2,
        .fields_max = 2,
        .access = Access::kAnyone,
-       .handler = [&desk](
-                      Session& /*session*/, Fields fields,
-                      Responder responder) { HandleConfirm(desk, fields, std::move(responder)); },
+       .handler =
+           [&executor](Session& /*session*/, Fields fields, Responder responder) {
+             HandleConfirm(executor, fields, std::move(responder));
+           },
        .help = "id LF text: what the picture says, within 60 s"},
   };
 }
 
-std::vector<CommandSpec> PasswordCommands(AccountsDesk& desk, LineSessions& sessions) {
+std::vector<CommandSpec> PasswordCommands(AccountsExecutor& executor, LineSessions& sessions) {
   return {
       {.word = "CHANGEPASSWORD",
        .fields_min = 2,
        .fields_max = 2,
        .handler =
-           [&desk, &sessions](Session& session, Fields fields, Responder responder) {
-             HandleChangePassword(desk, sessions, session, fields, std::move(responder));
+           [&executor, &sessions](Session& session, Fields fields, Responder responder) {
+             HandleChangePassword(executor, sessions, session, fields, std::move(responder));
            },
        .help = "old LF new: change your password; ends all your other sessions"},
   };

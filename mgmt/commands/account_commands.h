@@ -3,15 +3,16 @@
 #include <vector>
 
 #include "common/lineserver/command_table.h"
-#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/line_sessions.h"
 
 namespace convergia::mgmt {
 
-// REGISTERACCOUNT, CONFIRMREGISTERACCOUNT: on every port. `desk` outlives them.
-std::vector<lineserver::CommandSpec> RegistrationCommands(AccountsDesk& desk);
+// REGISTERACCOUNT, CONFIRMREGISTERACCOUNT: on every port. `executor` outlives them.
+std::vector<lineserver::CommandSpec> RegistrationCommands(AccountsExecutor& executor);
 
 // CHANGEPASSWORD. Both outlive it.
-std::vector<lineserver::CommandSpec> PasswordCommands(AccountsDesk& desk, LineSessions& sessions);
+std::vector<lineserver::CommandSpec> PasswordCommands(AccountsExecutor& executor,
+                                                      LineSessions& sessions);
 
 }  // namespace convergia::mgmt

@@ -4,7 +4,7 @@
 #include "common/base/status_testing.h"
 #include "common/identity/join_token.h"
 #include "common/store/mem_store.h"
-#include "mgmt/members/pin_book.h"
+#include "mgmt/members/pin_diff.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -235,7 +235,7 @@ TEST_F(NodeRegistryTest, AFailedDiskAdmitsNobody) {
 }
 
 TEST(PinBookTest, TellsWhatChanged) {
-  PinBook book;
+  PinDiff book;
   const rpc::PinEntry a = {"aa", Role::kEdge, "edge1", 2};
   const rpc::PinEntry b = {"bb", Role::kOperator, "admin", 0};
   v1::Pins change = book.Replace({a, b});

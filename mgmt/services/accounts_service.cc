@@ -24,14 +24,14 @@ grpc::ServerUnaryReactor* AccountsService::Register(grpc::CallbackServerContext*
                                                     v1::RegisterResponse* response) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  desk_.Register(request->username(), request->password(), request->client_address(),
-                 [reply = std::move(reply),
-                  response](absl::StatusOr<AccountsDesk::Registration> registration) mutable {
-                   if (!registration.ok()) return reply.Finish(registration.status());
-                   response->set_registration_id(registration->id);
-                   response->set_captcha_jpeg(registration->captcha_jpeg);
-                   reply.Finish(absl::OkStatus());
-                 });
+  executor_.Register(request->username(), request->password(), request->client_address(),
+                     [reply = std::move(reply), response](
+                         absl::StatusOr<AccountsExecutor::Registration> registration) mutable {
+                       if (!registration.ok()) return reply.Finish(registration.status());
+                       response->set_registration_id(registration->id);
+                       response->set_captcha_jpeg(registration->captcha_jpeg);
+                       reply.Finish(absl::OkStatus());
+                     });
   return reactor;
 }
 
@@ -40,10 +40,10 @@ grpc::ServerUnaryReactor* AccountsService::Confirm(grpc::CallbackServerContext* 
                                                    v1::ConfirmResponse* /*response*/) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  desk_.Confirm(request->registration_id(), request->captcha_text(),
-                [reply = std::move(reply)](const absl::Status& confirmed) mutable {
-                  reply.Finish(confirmed);
-                });
+  executor_.Confirm(request->registration_id(), request->captcha_text(),
+                    [reply = std::move(reply)](const absl::Status& confirmed) mutable {
+                      reply.Finish(confirmed);
+                    });
   return reactor;
 }
 
@@ -57,17 +57,17 @@ grpc::ServerUnaryReactor* AccountsService::SignIn(grpc::CallbackServerContext* c
     reply.Finish(user.status());
     return reactor;
   }
-  desk_.SignIn(*user, request->password(), request->client_address(),
-               [reply = std::move(reply),
-                response](absl::StatusOr<AccountsDesk::SignedIn> signed_in) mutable {
-                 if (!signed_in.ok()) return reply.Finish(signed_in.status());
-                 response->set_account_id(signed_in->account.id);
-                 response->set_username(signed_in->account.user.str());
-                 response->set_ticket(signed_in->ticket_text);
-                 response->set_issued_ms(absl::ToUnixMillis(signed_in->ticket.issued));
-                 response->set_expires_ms(absl::ToUnixMillis(signed_in->ticket.expires));
-                 reply.Finish(absl::OkStatus());
-               });
+  executor_.SignIn(*user, request->password(), request->client_address(),
+                   [reply = std::move(reply),
+                    response](absl::StatusOr<AccountsExecutor::SignedIn> signed_in) mutable {
+                     if (!signed_in.ok()) return reply.Finish(signed_in.status());
+                     response->set_account_id(signed_in->account.id);
+                     response->set_username(signed_in->account.user.str());
+                     response->set_ticket(signed_in->ticket_text);
+                     response->set_issued_ms(absl::ToUnixMillis(signed_in->ticket.issued));
+                     response->set_expires_ms(absl::ToUnixMillis(signed_in->ticket.expires));
+                     reply.Finish(absl::OkStatus());
+                   });
   return reactor;
 }
 
@@ -79,7 +79,7 @@ grpc::ServerUnaryReactor* AccountsService::LookUp(grpc::CallbackServerContext* c
       return absl::InvalidArgumentError("too many names at once; ask in parts");
     }
     for (const std::string& name : request->usernames()) {
-      response->add_usernames(desk_.LookUp(name));
+      response->add_usernames(executor_.LookUp(name));
     }
     return absl::OkStatus();
   });

@@ -2,20 +2,20 @@
 
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/accounts.grpc.pb.h"
-#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 
-// Accounts: what edges ask in the name of their clients. Translates; desk and cluster decide.
+// Accounts: what edges ask in the name of their clients. Translates; executor and cluster decide.
 // Thread-safe.
 class AccountsService final : public v1::Accounts::CallbackService {
  public:
   // All outlive the service. `hide_other_clients`: a viewer sees no client but itself.
-  AccountsService(AccountsDesk& desk, ClusterLoop& loop, MapWatchers& watchers,
+  AccountsService(AccountsExecutor& executor, ClusterLoop& loop, MapWatchers& watchers,
                   const rpc::PinSet& pins, bool hide_other_clients)
-      : desk_(desk),
+      : executor_(executor),
         loop_(loop),
         watchers_(watchers),
         pins_(pins),
@@ -40,7 +40,7 @@ class AccountsService final : public v1::Accounts::CallbackService {
       grpc::CallbackServerContext* context, const v1::WatchServerMapRequest* request) override;
 
  private:
-  AccountsDesk& desk_;
+  AccountsExecutor& executor_;
   ClusterLoop& loop_;
   MapWatchers& watchers_;
   const rpc::PinSet& pins_;

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "convergia/v1/admin.grpc.pb.h"
-#include "mgmt/accounts/account_book.h"
-#include "mgmt/accounts/accounts_desk.h"
+#include "mgmt/accounts/account_store.h"
+#include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/cluster/cluster_loop.h"
-#include "mgmt/members/members_desk.h"
+#include "mgmt/members/members_executor.h"
 
 namespace convergia::mgmt {
 
@@ -12,7 +12,7 @@ namespace convergia::mgmt {
 class AdminService final : public v1::Admin::CallbackService {
  public:
   // All outlive the service.
-  AdminService(AccountsDesk& accounts, MembersDesk& members, ClusterLoop& loop)
+  AdminService(AccountsExecutor& accounts, MembersExecutor& members, ClusterLoop& loop)
       : accounts_(accounts), members_(members), loop_(loop) {}
 
   grpc::ServerUnaryReactor* CreateJoinToken(grpc::CallbackServerContext* context,
@@ -65,8 +65,8 @@ class AdminService final : public v1::Admin::CallbackService {
                                           v1::GetClusterMapResponse* response) override;
 
  private:
-  AccountsDesk& accounts_;
-  MembersDesk& members_;
+  AccountsExecutor& accounts_;
+  MembersExecutor& members_;
   ClusterLoop& loop_;
 };
 

@@ -10,7 +10,7 @@
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 #include "mgmt/cluster/cluster_loop.h"
-#include "mgmt/members/members_desk.h"
+#include "mgmt/members/members_executor.h"
 
 namespace convergia::mgmt {
 
@@ -19,7 +19,8 @@ namespace convergia::mgmt {
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
   // Both outlive the service; `loop` is given before the service is served.
-  ClusterService(MembersDesk& members, const rpc::PinSet& pins) : members_(members), pins_(pins) {}
+  ClusterService(MembersExecutor& members, const rpc::PinSet& pins)
+      : members_(members), pins_(pins) {}
   void set_loop(ClusterLoop* loop) { loop_ = loop; }
 
   grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
@@ -40,7 +41,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
   std::shared_ptr<NodeStream> Find(StreamId stream) const ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(StreamId stream) ABSL_LOCKS_EXCLUDED(mu_);
 
-  MembersDesk& members_;
+  MembersExecutor& members_;
   const rpc::PinSet& pins_;
   ClusterLoop* loop_ = nullptr;
 

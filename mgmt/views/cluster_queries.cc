@@ -111,7 +111,7 @@ absl::StatusOr<std::vector<MainServer>> Assign(absl::string_view user,
                                                absl::Duration now, ClusterState* state) {
   absl::flat_hash_map<absl::string_view, std::optional<uint32_t>> found;  // The first of each name.
   for (const ProbeReport& report : reports) found.emplace(report.name, report.rtt_us);
-  ReachBook::Reach reach;
+  Reachability::Reach reach;
   for (const NodeId id : UsableEdges(*state)) {
     const auto probed = found.find(state->members.at(id).name);
     if (probed == found.end()) continue;

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "convergia/v1/admin.pb.h"
-#include "mgmt/accounts/account_book.h"
+#include "mgmt/accounts/account_store.h"
 #include "mgmt/cluster/cluster_state.h"
 
 // What clients and operators ask about the cluster. Functions over one moment's state.

@@ -49,7 +49,7 @@ absl::StatusOr<Place> ParseAfter(absl::string_view after) {
 
 }  // namespace
 
-ServerMap::ServerMap(const ClusterState& state, const AccountBook& accounts)
+ServerMap::ServerMap(const ClusterState& state, const AccountStore& accounts)
     : state_(state), accounts_(accounts) {
   for (const auto& [id, node] : state.liveness.nodes()) {
     const auto member = state.members.find(id);

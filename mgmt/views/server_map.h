@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 #include "convergia/v1/server_map.pb.h"
-#include "mgmt/accounts/account_book.h"
+#include "mgmt/accounts/account_store.h"
 #include "mgmt/cluster/cluster_state.h"
 
 namespace convergia::mgmt {
@@ -24,7 +24,7 @@ class ServerMap {
   // watches is told to read the map anew: a megabyte at once would close whoever watches.
   static constexpr size_t kChangesAtOnceMax = 10'000;
 
-  ServerMap(const ClusterState& state, const AccountBook& accounts);
+  ServerMap(const ClusterState& state, const AccountStore& accounts);
 
   // The rows after the one with id `after` (empty: from the first), at most `limit`; may be fewer
   // though there are more. With `only_client`, that is the only client shown.
@@ -45,7 +45,7 @@ class ServerMap {
   // What datamgr says of its connections, from both ends; sorted.
   std::vector<std::pair<NodeId, NodeId>> data_neighbours_;
   const ClusterState& state_;
-  const AccountBook& accounts_;
+  const AccountStore& accounts_;
 };
 
 // As `id, name, type, online|offline|removed, notes, connected` with TABs and LFs.

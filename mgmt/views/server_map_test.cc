@@ -43,7 +43,7 @@ class ServerMapTest : public testing::Test {
 
   ClusterState state_{1};
   store::MemStore store_;
-  std::unique_ptr<AccountBook> accounts_ = *AccountBook::Create(store_);
+  std::unique_ptr<AccountStore> accounts_ = *AccountStore::Create(store_);
 };
 
 TEST_F(ServerMapTest, ShowsServersThenClients) {

@@ -23,7 +23,7 @@ bool IsName(const std::string& name) {
 // The edges where least-connections might put `user`: all that it reaches.
 std::vector<NodeId> Choices(const ClusterState& state, const std::string& user,
                             const std::vector<NodeId>& usable) {
-  const ReachBook::Reach* const reach = state.reach.Find(user);
+  const Reachability::Reach* const reach = state.reach.Find(user);
   if (reach == nullptr) return usable;
   std::vector<NodeId> choices;
   for (const NodeId edge : usable) {
@@ -175,7 +175,7 @@ PlacesView::Homes StateView::HomesOf(const std::string& user) const {
   return {edges.begin(), edges.end()};
 }
 
-const ReachBook::Reach* StateView::ReachOf(const std::string& user) const {
+const Reachability::Reach* StateView::ReachOf(const std::string& user) const {
   return state_.reach.Find(user);
 }
 

@@ -45,7 +45,7 @@ class StateView final : public PlacesView {
   std::vector<std::string> UsersOn(NodeId edge) const override {
     return state_.directory.UsersOn(edge);
   }
-  const ReachBook::Reach* ReachOf(const std::string& user) const override;
+  const Reachability::Reach* ReachOf(const std::string& user) const override;
   double CostOf(NodeId from, NodeId to) const override;
 
  private:

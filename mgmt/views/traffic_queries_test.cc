@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_testing.h"
-#include "mgmt/assignment/mover.h"
+#include "mgmt/assignment/move_planner.h"
 #include "mgmt/views/cluster_queries.h"
 
 namespace convergia::mgmt {
@@ -118,8 +118,8 @@ TEST_F(TrafficQueriesTest, ADrainingEdgesUsersGoWhereTheyReachAndItIsNeverNamed)
   load.set_drain_left_ms(10'000);
   state_.liveness.SetLoad(1, load);
   EXPECT_NE(Best("carol"), "edge1");
-  Mover mover({});
-  const Mover::Orders orders = mover.Tick(now_, &state_);
+  MovePlanner mover({});
+  const MovePlanner::Orders orders = mover.Tick(now_, &state_);
   ASSERT_EQ(orders.moves.size(), 1);
   EXPECT_EQ(orders.moves[0].user, "alice");
   EXPECT_EQ(orders.moves[0].to, 3);
@@ -132,8 +132,8 @@ TEST_F(TrafficQueriesTest, WithNoOtherEdgeThereIsNowhereToGo) {
   v1::Heartbeat load;
   load.set_draining(true);
   for (const NodeId edge : {1, 2, 3}) state_.liveness.SetLoad(edge, load);
-  Mover mover({});
-  const Mover::Orders orders = mover.Tick(now_, &state_);
+  MovePlanner mover({});
+  const MovePlanner::Orders orders = mover.Tick(now_, &state_);
   EXPECT_THAT(orders.moves, IsEmpty());
   EXPECT_THAT(orders.nowhere, testing::ElementsAre(1));
 }

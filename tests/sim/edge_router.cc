@@ -41,7 +41,7 @@ EdgeRouter::EdgeRouter(const Surroundings& around, Edge* edge)
 }
 
 SessionNumber EdgeRouter::SignIn(const std::string& user) {
-  if (departures_.draining()) return 0;
+  if (handoff_.draining()) return 0;
   auto client = std::make_unique<Client>(Client{.user = Username::Parse(user).value()});
   const SessionNumber session = around_.ledger->OnSignIn(user, edge_->node());
   if (!hub_.Add(client->user, /*account=*/1, session, session).ok()) {
@@ -59,7 +59,7 @@ void EdgeRouter::SignOut(SessionNumber session) {
   around_.history->Note(found->second->user.str(), " signs out of edge ", edge_->node(),
                         ", session ", session);
   hub_.Remove(found->second->user, session);
-  departures_.OnClosed(session);
+  handoff_.OnClosed(session);
   clients_.erase(found);
   around_.ledger->OnSessionEnd(session);
   edge_->attach().OnLocationsChanged();
@@ -227,7 +227,7 @@ v1::TrafficReport EdgeRouter::TakeTraffic() {
     if (client->talks.empty()) continue;
     v1::Talker* const talker = report.add_talkers();
     talker->set_username(client->user.str());
-    for (const edge::TalkSketch::Peer& peer : client->talks.Take()) {
+    for (const edge::HeavyHitters::Peer& peer : client->talks.Take()) {
       talker->add_peers(peer.name);
       talker->add_bytes(peer.bytes);
     }
@@ -239,7 +239,7 @@ void EdgeRouter::OnOrder(const v1::Order& order) {
   const absl::Duration now = around_.events->now();
   for (const v1::Move& move : order.moves()) {
     for (const SessionNumber session : hub_.FindHere(move.username())) {
-      departures_.Tell(session, move.username(), move.node_id());
+      handoff_.Tell(session, move.username(), move.node_id());
       around_.history->Note(move.username(), " (session ", session, ") is told to go to edge ",
                             move.node_id());
       around_.events->After(around_.dice->Between(absl::ZeroDuration(), absl::Milliseconds(3)),
@@ -248,17 +248,17 @@ void EdgeRouter::OnOrder(const v1::Order& order) {
                             });
     }
   }
-  if (order.drain()) departures_.Drain(absl::Milliseconds(order.drain_ms()), now);
-  if (order.undrain()) departures_.Undrain();
+  if (order.drain()) handoff_.Drain(absl::Milliseconds(order.drain_ms()), now);
+  if (order.undrain()) handoff_.Undrain();
   if (order.drain() || order.undrain()) edge_->attach().Beat();
 }
 
 void EdgeRouter::FillHeartbeat(v1::Heartbeat* heartbeat) const {
   heartbeat->set_sessions(hub_.size());
-  heartbeat->set_draining(departures_.draining());
-  if (!departures_.draining()) return;
+  heartbeat->set_draining(handoff_.draining());
+  if (!handoff_.draining()) return;
   heartbeat->set_drain_left_ms(
-      static_cast<uint32_t>(absl::ToInt64Milliseconds(departures_.Left(around_.events->now()))));
+      static_cast<uint32_t>(absl::ToInt64Milliseconds(handoff_.Left(around_.events->now()))));
 }
 
 void EdgeRouter::End(SessionNumber session) {
@@ -267,7 +267,7 @@ void EdgeRouter::End(SessionNumber session) {
 }
 
 void EdgeRouter::Quit(SessionNumber session) {
-  if (clients_.contains(session) && !departures_.HoldsQuit(session, around_.events->now())) {
+  if (clients_.contains(session) && !handoff_.HoldsQuit(session, around_.events->now())) {
     End(session);
   }
 }
@@ -278,7 +278,7 @@ void EdgeRouter::OnTick() {
     const edge::Places places = edge_->directory().Find(user);
     return std::count(places.begin(), places.end(), edge) > 0;
   };
-  const edge::Departures::Due due = departures_.Tick(is_at, around_.events->now());
+  const edge::SessionHandoff::Due due = handoff_.Tick(is_at, around_.events->now());
   for (const SessionNumber session : due.released) End(session);
   if (!due.bye) return;
   around_.history->Note("edge ", edge_->node(), " says BYE to those who stayed");

@@ -8,10 +8,10 @@
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/sender_check.h"
+#include "edge/messages/heavy_hitters.h"
 #include "edge/messages/send_order.h"
-#include "edge/messages/talk_sketch.h"
 #include "edge/relay/switchboard.h"
-#include "edge/sessions/departures.h"
+#include "edge/sessions/session_handoff.h"
 #include "edge/sessions/session_hub.h"
 #include "tests/sim/world_parts.h"
 
@@ -32,7 +32,7 @@ class EdgeRouter {
 
   // ---- What edge::Relocator and edge::TrafficReporter are to the real edge.
   void OnOrder(const v1::Order& order);
-  void OnAttached() { departures_.OnAttached(); }
+  void OnAttached() { handoff_.OnAttached(); }
   void OnTick();
   void FillHeartbeat(v1::Heartbeat* heartbeat) const;
   // The client says QUIT; Hosts::OnSessionClosed() follows, at once or later.
@@ -52,7 +52,7 @@ class EdgeRouter {
     Username user;
     bool slow = false;
     edge::SendOrder<MessageNumber> order;
-    edge::TalkSketch talks;
+    edge::HeavyHitters talks;
   };
   struct Request {
     MessageNumber message = 0;
@@ -81,7 +81,7 @@ class EdgeRouter {
   const Surroundings around_;
   Edge* const edge_;
   edge::SenderCheck senders_;
-  edge::Departures departures_;
+  edge::SessionHandoff handoff_;
   uint64_t bytes_within_ = 0;
   uint64_t bytes_across_ = 0;
   Hub hub_;

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/store/mem_store.h"
-#include "mgmt/accounts/account_book.h"
+#include "mgmt/accounts/account_store.h"
 #include "mgmt/views/cluster_queries.h"
 #include "tests/sim/edge.h"
 
@@ -12,9 +12,9 @@ namespace convergia::sim {
 namespace {
 
 // Nobody's account matters here: no map is watched.
-const mgmt::AccountBook& NoAccounts() {
+const mgmt::AccountStore& NoAccounts() {
   static auto* const store = new store::MemStore();
-  static auto* const book = mgmt::AccountBook::Create(*store).value().release();
+  static auto* const book = mgmt::AccountStore::Create(*store).value().release();
   return *book;
 }
 

@@ -20,7 +20,7 @@
 #include "common/rpc/test_pki.h"
 #include "common/store/held_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/scheduler/data_desk.h"
+#include "datamgr/scheduler/request_scheduler.h"
 #include "datamgr/services/data_service.h"
 #include "datamgr/testing/mem_chunk_layer.h"
 #include "edge/upstream/data_client.h"
@@ -85,14 +85,14 @@ class DataPathTest : public testing::Test {
   void StartDatamgr(const std::string& listen) {
     catalog_ = *datamgr::Catalog::Open(store_, clock_, {});
     service_ = std::make_unique<datamgr::DataService>(&pins_);
-    desk_ = std::make_unique<datamgr::DataDesk>(datamgr::DataDesk::Parts{
+    scheduler_ = std::make_unique<datamgr::RequestScheduler>(datamgr::RequestScheduler::Parts{
         .catalog = catalog_.get(),
         .chunks = &chunks_,
         .users = &users_,
         .prefer = [](absl::string_view) { return datamgr::ClassPreference::kNone; },
         .announce = [this](const std::vector<Arrival>& all) { service_->Announce(all); }});
-    service_->Attach(desk_.get());
-    desk_->Start();
+    service_->Attach(scheduler_.get());
+    scheduler_->Start();
     rpc_ = *rpc::Server::Create({.listen = listen,
                                  .credentials = *rpc::MakeServerCredentials(
                                      pki_.FilesOf(kData), rpc::CallPolicy::Cluster(), pins_),
@@ -100,7 +100,7 @@ class DataPathTest : public testing::Test {
   }
   void StopDatamgr() {
     rpc_->Stop(absl::ZeroDuration());
-    desk_->Stop();
+    scheduler_->Stop();
   }
   void AwaitUp(bool up) {
     AwaitThat([&] { return client_->is_up() == up; });
@@ -167,7 +167,7 @@ class DataPathTest : public testing::Test {
   FakeUsers users_;
   std::unique_ptr<datamgr::Catalog> catalog_;
   std::unique_ptr<datamgr::DataService> service_;
-  std::unique_ptr<datamgr::DataDesk> desk_;
+  std::unique_ptr<datamgr::RequestScheduler> scheduler_;
   std::unique_ptr<rpc::Server> rpc_;
   absl::Mutex mu_;
   std::vector<v1::MessageArrival> arrivals_ ABSL_GUARDED_BY(mu_);
@@ -372,7 +372,7 @@ TEST_F(DataPathTest, AStoppingDatamgrFinishesWhatIsUnderWayAndTakesNoMore) {
   const auto written = Ask("ann", Write("/a/f", 0, "12345"));
   AwaitThat([&] { return chunks_.waiting() == 1; });
   std::thread stopping([this] {
-    EXPECT_TRUE(desk_->Drain(kPatience));
+    EXPECT_TRUE(scheduler_->Drain(kPatience));
     service_->CloseStreams(Fail(FailCode::kStorageDown, "it stops"), kPatience);
   });
   AwaitThat([&] { return Ask("bob", CreateFolder("/b"))->Code() == "STORAGEDOWN"; });

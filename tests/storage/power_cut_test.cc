@@ -27,7 +27,7 @@
 #include "common/disk/faulty_disk.h"
 #include "common/store/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/scheduler/data_desk.h"
+#include "datamgr/scheduler/request_scheduler.h"
 #include "dataserver/store/chunk_store.h"
 #include "tests/storage/storage_cluster.h"
 
@@ -92,26 +92,26 @@ class Site {
     options.store = store_.get();
     options.live = live_.get();
     options.segment_bytes = kSegmentBytes;
-    options.lanes = 1;
+    options.streams = 1;
     cluster_ = std::make_unique<StorageCluster>(options);
     for (int i = 1; i <= kServers; ++i) {
       cluster_->AddServer(i <= kVolatileServers ? VolumeClass::kVolatile
                                                 : VolumeClass::kNonVolatile);
     }
-    desk_ = std::make_unique<datamgr::DataDesk>(
-        datamgr::DataDesk::Parts{.catalog = catalog_.get(),
-                                 .chunks = &cluster_->layer(),
-                                 .users = &users_,
-                                 .prefer = PreferenceOf,
-                                 .announce = [](const auto&) {}});
-    desk_->Start();
-    desk_->Open(kStream);
+    scheduler_ = std::make_unique<datamgr::RequestScheduler>(
+        datamgr::RequestScheduler::Parts{.catalog = catalog_.get(),
+                                         .chunks = &cluster_->layer(),
+                                         .users = &users_,
+                                         .prefer = PreferenceOf,
+                                         .announce = [](const auto&) {}});
+    scheduler_->Start();
+    scheduler_->Open(kStream);
   }
 
   void Stop() {
-    // The desk's chunk layer must be still before it.
+    // The scheduler's chunk layer must be still before it.
     if (cluster_ != nullptr) cluster_->layer().Stop();
-    desk_.reset();
+    scheduler_.reset();
     cluster_.reset();
     catalog_.reset();
     live_.reset();
@@ -143,7 +143,7 @@ class Site {
     };
     auto pending = std::make_shared<Pending>();
     request.set_user(NameOf(user));
-    desk_->Handle({kStream, static_cast<uint64_t>(user)}, std::move(request),
+    scheduler_->Handle({kStream, static_cast<uint64_t>(user)}, std::move(request),
                   [pending](v1::DataResponse response) {
                     pending->response = std::move(response);
                     pending->came.Notify();
@@ -197,7 +197,7 @@ class Site {
   std::unique_ptr<datamgr::Catalog> catalog_;
   std::unique_ptr<datamgr::CatalogChunks> live_;
   std::unique_ptr<StorageCluster> cluster_;
-  std::unique_ptr<datamgr::DataDesk> desk_;
+  std::unique_ptr<datamgr::RequestScheduler> scheduler_;
 };
 
 // One user, who does this and that and remembers what he was told. Used by one thread at a time.

@@ -164,16 +164,17 @@ void StorageCluster::StartServer(NodeId id) {
   auto store = dataserver::ChunkStore::Open(options);
   CHECK(store.ok()) << store.status();
   node.store = *std::move(store);
-  node.desk = std::make_unique<dataserver::RequestDesk>(dataserver::RequestDesk::Options{
-      .store = node.store.get(), .threads = 4, .window_bytes = kWindowBytes});
+  node.handler =
+      std::make_unique<dataserver::ChunkRequestHandler>(dataserver::ChunkRequestHandler::Options{
+          .store = node.store.get(), .threads = 4, .window_bytes = kWindowBytes});
   dataserver::DatamgrLink::Options link;
   link.channel = rpc::MakeChannel(address_, pki_.FilesOf({Role::kDataserver, NameOf(id)}),
                                   {Role::kDatamgr, "datamgr"});
   link.store = node.store.get();
-  link.desk = node.desk.get();
+  link.handler = node.handler.get();
   link.clock = &RealClock::Get();
   link.epoch = ++node.epoch;
-  link.lanes = options_.lanes;
+  link.streams = options_.streams;
   link.report_period = absl::Milliseconds(200);
   link.backoff_first = absl::Milliseconds(20);
   link.backoff_max = absl::Milliseconds(200);
@@ -196,10 +197,10 @@ void StorageCluster::StopServer(NodeId id) {
   Node& node = nodes_.at(id);
   if (node.link == nullptr) return;
   node.link->Stop();
-  node.desk->Stop();
+  node.handler->Stop();
   node.store->Stop();
   node.link.reset();
-  node.desk.reset();
+  node.handler.reset();
   node.store.reset();
 }
 

@@ -14,7 +14,7 @@
 #include "common/store/mem_store.h"
 #include "datamgr/volumes/volume_layer.h"
 #include "dataserver/link/datamgr_link.h"
-#include "dataserver/link/request_desk.h"
+#include "dataserver/link/request_handler.h"
 #include "dataserver/store/chunk_store.h"
 
 namespace convergia::testing {
@@ -37,7 +37,7 @@ class LiveSet final : public datamgr::LiveChunks {
 };
 
 // The lower half of datamgr and its data servers, in one process: real chunk stores in folders,
-// real lanes over TLS. What mgmt would say, the test says. Write(), Read() and Release() may be
+// real streams over TLS. What mgmt would say, the test says. Write(), Read() and Release() may be
 // called from any thread, also while datamgr is restarted; the rest from one.
 class StorageCluster {
  public:
@@ -53,7 +53,7 @@ class StorageCluster {
     datamgr::VolumeLimits limits;
     absl::Duration plan_every = absl::Milliseconds(50);
     uint64_t capacity_bytes = uint64_t{256} << 20;  // Of each data server.
-    int lanes = 3;
+    int streams = 3;
   };
   explicit StorageCluster(const Options& options);
   ~StorageCluster();
@@ -80,7 +80,7 @@ class StorageCluster {
   int CopiesOf(const datamgr::ChunkRef& ref);
   // How many its volume's class asks for; a wish for the other class may not have been met.
   int WantedOf(const datamgr::ChunkRef& ref);
-  datamgr::KeeperReport Report() { return layer_->keeper().Report(); }
+  datamgr::KeeperReport Report() { return layer_->reconciler().Report(); }
   LiveSet& live() { return live_; }
   // To datamgr, with an operator's certificate, or a data server's.
   std::shared_ptr<grpc::Channel> ChannelAs(const identity::NodeIdentity& who);
@@ -91,7 +91,7 @@ class StorageCluster {
     bool drain = false;
     Epoch epoch = 0;
     std::unique_ptr<dataserver::ChunkStore> store;
-    std::unique_ptr<dataserver::RequestDesk> desk;
+    std::unique_ptr<dataserver::ChunkRequestHandler> handler;
     std::unique_ptr<dataserver::DatamgrLink> link;
   };
   static std::string NameOf(NodeId id);

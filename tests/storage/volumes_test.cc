@@ -185,7 +185,7 @@ TEST_F(VolumesTest, FlippedBytesAreNeverServedAndAreReplaced) {
   Corrupt(1);
   ExpectAllReadable();
   // Reading found some; the sweep has no list of them, but a scrub finds all.
-  cluster_->layer().keeper().ScrubNow(0);
+  cluster_->layer().reconciler().ScrubNow(0);
   EXPECT_TRUE(Eventually([&] { return cluster_->Report().healing.healed > 0; }));
   EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
   ExpectAllReadable();
@@ -217,7 +217,7 @@ TEST_F(VolumesTest, AVolumeThatNobodyCouldShowIsSweptWhenItsServerIsBack) {
   cluster_->StopServer(1);
   cluster_->RestartDatamgr();  // It looks at the volume, and nobody has it.
   cluster_->live().Remove(written_[0].first);
-  // Another turn of the keeper or some.
+  // Another turn of the reconciler or some.
   ASSERT_FALSE(
       Eventually([&] { return cluster_->Report().volumes_checked > 0; }, absl::Milliseconds(500)));
   cluster_->StartServer(1);
@@ -257,7 +257,7 @@ TEST_F(VolumesTest, TheBrakeHolds) {
   }));
   EXPECT_EQ(cluster_->Report().bytes_copied, 0);
   ExpectAllReadable();
-  cluster_->layer().keeper().ReleaseBrake();
+  cluster_->layer().reconciler().ReleaseBrake();
   EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
 }
 

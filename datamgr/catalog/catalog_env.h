@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "datamgr/catalog/pipelined_store.h"
+#include "datamgr/catalog/transaction.h"
+
+namespace convergia::datamgr {
+
+// What an operator may set (DatamgrConfig), with its defaults.
+struct CatalogOptions {
+  // Of one user: what the pieces of his files take, and how many files and folders he made.
+  uint64_t quota_bytes = 100ull * 1024 * 1024 * 1024;
+  uint64_t quota_inodes = 1'000'000;
+  // Have admin on "/", and so everywhere where nothing else is said of them.
+  absl::flat_hash_set<std::string> root_admins;
+
+  uint64_t mailbox_messages_max = 1'000;
+  uint64_t mailbox_bytes_max = 64 * 1024 * 1024;
+  uint64_t message_bytes_max = 16 * 1024 * 1024;
+  absl::Duration draft_lifetime = absl::Hours(24);
+
+  // How long chunks stay readable after the last file has let go of them: longer than any read.
+  absl::Duration trash_grace = absl::Minutes(5);
+};
+
+// Numbers for inodes and trash: never given twice, also after a crash. Not thread-safe.
+class Numbers {
+ public:
+  explicit Numbers(PipelinedStore& rows) : rows_(rows) {}
+
+  absl::StatusOr<uint64_t> Next();
+
+ private:
+  PipelinedStore& rows_;
+  uint64_t next_ = 0;
+  uint64_t reserved_end_ = 0;
+};
+
+// What all parts of the catalog work with. Not thread-safe: one thread has the whole catalog.
+struct CatalogEnv {
+  PipelinedStore& rows;
+  const Clock& clock;
+  const CatalogOptions options;
+  Numbers numbers;
+
+  int64_t NowMs() const { return absl::ToUnixMillis(clock.Now()); }
+};
+
+inline constexpr uint64_t kRootInode = 1;
+
+// What a chunk of `bytes` counts against a quota: its bytes, and what remembering it costs.
+inline constexpr uint64_t ChunkCost(uint64_t bytes) { return bytes + 512; }
+
+// Changes what `user` has. Errors: FailCode::kQuota if that grows beyond the quota.
+absl::Status Charge(const CatalogEnv& env, Transaction& edit, const std::string& user,
+                    int64_t bytes, int64_t inodes);
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,193 @@
+#include "datamgr/catalog/deferred_work.h"
+
+#include <optional>
+
+#include "common/base/status_macros.h"
+#include "datamgr/catalog/keys.h"
+
+namespace convergia::datamgr {
+namespace {
+
+// PipelinedStore of permissions that go in one commit.
+constexpr int kPermissionsPerStep = 80;
+
+// A few ways down, as deep as they may be.
+constexpr size_t kFoldersKnownMax = 1'000;
+
+// Of so many looks for trash one is for what a clock that was set back put before the others.
+constexpr uint64_t kLooksPerWholeLook = 1'000;
+
+}  // namespace
+
+absl::StatusOr<bool> DeferredWork::Step() {
+  const std::string end = store::PrefixEnd(keys::AllChores());
+  CVG_ASSIGN_OR_RETURN(store::Page page, env_.rows.Scan(keys::Chore(next_), end, 1));
+  if (page.rows.empty()) {
+    CVG_ASSIGN_OR_RETURN(page, env_.rows.Scan(keys::AllChores(), end, 1));
+  }
+  if (page.rows.empty()) return false;
+  const uint64_t inode = keys::NumberAtEnd(page.rows.front().key);
+  next_ = inode + 1;
+  return StepOf(inode);
+}
+
+absl::StatusOr<bool> DeferredWork::StepOf(uint64_t inode) {
+  Transaction edit(env_.rows);
+  CVG_ASSIGN_OR_RETURN(const auto chore, edit.Get<records::Chore>(keys::Chore(inode)));
+  if (!chore.has_value()) return false;
+  const absl::Status done =
+      chore->kind() == records::Chore::KIND_TIDY ? Tidy(inode) : DeleteStep(inode);
+  if (!done.ok()) return done;
+  return true;
+}
+
+absl::Status DeferredWork::Finish(uint64_t inode) {
+  while (true) {
+    CVG_ASSIGN_OR_RETURN(const bool worked, StepOf(inode));
+    if (!worked) return absl::OkStatus();
+  }
+}
+
+absl::Status DeferredWork::Tidy(uint64_t id) {
+  Transaction edit(env_.rows);
+  CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) return absl::DataLossError("an overlay without its inode");
+  CVG_RETURN_IF_ERROR(extents_.TidyStep(edit, id, &*inode));
+  if (!inode->has_overlay()) edit.Delete(keys::Chore(id));
+  edit.Put(keys::Inode(id), *inode);
+  return edit.Commit();
+}
+
+absl::StatusOr<bool> DeferredWork::EmptyFile(Transaction& edit, uint64_t id,
+                                             const records::Inode& file) {
+  if (file.has_overlay()) {
+    records::Inode changed = file;
+    CVG_RETURN_IF_ERROR(extents_.TidyStep(edit, id, &changed));
+    edit.Put(keys::Inode(id), changed);
+    return false;
+  }
+  CVG_ASSIGN_OR_RETURN(const bool is_empty, extents_.ClearStep(edit, id, file));
+  if (!is_empty) return false;
+  edit.Delete(keys::Inode(id));
+  if (file.kind() == records::KIND_FILE) {
+    CVG_RETURN_IF_ERROR(Charge(env_, edit, file.owner(), 0, -1));
+  }
+  return true;
+}
+
+absl::Status DeferredWork::DeleteStep(uint64_t id) {
+  Transaction edit(env_.rows);
+  CVG_ASSIGN_OR_RETURN(const auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) {
+    edit.Delete(keys::Chore(id));
+    return edit.Commit();
+  }
+  if (inode->kind() == records::KIND_FOLDER) return DeleteFolderStep(id, *inode);
+  CVG_ASSIGN_OR_RETURN(const bool is_gone, EmptyFile(edit, id, *inode));
+  records::Chore chore;
+  chore.set_kind(records::Chore::KIND_DELETE);
+  if (is_gone) {
+    edit.Delete(keys::Chore(id));
+  } else {
+    edit.Put(keys::Chore(id), chore);  // Clearing an overlay takes the row for its own.
+  }
+  return edit.Commit();
+}
+
+absl::StatusOr<store::KeyValue> DeferredWork::FirstEntry(uint64_t folder) {
+  const std::string entries = keys::Entries(folder);
+  const std::string end = store::PrefixEnd(entries);
+  const auto known = entries_from_.find(folder);
+  const bool is_known = known != entries_from_.end();
+  CVG_ASSIGN_OR_RETURN(store::Page page,
+                       env_.rows.Scan(is_known ? known->second : entries, end, 1));
+  if (page.rows.empty() && is_known) {
+    CVG_ASSIGN_OR_RETURN(page, env_.rows.Scan(entries, end, 1));
+  }
+  if (page.rows.empty()) {
+    entries_from_.erase(folder);
+    return store::KeyValue();
+  }
+  if (entries_from_.size() >= kFoldersKnownMax) entries_from_.clear();
+  entries_from_[folder] = page.rows.front().key;
+  return std::move(page.rows.front());
+}
+
+absl::Status DeferredWork::DeleteFolderStep(uint64_t id, const records::Inode& folder) {
+  // Down to the first thing that has nothing in it.
+  uint64_t parent = 0;
+  std::string entry_key;
+  records::Inode inode = folder;
+  uint64_t at = id;
+  Transaction edit(env_.rows);
+  while (inode.kind() == records::KIND_FOLDER) {
+    CVG_ASSIGN_OR_RETURN(const store::KeyValue first, FirstEntry(at));
+    if (first.key.empty()) break;
+    records::DirectoryEntry entry;
+    if (!entry.ParseFromString(first.value)) return absl::DataLossError("an entry");
+    parent = at;
+    at = entry.inode();
+    entry_key = first.key;
+    CVG_ASSIGN_OR_RETURN(const auto found, edit.Get<records::Inode>(keys::Inode(at)));
+    if (!found.has_value()) return absl::DataLossError("the catalog lost an inode");
+    inode = *found;
+  }
+  if (inode.kind() == records::KIND_FILE) {
+    CVG_ASSIGN_OR_RETURN(const bool is_gone, EmptyFile(edit, at, inode));
+    if (is_gone) {
+      edit.Delete(entry_key);
+      edit.Delete(keys::Chore(at));
+    }
+    return edit.Commit();
+  }
+  const std::string permissions = keys::Permissions(at);
+  CVG_ASSIGN_OR_RETURN(
+      const store::Page page,
+      env_.rows.Scan(permissions, store::PrefixEnd(permissions), kPermissionsPerStep));
+  for (const store::KeyValue& row : page.rows) edit.Delete(row.key);
+  if (page.next.empty()) {
+    edit.Delete(keys::Inode(at));
+    CVG_RETURN_IF_ERROR(Charge(env_, edit, inode.owner(), 0, -1));
+    if (parent != 0) edit.Delete(entry_key);
+    if (parent == 0) edit.Delete(keys::Chore(id));
+  }
+  return edit.Commit();
+}
+
+absl::StatusOr<std::vector<DeferredWork::TrashEntry>> DeferredWork::DueTrash(int limit) {
+  if (looks_++ % kLooksPerWholeLook == 0) trash_from_ = keys::AllTrash();
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       env_.rows.Scan(trash_from_, keys::Trash(env_.NowMs() + 1, 0), limit));
+  if (!page.rows.empty()) trash_from_ = page.rows.front().key;
+  std::vector<TrashEntry> entries;
+  for (const store::KeyValue& row : page.rows) {
+    records::Trash trash;
+    if (!trash.ParseFromString(row.value)) return absl::DataLossError("damaged trash");
+    TrashEntry entry{.key = row.key};
+    for (const records::Chunk& chunk : trash.chunks()) entry.chunks.push_back(FromRecord(chunk));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+absl::Status DeferredWork::LetGo(const TrashEntry& entry) {
+  Transaction edit(env_.rows);
+  bool is_known = false;
+  for (const ChunkRef& chunk : entry.chunks) {
+    const std::string key = keys::Chunk(chunk.volume, chunk.chunk);
+    CVG_ASSIGN_OR_RETURN(const auto use, edit.GetText(key));
+    if (!use.has_value()) continue;
+    edit.Delete(key);
+    is_known = true;
+  }
+  return is_known ? edit.Commit() : absl::OkStatus();
+}
+
+absl::Status DeferredWork::Forget(const TrashEntry& entry) {
+  Transaction edit(env_.rows);
+  edit.Delete(entry.key);
+  for (const ChunkRef& chunk : entry.chunks) edit.Delete(keys::Chunk(chunk.volume, chunk.chunk));
+  return edit.Commit();
+}
+
+}  // namespace convergia::datamgr

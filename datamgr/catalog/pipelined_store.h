@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "common/store/store.h"
+
+namespace convergia::datamgr {
+
+// The catalog's rows in their store. Commit() does not wait for the disk: what it changed is read
+// at once, and is durable a little later, together with all else that waited for the same sync. So
+// one thread, which decides one thing after the other, commits many times as often as the disk
+// syncs. Nobody may be told of anything before WhenDurable() says so.
+//
+//   Commit(a) -> Commit(b) -> Get() sees both    the store: [a b] synced -> answers to a, b and Get
+//
+// Commits become durable in their order, so what survives a crash is what was read at some moment.
+// After a failed write nothing can be committed any more, and reads show what the store has.
+//
+// Only one PipelinedStore may change these rows of the store. Used by one thread.
+class PipelinedStore {
+ public:
+  using Durable = absl::AnyInvocable<void(const absl::Status& outcome)>;
+
+  // `store` must outlive it.
+  explicit PipelinedStore(store::Store& store) : store_(store) {}
+  ~PipelinedStore();  // Flush().
+
+  // As in Store; they see all commits before them. The versions of rows that are not durable yet
+  // are of no use but as guards.
+  absl::StatusOr<std::optional<store::KeyValue>> Get(absl::string_view key) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<store::Page> Scan(absl::string_view begin, absl::string_view end, int limit) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status ForEach(absl::string_view prefix,
+                       absl::FunctionRef<absl::Status(const store::KeyValue&)> visit) const;
+
+  // Every refusal is known when this returns. Blocks only while too much waits for the disk.
+  //
+  // Errors: as Store::CommitAsync().
+  absl::Status Commit(store::Batch batch) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Calls `done` once all that has been committed so far is durable, at once if it is; or with the
+  // error of the last of it. On any thread; must not block.
+  void WhenDurable(Durable done) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits for that, and for what was called then.
+  void Flush() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Change {
+    std::optional<std::string> value;
+    uint64_t commit = 0;
+  };
+  struct Pending {
+    uint64_t commit = 0;
+    std::vector<std::string> keys;
+    size_t bytes = 0;
+    std::vector<Durable> waiting;
+  };
+  struct Ahead {
+    std::string key;
+    Change change;
+  };
+
+  absl::Status CheckGuards(const store::Batch& batch) const ABSL_LOCKS_EXCLUDED(mu_);
+  void TakeAhead(std::vector<store::Mutation> mutations) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnOutcome(uint64_t commit, const absl::Status& outcome) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<Ahead> AheadIn(absl::string_view begin, absl::string_view end) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<store::Page> ScanOnce(absl::string_view begin, absl::string_view end,
+                                       int limit) const ABSL_LOCKS_EXCLUDED(mu_);
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsQuiet() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return pending_.empty() && !is_telling_;
+  }
+
+  store::Store& store_;
+
+  mutable absl::Mutex mu_;
+  uint64_t last_commit_ ABSL_GUARDED_BY(mu_) = 0;
+  // The outcome of commit `last_commit_`, if it came before CommitAsync() had returned.
+  std::optional<absl::Status> early_ ABSL_GUARDED_BY(mu_);
+  std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);  // Not durable yet, in their order.
+  size_t pending_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::btree_map<std::string, Change> ahead_ ABSL_GUARDED_BY(mu_);  // What pending_ changed.
+  bool is_telling_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace convergia::datamgr

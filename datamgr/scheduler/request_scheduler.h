@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/work_queue.h"
+#include "convergia/v1/data.pb.h"
+#include "datamgr/catalog/catalog.h"
+#include "datamgr/chunk_layer.h"
+#include "datamgr/scheduler/user_lookup.h"
+
+namespace convergia::datamgr {
+
+// Carries requests out: what the catalog decides on its one thread, what data servers store and
+// read beside it. The thread does not wait for the disk: what it decided is answered when that, and
+// all that it was decided upon, is durable; so requests, of one session or of many, share syncs.
+//
+//   of one session, in order:   admit writes -> chunks are written, side by side -> commits, one
+//                               after the other; whatever else comes waits for those before it.
+//   reads                       are planned in their turn; then the bytes are fetched, and the next
+//                               request goes on.
+//
+// Between requests it does deferred work, ends old drafts and has trash released.
+//
+// A stream's requests are done between its Open() and its Close(). What is not done by then never
+// is: an edge that has told its users that they are UNCONFIRMED may ask for new things over its
+// next stream, and nothing old comes between.
+//
+// Start() → Drain() → Stop(), once the chunk layer and the look-up have stopped. Thread-safe.
+class RequestScheduler {
+ public:
+  struct Parts {  // All must outlive the scheduler.
+    Catalog* catalog = nullptr;
+    ChunkLayer* chunks = nullptr;
+    UserLookup* users = nullptr;
+    // Which servers to prefer for a file, by its path; for messages, by "".
+    std::function<ClassPreference(absl::string_view path)> prefer;
+    // On any thread; must not block.
+    std::function<void(const std::vector<Arrival>& arrivals)> announce;
+  };
+  // One stream's session.
+  using Client = std::pair<uint64_t, uint64_t>;
+  // Called once, on any thread; must not block. Not at all after Stop().
+  using Done = absl::AnyInvocable<void(v1::DataResponse)>;
+
+  explicit RequestScheduler(Parts parts);
+  ~RequestScheduler() { Stop(); }
+
+  void Start();
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes no more requests (STORAGEDOWN) and returns when all are answered; false: not all are,
+  // after `longest`.
+  bool Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Open(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
+  void Close(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The caller bounds what is unanswered, in bytes. `done` is not called if the stream is closed
+  // before.
+  void Handle(Client client, v1::DataRequest request, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Counts in unanswered_ while it lives.
+  class Presence {
+   public:
+    explicit Presence(RequestScheduler* scheduler) : scheduler_(*scheduler) {
+      scheduler_.CountUnanswered(1);
+    }
+    ~Presence() { scheduler_.CountUnanswered(-1); }
+
+   private:
+    RequestScheduler& scheduler_;
+  };
+  struct Item {
+    explicit Item(RequestScheduler* scheduler) : presence(scheduler) {}
+    const Presence presence;
+    Client client;
+    v1::DataRequest request;
+    Done done;
+    bool began = false;                               // A write is admitted, a look-up asked.
+    std::optional<absl::StatusOr<ChunkRef>> written;  // Of a write that is admitted.
+    std::optional<absl::Status> users_checked;
+    bool has_bytes = false;
+    bool dropped = false;  // Its stream was closed.
+  };
+  using ItemPtr = std::shared_ptr<Item>;
+  using Task = std::function<void()>;
+
+  // Runs `task` on the catalog's thread, also when many requests wait.
+  void Return(Task task) ABSL_LOCKS_EXCLUDED(mu_);
+  void RunReturned() ABSL_LOCKS_EXCLUDED(mu_);
+  void CountUnanswered(int change) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // On the catalog's thread:
+  void Pump(Client client);
+  void DropRequests(uint64_t stream);
+  void OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written);
+  bool Advance(const ItemPtr& item);  // True: it needs its place in the queue no more.
+  bool AdvanceWrite(const ItemPtr& item);
+  void BeginWrite(const ItemPtr& item);
+  void BeginLookup(const ItemPtr& item);
+  void FinishWrite(const ItemPtr& item);
+  void BeginRead(const ItemPtr& item);
+  void ExecuteNow(const ItemPtr& item);
+  // Answers once that may be told.
+  void Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response = {});
+  void Tend();
+  bool TendOnce();
+  void ReleaseTrash();
+  void ForgetReleased(const std::vector<DeferredWork::TrashEntry>& entries,
+                      const absl::Status& released);
+
+  // On any thread:
+  void Fetch(const ItemPtr& item, const ReadPlan& plan);
+  void Release(const std::vector<DeferredWork::TrashEntry>& entries);
+  void DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes, v1::DataResponse response);
+
+  static void Answer(Item& item, const absl::Status& status, v1::DataResponse response = {});
+
+  void TendLoop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  const Parts parts_;
+
+  // The catalog's thread's own.
+  std::map<Client, std::deque<ItemPtr>> queues_;
+  std::set<uint64_t> open_streams_;
+  int releases_under_way_ = 0;
+  bool more_trash_ = false;  // Is due than what is being released.
+  bool tending_ = false;     // Tend() is to run again, at once.
+
+  absl::Mutex mu_;
+  std::deque<Task> returned_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;
+  std::thread tender_;
+  WorkQueue work_;  // Last: its tasks use all of the above.
+};
+
+}  // namespace convergia::datamgr

@@ -1,0 +1,212 @@
+#include "dataserver/link/request_handler.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/fail.h"
+#include "common/base/limits.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::dataserver {
+namespace {
+
+// What a request costs besides bytes; also bounds how many there are.
+constexpr size_t kRequestBytes = 512;
+
+ChunkKey FromProto(const v1::ChunkKey& key) { return {key.volume(), key.chunk()}; }
+void ToProto(const ChunkKey& key, v1::ChunkKey* proto) {
+  proto->set_volume(key.volume);
+  proto->set_chunk(key.chunk);
+}
+
+size_t RowsOf(uint32_t rows_max) {
+  return rows_max == 0 ? limits::kChunkKeysMax : std::min<size_t>(rows_max, limits::kChunkKeysMax);
+}
+
+void SetError(const absl::Status& status, v1::ChunkResponse* response) {
+  if (status.ok()) return;
+  response->clear_result();
+  v1::ChunkError* const error = response->mutable_error();
+  error->set_code(static_cast<int>(status.code()));
+  // Codes that are exact by themselves; the nearest FAIL word would only blur them.
+  if (!absl::IsDataLoss(status) && !absl::IsOutOfRange(status) &&
+      !absl::IsInvalidArgument(status)) {
+    error->set_fail_code(std::string(FailCodeWord(FailCodeOf(status))));
+  }
+  error->set_text(std::string(status.message()));
+}
+
+}  // namespace
+
+ChunkRequestHandler::ChunkRequestHandler(const Options& options)
+    : options_(options), work_(options.threads, options.window_bytes / kRequestBytes + 1) {}
+
+ChunkRequestHandler::~ChunkRequestHandler() { Stop(); }
+
+size_t ChunkRequestHandler::CostOf(const v1::ChunkRequest& request) {
+  switch (request.operation_case()) {
+    case v1::ChunkRequest::kPut:
+      return kRequestBytes + request.put().bytes().size();
+    case v1::ChunkRequest::kRead:
+      return kRequestBytes + std::min<size_t>(request.read().length(), limits::kChunkBytesMax);
+    default:
+      return kRequestBytes;
+  }
+}
+
+absl::Status ChunkRequestHandler::Admit(size_t cost) {
+  absl::MutexLock lock(&mu_);
+  if (stopping_) return Fail(FailCode::kUnavailable, "this data server is stopping");
+  if (unanswered_bytes_ + cost > options_.window_bytes) {
+    return Fail(FailCode::kBusy, "more was asked of this data server than its window takes");
+  }
+  unanswered_bytes_ += cost;
+  return absl::OkStatus();
+}
+
+void ChunkRequestHandler::Release(size_t cost) {
+  absl::MutexLock lock(&mu_);
+  unanswered_bytes_ -= cost;
+}
+
+bool ChunkRequestHandler::Drain(absl::Duration deadline) {
+  absl::MutexLock lock(&mu_);
+  stopping_ = true;
+  return mu_.AwaitWithTimeout(absl::Condition(this, &ChunkRequestHandler::IsIdle), deadline);
+}
+
+void ChunkRequestHandler::Stop() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  work_.Stop();
+}
+
+void ChunkRequestHandler::Handle(v1::ChunkRequest request, Respond respond) {
+  const size_t cost = CostOf(request);
+  const uint64_t id = request.id();
+  const absl::Status admitted = Admit(cost);
+  if (!admitted.ok()) {
+    v1::ChunkResponse refusal;
+    refusal.set_id(id);
+    SetError(admitted, &refusal);
+    return respond(std::move(refusal));
+  }
+  Respond answer = [this, cost, id, respond = std::move(respond)](v1::ChunkResponse response) {
+    response.set_id(id);
+    respond(std::move(response));
+    Release(cost);
+  };
+  // std::function wants what can be copied; the bytes of a put must not be.
+  auto shared = std::make_shared<v1::ChunkRequest>(std::move(request));
+  if (work_.TryPost([this, shared, answer] { Work(*shared, answer); })) return;
+  v1::ChunkResponse refusal;
+  SetError(Fail(FailCode::kBusy, "this data server's disk is behind; try again"), &refusal);
+  answer(std::move(refusal));
+}
+
+void ChunkRequestHandler::Work(v1::ChunkRequest& request, Respond respond) {
+  DoneCallback done = [respond](const absl::Status& status) {
+    v1::ChunkResponse response;
+    SetError(status, &response);
+    respond(std::move(response));
+  };
+  switch (request.operation_case()) {
+    case v1::ChunkRequest::kPut: {
+      v1::PutChunk& put = *request.mutable_put();
+      return options_.store->Put(FromProto(put.key()), std::move(*put.mutable_bytes()),
+                                 put.checksum(), std::move(done));
+    }
+    case v1::ChunkRequest::kDelete: {
+      std::vector<ChunkKey> keys;
+      for (const v1::ChunkKey& key : request.delete_().keys()) keys.push_back(FromProto(key));
+      return options_.store->Delete(std::move(keys), std::move(done));
+    }
+    case v1::ChunkRequest::kDropVolume:
+      return options_.store->DropVolume(request.drop_volume().volume(), std::move(done));
+    default: {
+      v1::ChunkResponse response;
+      SetError(Answer(request, &response), &response);
+      return respond(std::move(response));
+    }
+  }
+}
+
+absl::Status ChunkRequestHandler::Answer(const v1::ChunkRequest& request,
+                                         v1::ChunkResponse* response) const {
+  switch (request.operation_case()) {
+    case v1::ChunkRequest::kRead:
+      return AnswerRead(request.read(), response->mutable_read());
+    case v1::ChunkRequest::kVerify:
+      return options_.store->Verify(FromProto(request.verify().key()));
+    case v1::ChunkRequest::kList:
+      return AnswerList(request.list(), response->mutable_list());
+    case v1::ChunkRequest::kListVolumes:
+      AnswerVolumes(request.list_volumes(), response->mutable_list_volumes());
+      return absl::OkStatus();
+    case v1::ChunkRequest::kListDamaged:
+      AnswerDamaged(request.list_damaged(), response->mutable_list_damaged());
+      return absl::OkStatus();
+    default:
+      return absl::UnimplementedError("this data server does not know this operation");
+  }
+}
+
+absl::Status ChunkRequestHandler::AnswerRead(const v1::ReadChunk& read,
+                                             v1::ReadResult* result) const {
+  CVG_ASSIGN_OR_RETURN(ChunkBytes bytes,
+                       options_.store->Read(FromProto(read.key()), read.offset(), read.length()));
+  result->set_bytes(std::move(bytes.bytes));
+  result->set_checksum(bytes.checksum);
+  result->set_chunk_length(bytes.chunk_length);
+  return absl::OkStatus();
+}
+
+absl::Status ChunkRequestHandler::AnswerList(const v1::ListChunks& list,
+                                             v1::ListChunksResult* result) const {
+  const size_t rows_max = RowsOf(list.rows_max());
+  CVG_ASSIGN_OR_RETURN(const std::vector<ListedChunk> chunks,
+                       options_.store->List(list.volume(), list.from(), rows_max));
+  for (const ListedChunk& chunk : chunks) {
+    v1::ListedChunk* const row = result->add_chunks();
+    row->set_chunk(chunk.chunk);
+    row->set_length(chunk.length);
+    row->set_checksum(chunk.checksum);
+    row->set_damaged(chunk.is_bad);
+  }
+  if (chunks.size() == rows_max && chunks.back().chunk != ~uint64_t{0}) {
+    result->set_next(chunks.back().chunk + 1);
+  }
+  return absl::OkStatus();
+}
+
+void ChunkRequestHandler::AnswerVolumes(const v1::ListVolumes& list,
+                                        v1::ListVolumesResult* result) const {
+  const size_t rows_max = RowsOf(list.rows_max());
+  const std::vector<VolumeFacts> volumes = options_.store->Volumes(list.after(), rows_max);
+  for (const VolumeFacts& volume : volumes) {
+    v1::ListedVolume* const row = result->add_volumes();
+    row->set_volume(volume.volume);
+    row->set_chunks(volume.chunks);
+    row->set_bytes(volume.payload_bytes);
+  }
+  if (volumes.size() == rows_max) result->set_next_after(volumes.back().volume);
+}
+
+void ChunkRequestHandler::AnswerDamaged(const v1::ListDamaged& list,
+                                        v1::ListDamagedResult* result) const {
+  const size_t rows_max = RowsOf(list.rows_max());
+  const auto chunks = options_.store->BadChunks(FromProto(list.after()), rows_max);
+  for (const auto& [key, reason] : chunks) {
+    v1::DamagedChunk* const row = result->add_chunks();
+    ToProto(key, row->mutable_key());
+    row->set_reason(reason);
+  }
+  result->set_more(chunks.size() == rows_max);
+}
+
+}  // namespace convergia::dataserver

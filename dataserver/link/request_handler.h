@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/work_queue.h"
+#include "convergia/v1/chunks.pb.h"
+#include "dataserver/store/chunk_store.h"
+
+namespace convergia::dataserver {
+
+// Carries out what datamgr asks: admits a request if the window has room for it, works on it with a
+// thread of its own, and gives the response. Responses come in any order.
+//
+// Thread-safe. Handle() never blocks, so it may be called on gRPC's threads.
+class ChunkRequestHandler {
+ public:
+  struct Options {
+    ChunkStore* store = nullptr;  // Outlives the handler.
+    int threads = 4;
+    size_t window_bytes = 0;  // What may be unanswered; beyond it BUSY.
+  };
+  explicit ChunkRequestHandler(const Options& options);
+  ~ChunkRequestHandler();  // Stop().
+
+  // Called once, on any thread; must not block.
+  using Respond = std::function<void(v1::ChunkResponse response)>;
+  void Handle(v1::ChunkRequest request, Respond respond) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What `request` takes of the window: the same on both sides.
+  static size_t CostOf(const v1::ChunkRequest& request);
+
+  size_t window_bytes() const { return options_.window_bytes; }
+
+  // Takes no more; returns when all is answered, or false at the deadline.
+  bool Drain(absl::Duration deadline) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes no more; returns when the handler's threads have ended. What the store has not answered
+  // then it answers when it stops.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  absl::Status Admit(size_t cost) ABSL_LOCKS_EXCLUDED(mu_);
+  void Release(size_t cost) ABSL_LOCKS_EXCLUDED(mu_);
+  bool IsIdle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_bytes_ == 0; }
+
+  void Work(v1::ChunkRequest& request, Respond respond);
+  absl::Status Answer(const v1::ChunkRequest& request, v1::ChunkResponse* response) const;
+  absl::Status AnswerRead(const v1::ReadChunk& read, v1::ReadResult* result) const;
+  absl::Status AnswerList(const v1::ListChunks& list, v1::ListChunksResult* result) const;
+  void AnswerVolumes(const v1::ListVolumes& list, v1::ListVolumesResult* result) const;
+  void AnswerDamaged(const v1::ListDamaged& list, v1::ListDamagedResult* result) const;
+
+  const Options options_;
+  absl::Mutex mu_;
+  size_t unanswered_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  WorkQueue work_;  // Last: its threads use the rest.
+};
+
+}  // namespace convergia::dataserver

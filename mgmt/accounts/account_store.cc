@@ -1,0 +1,210 @@
+#include "mgmt/accounts/account_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+#include "mgmt_records.pb.h"
+
+namespace convergia::mgmt {
+namespace {
+
+constexpr absl::string_view kPrefix = "account/";
+constexpr absl::string_view kCounterKey = "counter/account";
+
+// Commits that lost a race against another for the same counter or record are tried again.
+constexpr int kTriesMax = 50;
+
+std::string KeyOf(const Username& user) { return absl::StrCat(kPrefix, user.str()); }
+
+absl::Status Damaged(absl::string_view key) {
+  return absl::DataLossError(absl::StrCat("the record ", key, " cannot be read"));
+}
+
+absl::Status NoSuchUser(const Username& user) {
+  return Fail(FailCode::kNoSuchUser, absl::StrCat("there is no account ", user.str()));
+}
+
+template <typename Record>
+absl::StatusOr<Record> Parse(const store::KeyValue& row) {
+  Record record;
+  if (!record.ParseFromString(row.value)) return Damaged(row.key);
+  return record;
+}
+
+Account ToAccount(const Username& user, const records::Account& record, store::Revision revision) {
+  return Account{.id = record.id(),
+                 .user = user,
+                 .created = absl::FromUnixMillis(record.created_ms()),
+                 .disabled = record.disabled(),
+                 .not_before = absl::FromUnixMillis(record.not_before_ms()),
+                 .revision = revision};
+}
+
+// The first moment whose tickets are good when all so far are not: the next millisecond, tickets
+// being counted in whole ones.
+int64_t VoidUntil(const records::Account& record, absl::Time now) {
+  return std::max(record.not_before_ms(), absl::ToUnixMillis(now)) + 1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AccountStore>> AccountStore::Create(store::Store& store) {
+  auto book = std::unique_ptr<AccountStore>(new AccountStore(store));
+  CVG_RETURN_IF_ERROR(store.ForEach(kPrefix, [&](const store::KeyValue& row) -> absl::Status {
+    CVG_ASSIGN_OR_RETURN(const auto record, Parse<records::Account>(row));
+    CVG_ASSIGN_OR_RETURN(const Username user,
+                         Username::Parse(absl::string_view(row.key).substr(kPrefix.size())));
+    book->Remember(ToAccount(user, record, row.version));
+    return absl::OkStatus();
+  }));
+  return book;
+}
+
+void AccountStore::Remember(const Account& account) {
+  absl::MutexLock lock(&mu_);
+  Account& known = by_name_.try_emplace(account.user.str(), account).first->second;
+  if (known.revision > account.revision) return;
+  known = account;
+  name_by_id_.insert_or_assign(account.id, account.user.str());
+}
+
+absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::string& password_hash,
+                                          absl::Time now) {
+  for (int i = 0; i < kTriesMax; ++i) {
+    if (Find(user).has_value()) {
+      return Fail(FailCode::kExists, "this name is taken; choose another");
+    }
+    CVG_ASSIGN_OR_RETURN(const auto counter_row, store_.Get(kCounterKey));
+    records::Counter counter;
+    if (counter_row && !counter.ParseFromString(counter_row->value)) return Damaged(kCounterKey);
+    counter.set_last(counter.last() + 1);
+    records::Account record;
+    record.set_id(counter.last());
+    record.set_password_hash(password_hash);
+    record.set_created_ms(absl::ToUnixMillis(now));
+    store::Batch batch;
+    batch.IfAbsent(KeyOf(user))
+        .IfVersion(kCounterKey, counter_row ? counter_row->version : 0)
+        .Put(kCounterKey, counter.SerializeAsString())
+        .Put(KeyOf(user), record.SerializeAsString());
+    const auto done = store_.Commit(std::move(batch));
+    if (done.ok()) {
+      Account account = ToAccount(user, record, *done);
+      Remember(account);
+      return account;
+    }
+    if (!store::IsConflict(done)) return done.status();
+    CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+    if (row) return Fail(FailCode::kExists, "this name is taken; choose another");
+  }
+  return Fail(FailCode::kBusy, "too many accounts are being made at once; try again");
+}
+
+absl::StatusOr<std::string> AccountStore::LoadPasswordHash(const Username& user) const {
+  CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+  if (!row) return NoSuchUser(user);
+  CVG_ASSIGN_OR_RETURN(const auto record, Parse<records::Account>(*row));
+  return record.password_hash();
+}
+
+template <typename Change>
+absl::StatusOr<Account> AccountStore::Update(const Username& user, Change change) {
+  for (int i = 0; i < kTriesMax; ++i) {
+    CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+    if (!row) return NoSuchUser(user);
+    CVG_ASSIGN_OR_RETURN(auto record, Parse<records::Account>(*row));
+    CVG_RETURN_IF_ERROR(change(record));
+    store::Batch batch;
+    batch.IfVersion(row->key, row->version).Put(row->key, record.SerializeAsString());
+    const auto done = store_.Commit(std::move(batch));
+    if (done.ok()) {
+      Account account = ToAccount(user, record, *done);
+      Remember(account);
+      return account;
+    }
+    if (!store::IsConflict(done)) return done.status();
+  }
+  return Fail(FailCode::kBusy, "this account is being changed by others; try again");
+}
+
+absl::StatusOr<Account> AccountStore::SetPasswordHash(const Username& user,
+                                                      const std::string& old_hash,
+                                                      const std::string& new_hash, absl::Time now) {
+  return Update(user, [&](records::Account& record) -> absl::Status {
+    if (!old_hash.empty() && record.password_hash() != old_hash) {
+      return Fail(FailCode::kBusy, "the password was changed a moment ago; sign in again");
+    }
+    record.set_password_hash(new_hash);
+    record.set_not_before_ms(VoidUntil(record, now));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<Account> AccountStore::SetDisabled(const Username& user, bool disabled,
+                                                  absl::Time now) {
+  return Update(user, [&](records::Account& record) {
+    record.set_disabled(disabled);
+    if (disabled) record.set_not_before_ms(VoidUntil(record, now));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<Account> AccountStore::VoidTickets(const Username& user, absl::Time now) {
+  return Update(user, [&](records::Account& record) {
+    record.set_not_before_ms(VoidUntil(record, now));
+    return absl::OkStatus();
+  });
+}
+
+std::optional<Account> AccountStore::Find(const Username& user) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = by_name_.find(user.str());
+  if (found == by_name_.end()) return std::nullopt;
+  return found->second;
+}
+
+absl::Status AccountStore::CheckTicket(const identity::Ticket& ticket) const {
+  const std::optional<Account> account = Find(ticket.user);
+  if (!account || account->id != ticket.account || ticket.issued < account->not_before) {
+    return Fail(FailCode::kSignInFailed,
+                "this ticket is no longer valid; sign in with your password");
+  }
+  if (account->disabled) {
+    return Fail(FailCode::kDenied, "this account is disabled; ask an operator");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Account> AccountStore::ListById(AccountId after, int limit) const {
+  std::vector<Account> list;
+  absl::MutexLock lock(&mu_);
+  for (auto it = name_by_id_.upper_bound(after); it != name_by_id_.end() && list.size() < limit;
+       ++it) {
+    list.push_back(by_name_.at(it->second));
+  }
+  return list;
+}
+
+std::vector<Account> AccountStore::ListByName(absl::string_view after, int limit) const {
+  std::vector<Account> list;
+  absl::MutexLock lock(&mu_);
+  for (auto it = by_name_.upper_bound(after); it != by_name_.end() && list.size() < limit; ++it) {
+    list.push_back(it->second);
+  }
+  return list;
+}
+
+std::vector<Account> AccountStore::WithVoidTickets(absl::Time now,
+                                                   absl::Duration ticket_lifetime) const {
+  std::vector<Account> list;
+  absl::MutexLock lock(&mu_);
+  for (const auto& [name, account] : by_name_) {
+    if (account.not_before + ticket_lifetime > now) list.push_back(account);
+  }
+  return list;
+}
+
+}  // namespace convergia::mgmt

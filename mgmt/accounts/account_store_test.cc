@@ -1,0 +1,211 @@
+#include "mgmt/accounts/account_store.h"
+
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include "common/base/fail.h"
+#include "common/base/status_testing.h"
+#include "common/store/mem_store.h"
+#include "mgmt/accounts/ticket_issuer.h"
+
+namespace convergia::mgmt {
+namespace {
+
+const absl::Time kNow = absl::FromUnixMillis(1'700'000'000'123);
+
+Username User(absl::string_view name) { return *Username::Parse(name); }
+
+std::unique_ptr<AccountStore> Open(store::Store& store) {
+  auto book = AccountStore::Create(store);
+  EXPECT_TRUE(book.ok()) << book.status();
+  return *std::move(book);
+}
+
+TEST(AccountBookTest, KeepsAllAcrossARestart) {
+  store::MemStore store;
+  {
+    const auto book = Open(store);
+    ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "hash-a", kNow));
+    ASSERT_OK_AND_ASSIGN(const Account bob, book->Add(User("bob"), "hash-b", kNow));
+    EXPECT_EQ(ann.id, 1);
+    EXPECT_EQ(bob.id, 2);
+    ASSERT_OK(book->SetDisabled(User("bob"), true, kNow));
+  }
+  const auto book = Open(store);
+  ASSERT_TRUE(book->Find(User("ann")).has_value());
+  EXPECT_EQ(book->Find(User("ann"))->created, kNow);
+  EXPECT_FALSE(book->Find(User("ann"))->disabled);
+  EXPECT_TRUE(book->Find(User("bob"))->disabled);
+  EXPECT_FALSE(book->Find(User("cat")).has_value());
+  ASSERT_OK_AND_ASSIGN(const std::string hash, book->LoadPasswordHash(User("ann")));
+  EXPECT_EQ(hash, "hash-a");
+  ASSERT_OK_AND_ASSIGN(const Account cat, book->Add(User("cat"), "hash-c", kNow));
+  EXPECT_EQ(cat.id, 3);
+}
+
+TEST(AccountBookTest, NamesAreTakenOnceEvenWhenManyAskAtOnce) {
+  store::MemStore store;
+  const auto book = Open(store);
+  std::atomic<int> made = 0, refused = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) {
+        const auto added = book->Add(User(absl::StrCat("user", i)), "hash", kNow);
+        if (added.ok()) {
+          ++made;
+        } else if (FailCodeOf(added.status()) == FailCode::kExists) {
+          ++refused;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(made, 20);
+  EXPECT_EQ(refused, 140);
+  std::vector<Account> all = book->ListById(0, 100);
+  ASSERT_EQ(all.size(), 20);
+  for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].id, i + 1);
+}
+
+TEST(AccountBookTest, AChangeOfPasswordVoidsOlderTicketsOnly) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "old", kNow));
+  const identity::Ticket before = issuer->Issue(ann, kNow).ticket;
+  ASSERT_OK(book->CheckTicket(before));
+  ASSERT_OK_AND_ASSIGN(const Account changed,
+                       book->SetPasswordHash(User("ann"), "old", "new", kNow));
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(before)), FailCode::kSignInFailed);
+  EXPECT_OK(book->CheckTicket(issuer->Issue(changed, kNow).ticket));
+  EXPECT_EQ(FailCodeOf(book->SetPasswordHash(User("ann"), "old", "x", kNow).status()),
+            FailCode::kBusy);
+  ASSERT_OK_AND_ASSIGN(const std::string hash, book->LoadPasswordHash(User("ann")));
+  EXPECT_EQ(hash, "new");
+}
+
+TEST(AccountBookTest, VoidingTwiceInOneMillisecondVoidsWhatWasIssuedBetween) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+  ASSERT_OK(book->Add(User("ann"), "old", kNow));
+  ASSERT_OK_AND_ASSIGN(const Account once, book->VoidTickets(User("ann"), kNow));
+  const identity::Ticket between = issuer->Issue(once, kNow).ticket;
+  ASSERT_OK(book->CheckTicket(between));
+  ASSERT_OK_AND_ASSIGN(const Account twice, book->VoidTickets(User("ann"), kNow));
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(between)), FailCode::kSignInFailed);
+  EXPECT_OK(book->CheckTicket(issuer->Issue(twice, kNow).ticket));
+}
+
+TEST(AccountBookTest, TicketsOfDisabledUnknownOrOtherAccountsAreRefused) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "hash", kNow));
+  identity::Ticket ticket = issuer->Issue(ann, kNow).ticket;
+  ticket.account = 99;
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(ticket)), FailCode::kSignInFailed);
+  ticket.account = ann.id;
+  ticket.user = User("nobody");
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(ticket)), FailCode::kSignInFailed);
+  ASSERT_OK(book->SetDisabled(User("ann"), true, kNow));
+  const Account disabled = *book->Find(User("ann"));
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(issuer->Issue(disabled, kNow).ticket)), FailCode::kDenied);
+  ASSERT_OK(book->SetDisabled(User("ann"), false, kNow));
+  EXPECT_EQ(FailCodeOf(book->CheckTicket(issuer->Issue(ann, kNow).ticket)),
+            FailCode::kSignInFailed);
+  EXPECT_EQ(FailCodeOf(book->SetDisabled(User("zoe"), true, kNow).status()), FailCode::kNoSuchUser);
+}
+
+// Commits, and then, before the committer hears of it, does something else.
+class MeanwhileStore final : public store::Store {
+ public:
+  absl::StatusOr<std::optional<store::KeyValue>> Get(absl::string_view key) const override {
+    return inner_.Get(key);
+  }
+  std::unique_ptr<store::Snapshot> TakeSnapshot() const override { return inner_.TakeSnapshot(); }
+  void CommitAsync(store::Batch batch, store::CommitCallback done) override {
+    const absl::StatusOr<store::Revision> outcome = inner_.Commit(std::move(batch));
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
+    done(outcome);
+  }
+  absl::StatusOr<std::unique_ptr<store::Watcher>> Watch(absl::string_view prefix,
+                                                        store::Revision from,
+                                                        store::WatchCallback callback) override {
+    return inner_.Watch(prefix, from, std::move(callback));
+  }
+  void Stop() override { inner_.Stop(); }
+
+  std::function<void()> meanwhile;  // Once.
+
+ private:
+  store::MemStore inner_;
+};
+
+TEST(AccountBookTest, AnOlderChangeThatIsHeardOfLaterDoesNotUndoTheNewer) {
+  MeanwhileStore store;
+  const auto book = Open(store);
+  ASSERT_OK(book->Add(User("ann"), "h", kNow));
+  store.meanwhile = [&] {
+    ASSERT_OK(book->SetDisabled(User("ann"), true, kNow + absl::Seconds(1)));
+  };
+  ASSERT_OK(book->VoidTickets(User("ann"), kNow));
+  EXPECT_TRUE(book->Find(User("ann"))->disabled);
+  EXPECT_GT(book->Find(User("ann"))->not_before, kNow + absl::Seconds(1));
+}
+
+TEST(AccountBookTest, ListsInOrderFromAnyPlace) {
+  store::MemStore store;
+  const auto book = Open(store);
+  for (const char* name : {"cat", "ann", "bob"}) ASSERT_OK(book->Add(User(name), "h", kNow));
+  const auto names = [](const std::vector<Account>& list) {
+    std::vector<std::string> names;
+    for (const Account& account : list) names.push_back(account.user.str());
+    return names;
+  };
+  EXPECT_THAT(names(book->ListById(0, 10)), testing::ElementsAre("cat", "ann", "bob"));
+  EXPECT_THAT(names(book->ListById(1, 1)), testing::ElementsAre("ann"));
+  EXPECT_THAT(names(book->ListByName("", 2)), testing::ElementsAre("ann", "bob"));
+  EXPECT_THAT(names(book->ListByName("bob", 2)), testing::ElementsAre("cat"));
+}
+
+TEST(AccountBookTest, KnowsWhichVoidTicketsStillMatter) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK(book->Add(User("ann"), "h", kNow));
+  ASSERT_OK(book->Add(User("bob"), "h", kNow));
+  ASSERT_OK(book->VoidTickets(User("bob"), kNow));
+  const auto list = book->WithVoidTickets(kNow + absl::Hours(1), absl::Hours(24));
+  ASSERT_EQ(list.size(), 1);
+  EXPECT_EQ(list[0].user.str(), "bob");
+  EXPECT_TRUE(book->WithVoidTickets(kNow + absl::Hours(25), absl::Hours(24)).empty());
+}
+
+TEST(AccountBookTest, ADiskThatFailsIsNeverAnsweredOk) {
+  store::MemStore store;
+  const auto book = Open(store);
+  store.BreakNextCommit(/*done=*/false);
+  EXPECT_FALSE(book->Add(User("ann"), "h", kNow).ok());
+  EXPECT_FALSE(book->Find(User("ann")).has_value());
+  EXPECT_FALSE(book->Add(User("bob"), "h", kNow).ok());
+}
+
+TEST(TicketOfficeTest, KeepsItsKeyAcrossARestart) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "h", kNow));
+  ASSERT_OK_AND_ASSIGN(const auto first, TicketIssuer::Create(store));
+  ASSERT_OK_AND_ASSIGN(const auto second, TicketIssuer::Create(store));
+  const std::string text = first->Issue(ann, kNow).text;
+  ASSERT_OK_AND_ASSIGN(const identity::Ticket ticket, second->Verify(text, kNow));
+  EXPECT_EQ(ticket.account, ann.id);
+  EXPECT_EQ(FailCodeOf(second->Verify(text, kNow + absl::Hours(25)).status()), FailCode::kExpired);
+  store::MemStore other_store;
+  ASSERT_OK_AND_ASSIGN(const auto stranger, TicketIssuer::Create(other_store));
+  EXPECT_EQ(FailCodeOf(stranger->Verify(text, kNow).status()), FailCode::kSignInFailed);
+}
+
+}  // namespace
+}  // namespace convergia::mgmt

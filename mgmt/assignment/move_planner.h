@@ -1,0 +1,44 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/time/time.h"
+#include "mgmt/assignment/drain_pacer.h"
+#include "mgmt/assignment/rebalancer.h"
+#include "mgmt/cluster/cluster_state.h"
+
+namespace convergia::mgmt {
+
+// Who is to be told now to go to another edge, and why: to be nearer to those they talk with, or
+// because their edge drains. Decides over the state; Cluster says it. Not thread-safe.
+class MovePlanner {
+ public:
+  // Between two decisions.
+  static constexpr absl::Duration kDrainEvery = absl::Milliseconds(200);
+  static constexpr absl::Duration kRebalanceEvery = absl::Seconds(1);
+  static constexpr absl::Duration kSweepEvery = absl::Minutes(1);
+
+  explicit MovePlanner(const Rebalancer::Options& options) : rebalancer_(options) {}
+
+  struct Orders {
+    std::vector<Rebalancer::Move> moves;
+    std::vector<NodeId> nowhere;  // These drain, and no other edge takes clients.
+  };
+  // To be called every tick, once all edges have said where their users are.
+  Orders Tick(absl::Duration now, ClusterState* state);
+
+ private:
+  void Drain(absl::Duration now, ClusterState* state, Orders* orders);
+  // Where `user` goes from `from`; 0 if there is no place.
+  static NodeId Elsewhere(const std::string& user, NodeId from, int before,
+                          const std::vector<EdgeLoad>& loads, absl::Duration now,
+                          const ClusterState& state);
+
+  Rebalancer rebalancer_;
+  DrainPacer drainer_;
+  absl::Duration drained_;
+  absl::Duration rebalanced_;
+  absl::Duration swept_;
+};
+
+}  // namespace convergia::mgmt
