@@ -210,7 +210,7 @@ void EdgeServer::OnRenewed(const std::string& chain_pem) {
 absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   CVG_RETURN_IF_ERROR(relocator_->Admit());
   const lineserver::SignedIn& who = *session.signed_in();
-  if (revoked_.IsRevoked(who.account, who.issued)) {  // Since it was checked.
+  if (revoked_.IsRevoked(who.account, who.generation)) {  // Since it was checked.
     return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
   }
   CVG_RETURN_IF_ERROR(router_->OnSignedIn(session));

@@ -31,22 +31,22 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   absl::Status OnSignedIn(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Closes the sessions whose ticket is older than `account.not_before`, but those that Protect()
-  // protects.
+  // Closes the sessions whose ticket is of another generation than `account.generation`, but those
+  // that Protect() protects.
   void OnTicketsVoid(const Account& account, absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The session that changes its user's password outlives that: between the two calls it is not
-  // closed, and after Renewed() it is as if signed in at `issued`; nullopt if the change failed.
-  // Each Protect() has its Renewed(); after the last one the session is closed if its tickets were
-  // voided meanwhile by somebody else.
+  // closed, and after Renewed() it is as if signed in with a ticket of `generation`; nullopt if the
+  // change failed. Each Protect() has its Renewed(); after the last one the session is closed if
+  // its tickets were voided meanwhile by somebody else.
   void Protect(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
   void Renewed(const Username& user, AccountId account, uint64_t session,
-               std::optional<absl::Time> issued) ABSL_LOCKS_EXCLUDED(mu_);
+               std::optional<Generation> generation) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {
     lineserver::SessionHandle handle;
-    absl::Time issued;
+    Generation generation = 0;
     int protections = 0;  // Changes of the password under way.
   };
   using Sessions = absl::flat_hash_map<uint64_t, Entry>;

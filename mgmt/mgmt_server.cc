@@ -20,6 +20,7 @@
 #include "common/store/rocks_store.h"
 #include "common/tls/context.h"
 #include "mgmt/accounts/account_store.h"
+#include "mgmt/accounts/known_networks.h"
 #include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/commands/account_commands.h"
@@ -61,6 +62,7 @@ AccountsExecutor::Options DeskOptions(const MgmtServer::Options& options) {
   executor.threads = options.hash_threads > 0 ? options.hash_threads : std::max(1, cores / 2);
   executor.registration_open = options.config.registration_open();
   executor.hash_cost = options.hash_cost;
+  executor.password_bytes_min = options.config.password_bytes_min();
   executor.registrations.per_address = Rule(limits.per_address_per_hour(), absl::Hours(1));
   executor.sign_ins.address =
       Rule(limits.failed_sign_ins_per_address_per_minute(), absl::Minutes(1));
@@ -99,10 +101,12 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   absl::Status Listen(const Options& options);
   absl::Status ListenForClients(const Options& options);
   void PublishMembers();
+  std::vector<Cluster::TicketKeyUntil> TicketKeysNow();
 
   // AccountsObserver: on the executor's threads.
   void OnAccountAdded(const Account& account) override;
   void OnTicketsVoid(const Account& account, absl::string_view reason) override;
+  void OnTicketKeys() override;
   // ClusterOutput: on the loop's thread.
   void Send(StreamId stream, const v1::ToNode& message) override {
     cluster_service->Send(stream, message);
@@ -124,6 +128,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<NodeRegistry> registry;
   std::unique_ptr<AccountStore> book;
   std::unique_ptr<TicketIssuer> tickets;
+  std::unique_ptr<KnownNetworks> known;
   NodeId self = 0;
   Epoch epoch = 0;
 
@@ -163,6 +168,7 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
   CVG_ASSIGN_OR_RETURN(book, AccountStore::Create(*store));
   CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
+  CVG_ASSIGN_OR_RETURN(known, KnownNetworks::Create(*store));
   CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
   return absl::OkStatus();
 }
@@ -173,12 +179,12 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
           .epoch = epoch,
           .self = self,
           .version = kVersion,
-          .ticket_key_pems = tickets->PublicKeyPems(),
           .hide_clients = config.hide_other_clients(),
           .rebalancing = {.moves_per_minute = static_cast<int>(config.moves_per_minute())}},
       *book);
   cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
-  for (const Account& account : book->WithVoidTickets(clock.Now(), limits::kTicketLifetime)) {
+  cluster->SetTicketKeys(TicketKeysNow());
+  for (const Account& account : book->RaisedLately(clock.Now(), limits::kGenerationsToldFor)) {
     cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again",
                            clock.Elapsed());
   }
@@ -190,7 +196,8 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
   executor = std::make_unique<AccountsExecutor>(
-      AccountsExecutor::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
+      AccountsExecutor::Parts{clock, *book, *tickets, *known, *painter, *this},
+      DeskOptions(options));
   sessions->set_desk(executor.get());
   accounts_service = std::make_unique<AccountsService>(*executor, *loop, watchers, pins,
                                                        config.hide_other_clients());
@@ -281,6 +288,22 @@ void MgmtServer::Parts::OnTicketsVoid(const Account& account, absl::string_view 
   LOG_IF(ERROR, !posted) << "edges were not told that tickets of " << account.user.str()
                          << " are void";
   sessions->OnTicketsVoid(account, reason);
+}
+
+// The clock of the cluster's core does not jump.
+std::vector<Cluster::TicketKeyUntil> MgmtServer::Parts::TicketKeysNow() {
+  const absl::Time now = clock.Now();
+  std::vector<Cluster::TicketKeyUntil> keys;
+  for (const TicketKey& key : tickets->PublicKeys(now)) {
+    keys.push_back({key.public_pem, clock.Elapsed() + (key.until - now)});
+  }
+  return keys;
+}
+
+void MgmtServer::Parts::OnTicketKeys() {
+  const bool posted =
+      loop->PostUrgent([keys = TicketKeysNow()](Cluster& cluster) { cluster.SetTicketKeys(keys); });
+  LOG_IF(ERROR, !posted) << "edges were not told of the new ticket key; they are when they attach";
 }
 
 absl::StatusOr<std::unique_ptr<MgmtServer>> MgmtServer::Create(const Options& options) {

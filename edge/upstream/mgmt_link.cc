@@ -9,21 +9,20 @@
 #include "edge/upstream/mgmt_codec.h"
 
 namespace convergia::edge {
-void MgmtLink::TakeKeys(const v1::Welcome& welcome) {
-  const std::vector<std::string> keys(welcome.ticket_public_keys().begin(),
-                                      welcome.ticket_public_keys().end());
+void MgmtLink::TakeKeys(const google::protobuf::RepeatedPtrField<std::string>& pems) {
+  const std::vector<std::string> keys(pems.begin(), pems.end());
   const absl::Status taken = rooms_.authenticator->ReplaceKeys(keys);
   LOG_IF(ERROR, !taken.ok()) << "tickets stay checked with the old keys: " << taken;
 }
 
 void MgmtLink::OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) {
-  TakeKeys(welcome);
+  TakeKeys(welcome.ticket_public_keys());
   rooms_.revoked->Apply(revocations, rooms_.clock->Now());
 }
 
 void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   LOG(INFO) << "attached to mgmt as node " << welcome.node_id();
-  TakeKeys(welcome);
+  TakeKeys(welcome.ticket_public_keys());
   node_id_ = welcome.node_id();
   attached_ = true;
   if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
@@ -59,6 +58,8 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
       return OnRoutes(message.routes());
     case v1::ToNode::kRevocations:
       return OnRevocations(message.revocations());
+    case v1::ToNode::kTicketKeys:
+      return TakeKeys(message.ticket_keys().public_keys());
     case v1::ToNode::kDatamgr:
       return rooms_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
     case v1::ToNode::kOrder:
@@ -96,7 +97,7 @@ void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
   rooms_.router->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
     std::string reason;
     const lineserver::SignedIn& who = *session.signed_in();
-    if (!revoked->IsRevoked(who.account, who.issued, &reason)) return;
+    if (!revoked->IsRevoked(who.account, who.generation, &reason)) return;
     session.Close(FailCode::kDenied, reason.empty() ? "this session was ended" : reason);
   });
 }

@@ -65,7 +65,7 @@ class MgmtLink final : public node::AttachHandler {
   void OnExpelled(const absl::Status& why) override;
 
  private:
-  void TakeKeys(const v1::Welcome& welcome);
+  void TakeKeys(const google::protobuf::RepeatedPtrField<std::string>& pems);
   void OnEdges(const v1::Edges& edges);
   void OnRoutes(const v1::Routes& routes);
   void OnRevocations(const v1::Revocations& revocations);

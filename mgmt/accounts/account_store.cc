@@ -39,14 +39,15 @@ Account ToAccount(const Username& user, const records::Account& record, store::R
                  .user = user,
                  .created = absl::FromUnixMillis(record.created_ms()),
                  .disabled = record.disabled(),
-                 .not_before = absl::FromUnixMillis(record.not_before_ms()),
+                 .generation = record.generation(),
+                 .raised = absl::FromUnixMillis(record.raised_ms()),
                  .revision = revision};
 }
 
-// The first moment whose tickets are good when all so far are not: the next millisecond, tickets
-// being counted in whole ones.
-int64_t VoidUntil(const records::Account& record, absl::Time now) {
-  return std::max(record.not_before_ms(), absl::ToUnixMillis(now)) + 1;
+// All tickets so far are void from here on, whatever the clock said when they were issued.
+void RaiseGeneration(absl::Time now, records::Account* record) {
+  record->set_generation(record->generation() + 1);
+  record->set_raised_ms(absl::ToUnixMillis(now));
 }
 
 }  // namespace
@@ -138,7 +139,7 @@ absl::StatusOr<Account> AccountStore::SetPasswordHash(const Username& user,
       return Fail(FailCode::kBusy, "the password was changed a moment ago; sign in again");
     }
     record.set_password_hash(new_hash);
-    record.set_not_before_ms(VoidUntil(record, now));
+    RaiseGeneration(now, &record);
     return absl::OkStatus();
   });
 }
@@ -147,14 +148,14 @@ absl::StatusOr<Account> AccountStore::SetDisabled(const Username& user, bool dis
                                                   absl::Time now) {
   return Update(user, [&](records::Account& record) {
     record.set_disabled(disabled);
-    if (disabled) record.set_not_before_ms(VoidUntil(record, now));
+    if (disabled) RaiseGeneration(now, &record);
     return absl::OkStatus();
   });
 }
 
 absl::StatusOr<Account> AccountStore::VoidTickets(const Username& user, absl::Time now) {
   return Update(user, [&](records::Account& record) {
-    record.set_not_before_ms(VoidUntil(record, now));
+    RaiseGeneration(now, &record);
     return absl::OkStatus();
   });
 }
@@ -168,7 +169,7 @@ std::optional<Account> AccountStore::Find(const Username& user) const {
 
 absl::Status AccountStore::CheckTicket(const identity::Ticket& ticket) const {
   const std::optional<Account> account = Find(ticket.user);
-  if (!account || account->id != ticket.account || ticket.issued < account->not_before) {
+  if (!account || account->id != ticket.account || ticket.generation != account->generation) {
     return Fail(FailCode::kSignInFailed,
                 "this ticket is no longer valid; sign in with your password");
   }
@@ -197,12 +198,11 @@ std::vector<Account> AccountStore::ListByName(absl::string_view after, int limit
   return list;
 }
 
-std::vector<Account> AccountStore::WithVoidTickets(absl::Time now,
-                                                   absl::Duration ticket_lifetime) const {
+std::vector<Account> AccountStore::RaisedLately(absl::Time now, absl::Duration ago) const {
   std::vector<Account> list;
   absl::MutexLock lock(&mu_);
   for (const auto& [name, account] : by_name_) {
-    if (account.not_before + ticket_lifetime > now) list.push_back(account);
+    if (account.generation > 0 && account.raised + ago > now) list.push_back(account);
   }
   return list;
 }

@@ -24,7 +24,8 @@ struct Account {
   Username user;
   absl::Time created;
   bool disabled = false;
-  absl::Time not_before;         // Tickets issued before are void.
+  Generation generation = 0;     // Tickets of others are void.
+  absl::Time raised;             // When the generation was raised last; no ticket is judged by it.
   store::Revision revision = 0;  // Of its last change.
 };
 
@@ -47,7 +48,7 @@ class AccountStore {
   // Blocks. Errors: FailCode::kNoSuchUser.
   absl::StatusOr<std::string> LoadPasswordHash(const Username& user) const;
 
-  // Voids all tickets from before now; blocks. `old_hash`, if not empty, must still be the one on
+  // Raises the generation; blocks. `old_hash`, if not empty, must still be the one on
   // disk: of two changes at once, one fails.
   //
   // Errors: FailCode::kNoSuchUser; kBusy if it was just changed by someone else.
@@ -55,11 +56,11 @@ class AccountStore {
                                           const std::string& new_hash, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Disabling voids all tickets; blocks. Errors: FailCode::kNoSuchUser.
+  // Disabling raises the generation; blocks. Errors: FailCode::kNoSuchUser.
   absl::StatusOr<Account> SetDisabled(const Username& user, bool disabled, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Blocks. Errors: FailCode::kNoSuchUser.
+  // Raises the generation; blocks. Errors: FailCode::kNoSuchUser.
   absl::StatusOr<Account> VoidTickets(const Username& user, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -78,8 +79,9 @@ class AccountStore {
   std::vector<Account> ListByName(absl::string_view after, int limit) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Accounts whose tickets of the last `ticket_lifetime` are partly void: what edges must know.
-  std::vector<Account> WithVoidTickets(absl::Time now, absl::Duration ticket_lifetime) const
+  // Accounts whose generation was raised less than `ago` before `now`, or later than `now`: what
+  // nodes must know.
+  std::vector<Account> RaisedLately(absl::Time now, absl::Duration ago) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

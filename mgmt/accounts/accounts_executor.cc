@@ -1,8 +1,11 @@
 #include "mgmt/accounts/accounts_executor.h"
 
+#include <glog/logging.h>
+
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 
@@ -21,13 +24,12 @@ absl::Status WrongOldPassword() {
   return Fail(FailCode::kSignInFailed, "the old password is wrong; nothing was changed");
 }
 
-// Errors: FailCode::kBadField.
-absl::Status AdmitPassword(absl::string_view password) {
-  if (identity::LooksLikeTicket(password)) {
-    return Fail(FailCode::kBadField, "this looks like a ticket; choose another password");
-  }
-  return ValidatePassword(password);
+// Whose turn it is in the queue.
+constexpr absl::string_view kOperators = "operators";
+std::string TurnOf(absl::string_view address) {
+  return absl::StrCat("address ", AddressGroup(address));
 }
+std::string TurnOf(const Username& user) { return absl::StrCat("account ", user.str()); }
 
 absl::Status Disabled() {
   return Fail(FailCode::kDenied, "this account is disabled; ask an operator");
@@ -42,21 +44,32 @@ absl::Status JustChanged() {
 AccountsExecutor::AccountsExecutor(const Parts& parts, const Options& options)
     : parts_(parts),
       registration_open_(options.registration_open),
+      password_bytes_min_(options.password_bytes_min),
       hasher_(options.hash_cost),
       registrations_(options.registrations),
       throttle_(options.sign_ins),
+      bad_tickets_(options.bad_tickets, kBadTickets),
+      password_changes_(options.password_changes),
       work_(options.threads, options.tasks_max) {}
 
 template <typename Result>
-void AccountsExecutor::Post(absl::AnyInvocable<Result()> task,
+void AccountsExecutor::Post(absl::string_view key, absl::AnyInvocable<Result()> task,
                             absl::AnyInvocable<void(Result)> done) {
-  // WorkQueue's std::function wants copies, so both go behind one pointer.
-  struct Job {
-    absl::AnyInvocable<Result()> task;
-    absl::AnyInvocable<void(Result)> done;
-  };
-  auto job = std::make_shared<Job>(Job{std::move(task), std::move(done)});
-  if (!work_.TryPost([job] { job->done(job->task()); })) job->done(QueueFull());
+  // Either way it ends, `done` is needed.
+  auto shared_done = std::make_shared<absl::AnyInvocable<void(Result)>>(std::move(done));
+  work_.Post(key,
+             {.run = [task = std::move(task), shared_done]() mutable { (*shared_done)(task()); },
+              .refused = [shared_done] { (*shared_done)(QueueFull()); }});
+}
+
+absl::Status AccountsExecutor::AdmitNewPassword(absl::string_view password) const {
+  if (identity::LooksLikeTicket(password)) {
+    return Fail(FailCode::kBadField, "this looks like a ticket; choose another password");
+  }
+  CVG_RETURN_IF_ERROR(ValidatePassword(password));
+  if (password.size() >= password_bytes_min_) return absl::OkStatus();
+  return Fail(FailCode::kBadField, absl::StrCat("a new password has at least ", password_bytes_min_,
+                                                " bytes; choose a longer one"));
 }
 
 void AccountsExecutor::Register(absl::string_view user_text, absl::string_view password,
@@ -67,16 +80,18 @@ void AccountsExecutor::Register(absl::string_view user_text, absl::string_view p
       return Fail(FailCode::kDenied, "registration is closed; ask an operator for an account");
     }
     CVG_ASSIGN_OR_RETURN(Username user, Username::Parse(user_text));
-    CVG_RETURN_IF_ERROR(AdmitPassword(password));
+    CVG_RETURN_IF_ERROR(AdmitNewPassword(password));
+    // Before a word on the name: else names could be tried at any rate.
+    CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
     if (parts_.book.Find(user).has_value()) {
       return Fail(FailCode::kExists, "this name is taken; choose another");
     }
-    CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
     return user;
   };
   absl::StatusOr<Username> user = admit();
   if (!user.ok()) return done(user.status());
   Post<absl::StatusOr<Registration>>(
+      TurnOf(address),
       [this, wanted = WantedAccount(*std::move(user), std::string(password))]() mutable
       -> absl::StatusOr<Registration> {
         CVG_ASSIGN_OR_RETURN(Captcha captcha, parts_.painter.Paint());
@@ -89,8 +104,10 @@ void AccountsExecutor::Register(absl::string_view user_text, absl::string_view p
 
 // Taken out on the queue: whoever reads BUSY has not used up the one try.
 void AccountsExecutor::Confirm(absl::string_view id, absl::string_view answer,
+                               absl::string_view address,
                                absl::AnyInvocable<void(absl::Status)> done) {
   Post<absl::Status>(
+      TurnOf(address),
       [this, id = std::string(id), answer = std::string(answer),
        asked = parts_.clock.Elapsed()]() -> absl::Status {
         CVG_ASSIGN_OR_RETURN(const WantedAccount wanted, registrations_.Take(id, answer, asked));
@@ -110,11 +127,13 @@ absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
 void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
                               absl::string_view address,
                               absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done) {
-  if (identity::LooksLikeTicket(secret)) return done(SignInByTicket(user, secret));
+  if (identity::LooksLikeTicket(secret)) return done(SignInByTicket(user, secret, address));
   if (!ValidatePassword(secret).ok()) return done(WrongNameOrPassword());
-  const absl::Status admitted = throttle_.Admit(user, address, parts_.clock.Elapsed());
+  const absl::Status admitted =
+      throttle_.Admit(user, address, parts_.known.Contains(user, address), parts_.clock.Elapsed());
   if (!admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
+      TurnOf(address),
       [this, user, password = std::string(secret), address = std::string(address)] {
         return SignInByPassword(user, password, address);
       },
@@ -122,6 +141,16 @@ void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
 }
 
 absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByTicket(
+    const Username& user, absl::string_view text, absl::string_view address) {
+  CVG_RETURN_IF_ERROR(bad_tickets_.Admit(address, parts_.clock.Elapsed()));
+  absl::StatusOr<SignedIn> checked = CheckTicket(user, text);
+  if (!checked.ok() && FailCodeOf(checked.status()) == FailCode::kSignInFailed) {
+    bad_tickets_.OnFailure(address, parts_.clock.Elapsed());
+  }
+  return checked;
+}
+
+absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::CheckTicket(
     const Username& user, absl::string_view text) const {
   CVG_ASSIGN_OR_RETURN(identity::Ticket ticket, parts_.tickets.Verify(text, parts_.clock.Now()));
   if (ticket.user != user) {
@@ -142,7 +171,8 @@ absl::StatusOr<std::string> AccountsExecutor::VerifyPassword(const Username& use
     throttle_.OnFailure(user, address, parts_.clock.Elapsed());
     return WrongNameOrPassword();
   }
-  throttle_.OnSuccess(user, address);
+  const absl::Status kept = parts_.known.Add(user, address);
+  LOG_IF(ERROR, !kept.ok()) << "from where " << user.str() << " signs in is not kept: " << kept;
   return hash;
 }
 
@@ -162,11 +192,16 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByPassword(
 void AccountsExecutor::ChangePassword(const Username& user, absl::string_view old_password,
                                       absl::string_view new_password, absl::string_view address,
                                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done) {
-  absl::Status admitted = AdmitPassword(new_password);
-  if (admitted.ok() && !ValidatePassword(old_password).ok()) admitted = WrongOldPassword();
-  if (admitted.ok()) admitted = throttle_.Admit(user, address, parts_.clock.Elapsed());
-  if (!admitted.ok()) return done(admitted);
+  const auto admit = [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(AdmitNewPassword(new_password));
+    const absl::Duration now = parts_.clock.Elapsed();
+    CVG_RETURN_IF_ERROR(password_changes_.Admit(user, now));
+    if (!ValidatePassword(old_password).ok()) return WrongOldPassword();
+    return throttle_.Admit(user, address, parts_.known.Contains(user, address), now);
+  };
+  if (const absl::Status admitted = admit(); !admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
+      TurnOf(user),
       [this, user, old_password = std::string(old_password),
        new_password = std::string(new_password), address = std::string(address)] {
         return ChangeOnQueue(user, old_password, new_password, address);
@@ -201,8 +236,9 @@ void AccountsExecutor::Create(absl::string_view user_text, absl::string_view pas
                               absl::AnyInvocable<void(absl::StatusOr<Account>)> done) {
   absl::StatusOr<Username> user = Username::Parse(user_text);
   if (!user.ok()) return done(user.status());
-  if (absl::Status valid = AdmitPassword(password); !valid.ok()) return done(valid);
+  if (absl::Status valid = AdmitNewPassword(password); !valid.ok()) return done(valid);
   Post<absl::StatusOr<Account>>(
+      kOperators,
       [this, wanted = WantedAccount(*std::move(user), std::string(password))] {
         return CreateOnQueue(wanted.user, wanted.password);
       },
@@ -214,6 +250,7 @@ void AccountsExecutor::SetDisabled(absl::string_view user_text, bool disabled,
   absl::StatusOr<Username> user = Username::Parse(user_text);
   if (!user.ok()) return done(user.status());
   Post<absl::Status>(
+      kOperators,
       [this, user = *std::move(user), disabled]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
@@ -232,6 +269,7 @@ void AccountsExecutor::VoidTickets(absl::string_view user_text,
   absl::StatusOr<Username> user = Username::Parse(user_text);
   if (!user.ok()) return done(user.status());
   Post<absl::Status>(
+      kOperators,
       [this, user = *std::move(user)]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
@@ -240,6 +278,21 @@ void AccountsExecutor::VoidTickets(absl::string_view user_text,
         CVG_ASSIGN_OR_RETURN(const Account account, set());
         parts_.observer.OnTicketsVoid(account,
                                       "your sign-in was ended by an operator; sign in again");
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void AccountsExecutor::RotateTicketKey(bool drop_older,
+                                       absl::AnyInvocable<void(absl::Status)> done) {
+  Post<absl::Status>(
+      kOperators,
+      [this, drop_older]() -> absl::Status {
+        {
+          absl::MutexLock lock(&voiding_);
+          CVG_RETURN_IF_ERROR(parts_.tickets.Rotate(drop_older, parts_.clock.Now()));
+        }
+        parts_.observer.OnTicketKeys();
         return absl::OkStatus();
       },
       std::move(done));

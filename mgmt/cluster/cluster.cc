@@ -115,13 +115,14 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
     streams_.erase(*older);
   }
   const bool is_edge = member->second.role == Role::kEdge;
-  streams_[id] = {.node = node, .is_edge = is_edge};
+  const bool judges_tickets = is_edge || member->second.role == Role::kDatamgr;
+  streams_[id] = {.node = node, .is_edge = is_edge, .judges_tickets = judges_tickets};
   auto welcome = NewMessage();
   welcome->mutable_welcome()->set_node_id(node);
   welcome->mutable_welcome()->set_mgmt_epoch(options_.epoch);
   welcome->mutable_welcome()->set_version(options_.version);
-  for (const std::string& pem : options_.ticket_key_pems) {
-    welcome->mutable_welcome()->add_ticket_public_keys(pem);
+  for (const TicketKeyUntil& key : ticket_keys_) {
+    welcome->mutable_welcome()->add_ticket_public_keys(key.public_pem);
   }
   Send(id, std::move(welcome));
   auto pins = NewMessage();
@@ -129,9 +130,11 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   Send(id, std::move(pins));
   nodes_dirty_ = true;
   data_servers_dirty_ = true;
+  if (judges_tickets) {
+    SweepRevocations(now);
+    for (Message& message : RevocationsMessages()) Send(id, std::move(message));
+  }
   if (!is_edge) return;
-  SweepRevocations(now);
-  for (Message& message : RevocationsMessages()) Send(id, std::move(message));
   edges_dirty_ = true;
   state_.reach.ForgetMisses(node);
   if (member->second.drain) SendDrain(id, member->second);
@@ -344,6 +347,8 @@ void Cluster::OnTick(absl::Duration now) {
     edges_dirty_ = routes_dirty_ = true;
   }
   if (now - revocations_swept_ >= kRevocationsSweep) SweepRevocations(now);
+  const auto ended = [now](const TicketKeyUntil& key) { return key.until <= now; };
+  if (std::erase_if(ticket_keys_, ended) > 0) SendTicketKeys();
   for (const NodeId node : state_.liveness.Tick(now)) {
     nodes_dirty_ = true;
     if (state_.liveness.StateOf(node) == LiveState::kOffline) OnOffline(node);
@@ -368,22 +373,38 @@ void Cluster::OnTicketsVoid(const Account& account, absl::string_view reason, ab
   v1::TicketRevocation revocation;
   revocation.set_account_id(account.id);
   revocation.set_username(account.user.str());
-  revocation.set_issued_before_ms(absl::ToUnixMillis(account.not_before));
+  revocation.set_generation(account.generation);
+  revocation.set_raised_ms(absl::ToUnixMillis(account.raised));
   revocation.set_reason(std::string(reason));
   Revocation& known = revocations_[account.id];
-  if (known.row.issued_before_ms() >= revocation.issued_before_ms()) return;
+  if (known.row.generation() >= revocation.generation()) return;
   known = {revocation, now};
   auto message = NewMessage();
   *message->mutable_revocations()->add_tickets() = std::move(revocation);
   for (const auto& [id, stream] : streams_) {
-    if (stream.is_edge) Send(id, message);
+    if (stream.judges_tickets) Send(id, message);
+  }
+}
+
+void Cluster::SetTicketKeys(std::vector<TicketKeyUntil> keys) {
+  ticket_keys_ = std::move(keys);
+  SendTicketKeys();
+}
+
+void Cluster::SendTicketKeys() {
+  auto message = NewMessage();
+  for (const TicketKeyUntil& key : ticket_keys_) {
+    message->mutable_ticket_keys()->add_public_keys(key.public_pem);
+  }
+  for (const auto& [id, stream] : streams_) {
+    if (stream.judges_tickets) Send(id, message);
   }
 }
 
 void Cluster::SweepRevocations(absl::Duration now) {
   revocations_swept_ = now;
   std::erase_if(revocations_, [now](const auto& item) {
-    return now - item.second.told > limits::kTicketLifetime;
+    return now - item.second.told > limits::kGenerationsToldFor;
   });
 }
 

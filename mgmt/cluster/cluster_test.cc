@@ -34,8 +34,8 @@ class ClusterTest : public testing::Test {
   // A start of mgmt: the members in `known` were there before.
   void Start(Epoch epoch, const std::vector<Member>& known) {
     cluster_ = std::make_unique<Cluster>(
-        Cluster::Options{.epoch = epoch, .self = kMgmt, .version = "1", .ticket_key_pems = {"pem"}},
-        *accounts_);
+        Cluster::Options{.epoch = epoch, .self = kMgmt, .version = "1"}, *accounts_);
+    cluster_->SetTicketKeys({{"pem"}});
     sent_.clear();
     SetMembers(known);
   }
@@ -195,7 +195,7 @@ class ClusterTest : public testing::Test {
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
-      kinds += "?wpedrvocb    csg"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
+      kinds += "?wpedrvocb    csgk"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
     }
     return kinds;
   }
@@ -224,7 +224,7 @@ TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
   EXPECT_EQ(sent_[1][1].pins().valid_size(), 5);
   EXPECT_TRUE(sent_[1][1].pins().whole());
   Hello(2, kData);
-  EXPECT_EQ(KindsOf(2), "wps");
+  EXPECT_EQ(KindsOf(2), "wpvs");
   Join(3, kB);
   EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
   EXPECT_THAT(EdgesOf(3), ElementsAre(kA, kB));
@@ -528,10 +528,37 @@ TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
   EXPECT_EQ(KindsOf(2), "wpvercbd");
 }
 
+TEST_F(ClusterTest, TicketKeysAreToldWhenTheyChangeAndWhenOneHasEnded) {
+  StartFresh();
+  Join(1, kA);
+  Hello(2, kData);
+  cluster_->SetTicketKeys({{"new"}, {"pem", now_ + absl::Hours(1)}});
+  Flush();
+  for (const StreamId stream : {1, 2}) {
+    ASSERT_TRUE(sent_[stream].back().has_ticket_keys());
+    EXPECT_THAT(sent_[stream].back().ticket_keys().public_keys(), ElementsAre("new", "pem"));
+  }
+  Hello(3, kB);
+  EXPECT_THAT(sent_[3][0].welcome().ticket_public_keys(), ElementsAre("new", "pem"));
+  now_ += absl::Hours(1);
+  cluster_->OnTick(now_);
+  Flush();
+  const auto told = [&](StreamId stream) {
+    std::vector<std::string> keys;
+    for (const v1::ToNode& message : sent_[stream]) {
+      if (!message.has_ticket_keys()) continue;
+      keys.assign(message.ticket_keys().public_keys().begin(),
+                  message.ticket_keys().public_keys().end());
+    }
+    return keys;
+  };
+  EXPECT_THAT(told(2), ElementsAre("new"));
+}
+
 TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
   Start(200, members_);
   Hello(1, kA);
-  Account ann{.id = 7, .user = *Username::Parse("ann"), .not_before = absl::FromUnixMillis(5)};
+  Account ann{.id = 7, .user = *Username::Parse("ann"), .generation = 5};
   cluster_->OnTicketsVoid(ann, "because", now_);
   Hello(2, kB);
   Hello(3, kData);
@@ -541,7 +568,7 @@ TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
   EXPECT_EQ(sent_[2][2].revocations().tickets(0).account_id(), 7);
   EXPECT_EQ(sent_[2].back().datamgr().name(), "data");
   EXPECT_EQ(sent_[2].back().datamgr().address(), absl::StrCat("grpc-", kData));
-  EXPECT_EQ(KindsOf(3), "wps");
+  EXPECT_EQ(KindsOf(3), "wpvs");
 }
 
 TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
@@ -549,7 +576,7 @@ TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
   Account account{.user = *Username::Parse("ann")};
   for (int round = 1; round <= 2; ++round) {
     for (account.id = 1; account.id <= 12'000; ++account.id) {
-      account.not_before = absl::FromUnixMillis(round);
+      account.generation = round;
       cluster_->OnTicketsVoid(account, "because", now_);
     }
   }
@@ -561,7 +588,7 @@ TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
     EXPECT_EQ(message.revocations().whole(), messages++ == 0);
     EXPECT_LT(message.ByteSizeLong(), limits::kRpcMessageBytesMax);
     for (const auto& row : message.revocations().tickets()) {
-      EXPECT_EQ(row.issued_before_ms(), 2);
+      EXPECT_EQ(row.generation(), 2);
       EXPECT_TRUE(told.insert(row.account_id()).second);
     }
   }
@@ -571,10 +598,9 @@ TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
 
 TEST_F(ClusterTest, RevocationsAreForgottenWithTheTicketsTheyVoid) {
   StartFresh();
-  const Account ann{
-      .id = 7, .user = *Username::Parse("ann"), .not_before = absl::FromUnixMillis(5)};
+  const Account ann{.id = 7, .user = *Username::Parse("ann"), .generation = 5};
   cluster_->OnTicketsVoid(ann, "because", now_);
-  now_ += limits::kTicketLifetime;
+  now_ += limits::kGenerationsToldFor;
   Hello(1, kA);
   now_ += absl::Seconds(1);
   Hello(2, kB);

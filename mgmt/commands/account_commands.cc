@@ -30,8 +30,9 @@ void HandleRegister(AccountsExecutor& executor, Session& session, Fields fields,
 }
 
 // CONFIRMREGISTERACCOUNT id LF text
-void HandleConfirm(AccountsExecutor& executor, Fields fields, Responder responder) {
-  executor.Confirm(fields[0], fields[1],
+void HandleConfirm(AccountsExecutor& executor, Session& session, Fields fields,
+                   Responder responder) {
+  executor.Confirm(fields[0], fields[1], session.peer_address(),
                    [responder = std::move(responder)](const absl::Status& confirmed) mutable {
                      if (!confirmed.ok()) return responder.Fail(confirmed);
                      responder.Ok();
@@ -52,7 +53,7 @@ void HandleChangePassword(AccountsExecutor& executor, LineSessions& sessions, Se
           sessions.Renewed(user, account, id, std::nullopt);
           return responder.Fail(result.status());
         }
-        sessions.Renewed(user, account, id, result->ticket.issued);
+        sessions.Renewed(user, account, id, result->ticket.generation);
         line::RowWriter rows;
         rows.Add({"ticket", result->ticket_text});
         rows.Add({"expires", absl::StrCat(absl::ToUnixMillis(result->ticket.expires))});
@@ -78,8 +79,8 @@ std::vector<CommandSpec> RegistrationCommands(AccountsExecutor& executor) {
        .fields_max = 2,
        .access = Access::kAnyone,
        .handler =
-           [&executor](Session& /*session*/, Fields fields, Responder responder) {
-             HandleConfirm(executor, fields, std::move(responder));
+           [&executor](Session& session, Fields fields, Responder responder) {
+             HandleConfirm(executor, session, fields, std::move(responder));
            },
        .help = "id LF text: what the picture says, within 60 s"},
   };

@@ -40,7 +40,7 @@ grpc::ServerUnaryReactor* AccountsService::Confirm(grpc::CallbackServerContext* 
                                                    v1::ConfirmResponse* /*response*/) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  executor_.Confirm(request->registration_id(), request->captcha_text(),
+  executor_.Confirm(request->registration_id(), request->captcha_text(), request->client_address(),
                     [reply = std::move(reply)](const absl::Status& confirmed) mutable {
                       reply.Finish(confirmed);
                     });
@@ -65,6 +65,7 @@ grpc::ServerUnaryReactor* AccountsService::SignIn(grpc::CallbackServerContext* c
                      response->set_username(signed_in->account.user.str());
                      response->set_ticket(signed_in->ticket_text);
                      response->set_issued_ms(absl::ToUnixMillis(signed_in->ticket.issued));
+                     response->set_generation(signed_in->ticket.generation);
                      response->set_expires_ms(absl::ToUnixMillis(signed_in->ticket.expires));
                      reply.Finish(absl::OkStatus());
                    });

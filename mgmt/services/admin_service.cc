@@ -234,6 +234,20 @@ grpc::ServerUnaryReactor* AdminService::RevokeTickets(grpc::CallbackServerContex
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminService::RotateTicketKey(grpc::CallbackServerContext* context,
+                                                        const v1::RotateTicketKeyRequest* request,
+                                                        v1::RotateTicketKeyResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.RotateTicketKey(
+      request->drop_older(),
+      AnswerStatus(context,
+                   request->drop_older() ? "made a new ticket key and dropped the older ones"
+                                         : "made a new ticket key",
+                   std::move(reply)));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext* context,
                                                      const v1::ListAccountsRequest* request,
                                                      v1::ListAccountsResponse* response) {

@@ -51,6 +51,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RevokeTickets(grpc::CallbackServerContext* context,
                                           const v1::RevokeTicketsRequest* request,
                                           v1::RevokeTicketsResponse* response) override;
+  grpc::ServerUnaryReactor* RotateTicketKey(grpc::CallbackServerContext* context,
+                                            const v1::RotateTicketKeyRequest* request,
+                                            v1::RotateTicketKeyResponse* response) override;
   grpc::ServerUnaryReactor* ListAccounts(grpc::CallbackServerContext* context,
                                          const v1::ListAccountsRequest* request,
                                          v1::ListAccountsResponse* response) override;
