@@ -24,7 +24,10 @@ void FillDefaults(v1::MgmtConfig* config) {
   if (config->grpc_listen().empty()) config->set_grpc_listen(kGrpcListen);
   if (config->line_listen().empty()) config->set_line_listen(kLineListen);
   if (config->open_line_listen().empty()) config->set_open_line_listen(kOpenLineListen);
-  if (!config->has_registration_open()) config->set_registration_open(true);
+  if (config->registration() == v1::MgmtConfig::UNSET) {
+    const bool closed = config->has_registration_open() && !config->registration_open();
+    config->set_registration(closed ? v1::MgmtConfig::CLOSED : v1::MgmtConfig::OPEN);
+  }
   if (config->password_bytes_min() == 0) {
     config->set_password_bytes_min(limits::kNewPasswordBytesMin);
   }

@@ -44,12 +44,16 @@ absl::Status LineSessions::OnSignedIn(lineserver::Session& session) {
   }
   // Now that OnTicketsVoid() sees it: was the ticket voided between its check and here?
   const std::optional<Account> account = accounts_.Find(who.user);
-  if (account && who.generation >= account->generation) return absl::OkStatus();
+  if (account && who.generation >= account->generation) {
+    list_.Add(session, clock_.Now());
+    return absl::OkStatus();
+  }
   OnClosed(session);
   return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
 }
 
 void LineSessions::OnClosed(lineserver::Session& session) {
+  list_.Remove(session);
   absl::MutexLock lock(&mu_);
   const auto sessions = by_account_.find(session.signed_in()->account);
   if (sessions == by_account_.end()) return;

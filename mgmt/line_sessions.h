@@ -10,8 +10,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/lineserver/session.h"
+#include "common/lineserver/session_list.h"
 #include "common/lineserver/session_types.h"
 #include "mgmt/accounts/accounts_executor.h"
 
@@ -22,8 +24,9 @@ namespace convergia::mgmt {
 class LineSessions final : public lineserver::Authenticator, public lineserver::SessionObserver {
  public:
   // `accounts` outlives this; `executor` too, and is given before anybody signs in.
-  LineSessions(const AccountStore& accounts, int sessions_per_user_max)
-      : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max) {}
+  LineSessions(const AccountStore& accounts, int sessions_per_user_max, const Clock& clock)
+      : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max), clock_(clock) {}
+  lineserver::SessionList& list() { return list_; }
   void set_desk(AccountsExecutor* executor) { executor_ = executor; }
 
   void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
@@ -54,7 +57,9 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
 
   const AccountStore& accounts_;
   const int sessions_per_user_max_;
+  const Clock& clock_;
   AccountsExecutor* executor_ = nullptr;
+  lineserver::SessionList list_;
 
   absl::Mutex mu_;
   absl::flat_hash_map<AccountId, Sessions> by_account_ ABSL_GUARDED_BY(mu_);

@@ -58,6 +58,8 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
       return OnRoutes(message.routes());
     case v1::ToNode::kRevocations:
       return OnRevocations(message.revocations());
+    case v1::ToNode::kSessionsQuestion:
+      return OnSessionsQuestion(message.sessions_question());
     case v1::ToNode::kTicketKeys:
       return TakeKeys(message.ticket_keys().public_keys());
     case v1::ToNode::kDatamgr:
@@ -100,6 +102,25 @@ void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
     if (!revoked->IsRevoked(who.account, who.generation, &reason)) return;
     session.Close(FailCode::kDenied, reason.empty() ? "this session was ended" : reason);
   });
+}
+
+void MgmtLink::OnSessionsQuestion(const v1::SessionsQuestion& question) {
+  v1::FromNode message;
+  v1::SessionsAnswer* const answer = message.mutable_sessions();
+  answer->set_query(question.query());
+  if (question.end_session() != 0) {
+    if (rooms_.sessions->End(question.account_id(), question.end_session())) {
+      answer->add_rows()->set_session(question.end_session());
+    }
+    return callbacks_.send(std::move(message));
+  }
+  for (const lineserver::SessionList::Row& session : rooms_.sessions->List(question.account_id())) {
+    v1::SessionRow* const row = answer->add_rows();
+    row->set_session(session.session);
+    row->set_address(session.address);
+    row->set_since_ms(absl::ToUnixMillis(session.since));
+  }
+  callbacks_.send(std::move(message));
 }
 
 void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {

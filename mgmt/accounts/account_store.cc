@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "mgmt_records.pb.h"
 
@@ -39,6 +40,7 @@ Account ToAccount(const Username& user, const records::Account& record, store::R
                  .user = user,
                  .created = absl::FromUnixMillis(record.created_ms()),
                  .disabled = record.disabled(),
+                 .waiting = record.waiting(),
                  .generation = record.generation(),
                  .raised = absl::FromUnixMillis(record.raised_ms()),
                  .revision = revision};
@@ -66,18 +68,35 @@ absl::StatusOr<std::unique_ptr<AccountStore>> AccountStore::Create(store::Store&
 
 void AccountStore::Remember(const Account& account) {
   absl::MutexLock lock(&mu_);
-  Account& known = by_name_.try_emplace(account.user.str(), account).first->second;
+  const auto [place, is_new] = by_name_.try_emplace(account.user.str(), account);
+  Account& known = place->second;
   if (known.revision > account.revision) return;
+  if (!is_new && known.waiting) --waiting_;
+  if (account.waiting) ++waiting_;
   known = account;
-  name_by_id_.insert_or_assign(account.id, account.user.str());
+  if (!account.waiting) name_by_id_.insert_or_assign(account.id, account.user.str());
+}
+
+absl::Status AccountStore::AdmitNew(const Username& user, const AddOptions& options) const {
+  CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+  if (row) return Fail(FailCode::kExists, "this name is taken; choose another");
+  if (!options.invite_row.empty()) {
+    CVG_ASSIGN_OR_RETURN(const auto invite, store_.Get(options.invite_row));
+    if (!invite) {
+      return Fail(FailCode::kDenied, "this invite was used a moment ago; ask for another");
+    }
+  }
+  absl::MutexLock lock(&mu_);
+  if (options.waiting && waiting_ >= kWaitingMax) {
+    return Fail(FailCode::kBusy, "too many accounts wait for an operator; try again another day");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::string& password_hash,
-                                          absl::Time now) {
+                                          absl::Time now, const AddOptions& options) {
   for (int i = 0; i < kTriesMax; ++i) {
-    if (Find(user).has_value()) {
-      return Fail(FailCode::kExists, "this name is taken; choose another");
-    }
+    CVG_RETURN_IF_ERROR(AdmitNew(user, options));
     CVG_ASSIGN_OR_RETURN(const auto counter_row, store_.Get(kCounterKey));
     records::Counter counter;
     if (counter_row && !counter.ParseFromString(counter_row->value)) return Damaged(kCounterKey);
@@ -86,11 +105,15 @@ absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::strin
     record.set_id(counter.last());
     record.set_password_hash(password_hash);
     record.set_created_ms(absl::ToUnixMillis(now));
+    record.set_waiting(options.waiting);
     store::Batch batch;
     batch.IfAbsent(KeyOf(user))
         .IfVersion(kCounterKey, counter_row ? counter_row->version : 0)
         .Put(kCounterKey, counter.SerializeAsString())
         .Put(KeyOf(user), record.SerializeAsString());
+    if (!options.invite_row.empty()) {
+      batch.IfPresent(options.invite_row).Delete(options.invite_row);
+    }
     const auto done = store_.Commit(std::move(batch));
     if (done.ok()) {
       Account account = ToAccount(user, record, *done);
@@ -98,8 +121,6 @@ absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::strin
       return account;
     }
     if (!store::IsConflict(done)) return done.status();
-    CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
-    if (row) return Fail(FailCode::kExists, "this name is taken; choose another");
   }
   return Fail(FailCode::kBusy, "too many accounts are being made at once; try again");
 }
@@ -160,6 +181,35 @@ absl::StatusOr<Account> AccountStore::VoidTickets(const Username& user, absl::Ti
   });
 }
 
+absl::Status AccountStore::NobodyWaits(const Username& user) {
+  return Fail(FailCode::kNoSuchUser, absl::StrCat("no account ", user.str(), " waits"));
+}
+
+absl::StatusOr<Account> AccountStore::Approve(const Username& user) {
+  return Update(user, [&](records::Account& record) -> absl::Status {
+    if (!record.waiting()) return NobodyWaits(user);
+    record.set_waiting(false);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status AccountStore::Refuse(const Username& user) {
+  CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+  if (!row) return NobodyWaits(user);
+  CVG_ASSIGN_OR_RETURN(const auto record, Parse<records::Account>(*row));
+  if (!record.waiting()) return NobodyWaits(user);
+  store::Batch batch;
+  batch.IfVersion(row->key, row->version).Delete(row->key);
+  const auto done = store_.Commit(std::move(batch));
+  if (store::IsConflict(done)) {
+    return Fail(FailCode::kBusy, "this account is being changed by others; try again");
+  }
+  CVG_RETURN_IF_ERROR(done.status());
+  absl::MutexLock lock(&mu_);
+  if (by_name_.erase(user.str()) > 0) --waiting_;
+  return absl::OkStatus();
+}
+
 std::optional<Account> AccountStore::Find(const Username& user) const {
   absl::MutexLock lock(&mu_);
   const auto found = by_name_.find(user.str());
@@ -194,6 +244,16 @@ std::vector<Account> AccountStore::ListByName(absl::string_view after, int limit
   absl::MutexLock lock(&mu_);
   for (auto it = by_name_.upper_bound(after); it != by_name_.end() && list.size() < limit; ++it) {
     list.push_back(it->second);
+  }
+  return list;
+}
+
+std::vector<Account> AccountStore::ListWaiting(absl::string_view after, int limit) const {
+  std::vector<Account> list;
+  absl::MutexLock lock(&mu_);
+  if (waiting_ == 0) return list;
+  for (auto it = by_name_.upper_bound(after); it != by_name_.end() && list.size() < limit; ++it) {
+    if (it->second.waiting) list.push_back(it->second);
   }
   return list;
 }

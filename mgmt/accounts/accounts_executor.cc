@@ -35,6 +35,10 @@ absl::Status Disabled() {
   return Fail(FailCode::kDenied, "this account is disabled; ask an operator");
 }
 
+absl::Status Waiting() {
+  return Fail(FailCode::kDenied, "this account waits for an operator to let it in; try later");
+}
+
 absl::Status JustChanged() {
   return Fail(FailCode::kBusy, "this account was changed a moment ago; sign in again");
 }
@@ -43,7 +47,7 @@ absl::Status JustChanged() {
 
 AccountsExecutor::AccountsExecutor(const Parts& parts, const Options& options)
     : parts_(parts),
-      registration_open_(options.registration_open),
+      registration_(options.registration),
       password_bytes_min_(options.password_bytes_min),
       hasher_(options.hash_cost),
       registrations_(options.registrations),
@@ -72,28 +76,40 @@ absl::Status AccountsExecutor::AdmitNewPassword(absl::string_view password) cons
                                                 " bytes; choose a longer one"));
 }
 
+absl::StatusOr<Username> AccountsExecutor::AdmitRegistration(absl::string_view user_text,
+                                                             absl::string_view password,
+                                                             absl::string_view invite,
+                                                             absl::string_view address) {
+  if (registration_ == RegistrationMode::kClosed) {
+    return Fail(FailCode::kDenied, "registration is closed; ask an operator for an account");
+  }
+  CVG_ASSIGN_OR_RETURN(Username user, Username::Parse(user_text));
+  CVG_RETURN_IF_ERROR(AdmitNewPassword(password));
+  // Before a word on name or invite: else they could be tried at any rate.
+  CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
+  if (registration_ == RegistrationMode::kInvite) {
+    if (invite.empty()) {
+      return Fail(FailCode::kDenied,
+                  "registration needs an invite; ask a member or an operator for one");
+    }
+    CVG_RETURN_IF_ERROR(parts_.invites.Find(invite, parts_.clock.Now()).status());
+  }
+  if (parts_.book.Find(user).has_value()) {
+    return Fail(FailCode::kExists, "this name is taken; choose another");
+  }
+  return user;
+}
+
 void AccountsExecutor::Register(absl::string_view user_text, absl::string_view password,
-                                absl::string_view address,
+                                absl::string_view invite, absl::string_view address,
                                 absl::AnyInvocable<void(absl::StatusOr<Registration>)> done) {
-  const auto admit = [&]() -> absl::StatusOr<Username> {
-    if (!registration_open_) {
-      return Fail(FailCode::kDenied, "registration is closed; ask an operator for an account");
-    }
-    CVG_ASSIGN_OR_RETURN(Username user, Username::Parse(user_text));
-    CVG_RETURN_IF_ERROR(AdmitNewPassword(password));
-    // Before a word on the name: else names could be tried at any rate.
-    CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
-    if (parts_.book.Find(user).has_value()) {
-      return Fail(FailCode::kExists, "this name is taken; choose another");
-    }
-    return user;
-  };
-  absl::StatusOr<Username> user = admit();
+  absl::StatusOr<Username> user = AdmitRegistration(user_text, password, invite, address);
   if (!user.ok()) return done(user.status());
   Post<absl::StatusOr<Registration>>(
       TurnOf(address),
-      [this, wanted = WantedAccount(*std::move(user), std::string(password))]() mutable
-      -> absl::StatusOr<Registration> {
+      [this,
+       wanted = WantedAccount(*std::move(user), std::string(password),
+                              std::string(invite))]() mutable -> absl::StatusOr<Registration> {
         CVG_ASSIGN_OR_RETURN(Captcha captcha, parts_.painter.Paint());
         CVG_ASSIGN_OR_RETURN(std::string id, registrations_.Add(std::move(wanted), captcha.text,
                                                                 parts_.clock.Elapsed()));
@@ -105,23 +121,50 @@ void AccountsExecutor::Register(absl::string_view user_text, absl::string_view p
 // Taken out on the queue: whoever reads BUSY has not used up the one try.
 void AccountsExecutor::Confirm(absl::string_view id, absl::string_view answer,
                                absl::string_view address,
-                               absl::AnyInvocable<void(absl::Status)> done) {
-  Post<absl::Status>(
+                               absl::AnyInvocable<void(absl::StatusOr<Account>)> done) {
+  Post<absl::StatusOr<Account>>(
       TurnOf(address),
-      [this, id = std::string(id), answer = std::string(answer),
-       asked = parts_.clock.Elapsed()]() -> absl::Status {
-        CVG_ASSIGN_OR_RETURN(const WantedAccount wanted, registrations_.Take(id, answer, asked));
-        return CreateOnQueue(wanted.user, wanted.password).status();
+      [this, id = std::string(id), answer = std::string(answer), asked = parts_.clock.Elapsed()] {
+        return ConfirmOnQueue(id, answer, asked);
       },
       std::move(done));
 }
 
-absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
-                                                        absl::string_view password) {
-  CVG_ASSIGN_OR_RETURN(const std::string hash, hasher_.Hash(password));
-  CVG_ASSIGN_OR_RETURN(Account account, parts_.book.Add(user, hash, parts_.clock.Now()));
-  parts_.observer.OnAccountAdded(account);
+absl::StatusOr<Account> AccountsExecutor::ConfirmOnQueue(absl::string_view id,
+                                                         absl::string_view answer,
+                                                         absl::Duration asked) {
+  CVG_ASSIGN_OR_RETURN(const WantedAccount wanted, registrations_.Take(id, answer, asked));
+  AccountStore::AddOptions options;
+  options.waiting = registration_ == RegistrationMode::kApproval;
+  if (registration_ == RegistrationMode::kInvite) {
+    CVG_ASSIGN_OR_RETURN(options.invite_row,
+                         parts_.invites.Find(wanted.invite, parts_.clock.Now()));
+  }
+  CVG_ASSIGN_OR_RETURN(Account account, CreateOnQueue(wanted.user, wanted.password, options));
+  if (!options.invite_row.empty()) parts_.invites.Forget(options.invite_row);
   return account;
+}
+
+absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
+                                                        absl::string_view password,
+                                                        const AccountStore::AddOptions& options) {
+  CVG_ASSIGN_OR_RETURN(const std::string hash, hasher_.Hash(password));
+  CVG_ASSIGN_OR_RETURN(Account account, parts_.book.Add(user, hash, parts_.clock.Now(), options));
+  if (!account.waiting) parts_.observer.OnAccountAdded(account);
+  return account;
+}
+
+void AccountsExecutor::MakeInvite(absl::string_view maker,
+                                  absl::AnyInvocable<void(absl::StatusOr<Invites::Invite>)> done) {
+  if (registration_ != RegistrationMode::kInvite) {
+    return done(Fail(FailCode::kDenied,
+                     "registration here is not by invite; none is needed, or "
+                     "an operator makes the accounts"));
+  }
+  Post<absl::StatusOr<Invites::Invite>>(
+      maker == Invites::kOperators ? std::string(kOperators) : absl::StrCat("account ", maker),
+      [this, maker = std::string(maker)] { return parts_.invites.Make(maker, parts_.clock.Now()); },
+      std::move(done));
 }
 
 void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
@@ -184,6 +227,7 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByPassword(
   std::optional<Account> account = parts_.book.Find(user);
   if (!account) return WrongNameOrPassword();
   if (account->disabled) return Disabled();
+  if (account->waiting) return Waiting();
   if (!before || before->revision != account->revision) return JustChanged();
   TicketIssuer::Issued issued = parts_.tickets.Issue(*account, parts_.clock.Now());
   return SignedIn{*std::move(account), std::move(issued.ticket), std::move(issued.text)};
@@ -240,7 +284,22 @@ void AccountsExecutor::Create(absl::string_view user_text, absl::string_view pas
   Post<absl::StatusOr<Account>>(
       kOperators,
       [this, wanted = WantedAccount(*std::move(user), std::string(password))] {
-        return CreateOnQueue(wanted.user, wanted.password);
+        return CreateOnQueue(wanted.user, wanted.password, {});
+      },
+      std::move(done));
+}
+
+void AccountsExecutor::Decide(absl::string_view user_text, bool refuse,
+                              absl::AnyInvocable<void(absl::Status)> done) {
+  absl::StatusOr<Username> user = Username::Parse(user_text);
+  if (!user.ok()) return done(user.status());
+  Post<absl::Status>(
+      kOperators,
+      [this, user = *std::move(user), refuse]() -> absl::Status {
+        if (refuse) return parts_.book.Refuse(user);
+        CVG_ASSIGN_OR_RETURN(const Account account, parts_.book.Approve(user));
+        parts_.observer.OnAccountAdded(account);
+        return absl::OkStatus();
       },
       std::move(done));
 }
@@ -300,8 +359,9 @@ void AccountsExecutor::RotateTicketKey(bool drop_older,
 
 std::string AccountsExecutor::LookUp(absl::string_view user) const {
   const absl::StatusOr<Username> name = Username::Parse(user);
-  if (!name.ok() || !parts_.book.Find(*name).has_value()) return "";
-  return name->str();
+  if (!name.ok()) return "";
+  const std::optional<Account> account = parts_.book.Find(*name);
+  return account && !account->waiting ? name->str() : "";
 }
 
 }  // namespace convergia::mgmt

@@ -14,6 +14,7 @@
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/accounts/captcha.h"
 #include "mgmt/accounts/fair_work_queue.h"
+#include "mgmt/accounts/invites.h"
 #include "mgmt/accounts/known_networks.h"
 #include "mgmt/accounts/password_hasher.h"
 #include "mgmt/accounts/registrations.h"
@@ -41,11 +42,14 @@ class AccountsObserver {
 // Thread-safe. `done` is called exactly once, on the caller's thread or on one of the executor's.
 class AccountsExecutor {
  public:
+  // Who may register: anybody; anybody, and an operator lets them in; those with an invite; nobody.
+  enum class RegistrationMode { kOpen, kApproval, kInvite, kClosed };
+
   struct Options {
     int threads = 1;                                           // Each takes a core while it hashes.
     size_t tasks_max = 256;                                    // Some seconds of work.
     size_t password_bytes_min = limits::kNewPasswordBytesMin;  // Of new ones.
-    bool registration_open = true;
+    RegistrationMode registration = RegistrationMode::kOpen;
     PasswordHasher::Cost hash_cost;
     Registrations::Options registrations;
     SignInThrottle::Rules sign_ins;
@@ -58,6 +62,7 @@ class AccountsExecutor {
     AccountStore& book;
     TicketIssuer& tickets;
     KnownNetworks& known;
+    Invites& invites;
     CaptchaPainter& painter;
     AccountsObserver& observer;
   };
@@ -68,14 +73,26 @@ class AccountsExecutor {
     std::string id;
     std::string captcha_jpeg;
   };
-  // Errors: FailCode::kBadField, kExists, kRate, kBusy, kDenied (closed), kUnavailable (no
-  // picture).
-  void Register(absl::string_view user, absl::string_view password, absl::string_view address,
+  // `invite` is read only if registration wants one.
+  //
+  // Errors: FailCode::kBadField, kExists, kRate, kBusy, kDenied (closed, or no good invite),
+  // kUnavailable (no picture).
+  void Register(absl::string_view user, absl::string_view password, absl::string_view invite,
+                absl::string_view address,
                 absl::AnyInvocable<void(absl::StatusOr<Registration>)> done);
 
-  // Errors: FailCode::kNotFound, kExpired, kWrongCaptcha, kExists, kBusy.
+  // The account that was made; perhaps it waits.
+  //
+  // Errors: FailCode::kNotFound, kExpired, kWrongCaptcha, kExists, kDenied (the invite was used up
+  // meanwhile), kBusy.
   void Confirm(absl::string_view id, absl::string_view answer, absl::string_view address,
-               absl::AnyInvocable<void(absl::Status)> done);
+               absl::AnyInvocable<void(absl::StatusOr<Account>)> done);
+
+  // `maker`: a username, or Invites::kOperators.
+  //
+  // Errors: FailCode::kDenied: registration wants no invites; kRate, kBusy.
+  void MakeInvite(absl::string_view maker,
+                  absl::AnyInvocable<void(absl::StatusOr<Invites::Invite>)> done);
 
   struct SignedIn {
     Account account;
@@ -86,7 +103,7 @@ class AccountsExecutor {
   //
   // Tickets that are not good count against their address before their signature is checked.
   //
-  // Errors: FailCode::kSignInFailed, kExpired (ticket), kRate, kBusy, kDenied (disabled).
+  // Errors: FailCode::kSignInFailed, kExpired (ticket), kRate, kBusy, kDenied (disabled, or waits).
   void SignIn(const Username& user, absl::string_view secret, absl::string_view address,
               absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
@@ -97,7 +114,8 @@ class AccountsExecutor {
                       absl::string_view new_password, absl::string_view address,
                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
-  // The name as it is spelt; empty if there is no such account. Disabled ones are there. At once.
+  // The name as it is spelt; empty if there is no such account. Disabled ones are there, those that
+  // wait are not. At once.
   std::string LookUp(absl::string_view user) const;
 
   // An operator's acts.
@@ -105,6 +123,10 @@ class AccountsExecutor {
   // Errors: FailCode::kBadField, kExists, kBusy.
   void Create(absl::string_view user, absl::string_view password,
               absl::AnyInvocable<void(absl::StatusOr<Account>)> done);
+  // Lets an account in that waits, or refuses it and frees its name.
+  //
+  // Errors: FailCode::kNoSuchUser: none of this name waits; kBusy.
+  void Decide(absl::string_view user, bool refuse, absl::AnyInvocable<void(absl::Status)> done);
   // Errors: FailCode::kNoSuchUser, kBusy.
   void SetDisabled(absl::string_view user, bool disabled,
                    absl::AnyInvocable<void(absl::Status)> done);
@@ -125,7 +147,12 @@ class AccountsExecutor {
                                           absl::string_view address);
   absl::StatusOr<SignedIn> CheckTicket(const Username& user, absl::string_view text) const;
   // On the work queue:
-  absl::StatusOr<Account> CreateOnQueue(const Username& user, absl::string_view password);
+  absl::StatusOr<Account> CreateOnQueue(const Username& user, absl::string_view password,
+                                        const AccountStore::AddOptions& options);
+  absl::StatusOr<Account> ConfirmOnQueue(absl::string_view id, absl::string_view answer,
+                                         absl::Duration asked);
+  absl::StatusOr<Username> AdmitRegistration(absl::string_view user, absl::string_view password,
+                                             absl::string_view invite, absl::string_view address);
   absl::StatusOr<std::string> VerifyPassword(const Username& user, absl::string_view password,
                                              absl::string_view address);
   absl::StatusOr<SignedIn> SignInByPassword(const Username& user, absl::string_view password,
@@ -138,7 +165,7 @@ class AccountsExecutor {
   // still as it was before the password was read: no ticket is for a password that has gone.
   absl::Mutex voiding_;
   const Parts parts_;
-  const bool registration_open_;
+  const RegistrationMode registration_;
   const size_t password_bytes_min_;
   const PasswordHasher hasher_;
   Registrations registrations_;

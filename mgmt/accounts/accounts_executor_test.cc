@@ -58,16 +58,29 @@ class AccountsDeskTest : public testing::Test {
   }
   void Make(const AccountsExecutor::Options& options) {
     executor_ = std::make_unique<AccountsExecutor>(
-        AccountsExecutor::Parts{clock_, *book_, *tickets_, *known_, painter_, observer_},
+        AccountsExecutor::Parts{clock_, *book_, *tickets_, *known_, *invites_, painter_, observer_},
         Cheap(options));
   }
   absl::StatusOr<AccountsExecutor::Registration> Register(absl::string_view user,
-                                                          absl::string_view password) {
-    return Await<absl::StatusOr<AccountsExecutor::Registration>>(
-        [&](auto done) { executor_->Register(user, password, "10.0.0.1", std::move(done)); });
+                                                          absl::string_view password,
+                                                          absl::string_view invite = "") {
+    return Await<absl::StatusOr<AccountsExecutor::Registration>>([&](auto done) {
+      executor_->Register(user, password, invite, "10.0.0.1", std::move(done));
+    });
   }
   absl::Status Confirm(absl::string_view id, absl::string_view answer) {
+    return ConfirmAccount(id, answer).status();
+  }
+  absl::Status Decide(absl::string_view user, bool refuse) {
     return Await<absl::Status>(
+        [&](auto done) { executor_->Decide(user, refuse, std::move(done)); });
+  }
+  absl::StatusOr<Invites::Invite> MakeInvite(absl::string_view maker) {
+    return Await<absl::StatusOr<Invites::Invite>>(
+        [&](auto done) { executor_->MakeInvite(maker, std::move(done)); });
+  }
+  absl::StatusOr<Account> ConfirmAccount(absl::string_view id, absl::string_view answer) {
+    return Await<absl::StatusOr<Account>>(
         [&](auto done) { executor_->Confirm(id, answer, "10.0.0.1", std::move(done)); });
   }
   absl::StatusOr<AccountsExecutor::SignedIn> SignIn(absl::string_view user,
@@ -95,6 +108,7 @@ class AccountsDeskTest : public testing::Test {
   std::unique_ptr<AccountStore> book_ = *AccountStore::Create(store_);
   std::unique_ptr<TicketIssuer> tickets_ = *TicketIssuer::Create(store_);
   std::unique_ptr<KnownNetworks> known_ = *KnownNetworks::Create(store_);
+  std::unique_ptr<Invites> invites_ = *Invites::Create(store_);
   FakePainter painter_;
   RecordingObserver observer_;
   std::unique_ptr<AccountsExecutor> executor_;
@@ -155,9 +169,60 @@ TEST_F(AccountsDeskTest, NoPictureNoRegistration) {
 }
 
 TEST_F(AccountsDeskTest, RegistrationMayBeClosed) {
-  Make({.registration_open = false});
+  Make({.registration = AccountsExecutor::RegistrationMode::kClosed});
   EXPECT_EQ(FailCodeOf(Register("ann", "secret").status()), FailCode::kDenied);
   EXPECT_OK(Create("ann", "secret"));
+}
+
+TEST_F(AccountsDeskTest, UnderApprovalAnOperatorLetsIn) {
+  Make({.registration = AccountsExecutor::RegistrationMode::kApproval});
+  for (const char* user : {"ann", "bob"}) {
+    ASSERT_OK_AND_ASSIGN(const auto registration, Register(user, "secret"));
+    ASSERT_OK_AND_ASSIGN(const Account account, ConfirmAccount(registration.id, "WORD"));
+    EXPECT_TRUE(account.waiting);
+    EXPECT_EQ(FailCodeOf(SignIn(user, "secret").status()), FailCode::kDenied);
+    EXPECT_EQ(FailCodeOf(SignIn(user, "guess").status()), FailCode::kSignInFailed);
+    EXPECT_EQ(executor_->LookUp(user), "");
+    EXPECT_EQ(FailCodeOf(Register(user, "secret").status()), FailCode::kExists);
+  }
+  EXPECT_TRUE(observer_.added.empty());
+  // As after a restart.
+  executor_ = nullptr;
+  book_ = *AccountStore::Create(store_);
+  Make({.registration = AccountsExecutor::RegistrationMode::kApproval});
+  EXPECT_EQ(book_->ListWaiting("", 10).size(), 2);
+  EXPECT_TRUE(book_->ListById(0, 10).empty());
+  ASSERT_OK(Decide("ann", /*refuse=*/false));
+  ASSERT_OK(Decide("bob", /*refuse=*/true));
+  EXPECT_THAT(observer_.added, testing::ElementsAre("ann"));
+  EXPECT_OK(SignIn("ann", "secret"));
+  EXPECT_EQ(executor_->LookUp("ann"), "ann");
+  EXPECT_EQ(book_->ListById(0, 10).size(), 1);
+  EXPECT_EQ(FailCodeOf(SignIn("bob", "secret").status()), FailCode::kSignInFailed);
+  EXPECT_OK(Register("bob", "secret").status());
+  EXPECT_TRUE(book_->ListWaiting("", 10).empty());
+  for (const bool refuse : {false, true}) {
+    EXPECT_EQ(FailCodeOf(Decide("ann", refuse)), FailCode::kNoSuchUser);
+    EXPECT_EQ(FailCodeOf(Decide("nobody", refuse)), FailCode::kNoSuchUser);
+  }
+}
+
+TEST_F(AccountsDeskTest, AnInviteMakesOneAccount) {
+  EXPECT_EQ(FailCodeOf(MakeInvite("ann").status()), FailCode::kDenied);
+  Make({.registration = AccountsExecutor::RegistrationMode::kInvite});
+  ASSERT_OK(Create("ann", "secret"));
+  ASSERT_OK_AND_ASSIGN(const auto invite, MakeInvite("ann"));
+  EXPECT_EQ(FailCodeOf(Register("bob", "secret").status()), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(Register("bob", "secret", "guess").status()), FailCode::kDenied);
+  ASSERT_OK_AND_ASSIGN(const auto bob, Register("bob", "secret", invite.code));
+  ASSERT_OK_AND_ASSIGN(const auto cat, Register("cat", "secret", invite.code));
+  ASSERT_OK_AND_ASSIGN(const Account account, ConfirmAccount(bob.id, "WORD"));
+  EXPECT_FALSE(account.waiting);
+  EXPECT_EQ(FailCodeOf(Confirm(cat.id, "WORD")), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(Register("cat", "secret", invite.code).status()), FailCode::kDenied);
+  invites_ = *Invites::Create(store_);
+  EXPECT_EQ(FailCodeOf(invites_->Find(invite.code, clock_.Now()).status()), FailCode::kDenied);
+  EXPECT_OK(SignIn("bob", "secret"));
 }
 
 TEST_F(AccountsDeskTest, WrongSecretsFailAlikeWhetherTheAccountExistsOrNot) {
@@ -394,10 +459,10 @@ TEST_F(AccountsDeskTest, AFullQueueAnswersBusyAndNothingIsLost) {
     absl::Notification& holding_;
     absl::Notification& asked_;
   } painter(holding, asked);
-  AccountsExecutor executor({clock_, *book_, *tickets_, *known_, painter, observer_},
+  AccountsExecutor executor({clock_, *book_, *tickets_, *known_, *invites_, painter, observer_},
                             Cheap({.tasks_max = 2}));
   std::atomic<int> busy = 0, good = 0;
-  executor.Register("bob", "secret", "10.0.0.1", [&](auto result) { good += result.ok(); });
+  executor.Register("bob", "secret", "", "10.0.0.1", [&](auto result) { good += result.ok(); });
   holding.WaitForNotification();
   for (int i = 0; i < 5; ++i) {
     executor.SignIn(*Username::Parse("ann"), "secret", "10.0.0.1", [&](auto result) {

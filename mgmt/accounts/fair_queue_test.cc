@@ -46,7 +46,8 @@ TEST(FairQueueTest, WhenFullTheLongestLineGivesWay) {
   for (const Case& c : std::vector<Case>{
            {{"a1", "a2", "a3", "a4", "a5"}, "a5", "a1 a2 a3 a4"},
            {{"a1", "a2", "a3", "a4", "b1"}, "a4", "a1 b1 a2 a3"},
-           {{"a1", "a2", "a3", "a4", "b1", "b2"}, "a4 b2", "a1 b1 a2 a3"},
+           {{"a1", "a2", "a3", "a4", "b1", "b2"}, "a4 a3", "a1 b1 a2 b2"},
+           {{"a1", "a2", "a3", "a4", "b1", "b2", "b3"}, "a4 a3 b3", "a1 b1 a2 b2"},
            {{"a1", "a2", "a3", "a4", "b1", "c1"}, "a4 a3", "a1 b1 c1 a2"},
            {{"a1", "b1", "c1", "d1", "e1"}, "e1", "a1 b1 c1 d1"},
        }) {

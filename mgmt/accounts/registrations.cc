@@ -33,8 +33,11 @@ const unsigned char* Bytes(absl::string_view text) {
 
 }  // namespace
 
-WantedAccount::WantedAccount(Username wanted_user, std::string wanted_password)
-    : user(std::move(wanted_user)), password(std::move(wanted_password)) {}
+WantedAccount::WantedAccount(Username wanted_user, std::string wanted_password,
+                             std::string wanted_invite)
+    : user(std::move(wanted_user)),
+      password(std::move(wanted_password)),
+      invite(std::move(wanted_invite)) {}
 
 WantedAccount::~WantedAccount() {
   if (!password.empty()) sodium_memzero(password.data(), password.size());

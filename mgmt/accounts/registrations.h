@@ -18,13 +18,14 @@ namespace convergia::mgmt {
 
 // What a confirmed registration asked for. The password is wiped when it goes.
 struct WantedAccount {
-  WantedAccount(Username user, std::string password);
+  WantedAccount(Username user, std::string password, std::string invite = "");
   WantedAccount(WantedAccount&&) = default;
   WantedAccount& operator=(WantedAccount&&) = default;
   ~WantedAccount();
 
   Username user;
   std::string password;
+  std::string invite;
 };
 
 // Requests for an account that wait for the text of their captcha. Only in memory: a request lives

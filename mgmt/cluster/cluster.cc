@@ -92,6 +92,7 @@ void Cluster::Dismiss(NodeId node, absl::string_view why) {
   if (const auto stream = StreamOf(node)) {
     Close(*stream, absl::PermissionDeniedError(why));
     streams_.erase(*stream);
+    session_queries_.OnGone(node);
   }
   state_.liveness.MarkOffline(node);
   OnOffline(node);
@@ -113,6 +114,7 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   if (const auto older = StreamOf(node)) {
     Close(*older, absl::FailedPreconditionError("a newer stream of this node is attached"));
     streams_.erase(*older);
+    session_queries_.OnGone(node);
   }
   const bool is_edge = member->second.role == Role::kEdge;
   const bool judges_tickets = is_edge || member->second.role == Role::kDatamgr;
@@ -193,6 +195,7 @@ void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration
   if (message.has_locations()) OnLocations(id, message.locations());
   if (message.has_directory_resync()) OnResync(id, message.directory_resync());
   if (message.has_directory_digests()) OnDigests(id, message.directory_digests());
+  if (message.has_sessions()) session_queries_.OnAnswer(node, message.sessions());
 }
 
 void Cluster::OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat) {
@@ -297,6 +300,7 @@ void Cluster::OnStreamClosed(StreamId id, absl::Duration now) {
   if (stream == streams_.end()) return;  // Refused, replaced or dismissed.
   const NodeId node = stream->second.node;
   streams_.erase(stream);
+  session_queries_.OnGone(node);
   state_.liveness.Detach(node, now);
   if (state_.links.Forget(node)) routes_dirty_ = true;
   nodes_dirty_ = true;
@@ -326,6 +330,7 @@ void Cluster::OnOffline(NodeId node) {
   if (const auto stream = StreamOf(node)) {
     Close(*stream, absl::DeadlineExceededError("not heard from for too long; attach again"));
     streams_.erase(*stream);
+    session_queries_.OnGone(node);
   }
   state_.just_assigned.erase(node);
   state_.reach.ForgetMisses(node);
@@ -347,6 +352,7 @@ void Cluster::OnTick(absl::Duration now) {
     edges_dirty_ = routes_dirty_ = true;
   }
   if (now - revocations_swept_ >= kRevocationsSweep) SweepRevocations(now);
+  session_queries_.OnTick(now);
   const auto ended = [now](const TicketKeyUntil& key) { return key.until <= now; };
   if (std::erase_if(ticket_keys_, ended) > 0) SendTicketKeys();
   for (const NodeId node : state_.liveness.Tick(now)) {

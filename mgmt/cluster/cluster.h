@@ -18,6 +18,7 @@
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/assignment/move_planner.h"
 #include "mgmt/cluster/cluster_state.h"
+#include "mgmt/cluster/session_queries.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/members/pin_diff.h"
 
@@ -101,6 +102,14 @@ class Cluster {
   };
   void SetTicketKeys(std::vector<TicketKeyUntil> keys);
 
+  // Asks the edges where the directory has `user` for the sessions of `account`. False if too many
+  // questions are open, and then `done` is dropped.
+  bool AskSessions(absl::string_view user, AccountId account, absl::Duration now,
+                   SessionQueries::Done done);
+  // Has one ended there; the outcome has its row if there was one. False as AskSessions().
+  bool EndSession(NodeId edge, AccountId account, uint64_t session, absl::Duration now,
+                  SessionQueries::Done done);
+
   // Where mgmt itself listens: known once it does.
   void SetSelfAddresses(const v1::NodeAddresses& addresses) { state_.self_addresses = addresses; }
 
@@ -172,6 +181,8 @@ class Cluster {
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
   void SendTicketKeys();
+  bool AskEdges(const std::vector<NodeId>& edges, v1::SessionsQuestion question, absl::Duration now,
+                SessionQueries::Done done);
   // Forgets those that concern only tickets that have expired by themselves.
   void SweepRevocations(absl::Duration now);
 
@@ -185,6 +196,7 @@ class Cluster {
   std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.
   std::optional<absl::Duration> members_known_at_;
   std::vector<TicketKeyUntil> ticket_keys_;
+  SessionQueries session_queries_;
   std::map<AccountId, Revocation> revocations_;  // The newest of each account.
   absl::Duration revocations_swept_;
 

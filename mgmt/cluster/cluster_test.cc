@@ -195,7 +195,8 @@ class ClusterTest : public testing::Test {
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
-      kinds += "?wpedrvocb    csgk"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
+      kinds +=
+          "?wpedrvocb    csgk  q"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
     }
     return kinds;
   }
@@ -553,6 +554,36 @@ TEST_F(ClusterTest, TicketKeysAreToldWhenTheyChangeAndWhenOneHasEnded) {
     return keys;
   };
   EXPECT_THAT(told(2), ElementsAre("new"));
+}
+
+TEST_F(ClusterTest, EdgesAreAskedForTheSessionsOfAUser) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB, {{"ann", 1}});
+  Join(3, kC);
+  std::optional<SessionQueries::Outcome> outcome;
+  const auto done = [&](SessionQueries::Outcome result) { outcome = std::move(result); };
+  ASSERT_TRUE(cluster_->AskSessions("ann", 7, now_, done));
+  Flush();
+  ASSERT_TRUE(sent_[1].back().has_sessions_question());
+  ASSERT_TRUE(sent_[2].back().has_sessions_question());
+  EXPECT_FALSE(sent_[3].back().has_sessions_question());
+  EXPECT_EQ(sent_[1].back().sessions_question().account_id(), 7);
+  v1::FromNode answer;
+  answer.mutable_sessions()->set_query(sent_[1].back().sessions_question().query());
+  answer.mutable_sessions()->add_rows()->set_session(12);
+  cluster_->OnMessage(1, answer, now_);
+  EXPECT_FALSE(outcome.has_value());
+  cluster_->OnStreamClosed(2, now_);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->rows[kA].at(0).session(), 12);
+  outcome.reset();
+  ASSERT_TRUE(cluster_->EndSession(kA, 7, 12, now_, done));
+  Flush();
+  EXPECT_EQ(sent_[1].back().sessions_question().end_session(), 12);
+  cluster_->OnTick(now_ + SessionQueries::kAnswerWithin);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_THAT(outcome->silent, ElementsAre(kA));
 }
 
 TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
