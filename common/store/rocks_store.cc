@@ -179,10 +179,24 @@ class RocksStore::RocksSnapshot final : public Snapshot {
       page.rows.push_back(std::move(row));
     }
     CVG_RETURN_IF_ERROR(ToStatus(it->status()));
+    if (page.next.empty()) CVG_RETURN_IF_ERROR(CheckEnd(*it, begin, page));
     return page;
   }
 
  private:
+  // RocksDB 7.8 can end a scan early with status OK when the disk fails under it. So the last key
+  // of the range, looked up from the other side, must be the last one that the scan gave.
+  static absl::Status CheckEnd(rocksdb::Iterator& it, absl::string_view begin, const Page& page) {
+    it.SeekToLast();
+    CVG_RETURN_IF_ERROR(ToStatus(it.status()));
+    const absl::string_view last = it.Valid() ? ToView(it.key()) : absl::string_view();
+    const bool is_empty = !it.Valid() || last < begin;
+    if (is_empty ? page.rows.empty() : !page.rows.empty() && page.rows.back().key == last) {
+      return absl::OkStatus();
+    }
+    return absl::UnavailableError("the store's disk could not be read to the end of a scan");
+  }
+
   rocksdb::DB* const db_;
   rocksdb::ColumnFamilyHandle* const rows_;
   const ScopedSnapshot snapshot_;
