@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -17,7 +16,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "convergia/v1/data_admin.pb.h"
 #include "datamgr/repair/chunk_healer.h"
 #include "datamgr/repair/job_runner.h"
@@ -70,11 +71,11 @@ class VolumeReconciler {
   explicit VolumeReconciler(Options options);
   ~VolumeReconciler() { Stop(); }
 
-  void Start();
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Start() { actor_.Start(); }
+  void Stop() { actor_.Stop(); }
 
   // There is something to do. On any thread.
-  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
+  void Wake() { actor_.Wake(); }
   void SetServers(std::vector<ServerConfig> configs);
   void OnJobEnd(JobEnd end);
 
@@ -96,9 +97,7 @@ class VolumeReconciler {
   RepairRules rules() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  using Word = absl::AnyInvocable<void()>;
-  void Post(Word word) ABSL_LOCKS_EXCLUDED(mu_);
-  void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Post(Actor::Event event) { actor_.Post(std::move(event)); }
   void Round();
 
   // Data servers.
@@ -135,7 +134,6 @@ class VolumeReconciler {
   void ForgetIfEmpty(VolumeId id, uint64_t epoch, const VolumeLists& lists);
 
   const Options options_;
-  std::thread thread_;
 
   // The thread's own.
   RepairPlanner planner_;
@@ -166,11 +164,11 @@ class VolumeReconciler {
   double repair_rate_ = 0;
 
   mutable absl::Mutex mu_;
-  std::deque<Word> words_ ABSL_GUARDED_BY(mu_);
-  bool awake_ ABSL_GUARDED_BY(mu_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   KeeperReport report_ ABSL_GUARDED_BY(mu_);
   RepairRules rules_ ABSL_GUARDED_BY(mu_);  // The planner's, for others to see.
+
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::datamgr

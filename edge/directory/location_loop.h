@@ -2,14 +2,16 @@
 
 #include <functional>
 #include <memory>
-#include <thread>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/location_exchange.h"
 #include "edge/links/peer_links.h"
@@ -38,7 +40,7 @@ class LocationLoop final : public LinkLocations {
     std::function<void(bool)> on_fresh;
   };
 
-  explicit LocationLoop(Rooms rooms) : rooms_(std::move(rooms)) {}
+  explicit LocationLoop(Rooms rooms);
   ~LocationLoop() override { Stop(); }
 
   // Before Start(); `relay` must outlive Stop().
@@ -46,7 +48,7 @@ class LocationLoop final : public LinkLocations {
 
   void Start(NodeId self, Epoch epoch);
   // Tells of the last ones to leave, and waits for the thread. What comes later is dropped.
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Stop() { actor_.Stop(); }
 
   // The hub has changes.
   void OnChange() ABSL_LOCKS_EXCLUDED(mu_);
@@ -71,11 +73,8 @@ class LocationLoop final : public LinkLocations {
  private:
   using Event = absl::AnyInvocable<void(LocationExchange& exchange, absl::Duration now)>;
 
-  void Post(Event event) ABSL_LOCKS_EXCLUDED(mu_);
-  void RunLoop(NodeId self, Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return stopped_ || whole_due_ || !events_.empty() || (changed_ && !resting_);
-  }
+  void Post(Event event);
+  absl::Duration Turn(absl::Duration now, bool is_last) ABSL_LOCKS_EXCLUDED(mu_);
   void ReportChanges(LocationExchange* exchange);
   void ReportWhole(const LocationExchange& exchange);
   void CarryOut(LocationExchange::Output output);
@@ -83,15 +82,19 @@ class LocationLoop final : public LinkLocations {
   const Rooms rooms_;
   RelayLoop* relay_ = nullptr;
 
+  // Only the executor's, from Start() on.
+  std::optional<LocationExchange> exchange_;
+  absl::Duration next_tick_;
+  absl::Duration rests_until_;  // Changes wait a little, for others to join them.
+  bool is_fresh_ = false;
+
   absl::Mutex mu_;
-  std::vector<Event> events_ ABSL_GUARDED_BY(mu_);
-  size_t batch_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of batches among them.
+  size_t batch_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of the batches among the events.
   bool changed_ ABSL_GUARDED_BY(mu_) = false;
   bool whole_due_ ABSL_GUARDED_BY(mu_) = false;
-  bool resting_ ABSL_GUARDED_BY(mu_) = false;  // Changes wait a little, for others to join them.
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::thread thread_;
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::edge

@@ -2,16 +2,15 @@
 
 #include <cstddef>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "common/base/fail.h"
 #include "mgmt/cluster/cluster.h"
 
@@ -39,14 +38,14 @@ class ClusterLoop {
   ClusterLoop(std::unique_ptr<Cluster> cluster, const Clock& clock, ClusterOutput& output);
   ~ClusterLoop() { Stop(); }
 
-  void Start();
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Start() { actor_.Start(); }
+  void Stop() { actor_.Stop(); }
 
   using Task = absl::AnyInvocable<void(Cluster&)>;
   // False when full or stopped; `task` was then not taken.
-  [[nodiscard]] bool Post(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
+  [[nodiscard]] bool Post(Task&& task) { return actor_.Post(Bind(std::move(task))); }
   // For what must not be lost, and whose number others bound: false only when stopped.
-  [[nodiscard]] bool PostUrgent(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
+  [[nodiscard]] bool PostUrgent(Task&& task) { return actor_.PostUrgent(Bind(std::move(task))); }
 
   // Gives `done` what `question` answers, on the loop's thread; FailCode::kBusy, on this one, when
   // full or stopped.
@@ -66,21 +65,18 @@ class ClusterLoop {
   const Clock& clock() const { return clock_; }
 
  private:
-  void RunLoop() ABSL_LOCKS_EXCLUDED(mu_);
-  void RunTasks(std::vector<Task>* tasks);
-  void Flush();
-  bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return stopped_ || !tasks_.empty();
+  Actor::Event Bind(Task&& task) {
+    return [this, task = std::move(task)]() mutable { task(*cluster_); };
   }
+  absl::Duration Turn(absl::Duration now);
+  void Flush();
 
   const Clock& clock_;
   ClusterOutput& output_;
-  const std::unique_ptr<Cluster> cluster_;  // Only the loop's thread.
-
-  absl::Mutex mu_;
-  std::vector<Task> tasks_ ABSL_GUARDED_BY(mu_);
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  const std::unique_ptr<Cluster> cluster_;  // Only the executor's.
+  absl::Duration ticked_;                   // The same.
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::mgmt
