@@ -26,16 +26,17 @@ struct SegmentOf {
 using IncomingSegment = SegmentOf<Envelope>;
 using OutgoingSegment = SegmentOf<const Envelope*>;
 
-// Both halves of what runs between this edge and one other: the channel there, the channel back,
-// and the rule for restarts. Segments name both starts, so nothing of an older start is ever mixed
-// in:
+// Both relay channels between this edge and one other edge: the channel there and the channel back,
+// and the rules for restarts. Segments name both epochs, so nothing of an older start is mixed in:
 //
-//   the other restarted   what was sent to its old start is UNCONFIRMED, the channel begins anew at
-//   1 we restarted          the other sees our new epoch and forgets the old channel not known yet
-//   a question goes out first; envelopes only to a start that is known, so
-//                         that none can be taken by two
+//   the other edge restarted  Envelopes sent to its old start are UNCONFIRMED. The channel starts
+//                             again at number 1.
+//   this edge restarted       The other edge sees the new epoch and forgets the old channel.
+//   its epoch is not known    Probe first. Send envelopes only to a known epoch, so none is
+//                             accepted twice.
 //
-// In order and at most once, and an answer with sessions means delivered: relay_channel_test.
+// Envelopes are delivered in order and at most once, and a result with sessions means delivered:
+// relay_channel_test.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelayChannel {
