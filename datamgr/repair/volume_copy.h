@@ -22,7 +22,7 @@ struct ListedPiece {
 };
 using PieceList = std::map<ChunkId, ListedPiece>;
 
-// What all those say that have something of a volume.
+// Chunk lists from every server holding any of the volume.
 struct VolumeLists {
   std::map<NodeId, PieceList> of;    // By server, each whole.
   std::map<ChunkId, uint32_t> live;  // What the catalog needs, with lengths.

@@ -141,7 +141,7 @@ class VolumeReconciler {
   RepairPlanner planner_;
   std::map<VolumeId, Job> running_;
   VolumeId next_volume_;
-  // From here on there are volumes of a datamgr whose store we do not have.
+  // Volumes at or above this ID belong to a lost newer store.
   VolumeId future_volume_ = std::numeric_limits<VolumeId>::max();
   absl::Duration planned_at_ = -absl::InfiniteDuration();
   absl::Duration marked_at_ = -absl::InfiniteDuration();
