@@ -114,10 +114,10 @@ class AccountsExecutor {
   absl::StatusOr<SignedIn> ChangeOnQueue(const Username& user, absl::string_view old_password,
                                          absl::string_view new_password, absl::string_view address);
 
-  // Verifying takes long, and tickets may be voided meanwhile. So whoever voids tickets holds this
-  // from before reading the clock until the book knows, and whoever issues one holds it (shared)
-  // while seeing that the account is still as it was before the password was read: each ticket is
-  // older than the voidings that follow it, and none is for a password that has gone.
+  // Verifying a password takes long, and tickets may be voided meanwhile. Voiding holds this
+  // exclusively, from before it reads the clock until the store has the change; issuing holds it
+  // shared while it rechecks the revision. So a ticket is never issued for an old password, and
+  // each voiding is later than the tickets that it voids.
   absl::Mutex voiding_;
   const Parts parts_;
   const bool registration_open_;

@@ -37,13 +37,15 @@ class PlacesView {
 // Brings those who talk with one another together, slowly: proposes that this or that user go to
 // another edge, and watches whether they do.
 //
-// A move must gain clearly: carry at least `gain_min` of the user's bytes over one link less.
-// Whoever was moved rests for long, and longer after each move. The bound on balance is kept: who
-// would go where there is no room waits for somebody who would leave there for here, or would
-// hardly mind. Each move makes less traffic cross edges, so the moves end when nothing is gained
-// any more. An edge over the bound (another edge has come, say) sheds those who lose least: first
-// those who talk with nobody. They may be sent to an edge that they never tried, as long as it is
-// not known to be out of their reach: a client that cannot go there stays.
+// A move must gain clearly: it must carry at least `gain_min` of the user's bytes over one link
+// less. A moved user rests for a long time, and longer after each further move. The bound on
+// balance holds: if the target is full, the user waits until someone there can swap, that is, gains
+// by moving here or loses little. Each move reduces the traffic between edges, so moves end when
+// nothing is left to gain.
+//
+// An edge over the bound (for example after a new edge has joined) sheds the users who lose least,
+// first those who talk with nobody. Such a user may be sent to an edge that its client never tried,
+// unless that edge is known to be out of its reach. A client that cannot go there stays.
 //
 // A core: no clock, no I/O. Not thread-safe.
 class Rebalancer {
