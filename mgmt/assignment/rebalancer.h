@@ -18,7 +18,7 @@
 
 namespace convergia::mgmt {
 
-// Where everybody is and what they reach: look-ups that the rebalancer makes, many of them.
+// The look-ups that the rebalancer needs: edges of users, and what their clients reach.
 class PlacesView {
  public:
   using Homes = absl::InlinedVector<NodeId, 2>;
@@ -34,8 +34,8 @@ class PlacesView {
   virtual double CostOf(NodeId from, NodeId to) const = 0;
 };
 
-// Brings those who talk with one another together, slowly: proposes that this or that user go to
-// another edge, and watches whether they do.
+// Slowly brings users who talk with one another to the same edge: proposes moves of single users,
+// and watches whether their clients move.
 //
 // A move must gain clearly: it must carry at least `gain_min` of the user's bytes over one link
 // less. A moved user rests for a long time, and longer after each further move. The bound on
@@ -56,7 +56,7 @@ class Rebalancer {
     absl::Duration rest_max = absl::Hours(16);      // up to this.
     absl::Duration patience = absl::Seconds(60);    // For a client to go where it was sent.
     double gain_min = 0.15;                         // Of the user's bytes.
-    double bytes_min = 1'000;                       // Who exchanges less is not moved for it.
+    double bytes_min = 1'000;                       // A user who exchanges less is not moved.
     int examined_max = 2'000;                       // Users in one Propose().
     AssignmentRule rule;
   };
