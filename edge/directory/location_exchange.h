@@ -80,7 +80,7 @@ class LocationExchange {
 
   // ---- Own users.
 
-  // Users who came (sessions > 0) or left. Returns what mgmt is to be told.
+  // Users who came (sessions > 0) or left. Returns the report for mgmt.
   v1::LocationReport OnOwnChanges(std::vector<v1::LocationChange> changes, absl::Duration now);
   uint64_t own_version() const { return own_version_; }
 
@@ -101,12 +101,12 @@ class LocationExchange {
   // Every second or so.
   void OnTick(absl::Duration now);
 
-  // All that is to be sent since the last call.
+  // Everything to be sent since the last call.
   Output Take();
 
   // What is known of an edge: its start and version; {0, 0} if nothing.
   std::pair<Epoch, uint64_t> VersionOf(NodeId edge) const;
-  // mgmt tells where everybody is, and its batches have no gap.
+  // True while mgmt sends batches and none is missing.
   bool has_mgmt() const { return following_; }
   const Counters& counters() const { return counters_; }
 
