@@ -12,9 +12,9 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
-// The interface between the two halves of datamgr. Above is the catalog, which knows files, people and
-// messages, and the chunks that they are made of. Below are the volumes on data servers, which keep
-// those chunks, each in as many copies as its class asks for.
+// The interface between the two halves of datamgr. Above is the catalog, which knows files, people
+// and messages, and the chunks that they are made of. Below are the volumes on data servers, which
+// keep those chunks, each in as many copies as its class asks for.
 //
 //   WRITEFILE:  Write() -> the catalog's commit names the chunk -> OK
 //   overwrite:  the catalog's commit moves the chunk to its trash -> a grace for readers
@@ -40,7 +40,8 @@ struct ChunkRef {
   }
 };
 
-// The preferred class of data servers. If there is no server of that class, the other class is used.
+// The preferred class of data servers. If there is no server of that class, the other class is
+// used.
 enum class ClassPreference { kNone, kVolatile, kNonVolatile };
 
 // A data server that holds a copy, for people.
@@ -82,8 +83,8 @@ class ChunkLayer {
   // Answers within kChunkReadDeadline.
   virtual void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) = 0;
 
-  // The catalog no longer needs these, neither now nor after a crash. OK: the deletes are durable or
-  // remembered, so the caller need not ask again. Any of them may be gone already. At most
+  // The catalog no longer needs these, neither now nor after a crash. OK: the deletes are durable
+  // or remembered, so the caller need not ask again. Any of them may be gone already. At most
   // kReleasedChunksMax.
   virtual void Release(std::vector<ChunkRef> refs, ReleaseDone done) = 0;
 
