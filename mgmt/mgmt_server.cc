@@ -317,7 +317,8 @@ void MgmtServer::Drain(absl::Duration deadline) {
   parts_->line->Drain(deadline / 2);
 }
 
-// First those who ask, then those who answer: a request under way is answered by desks and loop.
+// Stops the servers that ask before the executors and the loop that answer, so that requests under
+// way are still answered.
 void MgmtServer::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   if (parts_->open_line != nullptr) parts_->open_line->Stop();

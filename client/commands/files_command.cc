@@ -157,7 +157,7 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   CLI::App* mkdir = Add(app, line, "mkdir", "Make folders", arguments, &MakeFolder);
   mkdir->add_option("paths", arguments->paths, "The folders")->required();
   mkdir->add_flag("-p,--parents", arguments->parents,
-                  "Those above them too; say nothing if they are there");
+                  "Create missing parents; no error if the folder exists");
 
   CLI::App* rm = Add(app, line, "rm", "Delete files and empty folders", arguments, &Remove);
   rm->add_option("paths", arguments->paths, "What to delete")->required();

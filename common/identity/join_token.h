@@ -8,7 +8,7 @@
 
 namespace convergia::identity {
 
-// What an operator carries from mgmt to a new node, once: a secret that mgmt will accept for one
+// The token that an operator carries from mgmt to a new node: a secret that mgmt accepts for one
 // enrolment in one role, and the fingerprint by which the node knows its CA.
 struct JoinToken {
   std::string secret;  // Any bytes, 1 to 64.
@@ -19,7 +19,7 @@ struct JoinToken {
 // "cvj1." and base64url: one word, fit for a file or a command line.
 std::string EncodeJoinToken(const JoinToken& token);
 
-// White space around `text`, as files have it, is ignored.
+// White space around `text` is ignored.
 //
 // Errors: FailCode::kBadField, saying where to get a token.
 absl::StatusOr<JoinToken> DecodeJoinToken(absl::string_view text);

@@ -13,7 +13,7 @@
 #include "common/base/ids.h"
 #include "common/identity/key.h"
 
-// Signed proof of sign-in, which every edge can check without asking mgmt.
+// Tickets: signed proofs of sign-in, which every edge checks without asking mgmt.
 //
 // Text form: "cvt1." payload "." signature, both base64url without padding. The signature (Ed25519)
 // is over everything before its dot. Under 300 bytes, letters, digits and ". - _" only.
@@ -27,7 +27,7 @@ struct Ticket {
   std::string id;      // 16 lower-case hexadecimal digits, by which it can be revoked.
 };
 
-// 16 hexadecimal digits nobody can guess.
+// 16 random hexadecimal digits.
 std::string MakeTicketId();
 
 // `key` is Ed25519.
@@ -43,15 +43,15 @@ class TicketVerifier {
   TicketVerifier();  // No keys: every ticket fails.
   ~TicketVerifier();
 
-  // Takes the place of all keys so far. Each is a PEM as PrivateKey::PublicKeyPem() writes it.
+  // Replaces all keys. Each is a PEM as PrivateKey::PublicKeyPem() writes it.
   //
   // Errors: kInvalidArgument, and nothing changes.
   absl::Status ReplaceKeys(const std::vector<std::string>& public_key_pems)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Revocation is not known here: the caller looks `id` up.
+  // Checks signature and dates. Revocation is not checked: the caller looks up `id`.
   //
-  // Errors: FailCode::kExpired for one of ours that is too old, FailCode::kSignInFailed for
+  // Errors: FailCode::kExpired for a valid ticket that is too old, FailCode::kSignInFailed for
   // anything else; the text says to sign in with the password.
   absl::StatusOr<Ticket> Verify(absl::string_view text, absl::Time now) const
       ABSL_LOCKS_EXCLUDED(mu_);

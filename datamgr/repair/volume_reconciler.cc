@@ -370,7 +370,7 @@ void VolumeReconciler::EndJob(const JobEnd& end) {
     LOG(ERROR) << end.lost.size() << " chunks of volume " << job.volume
                << " could not be copied: whole nowhere, or deleted meanwhile";
   }
-  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned anew.
+  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned again.
   LOG_IF(INFO, end.status.ok()) << JobKindWord(job.kind) << " of volume " << job.volume << " at "
                                 << target_name << " done, " << end.bytes_copied << " bytes";
   LOG_IF(WARNING, !end.status.ok() && !absl::IsCancelled(end.status))

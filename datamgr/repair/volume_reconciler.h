@@ -46,11 +46,11 @@ struct KeeperReport {
   std::vector<JobProgress> jobs;
 };
 
-// Keeps the volumes as they should be: opens them, seals them, has copies made and dropped as the
-// planner says, and looks at one after the other for orphans and for what is missing.
+// Brings the volumes to their wanted state: opens and seals them, starts the planner's jobs, and
+// searches one volume after the other for orphans and missing chunks.
 //
-// One thread, which alone changes what is durable of volumes and which may wait for the disk. All
-// others only leave it word. Start() → Stop(). Thread-safe.
+// Its thread alone changes the rows of volumes, and may wait for the disk. Other threads only leave
+// messages for it. Start() -> Stop(). Thread-safe.
 class VolumeReconciler {
  public:
   struct Options {
@@ -74,20 +74,20 @@ class VolumeReconciler {
   void Start() { actor_.Start(); }
   void Stop() { actor_.Stop(); }
 
-  // There is something to do. On any thread.
+  // Makes the thread look for work. On any thread.
   void Wake() { actor_.Wake(); }
   void SetServers(std::vector<ServerConfig> configs);
   void OnJobEnd(JobEnd end);
 
   void SetBoost(bool boosted);
   void ReleaseBrake();
-  // Has `server` read all that it has as fast as it can, once; 0: all servers.
+  // Asks `server` to read and verify all its chunks once, as fast as it can; 0: all servers.
   void ScrubNow(NodeId server);
-  // Looks at all volumes anew, now.
+  // Searches all volumes again, now.
   void SweepNow();
 
-  // Changes the rules, for good. `done` is called once, on the reconciler's thread or, when that
-  // has ended, never.
+  // Changes the rules durably. `done` is called once, on the reconciler's thread; never if that
+  // thread has ended.
   //
   // Errors: those of ApplyPolicy() and of the store.
   using PolicyDone = absl::AnyInvocable<void(absl::StatusOr<v1::RepairPolicy>)>;
@@ -139,15 +139,15 @@ class VolumeReconciler {
   RepairPlanner planner_;
   std::map<VolumeId, Job> running_;
   VolumeId next_volume_;
-  // From here on there are volumes of a datamgr whose store we do not have.
+  // Volumes at or above this ID belong to a lost newer store.
   VolumeId future_volume_ = std::numeric_limits<VolumeId>::max();
   absl::Duration planned_at_ = -absl::InfiniteDuration();
   absl::Duration marked_at_ = -absl::InfiniteDuration();
   std::map<NodeId, absl::Duration> slow_since_;
   std::map<NodeId, uint64_t> damage_seen_;
   std::map<NodeId, absl::Duration> holdings_asked_at_;
-  // Jobs that deletes belong to, and that ended without an answer: the delete may still be done, so
-  // nothing else is begun with this volume until then.
+  // Volumes with a delete that ended without an answer, and until when they are left alone: the
+  // delete may still be carried out.
   std::map<VolumeId, absl::Duration> cooling_;
   struct Scrub {
     uint64_t rounds = 0;  // When it was asked for.

@@ -19,24 +19,25 @@
 
 namespace convergia::edge {
 
-// The one thread that works the location exchange, and so the only one that writes the directory:
-// takes who came and went here, what mgmt says and what comes over links, and sends what comes of
-// it. mgmt hears of everyone after each attach, then of changes, the first at once and those that
-// follow it closely together. Not the relay loop's thread, for a whole directory takes longer than
-// a message may wait.
+// The thread that runs the location exchange, and the only one that writes the directory. It takes
+// changes of local users, messages of mgmt and payloads of links, and sends the results. mgmt gets
+// all users after each attach, then changes: the first at once, those soon after it together. It is
+// not the relay loop's thread, because processing a whole directory takes longer than a message may
+// wait.
 //
-// Thread-safe; no call blocks. What comes before Start() is worked then.
+// Thread-safe; no call blocks. Events before Start() are processed then.
 class LocationLoop final : public LinkLocations {
  public:
   struct Rooms {  // All must outlive the loop.
     Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
     const Clock* clock = nullptr;
-    // To mgmt. What is not taken is said anew after the next attach.
+    // Sends to mgmt. Everything is reported again after the next attach, so a message may be lost.
     std::function<void(v1::FromNode message)> send;
     // Whether the cluster has an edge of this number.
     std::function<bool(NodeId)> is_edge;
-    // mgmt tells all changes from now on; or does no more. May be null.
+    // Called with true when mgmt keeps the directory current from now on, with false when it no
+    // longer does. May be null.
     std::function<void(bool)> on_fresh;
   };
 
@@ -47,14 +48,14 @@ class LocationLoop final : public LinkLocations {
   void Attach(RelayLoop* relay) { relay_ = relay; }
 
   void Start(NodeId self, Epoch epoch);
-  // Tells of the last ones to leave, and waits for the thread. What comes later is dropped.
+  // Reports the last users to leave, and waits for the thread. Later events are dropped.
   void Stop() { actor_.Stop(); }
 
   // The hub has changes.
   void OnChange() ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- mgmt.
-  // It knows nothing of us.
+  // A new attach: mgmt knows nothing about this edge.
   void OnAttached() ABSL_LOCKS_EXCLUDED(mu_);
   void OnDetached() {
     Post([](auto& exchange, auto now) { exchange.OnDetached(now); });

@@ -96,7 +96,7 @@ bool RelaySender::OnReport(uint64_t acknowledged, uint64_t first_result,
   bool moved = acknowledged > acknowledged_;
   for (uint64_t sequence = std::max(acknowledged_ + 1, flight_first_); sequence <= acknowledged;
        ++sequence) {
-    Withdraw(&flight_[sequence - flight_first_]);  // Arrived: its text is needed no more.
+    Withdraw(&flight_[sequence - flight_first_]);  // Arrived: its text is no longer needed.
   }
   acknowledged_ = std::max(acknowledged_, acknowledged);
   send_next_ = std::max(send_next_, acknowledged_ + 1);

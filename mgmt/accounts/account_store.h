@@ -28,14 +28,14 @@ struct Account {
   store::Revision revision = 0;  // Of its last change.
 };
 
-// All accounts: passwords on disk only, the rest also in memory (about 100 bytes each), so that
-// lists and ticket checks never wait for a disk.
+// All accounts. Password hashes are on disk only; the rest is also in memory (about 100 bytes
+// each), so lists and ticket checks never wait for a disk.
 //
-// What a method acknowledges with OK is durable. Thread-safe. Methods marked "blocks" wait for the
-// disk and are for work queues.
+// A change that a method answers with OK is durable. Thread-safe. Methods marked "blocks" wait for
+// the disk and are for work queues.
 class AccountStore {
  public:
-  // Reads all accounts; blocks. `store` must outlive the book.
+  // Reads all accounts; blocks. `store` must outlive the account store.
   //
   // Errors: those of the store; kDataLoss for a record that cannot be read.
   static absl::StatusOr<std::unique_ptr<AccountStore>> Create(store::Store& store);
@@ -47,10 +47,10 @@ class AccountStore {
   // Blocks. Errors: FailCode::kNoSuchUser.
   absl::StatusOr<std::string> LoadPasswordHash(const Username& user) const;
 
-  // Voids all tickets from before now; blocks. `old_hash`, if not empty, must still be the one on
-  // disk: of two changes at once, one fails.
+  // Replaces the hash and voids all tickets issued before `now`; blocks. `old_hash`, if not empty,
+  // must still be the one on disk, so one of two concurrent changes fails.
   //
-  // Errors: FailCode::kNoSuchUser; kBusy if it was just changed by someone else.
+  // Errors: FailCode::kNoSuchUser; kBusy if another change came first.
   absl::StatusOr<Account> SetPasswordHash(const Username& user, const std::string& old_hash,
                                           const std::string& new_hash, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -65,26 +65,28 @@ class AccountStore {
 
   std::optional<Account> Find(const Username& user) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether a ticket whose signature was verified is good still.
+  // OK if a ticket whose signature was verified is not void.
   //
-  // Errors: FailCode::kSignInFailed: no such account any more, or the ticket is void; kDenied: the
-  // account is disabled.
+  // Errors: FailCode::kSignInFailed: the account no longer exists, or the ticket is void; kDenied:
+  // the account is disabled.
   absl::Status CheckTicket(const identity::Ticket& ticket) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Those with a greater number than `after`, in the order of numbers.
+  // Accounts with a greater number than `after`, in the order of numbers.
   std::vector<Account> ListById(AccountId after, int limit) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Those whose name sorts behind `after`, by name.
+  // Accounts whose name sorts after `after`, by name.
   std::vector<Account> ListByName(absl::string_view after, int limit) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Accounts whose tickets of the last `ticket_lifetime` are partly void: what edges must know.
+  // Accounts of which some tickets, issued within `ticket_lifetime`, are void: edges must know
+  // them.
   std::vector<Account> WithVoidTickets(absl::Time now, absl::Duration ticket_lifetime) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   explicit AccountStore(store::Store& store) : store_(store) {}
-  // Unless a newer state is known: commits may be reported out of order.
+  // Keeps `account` in memory, unless a newer revision is known: commits may be reported out of
+  // order.
   void Remember(const Account& account) ABSL_LOCKS_EXCLUDED(mu_);
   template <typename Change>
   absl::StatusOr<Account> Update(const Username& user, Change change) ABSL_LOCKS_EXCLUDED(mu_);

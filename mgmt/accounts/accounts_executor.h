@@ -28,9 +28,9 @@ class AccountsObserver {
   virtual void OnTicketsVoid(const Account& account, absl::string_view reason) = 0;
 };
 
-// All that can be asked about accounts, said once: the line ports and the gRPC services only
-// translate. What is cheap to refuse is refused at once; hashing, painting and disk happen on a few
-// threads behind a bounded queue, past which the answer is FailCode::kBusy.
+// All operations on accounts. The line ports and the gRPC services only translate to them. Cheap
+// refusals are answered at once. Hashing, painting and disk access run on a few threads behind a
+// bounded queue; if it is full, the answer is FailCode::kBusy.
 //
 // Thread-safe. `done` is called exactly once, on the caller's thread or on one of the executor's.
 class AccountsExecutor {
@@ -72,7 +72,7 @@ class AccountsExecutor {
     identity::Ticket ticket;
     std::string ticket_text;
   };
-  // By password or by ticket; a ticket is given back as it is.
+  // Signs in by password or by ticket. A sign-in by ticket returns that same ticket.
   //
   // Errors: FailCode::kSignInFailed, kExpired (ticket), kRate, kBusy, kDenied (disabled).
   void SignIn(const Username& user, absl::string_view secret, absl::string_view address,
@@ -85,10 +85,11 @@ class AccountsExecutor {
                       absl::string_view new_password, absl::string_view address,
                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
-  // The name as it is spelt; empty if there is no such account. Disabled ones are there. At once.
+  // The name in lower case; empty if there is no such account. Finds disabled accounts too. Does
+  // not block.
   std::string LookUp(absl::string_view user) const;
 
-  // An operator's acts.
+  // Operations of operators.
   //
   // Errors: FailCode::kBadField, kExists, kBusy.
   void Create(absl::string_view user, absl::string_view password,
@@ -98,7 +99,7 @@ class AccountsExecutor {
                    absl::AnyInvocable<void(absl::Status)> done);
   void VoidTickets(absl::string_view user, absl::AnyInvocable<void(absl::Status)> done);
 
-  // Finishes what was taken. Idempotent.
+  // Finishes the tasks that were accepted. Idempotent.
   void Stop() { work_.Stop(); }
 
  private:
@@ -114,10 +115,10 @@ class AccountsExecutor {
   absl::StatusOr<SignedIn> ChangeOnQueue(const Username& user, absl::string_view old_password,
                                          absl::string_view new_password, absl::string_view address);
 
-  // Verifying takes long, and tickets may be voided meanwhile. So whoever voids tickets holds this
-  // from before reading the clock until the book knows, and whoever issues one holds it (shared)
-  // while seeing that the account is still as it was before the password was read: each ticket is
-  // older than the voidings that follow it, and none is for a password that has gone.
+  // Verifying a password takes long, and tickets may be voided meanwhile. Voiding holds this
+  // exclusively, from before it reads the clock until the store has the change; issuing holds it
+  // shared while it rechecks the revision. So a ticket is never issued for an old password, and
+  // each voiding is later than the tickets that it voids.
   absl::Mutex voiding_;
   const Parts parts_;
   const bool registration_open_;

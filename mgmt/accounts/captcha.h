@@ -22,10 +22,10 @@ class CaptchaPainter {
   virtual absl::StatusOr<Captcha> Paint() = 0;
 };
 
-// Letters in DejaVu, each turned, scaled and shifted by chance and overlapping its neighbour,
-// struck through by curves of their own colour and bent by waves: a person reads it, OCR finds no
-// letters to cut apart. Letters that look alike (I l 1 O 0 ...) are not used; all chance is from
-// the CSPRNG.
+// Letters in DejaVu. Each is turned, scaled and shifted at random and overlaps its neighbour.
+// Curves of the same colour strike through them, and waves bend the picture. A person can read it;
+// OCR finds no separate letters. Letters that look alike (I l 1 O 0 ...) are not used. All
+// randomness is from the CSPRNG.
 class GdCaptchaPainter final : public CaptchaPainter {
  public:
   static constexpr int kLetters = 6;

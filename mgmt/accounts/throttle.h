@@ -18,18 +18,18 @@ namespace convergia::mgmt {
 
 // How many events of one key are free, and how fast they are forgiven.
 struct BucketRule {
-  double burst = 0;              // So many at once.
-  absl::Duration forgiven_each;  // Then one more per this time.
-  double level_max = 0;          // Bounds the longest wait: (level_max - burst) of them.
-  size_t keys_max = 0;           // Past it the key untouched for longest is forgotten.
+  double burst = 0;              // Events that are free at once.
+  absl::Duration forgiven_each;  // Then one further event per this time.
+  double level_max = 0;          // Bounds the wait to (level_max - burst) times forgiven_each.
+  size_t keys_max = 0;           // Past it the least recently used key is forgotten.
 };
 
-// One leaking bucket per key. Times come in as arguments and must not go back. Not thread-safe.
+// A leaky bucket for each key. Times are arguments and must not go back. Not thread-safe.
 class Buckets {
  public:
   explicit Buckets(const BucketRule& rule) : rule_(rule) {}
 
-  // How long until `key` has room for one more event; zero if it has now.
+  // The time until `key` has room for one further event; zero if it has room now.
   absl::Duration Wait(absl::string_view key, absl::Duration now) const;
 
   // Counts one event of `key`.
@@ -53,10 +53,10 @@ class Buckets {
 // The part of an address that one subscriber holds: IPv4 whole, IPv6 its /64. Anything else as is.
 std::string AddressGroup(absl::string_view address);
 
-// Slows down those who guess passwords, before any hashing is paid for.
+// Slows down password guessing, before any hashing.
 //
-// Failures are counted by address. Those of one account are counted too, but hold up only addresses
-// from which that account never signed in: strangers cannot lock its owner out.
+// Failures are counted by address and by account. The count of an account delays only addresses
+// from which that account never signed in, so strangers cannot lock its owner out.
 //
 // Thread-safe.
 class SignInThrottle {

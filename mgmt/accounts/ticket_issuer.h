@@ -15,7 +15,7 @@
 
 namespace convergia::mgmt {
 
-// Issues tickets, and knows its own. The signing key lives in the store, made at first use.
+// Issues tickets and verifies them. The signing key is in the store; it is made at first use.
 // Thread-safe.
 class TicketIssuer {
  public:
@@ -27,17 +27,17 @@ class TicketIssuer {
     identity::Ticket ticket;
     std::string text;
   };
-  // A ticket for `account`, good from now (or from its not_before, if that is later).
+  // A ticket for `account`, issued now (or at its not_before, if that is later).
   Issued Issue(const Account& account, absl::Time now) const;
 
-  // Signature and expiry; whether it is void still is for AccountStore::CheckTicket().
+  // Checks signature and expiry. AccountStore::CheckTicket() knows whether it is void.
   //
   // Errors: those of identity::TicketVerifier::Verify().
   absl::StatusOr<identity::Ticket> Verify(absl::string_view text, absl::Time now) const {
     return verifier_.Verify(text, now);
   }
 
-  // What edges verify with: PEMs.
+  // The public keys with which edges verify tickets, as PEMs.
   std::vector<std::string> PublicKeyPems() const { return {key_.PublicKeyPem()}; }
 
  private:

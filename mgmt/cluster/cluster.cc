@@ -319,7 +319,7 @@ void Cluster::GiveUpUnreachable() {
 }
 
 void Cluster::OnOffline(NodeId node) {
-  // A node that comes back to itself (it was stopped, say) must announce itself anew.
+  // A node that continues (it was stopped, for example) must announce itself again.
   if (const auto stream = StreamOf(node)) {
     Close(*stream, absl::DeadlineExceededError("not heard from for too long; attach again"));
     streams_.erase(*stream);

@@ -16,7 +16,7 @@
 
 namespace convergia::mgmt {
 
-// Carries out what the cluster decides. Called on the loop's thread; must not block.
+// Carries out the cluster's decisions. Called on the loop's thread; must not block.
 class ClusterOutput {
  public:
   virtual ~ClusterOutput() = default;
@@ -25,11 +25,11 @@ class ClusterOutput {
   virtual void OnMapRows(const std::vector<v1::ServerMapRow>& rows) = 0;
 };
 
-// The one thread on which the Cluster lives: takes events from all others, in order, and after each
-// burst of them flushes. Ticks every Cluster::kTick.
+// The thread that runs the Cluster. It takes events from other threads in order, and flushes after
+// each burst of them. It ticks every Cluster::kTick.
 //
-// Thread-safe. Life: events may be posted from the start on and are run after Start(). What still
-// waits at Stop() is run; what comes later is refused.
+// Thread-safe. Life: events may be posted at once and run after Start(). Stop() runs the events
+// that wait; later ones are refused.
 class ClusterLoop {
  public:
   static constexpr size_t kTasksMax = 200'000;  // A second of the wildest burst.
@@ -44,11 +44,12 @@ class ClusterLoop {
   using Task = absl::AnyInvocable<void(Cluster&)>;
   // False when full or stopped; `task` was then not taken.
   [[nodiscard]] bool Post(Task&& task) { return actor_.Post(Bind(std::move(task))); }
-  // For what must not be lost, and whose number others bound: false only when stopped.
+  // For events that must not be lost and whose number is bounded elsewhere: false only when
+  // stopped.
   [[nodiscard]] bool PostUrgent(Task&& task) { return actor_.PostUrgent(Bind(std::move(task))); }
 
-  // Gives `done` what `question` answers, on the loop's thread; FailCode::kBusy, on this one, when
-  // full or stopped.
+  // Runs `question` on the loop's thread and gives its answer to `done` there. If full or stopped,
+  // gives FailCode::kBusy to `done` on the calling thread.
   template <typename T>
   void Ask(absl::AnyInvocable<absl::StatusOr<T>(Cluster&)> question,
            absl::AnyInvocable<void(absl::StatusOr<T>)> done) {

@@ -215,7 +215,7 @@ void Directory::EdgeGone(NodeId id) {
   if (found == edges_.end()) return;
   Edge& edge = found->second;
   if (edge.users > 0) EraseStale(id, &edge, /*all=*/true);
-  // Also one that no batch has named: whoever compared digests knows it.
+  // Also one that no batch has named: an edge that compared digests knows it.
   std::optional<Epoch> gone = edge.gone;
   if (edge.told_epoch != 0) gone = edge.told_epoch;
   if (edge.announced) gone = edge.epoch;

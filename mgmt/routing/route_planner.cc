@@ -28,8 +28,8 @@ std::vector<Link> Tidy(absl::Span<const Link> links) {
   return tidy;
 }
 
-// So many that have left may keep their places, and so many may come at once, so that what is
-// plotted stays. Beyond that all is plotted anew, without those who left.
+// The most edges that may come at once, or keep their number after they left, without replotting
+// everything. Beyond that all routes are plotted again, without the edges that left.
 size_t StrangersMax(size_t size) { return 16 + size / 8; }
 
 // What stood at [i] to [places[i]]; `none` between.

@@ -8,7 +8,8 @@
 
 namespace convergia::mgmt {
 
-// Admin: what operators do. Translates; the desks and the cluster decide. Thread-safe.
+// The Admin service, for operators. It only translates; the executors and the cluster decide.
+// Thread-safe.
 class AdminService final : public v1::Admin::CallbackService {
  public:
   // All outlive the service.
