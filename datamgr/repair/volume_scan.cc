@@ -68,7 +68,7 @@ class Scan : public std::enable_shared_from_this<Scan> {
   }
   // After the servers: what is deleted meanwhile is then not taken for lost.
   void AskCatalog() {
-    absl::MutexLock lock(&mu_);  // Nobody else is left; for the annotations.
+    absl::MutexLock lock(&mu_);  // Only for the annotations: no other thread is left.
     ChunkId after = 0;
     while (true) {
       const auto page = tools_.live->ListLive(volume_, after, kLivePage);

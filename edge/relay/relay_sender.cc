@@ -199,7 +199,7 @@ void RelaySender::OnNoWay(std::vector<Answer>* answers) {
   }
 }
 
-// Nobody has it, that is certain.
+// It was never sent, so no other edge has it.
 void RelaySender::RefuseFirst(std::vector<Answer>* answers) {
   answers->push_back({queue_.front().token, {.fail = FailCode::kUnroutable}});
   bytes_ -= queue_.front().envelope.bytes();
