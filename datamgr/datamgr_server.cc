@@ -97,7 +97,7 @@ absl::Status DatamgrServer::MakeRpcServer() {
 
 v1::Hello DatamgrServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);

@@ -181,12 +181,12 @@ absl::Status EdgeServer::MakeRpcServer() {
 
 v1::Hello EdgeServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
   hello.mutable_addresses()->set_line(
       settings_.advertise_line.empty()
-          ? node::ReachableAddress(line_address_, settings_.mgmt_address)
+          ? node::ReachableAddress(line_address_, agent_->mgmt_address())
           : settings_.advertise_line);
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);
   return hello;

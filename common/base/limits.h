@@ -36,6 +36,8 @@ inline constexpr size_t kOutboxBytesHard = kOutboxBytesSoft + 2 * kPacketBytesMa
 // Bytes of the answers under way to one client: four of the largest. So a client can ask for pages
 // while it reads one, and a thousand slow clients stay within 5 GB.
 inline constexpr size_t kAnswersBytesMax = 4 * kServerPacketBytesMax;
+// What a client's host has not acknowledged for so long ends its connection: it is half-open.
+inline constexpr absl::Duration kUnacknowledgedMax = absl::Seconds(15);
 inline constexpr absl::Duration kOutboxStallMax = absl::Seconds(10);
 inline constexpr int kSessionsPerUserMax = 10;
 inline constexpr int kUnauthenticatedPerAddressMax = 16;
@@ -76,6 +78,11 @@ inline constexpr absl::Duration kOfflineAfter = absl::Seconds(12);  // Six.
 inline constexpr size_t kRpcMessageBytesMax =
     8 * 1024 * 1024;                                      // A packed frame, a directory batch.
 inline constexpr int kRpcStreamsPerConnectionMax = 1000;  // Calls at once from one peer.
+inline constexpr size_t kRpcMetadataBytesMax = 8 * 1024;  // Headers of one call.
+// What a server holds of all its connections: frames, messages that are not whole yet. Past it gRPC
+// stops reading, so this is some times the largest messages of many nodes at once.
+inline constexpr size_t kRpcMemoryBytesMax = 256 * 1024 * 1024;
+inline constexpr absl::Duration kRpcHandshakeTimeout = absl::Seconds(5);   // TLS and SETTINGS.
 inline constexpr absl::Duration kRpcKeepalive = absl::Seconds(10);         // Then a ping;
 inline constexpr absl::Duration kRpcKeepaliveTimeout = absl::Seconds(10);  // no answer: cut.
 inline constexpr absl::Duration kRpcReconnectFirst = absl::Milliseconds(200);

@@ -69,7 +69,7 @@ class NodeAgent {
     Role role = Role::kEdge;
     std::string name;
     std::string dir;              // Of the node's files (node_files.h); made if missing.
-    std::string mgmt_address;     // "host:port".
+    std::string mgmt_address;     // "host:port"; empty: as mgmt said at enrolment.
     std::string join_token_file;  // Needed until enrolled.
     std::string version;
     AttachPlan::Options plan;
@@ -113,6 +113,9 @@ class NodeAgent {
   NodeId node_id() const { return memory_.node_id(); }
   Epoch epoch() const { return epoch_; }
 
+  // Of mgmt's gRPC. After EnsureEnrolled().
+  const std::string& mgmt_address() const { return mgmt_address_; }
+
   const rpc::PinSet& pins() const { return memory_.pins(); }
   const NodeFiles& files() const { return files_; }
   rpc::TlsFiles tls_files() const { return files_.tls_files(); }
@@ -128,6 +131,7 @@ class NodeAgent {
   NodeAgent(const Options& options, NodeFiles files, Epoch epoch);
 
   absl::Status LoadCertificate();
+  absl::Status FindMgmt();
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void SaveMemory(absl::Duration elapsed);
   // False: the loop ends.
@@ -149,6 +153,7 @@ class NodeAgent {
   const NodeFiles files_;
   const Epoch epoch_;
   identity::Pin own_pin_;
+  std::string mgmt_address_;
   std::shared_ptr<grpc::Channel> mgmt_channel_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   v1::Hello hello_;

@@ -15,6 +15,7 @@
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/identity/files.h"
+#include "common/identity/join_token.h"
 #include "common/node/enrolment.h"
 #include "common/node/fake_mgmt.h"
 #include "common/rpc/server.h"
@@ -207,7 +208,7 @@ TEST_F(NodeAgentTest, ATokenOfAnotherRoleAMissingAndABrokenOneAreNamed) {
   };
   WriteToken(mgmt_.MakeToken(Role::kDataserver));
   EXPECT_THAT(std::string(refusal().message()), HasSubstr("for the role dataserver"));
-  WriteToken("cvj1.nonsense");
+  WriteToken("cvj2.nonsense");
   EXPECT_EQ(FailCodeOf(refusal()), FailCode::kBadField);
   ASSERT_EQ(remove((dir_ + "/token").c_str()), 0);
   EXPECT_THAT(refusal(), StatusIs(absl::StatusCode::kNotFound));
@@ -358,9 +359,7 @@ TEST_F(NodeAgentTest, ANewerStartOfTheSameNodeIsTheEndOfThisOne) {
 
 // The serial number of what `server` shows to a new connection.
 std::string ServedSerial(const std::string& address) {
-  const auto chain = FetchServerChain(address, absl::Seconds(10));
-  CHECK(chain.ok()) << chain.status();
-  return identity::ReadCertificate(*chain)->serial;
+  return identity::ReadCertificate(rpc::ServedCertificate(address))->serial;
 }
 
 TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
@@ -420,12 +419,42 @@ TEST_F(NodeAgentTest, WhatCannotBeReadFromDiskIsNamedOrWaitedFor) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr(epoch));
 }
 
-TEST(FetchServerChainTest, SaysWhatIsWrong) {
-  EXPECT_THAT(FetchServerChain("nonsense", absl::Seconds(1)).status(),
+TEST_F(NodeAgentTest, MgmtIsFoundWhereItSaidAtTheEnrolment) {
+  NodeAgent::Options options = Options();
+  options.mgmt_address = "";
+  const auto agent = Launch(options);
+  EXPECT_EQ(agent->mgmt_address(), mgmt_.address());
+  listener_.Await(&Listener::attached, 1);
+}
+
+TEST_F(NodeAgentTest, ATokensAddressesAreTriedInTurn) {
+  auto token = identity::DecodeJoinToken(mgmt_.MakeToken(Role::kEdge));
+  ASSERT_OK(token);
+  token->addresses.insert(token->addresses.begin(), "127.0.0.1:1");
+  WriteToken(identity::EncodeJoinToken(*token));
+  EXPECT_OK((*NodeAgent::Create(Options()))->EnsureEnrolled(Never));
+}
+
+TEST(EnrolmentTest, AnEdgeCannotPlayMgmtToANewNode) {
+  rpc::TestPki pki;
+  const rpc::TlsFiles edge = pki.FilesOf({Role::kEdge, "e1"});
+  int calls = 0;
+  FakeEnrolment impostor("127.0.0.1:0", rpc::ReadOrDie(edge.certificate_chain),
+                         rpc::ReadOrDie(edge.key), [&calls](const auto&) {
+                           ++calls;
+                           return absl::StatusOr<std::string>("7\n\nno certificate");
+                         });
+  const std::string token = identity::EncodeJoinToken({.secret = "s",
+                                                       .role = Role::kEdge,
+                                                       .ca_fingerprint = pki.ca().fingerprint(),
+                                                       .addresses = {impostor.address()}});
+  const absl::Status refused =
+      AskToEnrol(impostor.address(), token, "e2", "csr", RealClock::Get().Now()).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(calls, 0);
+  EXPECT_THAT(AskToEnrol("nonsense", token, "e2", "csr", RealClock::Get().Now()).status(),
               StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(FetchServerChain("127.0.0.1:", absl::Seconds(1)).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(FetchServerChain("127.0.0.1:1", absl::Seconds(1)).status(),
+  EXPECT_THAT(AskToEnrol("127.0.0.1:1", token, "e2", "csr", RealClock::Get().Now()).status(),
               StatusIs(absl::StatusCode::kUnavailable));
 }
 

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/guarded_call.h"
 
 namespace convergia::rpc {
 namespace {
@@ -61,6 +62,7 @@ std::string PeerPem(const grpc::AuthContext& auth) {
 }
 
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context) {
+  CVG_RETURN_IF_ERROR(Admission(context));
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   const std::string pem = auth == nullptr ? "" : PeerPem(*auth);
   if (pem.empty()) {

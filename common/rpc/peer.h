@@ -22,8 +22,7 @@ struct Peer {
   NodeId node = 0;  // 0: an operator, or not asked for.
 };
 
-// Errors: kUnauthenticated if the caller showed no certificate. Behind MakeServerCredentials() that
-// can only happen in Cluster.Enrol; with in-process channels it always does.
+// Errors: the refusal of a caller that may not call the method (guarded_call.h).
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context);
 
 // The same with `node` from `pins`. Errors: also kUnauthenticated if the key is revoked by now.

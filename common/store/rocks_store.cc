@@ -10,7 +10,6 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -58,21 +57,21 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& dir) {
   return ToStatus(status);
 }
 
-absl::Status MakeDirectory(const std::string& dir, disk::Disk* disk) {
+// With those above it. Each name is durable: a store that is lost with its folder acknowledged
+// nothing.
+absl::Status MakeDirectory(const std::string& dir, disk::Disk& disk) {
   if (dir.empty()) return absl::InvalidArgumentError("the store needs a directory");
-  if (disk != nullptr) {
-    CVG_RETURN_IF_ERROR(disk->MakeFolder(dir));
-    return disk->SyncFolder(disk::FolderOf(dir));
+  absl::Status made = disk.MakeFolder(dir);
+  const std::string above = disk::FolderOf(dir);
+  if (absl::IsNotFound(made) && above != dir) {
+    CVG_RETURN_IF_ERROR(MakeDirectory(above, disk));
+    made = disk.MakeFolder(dir);
   }
-  std::error_code error;
-  if (!std::filesystem::create_directories(dir, error)) {
-    if (!error) return absl::OkStatus();  // It was there.
+  if (!made.ok()) {
     return absl::UnavailableError(
-        absl::StrCat("the store's directory ", dir, " cannot be made: ", error.message()));
+        absl::StrCat("the store's directory ", dir, " cannot be made: ", made.message()));
   }
-  std::filesystem::permissions(dir, std::filesystem::perms::owner_all, error);
-  if (error) return absl::UnavailableError(absl::StrCat(dir, ": ", error.message()));
-  return absl::OkStatus();
+  return disk.SyncFolder(above);
 }
 
 rocksdb::DBOptions DatabaseOptions(const RocksStore::Options& options, rocksdb::Env* env) {
@@ -266,8 +265,8 @@ RocksStore::RocksStore(const Options& options)
       on_fenced_(options.on_fenced) {}
 
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& options) {
-  CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, options.disk));
   std::unique_ptr<RocksStore> store(new RocksStore(options));
+  CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, *store->disk_));
   CVG_RETURN_IF_ERROR(store->OpenDatabase(options));
   CVG_RETURN_IF_ERROR(store->LoadHistory(options.history));
   store->queue_ = std::make_unique<CommitQueue>(

@@ -27,7 +27,7 @@ class RocksStoreTest : public testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<RocksStore>> Open(const HistoryBounds& history = {}) {
     RocksStore::Options options;
-    options.dir = "/store";
+    options.dir = dir_;
     options.history = history;
     options.disk = &disk_;
     options.reserve_bytes = reserve_bytes_;
@@ -37,6 +37,7 @@ class RocksStoreTest : public testing::Test {
   }
 
   FaultyDisk disk_;
+  std::string dir_ = "/store";
   uint64_t reserve_bytes_ = 1024 * 1024;
   size_t write_buffer_bytes_ = 16 * 1024 * 1024;
   int fenced_ = 0;  // Written before the commit is answered.
@@ -253,6 +254,19 @@ TEST_F(RocksStoreTest, APowerCutLosesNothingThatWasAcknowledged) {
     disk_.PowerOn(round % 2 == 0 ? FaultyDisk::Loss::kAll : FaultyDisk::Loss::kSome, round);
   }
   EXPECT_THAT(acknowledged, SizeIs(kRounds * 200));
+}
+
+TEST_F(RocksStoreTest, ANewStoreIsThereAfterAPowerCutWithTheFoldersAboveIt) {
+  dir_ = "/new/cluster/store";
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, Open());
+    ASSERT_OK(store->Commit(Put("k", "v")));
+    disk_.CutPower();
+  }
+  disk_.PowerOn(FaultyDisk::Loss::kAll, 1);
+  ASSERT_OK_AND_ASSIGN(const auto store, Open());
+  ASSERT_OK_AND_ASSIGN(const auto row, store->Get("k"));
+  EXPECT_TRUE(row.has_value());
 }
 
 TEST(RocksFormatTest, DamagedRecordsAreErrorsWhereverTheyAreCut) {

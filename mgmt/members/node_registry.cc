@@ -155,9 +155,9 @@ absl::Status NodeRegistry::SweepTokens(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(Role role, absl::string_view name,
-                                                               absl::Duration lifetime,
-                                                               absl::Time now) {
+absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(
+    Role role, absl::string_view name, absl::Duration lifetime,
+    const std::vector<std::string>& addresses, absl::Time now) {
   if (!IsNodeRole(role)) {
     return Fail(FailCode::kBadField, "a join token is for an edge, a datamgr or a dataserver");
   }
@@ -178,7 +178,11 @@ absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(Role role, absl::
   batch.IfAbsent(TokenKey(secret)).Put(TokenKey(secret), record.SerializeAsString());
   CVG_RETURN_IF_ERROR(SweepTokens(now));
   CVG_RETURN_IF_ERROR(store_.Commit(std::move(batch)).status());
-  return NewToken{identity::EncodeJoinToken({secret, role, ca_.fingerprint()}), now + lifetime};
+  return NewToken{identity::EncodeJoinToken({.secret = secret,
+                                             .role = role,
+                                             .ca_fingerprint = ca_.fingerprint(),
+                                             .addresses = addresses}),
+                  now + lifetime};
 }
 
 absl::StatusOr<std::string> NodeRegistry::Issue(Member* member, absl::string_view csr_pem,

@@ -72,11 +72,12 @@ class NodeRegistry {
     std::string text;  // identity::EncodeJoinToken().
     absl::Time expires;
   };
-  // `name` empty: for a node of any name; `lifetime` zero: the default. Blocks.
+  // `name` empty: for a node of any name; `lifetime` zero: the default. `addresses` is where the
+  // node finds mgmt's line port. Blocks.
   //
   // Errors: FailCode::kBadField: a role that is no node's, an invalid name, too long a lifetime.
   absl::StatusOr<NewToken> MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
-                                     absl::Time now);
+                                     const std::vector<std::string>& addresses, absl::Time now);
 
   struct Admission {
     NodeId node = 0;

@@ -21,7 +21,7 @@ class NodeRegistryTest : public testing::Test {
   std::string Csr() { return identity::MakeCsr(key_, {Role::kEdge, "whatever"}); }
   std::string Secret(Role role, absl::string_view name = "",
                      absl::Duration lifetime = absl::ZeroDuration()) {
-    const auto token = registry_->MakeToken(role, name, lifetime, now());
+    const auto token = registry_->MakeToken(role, name, lifetime, {"h:1"}, now());
     EXPECT_TRUE(token.ok()) << token.status();
     const auto decoded = identity::DecodeJoinToken(token->text);
     EXPECT_TRUE(decoded.ok());
@@ -129,14 +129,18 @@ TEST_F(NodeRegistryTest, RefusesBadRequestsWithoutUsingTheToken) {
 
 TEST_F(NodeRegistryTest, RefusesBadTokensToBeMade) {
   for (const Role role : {Role::kMgmt, Role::kOperator}) {
-    EXPECT_EQ(FailCodeOf(registry_->MakeToken(role, "", absl::ZeroDuration(), now()).status()),
-              FailCode::kBadField);
+    EXPECT_EQ(
+        FailCodeOf(registry_->MakeToken(role, "", absl::ZeroDuration(), {"h:1"}, now()).status()),
+        FailCode::kBadField);
   }
   EXPECT_EQ(
-      FailCodeOf(registry_->MakeToken(Role::kEdge, "-", absl::ZeroDuration(), now()).status()),
+      FailCodeOf(
+          registry_->MakeToken(Role::kEdge, "-", absl::ZeroDuration(), {"h:1"}, now()).status()),
       FailCode::kBadField);
-  EXPECT_EQ(FailCodeOf(registry_->MakeToken(Role::kEdge, "", absl::Hours(24 * 31), now()).status()),
-            FailCode::kBadField);
+  EXPECT_EQ(
+      FailCodeOf(
+          registry_->MakeToken(Role::kEdge, "", absl::Hours(24 * 31), {"h:1"}, now()).status()),
+      FailCode::kBadField);
 }
 
 TEST_F(NodeRegistryTest, RevokedMembersHaveNoPinsAndNoRenewal) {
