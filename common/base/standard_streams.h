@@ -1,0 +1,12 @@
+#pragma once
+
+namespace convergia {
+
+// Opens /dev/null in place of each of standard input, output and error that is closed. Without it
+// the next file that is opened gets the free number, and what is printed goes into that file.
+//
+// First of all in main(), before anything opens a file. Ends the process with status 1 if it
+// cannot.
+void OpenStandardStreams();
+
+}  // namespace convergia
