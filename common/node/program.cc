@@ -16,8 +16,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/standard_streams.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/files.h"
+#include "common/rpc/peer.h"
 
 namespace convergia::node {
 namespace {
@@ -44,10 +47,10 @@ void LogOfGrpc(gpr_log_func_args* args) {
     case GPR_LOG_SEVERITY_ERROR:
       // Mostly handshakes of strangers that failed: worth knowing, not worth more than this.
       google::LogMessage(args->file, args->line, google::GLOG_WARNING).stream()
-          << "grpc: " << args->message;
+          << "grpc: " << rpc::WithPlainAddresses(args->message);
       return;
     default:
-      VLOG(1) << "grpc: " << args->message;
+      VLOG(1) << "grpc: " << rpc::WithPlainAddresses(args->message);
   }
 }
 
@@ -63,7 +66,9 @@ sigset_t AwaitedSignals() {
 
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags) {
+  OpenStandardStreams();
   CLI::App app(facts.description, facts.name);
+  app.set_version_flag("--version", VersionText(facts.name));
   app.add_option("--config", flags->config, "Configuration, a textproto (see config.proto)")
       ->required();
   app.add_flag("--check", flags->check, "Check the configuration, then exit");
@@ -117,6 +122,7 @@ ShutdownSignal::ShutdownSignal() {
   const sigset_t signals = AwaitedSignals();
   CHECK_EQ(pthread_sigmask(SIG_BLOCK, &signals, nullptr), 0);
   signal(SIGPIPE, SIG_IGN);  // A peer that goes away is an error of the write, not ours.
+  signal(SIGXFSZ, SIG_IGN);  // So is a file that may not grow: EFBIG.
 }
 
 void ShutdownSignal::Await() {

@@ -74,20 +74,20 @@ grpc::ServerUnaryReactor* ClusterService::Enrol(grpc::CallbackServerContext* con
   auto* reactor = reply.reactor();
   // Strangers write nothing of their own into the log.
   const absl::StatusOr<std::string> parsed = ParseNodeName(request->name());
-  members_.Enrol(
-      request->token_secret(), request->name(), request->csr_pem(),
-      [reply = std::move(reply), name = parsed.value_or("a node"), peer = context->peer(),
-       response](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
-        if (!admission.ok()) {
-          LOG(WARNING) << "enrolment of " << name << " from " << peer
-                       << " refused: " << admission.status();
-          return reply.Finish(admission.status());
-        }
-        LOG(INFO) << name << " has enrolled as node " << admission->node;
-        response->set_node_id(admission->node);
-        response->set_certificate_chain_pem(admission->chain_pem);
-        reply.Finish(absl::OkStatus());
-      });
+  members_.Enrol(request->token_secret(), request->name(), request->csr_pem(),
+                 [reply = std::move(reply), name = parsed.value_or("a node"),
+                  peer = rpc::WithPlainAddresses(context->peer()),
+                  response](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
+                   if (!admission.ok()) {
+                     LOG(WARNING) << "enrolment of " << name << " from " << peer
+                                  << " refused: " << admission.status();
+                     return reply.Finish(admission.status());
+                   }
+                   LOG(INFO) << name << " has enrolled as node " << admission->node;
+                   response->set_node_id(admission->node);
+                   response->set_certificate_chain_pem(admission->chain_pem);
+                   reply.Finish(absl::OkStatus());
+                 });
   return reactor;
 }
 
@@ -121,7 +121,8 @@ grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     stream = std::make_shared<NodeStream>(context, *this, id, *peer);
     streams_.emplace(id, stream);
   }
-  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from " << context->peer();
+  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from "
+            << rpc::WithPlainAddresses(context->peer());
   return stream->Start(pins_, peer->pin);
 }
 
