@@ -77,7 +77,7 @@ int Main(int argc, char** argv) {
 }  // namespace convergia::client
 
 int main(int argc, char** argv) {
-  convergia::OpenStandardStreams();
+  convergia::OpenStandardStreams(argv);
   google::InitGoogleLogging(argv[0]);
   std::signal(SIGPIPE, SIG_IGN);  // A server that goes away is an error like others.
   return convergia::client::Main(argc, argv);

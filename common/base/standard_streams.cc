@@ -1,20 +1,41 @@
 #include "common/base/standard_streams.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <initializer_list>
 
 namespace convergia {
+namespace {
 
-void OpenStandardStreams() {
+enum class Stream { kOpen, kClosed, kTaken };
+
+// Libraries make eventfds and the like before main(). Those have no file type; nobody hands one to
+// a program as a standard stream.
+Stream StateOf(int stream) {
+  struct stat facts;
+  if (fstat(stream, &facts) != 0) return Stream::kClosed;
+  return (facts.st_mode & S_IFMT) == 0 ? Stream::kTaken : Stream::kOpen;
+}
+
+}  // namespace
+
+void OpenStandardStreams(char** argv) {
+  bool taken = false;
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
-    // The lowest free number is `stream`: those below it are open by now. Not O_CLOEXEC: programs
-    // that this one starts have the same streams.
-    if (open("/dev/null", O_RDWR) != stream) _exit(1);
+    const Stream state = StateOf(stream);
+    if (state == Stream::kOpen) continue;
+    if (state == Stream::kTaken) taken = true;
+    const int nothing = open("/dev/null", O_RDWR);  // The lowest free number: perhaps `stream`.
+    if (nothing < 0) _exit(1);
+    if (nothing == stream) continue;
+    if (dup2(nothing, stream) < 0) _exit(1);
+    close(nothing);
   }
+  if (!taken) return;
+  execv("/proc/self/exe", argv);
+  _exit(1);  // The library's descriptor is gone.
 }
 
 }  // namespace convergia

@@ -66,7 +66,7 @@ sigset_t AwaitedSignals() {
 
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags) {
-  OpenStandardStreams();
+  OpenStandardStreams(argv);
   CLI::App app(facts.description, facts.name);
   app.set_version_flag("--version", VersionText(facts.name));
   app.add_option("--config", flags->config, "Configuration, a textproto (see config.proto)")

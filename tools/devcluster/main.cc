@@ -138,7 +138,7 @@ absl::StatusOr<int> Run(Flags flags) {
 }  // namespace convergia::devcluster
 
 int main(int argc, char** argv) {
-  convergia::OpenStandardStreams();
+  convergia::OpenStandardStreams(argv);
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   // Before any thread, so that all of them leave these signals to the one that waits for them.
