@@ -11,6 +11,7 @@
 #include "client/commands/exit_code.h"
 #include "client/commands/text.h"
 #include "common/base/fail.h"
+#include "common/base/standard_streams.h"
 
 namespace convergia::client {
 namespace {
@@ -76,6 +77,7 @@ int Main(int argc, char** argv) {
 }  // namespace convergia::client
 
 int main(int argc, char** argv) {
+  convergia::OpenStandardStreams(argv);
   google::InitGoogleLogging(argv[0]);
   std::signal(SIGPIPE, SIG_IGN);  // A server that goes away is an error like others.
   return convergia::client::Main(argc, argv);

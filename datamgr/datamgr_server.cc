@@ -9,6 +9,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
@@ -16,7 +17,6 @@
 namespace convergia::datamgr {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
 // Requests under way are finished, if data servers answer: far below the time after which service
 // supervisors kill.
 constexpr absl::Duration kDrainMax = absl::Seconds(5);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/files.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
@@ -15,8 +16,6 @@
 
 namespace convergia::edge {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 // Sign-ins and registrations that wait for mgmt; the others read BUSY.
 constexpr int kMgmtCallsMax = 1000;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/host_port.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/lineserver/line_server.h"
@@ -42,7 +43,6 @@
 namespace convergia::mgmt {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
 
 using lineserver::CommandSpec;

@@ -38,7 +38,8 @@ class Profile {
   // Errors: FailCode::kBadField for a bad name or a file that cannot be understood, saying which.
   static absl::StatusOr<Profile> Load(const std::string& home, absl::string_view name);
 
-  // $CONVERGIA_HOME, else ~/.config/convergia. Errors: kNotFound without HOME.
+  // $CONVERGIA_HOME, else .config/convergia below $HOME, else below the home that the system's user
+  // database has. Errors: FailCode::kBadField if there is none of them.
   static absl::StatusOr<std::string> DefaultHome();
 
   const std::string& folder() const { return folder_; }

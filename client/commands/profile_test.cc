@@ -1,7 +1,9 @@
 #include "client/commands/profile.h"
 
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -114,6 +116,19 @@ TEST_F(ProfileTest, HomeIsConvergiaHomeElseUnderHome) {
   setenv("CONVERGIA_HOME", "/elsewhere", 1);
   ASSERT_OK_AND_ASSIGN(const std::string own, Profile::DefaultHome());
   EXPECT_EQ(own, "/elsewhere");
+}
+
+TEST_F(ProfileTest, WithoutHomeTheSystemsUserDatabaseIsAsked) {
+  unsetenv("CONVERGIA_HOME");
+  unsetenv("HOME");
+  const absl::StatusOr<std::string> home = Profile::DefaultHome();
+  const passwd* const user = getpwuid(getuid());
+  if (user == nullptr) {
+    EXPECT_EQ(FailCodeOf(home.status()), FailCode::kBadField);
+  } else {
+    ASSERT_OK(home);
+    EXPECT_EQ(*home, absl::StrCat(user->pw_dir, "/.config/convergia"));
+  }
 }
 
 }  // namespace

@@ -74,6 +74,10 @@ inline constexpr absl::Duration kHeartbeat = absl::Seconds(2);
 inline constexpr absl::Duration kSuspectAfter = absl::Seconds(6);   // Three heartbeats.
 inline constexpr absl::Duration kOfflineAfter = absl::Seconds(12);  // Six.
 
+// Dialling a name (RFC 8305).
+inline constexpr absl::Duration kNextAddressAfter = absl::Milliseconds(250);
+inline constexpr size_t kDialAddressesMax = 16;  // Of one name; all are started within 4 s.
+
 // gRPC between nodes.
 inline constexpr size_t kRpcMessageBytesMax =
     8 * 1024 * 1024;                                      // A packed frame, a directory batch.

@@ -43,6 +43,16 @@ std::string Describe(const NodeAgent::Options& options) {
   return absl::StrCat(RoleWord(options.role), " ", options.name);
 }
 
+// Of a node whose certificate has expired.
+absl::Status CannotComeBack(const absl::Status& why) {
+  return absl::Status(
+      why.code(),
+      absl::StrCat(
+          "the certificate of this node has expired, and it cannot enrol again: ", why.message(),
+          "; it comes back as the same node with a token that Admin.CreateJoinToken makes "
+          "for its name"));
+}
+
 }  // namespace
 
 // The stream to mgmt; all that it hears, the agent takes.
@@ -87,6 +97,7 @@ absl::Status NodeAgent::LoadCertificate() {
   CVG_RETURN_IF_ERROR(FindMgmt());
   mgmt_channel_ = rpc::MakeChannel(mgmt_address_, tls_files(), {Role::kMgmt, ""});
   cluster_ = v1::Cluster::NewStub(mgmt_channel_);
+  certificate_ends_ = facts.not_after;
   absl::MutexLock lock(&mu_);
   plan_.OnCertificate(facts.not_before, facts.not_after);
   return absl::OkStatus();
@@ -105,13 +116,19 @@ absl::Status NodeAgent::FindMgmt() {
 }
 
 absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
-  if (cluster_ != nullptr) return absl::OkStatus();
+  const bool expired = cluster_ != nullptr && options_.clock->Now() >= certificate_ends_;
+  if (cluster_ != nullptr && !expired) return absl::OkStatus();
+  if (expired) {
+    LOG(WARNING) << Describe(options_) << ": its certificate expired at "
+                 << absl::FormatTime(certificate_ends_, absl::UTCTimeZone())
+                 << "; it enrols again with the token in its join_token_file";
+  }
   Backoff backoff(options_.plan.backoff_first, options_.plan.backoff_max, options_.plan.seed);
   while (true) {
     const absl::Status enrolled = EnrolOnce(
         {options_.role, options_.name}, options_.join_token_file, files_, options_.clock->Now());
     if (enrolled.ok()) break;
-    if (!IsWorthRetrying(enrolled)) return enrolled;
+    if (!IsWorthRetrying(enrolled)) return expired ? CannotComeBack(enrolled) : enrolled;
     LOG(WARNING) << Describe(options_)
                  << " cannot enrol yet and will try again: " << enrolled.message();
     for (absl::Duration left = backoff.Next(); left > absl::ZeroDuration(); left -= kGiveUpEvery) {

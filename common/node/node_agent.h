@@ -83,8 +83,9 @@ class NodeAgent {
 
   ~NodeAgent();  // Stop().
 
-  // Returns once this node has a certificate: at once if it is enrolled. Else it enrols, for as
-  // long as mgmt cannot be reached, asking `cancelled` several times a second. Blocks.
+  // Returns once this node has a certificate: at once if it is enrolled. Else, and if its
+  // certificate has expired, it enrols, for as long as mgmt cannot be reached, asking `cancelled`
+  // several times a second. Blocks.
   //
   // Errors: kCancelled when given up; else what trying again would not change: no token file, a
   // token that mgmt refuses (with its reason), or a server that is not the mgmt that made the
@@ -154,6 +155,7 @@ class NodeAgent {
   const Epoch epoch_;
   identity::Pin own_pin_;
   std::string mgmt_address_;
+  absl::Time certificate_ends_;  // At the start.
   std::shared_ptr<grpc::Channel> mgmt_channel_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   v1::Hello hello_;

@@ -14,8 +14,10 @@
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
+#include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
+#include "common/identity/key.h"
 #include "common/node/enrolment.h"
 #include "common/node/fake_mgmt.h"
 #include "common/rpc/server.h"
@@ -398,14 +400,44 @@ TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
   EXPECT_EQ(listener_.Get(&Listener::detached), 0);
 }
 
-TEST_F(NodeAgentTest, ANodeThatWasAwayTooLongIsToldSo) {
-  Launch()->Stop();
-  FakeClock clock(RealClock::Get().Now() + absl::Hours(24));
+TEST_F(NodeAgentTest, ANodeThatIsAwayTooLongIsToldSo) {
+  FakeClock clock(RealClock::Get().Now());
   NodeAgent::Options options = Options();
   options.clock = &clock;
   const auto agent = Launch(options);
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.Stop();
+  listener_.Await(&Listener::detached, 1);
+  clock.Advance(absl::Hours(24));
+  agent->Wake();
   listener_.Await(&Listener::expelled, 1);
   EXPECT_EQ(FailCodeOf(agent->final_status()), FailCode::kExpired);
+}
+
+TEST_F(NodeAgentTest, ANodeWhoseCertificateHasExpiredComesBackWithANewToken) {
+  Launch()->Stop();
+  // A certificate for its key that ended yesterday.
+  const std::string key_pem = rpc::ReadOrDie(Options().dir + "/node.key");
+  ASSERT_OK_AND_ASSIGN(const auto key, identity::PrivateKey::FromPem(key_pem));
+  const FakeClock past(RealClock::Get().Now() - absl::Hours(48));
+  ASSERT_OK_AND_ASSIGN(const auto ca,
+                       identity::CertificateAuthority::Load(mgmt_.pki().ca().certificate_pem(),
+                                                            mgmt_.pki().ca().key_pem(), past));
+  const identity::NodeIdentity who = {Role::kEdge, "e1"};
+  ASSERT_OK_AND_ASSIGN(const std::string ended,
+                       ca.Issue(identity::MakeCsr(key, who), who, absl::Hours(24)));
+  ASSERT_OK(identity::WriteFileAtomically(Options().dir + "/node.pem", ended, 0644));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto agent, NodeAgent::Create(Options()));
+    EXPECT_THAT(std::string(agent->EnsureEnrolled(Never).message()),
+                testing::AllOf(HasSubstr("has expired"), HasSubstr("was used already"),
+                               HasSubstr("Admin.CreateJoinToken")));
+  }
+  WriteToken(mgmt_.MakeToken(Role::kEdge));
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  EXPECT_EQ(rpc::ReadOrDie(Options().dir + "/node.key"), key_pem);
+  EXPECT_OK(agent->final_status());
 }
 
 TEST_F(NodeAgentTest, WhatCannotBeReadFromDiskIsNamedOrWaitedFor) {

@@ -20,9 +20,12 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/descriptors.h"
+#include "common/base/standard_streams.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/files.h"
 #include "common/node/log_sampler.h"
+#include "common/rpc/peer.h"
 
 namespace convergia::node {
 namespace {
@@ -49,7 +52,7 @@ void LogOfGrpc(gpr_log_func_args* args) {
   static auto* const sampler = new LogSampler;
   const bool is_error = args->severity == GPR_LOG_SEVERITY_ERROR;
   if (!is_error && !VLOG_IS_ON(1)) return;
-  const auto line = sampler->Take(args->message, RealClock::Get().Elapsed());
+  const auto line = sampler->Take(rpc::WithPlainAddresses(args->message), RealClock::Get().Elapsed());
   if (!line.has_value()) return;
   // Mostly handshakes that failed: worth knowing, not worth more than a warning.
   google::LogMessage(args->file, args->line, is_error ? google::GLOG_WARNING : google::GLOG_INFO)
@@ -78,7 +81,9 @@ sigset_t AwaitedSignals() {
 
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags) {
+  OpenStandardStreams(argv);
   CLI::App app(facts.description, facts.name);
+  app.set_version_flag("--version", VersionText(facts.name));
   app.add_option("--config", flags->config, "Configuration, a textproto (see config.proto)")
       ->required();
   app.add_flag("--check", flags->check, "Check the configuration, then exit");
@@ -137,6 +142,7 @@ ShutdownSignal::ShutdownSignal() {
   const sigset_t signals = AwaitedSignals();
   CHECK_EQ(pthread_sigmask(SIG_BLOCK, &signals, nullptr), 0);
   signal(SIGPIPE, SIG_IGN);  // A peer that goes away is an error of the write, not ours.
+  signal(SIGXFSZ, SIG_IGN);  // So is a file that may not grow: EFBIG.
 }
 
 void ShutdownSignal::Await() {

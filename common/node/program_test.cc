@@ -73,6 +73,7 @@ TEST(StartProgramTest, WrongFlagsAndHelpEndTheProgram) {
   EXPECT_EQ(start({"edge", "--config=f", "--nonsense"}), kExitUsage);
   EXPECT_EQ(start({"edge", "--config=f", "--init"}), kExitUsage);  // Only for those that have it.
   EXPECT_EQ(start({"edge", "--help"}), kExitOk);
+  EXPECT_EQ(start({"edge", "--version"}), kExitOk);
   EXPECT_EQ(start({"edge", "--config=f", "--check"}), std::nullopt);
   EXPECT_EQ(flags.config, "f");
   EXPECT_TRUE(flags.check);

@@ -123,6 +123,9 @@ grpc::ChannelArguments ArgumentsFor(const identity::NodeIdentity& server) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcReconnectMax));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcConnectTimeout));
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Connects to all addresses of a name at once, TLS included, and uses those that answer.
+  // pick_first would give each dead one before a living one kRpcConnectTimeout, at each connecting.
+  arguments.SetLoadBalancingPolicyName("round_robin");
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whoever calls decides what may be done twice.
   // What is asked for in the handshake (SNI). A server of any name is probably called as its role.
   const std::string name = server.name.empty() ? std::string(RoleWord(server.role)) : server.name;

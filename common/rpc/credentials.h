@@ -52,6 +52,11 @@ absl::StatusOr<ServerCredentials> MakeServerCredentials(
 // server's key must also be in it, at the moment of connecting; `pins` must then outlive the
 // channel.
 //
+// `address` is "host:port". A name may stand for several addresses of that server: all are
+// connected to at once and those that answer are used, so a dead one delays nothing. A channel to a
+// name may so have several connections, and calls (not messages of one stream) may overtake each
+// other.
+//
 // Never fails: what is wrong shows as kUnavailable at the first call. Reconnects by itself.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsFiles& files,
                                            const identity::NodeIdentity& server,

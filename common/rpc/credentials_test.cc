@@ -1,10 +1,13 @@
 // A real server and real channels over TLS on loopback: who gets in, and as whom.
 #include "common/rpc/credentials.h"
 
+#include <arpa/inet.h>
 #include <glog/logging.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <string>
@@ -194,6 +197,38 @@ TEST_F(CredentialsTest, AServerWhoseKeyIsNotInTheSetIsNotTalkedTo) {
   EXPECT_THAT(Renew(open()).status(), StatusIs(absl::StatusCode::kUnavailable));
   pins_.Apply({pki_.PinOf({Role::kEdge, "e2"}, 8)}, {});
   EXPECT_OK(Renew(open()));
+}
+
+// A name whose first address is dead. The kernel takes connections here, and nobody answers them.
+TEST_F(CredentialsTest, ASilentFirstAddressDoesNotKeepTheSecondWaiting) {
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  PCHECK(bind(silent, reinterpret_cast<const sockaddr*>(&address), length) == 0);
+  PCHECK(listen(silent, 16) == 0);
+  PCHECK(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  const auto channel =
+      MakeChannel(absl::StrCat("ipv4:127.0.0.1:", ntohs(address.sin_port), ",", server_->address()),
+                  pki_.FilesOf(kEdge), kMgmt);
+  EXPECT_OK(Renew(channel));
+  // The silent address was tried as well, and not given up before the other was.
+  const int tried = accept4(silent, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  PCHECK(tried >= 0);
+  char bytes[4096];
+  ssize_t count = 0;
+  while ((count = read(tried, bytes, sizeof bytes)) > 0) {
+  }
+  EXPECT_EQ(count, -1) << "it was closed before the living one had answered";
+  close(tried);
+  close(silent);
+}
+
+TEST_F(CredentialsTest, AFirstAddressThatRefusesIsPassedOver) {
+  const auto channel = MakeChannel(absl::StrCat("ipv4:127.0.0.1:1,", server_->address()),
+                                   pki_.FilesOf(kEdge), kMgmt);
+  for (int i = 0; i < 4; ++i) EXPECT_OK(Renew(channel));
 }
 
 TEST_F(CredentialsTest, PlainTextGetsNoAnswer) {

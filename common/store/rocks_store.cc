@@ -29,6 +29,8 @@ namespace {
 
 // Trimming costs a range tombstone, so it is done for some revisions at once.
 constexpr Revision kTrimRevisions = 256;
+// More than RocksDB writes when it opens a database, but for what its log holds.
+constexpr size_t kProbeBytes = 256 * 1024;
 
 rocksdb::Slice ToSlice(absl::string_view bytes) { return {bytes.data(), bytes.size()}; }
 absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -135,6 +137,21 @@ absl::StatusOr<Revision> ReadRevision(rocksdb::DB* db, const rocksdb::ReadOption
   if (read.IsNotFound()) return 0;
   CVG_RETURN_IF_ERROR(ToStatus(read));
   return rocks_format::DecodeRevision(bytes);
+}
+
+// Debian's RocksDB is built with assertions, and one of them ends the process when a write fails
+// while a database is opened. So a full disk, or a limit on the size of files, is found here first.
+absl::Status SeeThatFilesCanGrow(const std::string& dir) {
+  const std::string path = dir + "/probe";
+  disk::Disk& disk = disk::RealDisk();
+  absl::StatusOr<std::unique_ptr<disk::File>> file = disk.Open(path, disk::OpenMode::kCreateEmpty);
+  CVG_RETURN_IF_ERROR(file.status());
+  const std::string zeros(kProbeBytes, '\0');
+  const absl::Status written = (*file)->Append({zeros});
+  (void)disk.Remove(path);
+  if (written.ok()) return written;
+  return absl::Status(written.code(), absl::StrCat("the store cannot be opened: it cannot write: ",
+                                                   written.message(), "; make room"));
 }
 
 }  // namespace
@@ -267,6 +284,7 @@ RocksStore::RocksStore(const Options& options)
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& options) {
   std::unique_ptr<RocksStore> store(new RocksStore(options));
   CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, *store->disk_));
+  if (options.disk == nullptr) CVG_RETURN_IF_ERROR(SeeThatFilesCanGrow(options.dir));
   CVG_RETURN_IF_ERROR(store->OpenDatabase(options));
   CVG_RETURN_IF_ERROR(store->LoadHistory(options.history));
   store->queue_ = std::make_unique<CommitQueue>(

@@ -1,6 +1,9 @@
 #include "common/store/rocks_store.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -56,6 +59,21 @@ INSTANTIATE_TEST_SUITE_P(Rocks, StoreSuite, testing::Values(Backend{"RocksStore"
                          BackendName);
 
 Batch Put(absl::string_view key, absl::string_view value) { return Batch().Put(key, value); }
+
+TEST(RocksStoreOnARealDiskTest, WhereFilesMayNotGrowOpeningIsAnErrorThatSaysSo) {
+  const RocksStore::Options options = {
+      .dir = absl::StrCat(testing::TempDir(), "/little-", SecureRandomHex(8))};
+  ASSERT_OK(RocksStore::Open(options));
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit little = {.rlim_cur = 512, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
+  const absl::Status refused = RocksStore::Open(options).status();
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("File too large"));
+  EXPECT_OK(RocksStore::Open(options));
+}
 
 TEST_F(RocksStoreTest, AReopenedStoreHasAllAndItsRevisionsGoOn) {
   {

@@ -37,6 +37,7 @@ class NodeRegistryTest : public testing::Test {
   identity::CertificateAuthority ca_ = identity::CertificateAuthority::Create(clock_);
   store::MemStore store_;
   PrivateKey key_ = PrivateKey::Generate(KeyKind::kP256);
+  PrivateKey other_key_ = PrivateKey::Generate(KeyKind::kP256);
   std::unique_ptr<NodeRegistry> registry_;
 };
 
@@ -104,6 +105,32 @@ TEST_F(NodeRegistryTest, AUsedTokenIsNoWayIntoAnotherNode) {
   EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge1", first_csr, now()).status()),
             FailCode::kDenied);
   EXPECT_EQ(registry_->Find(Role::kEdge, "edge1")->keys.size(), 1);
+}
+
+TEST_F(NodeRegistryTest, ANodeWhoseCertificateExpiredComesBackWithATokenForItsName) {
+  ASSERT_OK_AND_ASSIGN(const auto first,
+                       registry_->Enrol(Secret(Role::kDataserver), "data1", Csr(), now()));
+  clock_.Advance(NodeRegistry::kNodeLifetime + absl::Hours(1));
+  EXPECT_EQ(EnrolCode(Secret(Role::kDataserver), "data1"), FailCode::kExists);  // For any name.
+  EXPECT_EQ(EnrolCode(Secret(Role::kEdge, "data1"), "data1"), FailCode::kExists);
+  const std::string secret = Secret(Role::kDataserver, "data1");
+  std::swap(key_, other_key_);
+  EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kExists);  // Not with another key.
+  std::swap(key_, other_key_);
+  ASSERT_OK_AND_ASSIGN(const auto again, registry_->Enrol(secret, "data1", Csr(), now()));
+  EXPECT_EQ(again.node, first.node);
+  ASSERT_OK_AND_ASSIGN(const auto facts, identity::ReadCertificate(again.chain_pem));
+  EXPECT_GT(facts.not_after, now() + NodeRegistry::kNodeLifetime / 2);
+  Reopen();
+  EXPECT_EQ(registry_->Find(first.node)->keys.size(), 1);
+  // The token is used up, but for a lost answer.
+  ASSERT_OK(registry_->Enrol(secret, "data1", Csr(), now()));
+  std::swap(key_, other_key_);
+  EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kDenied);
+  std::swap(key_, other_key_);
+  const std::string another = Secret(Role::kDataserver, "data1");
+  ASSERT_OK(registry_->Revoke(Role::kDataserver, "data1"));
+  EXPECT_EQ(EnrolCode(another, "data1"), FailCode::kExists);
 }
 
 TEST_F(NodeRegistryTest, WhoseAnswerWasLostMayComeAgainAfterTheTokenExpired) {

@@ -95,7 +95,8 @@ grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     stream = std::make_shared<NodeStream>(context, *this, id, *peer);
     streams_.emplace(id, stream);
   }
-  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from " << context->peer();
+  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from "
+            << rpc::WithPlainAddresses(context->peer());
   return stream->Start(pins_, peer->pin);
 }
 
