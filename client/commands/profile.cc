@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -63,7 +64,7 @@ absl::StatusOr<std::string> Profile::DefaultHome() {
   }
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') {
-    return absl::NotFoundError("neither CONVERGIA_HOME nor HOME is set; set one of them");
+    return Fail(FailCode::kBadField, "neither CONVERGIA_HOME nor HOME is set; set one of them");
   }
   return absl::StrCat(home, "/.config/convergia");
 }
@@ -77,8 +78,8 @@ absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view
   Profile profile(absl::StrCat(home, "/", folder->str()));
   CVG_RETURN_IF_ERROR(profile.ReadSettings());
   CVG_ASSIGN_OR_RETURN(profile.ca_pem_, profile.Read(kCaFile));
-  CVG_RETURN_IF_ERROR(profile.ReadTicket());
-  CVG_RETURN_IF_ERROR(profile.ReadMemory());
+  profile.trouble_ = profile.ReadTicket();
+  profile.trouble_.Update(profile.ReadMemory());
   return profile;
 }
 
@@ -129,12 +130,14 @@ absl::Status Profile::ReadTicket() {
 
 absl::Status Profile::ReadMemory() {
   CVG_ASSIGN_OR_RETURN(const std::string contents, Read(kStartFile));
+  StartMemory memory;
   for (const auto& row : line::ParseRows(WithoutFinalNewline(contents))) {
-    const bool good = row[0] == "measure"    ? ReadMeasure(row, &memory_)
-                      : row[0] == "assigned" ? ReadAssigned(row, &memory_)
+    const bool good = row[0] == "measure"    ? ReadMeasure(row, &memory)
+                      : row[0] == "assigned" ? ReadAssigned(row, &memory)
                                              : false;
     if (!good) return Damaged(PathOf(kStartFile));
   }
+  memory_ = std::move(memory);
   return absl::OkStatus();
 }
 
