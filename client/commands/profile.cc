@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -92,8 +93,8 @@ absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view
   Profile profile(absl::StrCat(home, "/", folder->str()));
   CVG_RETURN_IF_ERROR(profile.ReadSettings());
   CVG_ASSIGN_OR_RETURN(profile.ca_pem_, profile.Read(kCaFile));
-  CVG_RETURN_IF_ERROR(profile.ReadTicket());
-  CVG_RETURN_IF_ERROR(profile.ReadMemory());
+  profile.trouble_ = profile.ReadTicket();
+  profile.trouble_.Update(profile.ReadMemory());
   return profile;
 }
 
@@ -144,12 +145,14 @@ absl::Status Profile::ReadTicket() {
 
 absl::Status Profile::ReadMemory() {
   CVG_ASSIGN_OR_RETURN(const std::string contents, Read(kStartFile));
+  StartMemory memory;
   for (const auto& row : line::ParseRows(WithoutFinalNewline(contents))) {
-    const bool good = row[0] == "measure"    ? ReadMeasure(row, &memory_)
-                      : row[0] == "assigned" ? ReadAssigned(row, &memory_)
+    const bool good = row[0] == "measure"    ? ReadMeasure(row, &memory)
+                      : row[0] == "assigned" ? ReadAssigned(row, &memory)
                                              : false;
     if (!good) return Damaged(PathOf(kStartFile));
   }
+  memory_ = std::move(memory);
   return absl::OkStatus();
 }
 
