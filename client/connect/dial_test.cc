@@ -66,12 +66,12 @@ class DialTest : public testing::Test {
 
   // What Dial() ends with; for a socket, the address that it is connected to.
   absl::StatusOr<tcp::endpoint> DialAt(tls::Resolver resolver, absl::Duration timeout = kLong) {
+    const Address address = {.host = "chat.example", .port = 1};
     std::optional<absl::StatusOr<tcp::endpoint>> end;
     asio::co_spawn(
         io_,
         [&]() -> asio::awaitable<void> {
-          auto socket =
-              co_await Dial({.host = "chat.example", .port = 1}, timeout, stop_, resolver);
+          auto socket = co_await Dial(address, timeout, stop_, resolver);
           if (socket.ok()) {
             end = socket->remote_endpoint();
           } else {
