@@ -9,6 +9,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
@@ -16,7 +17,6 @@
 namespace convergia::datamgr {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
 // Requests under way are finished, if data servers answer: far below the time after which service
 // supervisors kill.
 constexpr absl::Duration kDrainMax = absl::Seconds(5);
@@ -97,7 +97,7 @@ absl::Status DatamgrServer::MakeRpcServer() {
 
 v1::Hello DatamgrServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);

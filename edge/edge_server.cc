@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/files.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
@@ -15,8 +16,6 @@
 
 namespace convergia::edge {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 // Sign-ins and registrations that wait for mgmt; the others read BUSY.
 constexpr int kMgmtCallsMax = 1000;
@@ -182,12 +181,12 @@ absl::Status EdgeServer::MakeRpcServer() {
 
 v1::Hello EdgeServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
   hello.mutable_addresses()->set_line(
       settings_.advertise_line.empty()
-          ? node::ReachableAddress(line_address_, settings_.mgmt_address)
+          ? node::ReachableAddress(line_address_, agent_->mgmt_address())
           : settings_.advertise_line);
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);
   return hello;

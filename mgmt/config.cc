@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/identity/join_token.h"
 #include "common/node/node_settings.h"
 
 namespace convergia::mgmt {
@@ -15,6 +16,7 @@ namespace {
 constexpr char kGrpcListen[] = "0.0.0.0:64478";
 constexpr char kLineListen[] = "0.0.0.0:64475";
 constexpr char kOpenLineListen[] = "0.0.0.0:64474";
+constexpr size_t kEnrolAddressesBytesMax = 1024;
 constexpr uint32_t kMovesPerMinute = 60;
 constexpr uint32_t kMovesPerMinuteMax = 100'000;
 constexpr uint32_t kRegistrationsPerHour = 20;
@@ -74,6 +76,19 @@ absl::StatusOr<v1::MgmtConfig> CompleteConfig(v1::MgmtConfig config) {
   }
   if (!config.advertise().line().empty()) {
     CVG_RETURN_IF_ERROR(node::CheckAddress("advertise.line", config.advertise().line()));
+  }
+  if (config.enrol_addresses_size() > static_cast<int>(identity::kJoinTokenAddressesMax)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("enrol_addresses: at most ", identity::kJoinTokenAddressesMax));
+  }
+  size_t bytes = 0;
+  for (const std::string& address : config.enrol_addresses()) {
+    CVG_RETURN_IF_ERROR(node::CheckAddress("enrol_addresses", address));
+    bytes += address.size();
+  }
+  if (bytes > kEnrolAddressesBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("enrol_addresses: at most ", kEnrolAddressesBytesMax, " bytes in all"));
   }
   return config;
 }

@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/host_port.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/lineserver/line_server.h"
+#include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/pin_set.h"
@@ -25,6 +28,7 @@
 #include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/commands/account_commands.h"
+#include "mgmt/commands/enrol_commands.h"
 #include "mgmt/commands/main_server_commands.h"
 #include "mgmt/commands/map_commands.h"
 #include "mgmt/commands/session_commands.h"
@@ -43,7 +47,6 @@
 namespace convergia::mgmt {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
 
 using lineserver::CommandSpec;
@@ -95,6 +98,18 @@ lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
   return limits;
 }
 
+// An address of TEST-NET-1, where nobody is: asking for the way there sends nothing.
+constexpr char kElsewhere[] = "192.0.2.1:9";
+
+// `bound` with a host that others can dial: that of `told`, if there is one, in place of "all".
+std::string DialableAddress(const std::string& bound, const std::string& told) {
+  const absl::StatusOr<HostPort> ours = HostPort::Parse(bound);
+  const absl::StatusOr<HostPort> theirs = HostPort::Parse(told);
+  const bool is_all = ours.ok() && (ours->host == "0.0.0.0" || ours->host == "::");
+  if (is_all && theirs.ok()) return HostPort{theirs->host, ours->port}.ToString();
+  return node::ReachableAddress(bound, kElsewhere);
+}
+
 std::vector<CommandSpec> Joined(std::vector<std::vector<CommandSpec>> families) {
   std::vector<CommandSpec> all;
   for (std::vector<CommandSpec>& family : families) {
@@ -117,6 +132,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   absl::Status MakeCores(const Options& options);
   absl::Status Listen(const Options& options);
   absl::Status ListenForClients(const Options& options);
+  std::vector<std::string> EnrolAddresses() const;
   void PublishMembers();
   std::vector<Cluster::TicketKeyUntil> TicketKeysNow();
 
@@ -167,6 +183,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<CommandTable> table, open_table;
   std::unique_ptr<LineServer> line, open_line;
   std::string line_address, open_line_address;
+  std::vector<std::string> grpc_addresses;  // Where nodes reach it.
   std::unique_ptr<rpc::Server> rpc;
   bool stopped = false;
 };
@@ -211,7 +228,10 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
   pins.Replace(registry->ValidPins());
   sessions = std::make_unique<LineSessions>(
       *book, static_cast<int>(config.line_limits().sessions_per_user_max()), clock);
-  members = std::make_unique<MembersExecutor>(*registry, clock, [this] { PublishMembers(); });
+  members = std::make_unique<MembersExecutor>(
+      *registry, clock,
+      Rule(config.registration_limits().failed_sign_ins_per_address_per_minute(), absl::Minutes(1)),
+      [this] { PublishMembers(); });
   cluster_service = std::make_unique<ClusterService>(*members, pins);
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
@@ -222,7 +242,6 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
   own_sessions = std::make_unique<OwnSessions>(*loop, sessions->list(), kOwnName);
   accounts_service = std::make_unique<AccountsService>(*executor, *loop, *own_sessions, watchers,
                                                        pins, config.hide_other_clients());
-  admin_service = std::make_unique<AdminService>(*executor, *members, *loop);
   return absl::OkStatus();
 }
 
@@ -232,9 +251,11 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
   CVG_ASSIGN_OR_RETURN(tls, tls::TlsContext::Server(chain, key));
   table = std::make_unique<CommandTable>(
       Joined({RegistrationCommands(*executor), AccountCommands(*executor, *sessions),
-              SessionCommands(*own_sessions), MainServerCommands(*loop),
+              SessionCommands(*own_sessions), EnrolCommands(*members, grpc_addresses),
+              MainServerCommands(*loop),
               MapCommands(*loop, watchers, line_watchers, config.hide_other_clients())}));
-  open_table = std::make_unique<CommandTable>(RegistrationCommands(*executor));
+  open_table = std::make_unique<CommandTable>(
+      Joined({RegistrationCommands(*executor), EnrolCommands(*members, grpc_addresses)}));
   LineServer::Options line_options;
   line_options.listen = {{.address = config.line_listen(), .table = table.get()}};
   line_options.tls = tls.get();
@@ -266,11 +287,12 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
 
 absl::Status MgmtServer::Parts::Listen(const Options& options) {
   CVG_RETURN_IF_ERROR(ListenForClients(options));
+  admin_service = std::make_unique<AdminService>(*executor, *members, *loop, EnrolAddresses());
   CVG_ASSIGN_OR_RETURN(
       auto credentials,
       rpc::MakeServerCredentials(
           {.ca = paths.ca_pem, .certificate_chain = paths.chain_pem, .key = paths.key_pem},
-          rpc::CallPolicy::Cluster(), pins));
+          rpc::CallPolicy::Cluster(), pins, rpc::Handshake::kOurCa));
   CVG_ASSIGN_OR_RETURN(
       rpc, rpc::Server::Create(
                {.listen = config.grpc_listen(),
@@ -278,6 +300,8 @@ absl::Status MgmtServer::Parts::Listen(const Options& options) {
                 .services = {cluster_service.get(), accounts_service.get(), admin_service.get()}}));
   v1::NodeAddresses addresses;
   const v1::NodeAddressesConfig& told = config.advertise();
+  grpc_addresses.assign(told.grpc().begin(), told.grpc().end());
+  if (grpc_addresses.empty()) grpc_addresses = {DialableAddress(rpc->address(), told.line())};
   addresses.set_grpc(told.grpc().empty() ? rpc->address() : told.grpc(0));
   addresses.set_line(told.line().empty() ? line_address : told.line());
   const bool posted =
@@ -285,6 +309,15 @@ absl::Status MgmtServer::Parts::Listen(const Options& options) {
   CHECK(posted) << "the loop has not even started";
   loop->Start();
   return absl::OkStatus();
+}
+
+std::vector<std::string> MgmtServer::Parts::EnrolAddresses() const {
+  if (config.enrol_addresses_size() > 0) {
+    return {config.enrol_addresses().begin(), config.enrol_addresses().end()};
+  }
+  const v1::NodeAddressesConfig& told = config.advertise();
+  const std::string host = told.line().empty() && told.grpc_size() > 0 ? told.grpc(0) : told.line();
+  return {DialableAddress(open_line_address, host)};
 }
 
 void MgmtServer::Parts::PublishMembers() {
@@ -361,7 +394,8 @@ void MgmtServer::Drain(absl::Duration deadline) {
   parts_->line->Drain(deadline / 2);
 }
 
-// First those who ask, then those who answer: a request under way is answered by desks and loop.
+// Stops the servers that ask before the executors and the loop that answer, so that requests under
+// way are still answered.
 void MgmtServer::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   if (parts_->open_line != nullptr) parts_->open_line->Stop();

@@ -73,12 +73,12 @@ TEST_F(NodesTest, EnrolledEdgesAttachAndHearOfEachOther) {
 TEST_F(NodesTest, JoinTokensAreForOneUseAndTheirOwnName) {
   Start();
   rpc::TlsFiles files;
-  const std::string secret = SecretOf(MakeToken(v1::ROLE_EDGE, "edge1"));
-  EXPECT_EQ(CodeOf(Enrol(secret, "edge2", &files)), FailCode::kDenied);
-  EXPECT_EQ(CodeOf(Enrol("guess", "edge1", &files)), FailCode::kDenied);
-  ASSERT_TRUE(Enrol(secret, "edge1", &files).ok());
-  EXPECT_EQ(CodeOf(Enrol(secret, "edge1", &files)), FailCode::kDenied);
-  EXPECT_EQ(CodeOf(Enrol(SecretOf(MakeToken(v1::ROLE_EDGE)), "edge1", &files)), FailCode::kExists);
+  const std::string token = MakeToken(v1::ROLE_EDGE, "edge1");
+  EXPECT_EQ(FailCodeOf(Enrol(token, "edge2", &files)), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(Enrol(ForgedToken(), "edge1", &files)), FailCode::kDenied);
+  ASSERT_OK(Enrol(token, "edge1", &files));
+  EXPECT_EQ(FailCodeOf(Enrol(token, "edge1", &files)), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(Enrol(MakeToken(v1::ROLE_EDGE), "edge1", &files)), FailCode::kExists);
   v1::CreateJoinTokenRequest request;
   v1::CreateJoinTokenResponse response;
   request.set_role(v1::ROLE_OPERATOR);
@@ -236,7 +236,7 @@ TEST_F(NodesTest, ARestartKeepsWhatWasAcknowledgedAndHearsTheRestAgain) {
   Start();
   CreateAccount("ann", "secret");
   const rpc::TlsFiles files = EnrolNode(v1::ROLE_EDGE, "a");
-  const std::string unused = SecretOf(MakeToken(v1::ROLE_EDGE));
+  const std::string unused = MakeToken(v1::ROLE_EDGE);
   v1::SignInResponse before, after;
   std::string ticket_keys;
   {

@@ -1,10 +1,14 @@
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,9 +16,10 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/prompt.h"
+#include "client/files/local_file.h"
 #include "common/base/fail.h"
+#include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/identity/files.h"
 
 extern char** environ;
 
@@ -54,8 +59,27 @@ absl::StatusOr<std::string> NewPassword(CommandContext& context) {
   return Fail(FailCode::kBadField, "the two passwords differ; begin again");
 }
 
-// One captcha: asks for it, shows it, sends what the person read. True: the account waits for an
-// operator.
+absl::Status WritePicture(const std::string& path, absl::string_view picture) {
+  CVG_ASSIGN_OR_RETURN(const LocalTarget target, LocalTarget::Find(path));
+  CVG_ASSIGN_OR_RETURN(const auto output, LocalOutput::Open(target));
+  CVG_RETURN_IF_ERROR(output->Write(picture));
+  return output->Commit(std::nullopt, /*sync=*/false);
+}
+
+// Where the picture goes if nobody says so: into the profile, or where that cannot be written to a
+// folder for passing things.
+std::string PictureOf(const Profile& profile) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(profile.folder()).parent_path(), error);
+  const bool is_made = mkdir(profile.folder().c_str(), 0700) == 0 || errno == EEXIST;
+  const bool is_writable = is_made && access(profile.folder().c_str(), W_OK | X_OK) == 0;
+  const std::filesystem::path folder = is_writable ? std::filesystem::path(profile.folder())
+                                                   : std::filesystem::temp_directory_path(error);
+  return folder / absl::StrCat("captcha-", SecureRandomHex(4), ".jpg");
+}
+
+// One captcha: asks for it, shows it, sends what the person read. The answer is true if an operator
+// must still let the account in.
 absl::StatusOr<bool> RegisterOnce(CommandContext& context, const std::vector<std::string>& wanted,
                                   const std::string& picture_path) {
   CVG_ASSIGN_OR_RETURN(const std::string answer,
@@ -64,8 +88,7 @@ absl::StatusOr<bool> RegisterOnce(CommandContext& context, const std::vector<std
   if (newline == std::string::npos) {
     return Fail(FailCode::kBadPacket, "the answer to REGISTERACCOUNT holds no picture");
   }
-  CVG_RETURN_IF_ERROR(identity::WriteFileAtomically(
-      picture_path, absl::string_view(answer).substr(newline + 1), identity::kSecretFileMode));
+  CVG_RETURN_IF_ERROR(WritePicture(picture_path, absl::string_view(answer).substr(newline + 1)));
   std::cerr << "The captcha is the picture " << picture_path << std::endl;
   OpenPicture(picture_path);
   CVG_ASSIGN_OR_RETURN(const std::string text, AskLine("What does it show? (within one minute) "));
@@ -78,9 +101,8 @@ absl::StatusOr<bool> RegisterOnce(CommandContext& context, const std::vector<std
 absl::Status Register(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const std::string user, context.User());
   CVG_ASSIGN_OR_RETURN(const std::string password, NewPassword(context));
-  const std::string picture_path = arguments.captcha_file.empty()
-                                       ? absl::StrCat(context.profile().folder(), "/captcha.jpg")
-                                       : arguments.captcha_file;
+  const std::string picture_path =
+      arguments.captcha_file.empty() ? PictureOf(context.profile()) : arguments.captcha_file;
   std::vector<std::string> wanted = {user, password};
   if (!arguments.invite.empty()) wanted.push_back(arguments.invite);
   absl::StatusOr<bool> waiting;
@@ -92,7 +114,7 @@ absl::Status Register(CommandContext& context, const Arguments& arguments) {
   }
   if (arguments.captcha_file.empty()) unlink(picture_path.c_str());
   CVG_RETURN_IF_ERROR(waiting.status());
-  CVG_RETURN_IF_ERROR(context.Save());
+  context.Save();
   std::cout << "The account " << user
             << (*waiting ? " waits for an operator to let it in. Then try: convergia chat"
                          : " is yours. Try: convergia chat")

@@ -16,18 +16,18 @@ namespace convergia {
 
 // How many events of one key are free, and how fast they are forgiven.
 struct BucketRule {
-  double burst = 0;              // So many at once.
-  absl::Duration forgiven_each;  // Then one more per this time.
-  double level_max = 0;          // Bounds the longest wait: (level_max - burst) of them.
-  size_t keys_max = 0;           // Past it the key untouched for longest is forgotten.
+  double burst = 0;              // Events that are free at once.
+  absl::Duration forgiven_each;  // Then one further event per this time.
+  double level_max = 0;          // Bounds the wait to (level_max - burst) times forgiven_each.
+  size_t keys_max = 0;           // Past it the least recently used key is forgotten.
 };
 
-// One leaking bucket per key. Times come in as arguments and must not go back. Not thread-safe.
+// A leaky bucket for each key. Times are arguments and must not go back. Not thread-safe.
 class Buckets {
  public:
   explicit Buckets(const BucketRule& rule) : rule_(rule) {}
 
-  // How long until `key` has room for one more event; zero if it has now.
+  // The time until `key` has room for one further event; zero if it has room now.
   absl::Duration Wait(absl::string_view key, absl::Duration now) const;
 
   // Counts one event of `key`.
@@ -57,8 +57,8 @@ std::string WideAddressGroup(absl::string_view address);
 // "try again in 20 s", as a FAIL RATE.
 absl::Status RateFail(absl::string_view what, absl::Duration wait);
 
-// Buckets by address, on two levels: what one subscriber holds, and what one site holds, which has
-// eight times as much. So a site's many IPv6 subnets are not as many budgets. Not thread-safe.
+// Buckets by address on two levels: one for each subscriber, and one for each site, which has eight
+// times as much. So the many IPv6 subnets of a site do not multiply its budget. Not thread-safe.
 class AddressBuckets {
  public:
   static constexpr int kWideFactor = 8;
@@ -74,7 +74,7 @@ class AddressBuckets {
   Buckets wide_;
 };
 
-// Failures by address: those with too many are refused before their next try costs anything.
+// Failures by address. An address with too many is refused before its next try costs anything.
 // Thread-safe.
 class AddressThrottle {
  public:

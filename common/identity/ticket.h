@@ -13,7 +13,7 @@
 #include "common/base/ids.h"
 #include "common/identity/key.h"
 
-// Signed proof of sign-in, which every edge can check without asking mgmt.
+// Tickets: signed proofs of sign-in, which every edge checks without asking mgmt.
 //
 // Text form: "cvt2." payload "." signature, both base64url without padding. The signature (Ed25519)
 // is over everything before its dot. Under 200 bytes, letters, digits and ". - _" only. Tickets of
@@ -30,7 +30,7 @@ struct Ticket {
   std::string id;      // 16 lower-case hexadecimal digits, by which it can be revoked.
 };
 
-// 16 hexadecimal digits nobody can guess.
+// 16 random hexadecimal digits.
 std::string MakeTicketId();
 
 // `key` is Ed25519.
@@ -46,17 +46,18 @@ class TicketVerifier {
   TicketVerifier();  // No keys: every ticket fails.
   ~TicketVerifier();
 
-  // Takes the place of all keys so far. Each is a PEM as PrivateKey::PublicKeyPem() writes it.
+  // Replaces all keys. Each is a PEM as PrivateKey::PublicKeyPem() writes it.
   //
   // Errors: kInvalidArgument, and nothing changes.
   absl::Status ReplaceKeys(const std::vector<std::string>& public_key_pems)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Revocation is not known here: the caller compares the generation. A ticket that says that it
-  // has expired is refused before its signature is checked, so it costs next to nothing.
+  // Checks dates and signature. Revocation is not checked: the caller compares the generation. A
+  // ticket whose own date says that it has expired is refused before its signature is checked, so
+  // it costs next to nothing.
   //
-  // Errors: FailCode::kExpired for one that is too old, FailCode::kSignInFailed for anything else;
-  // the text says to sign in with the password.
+  // Errors: FailCode::kExpired for a ticket that is too old, FailCode::kSignInFailed for anything
+  // else; the text says to sign in with the password.
   absl::StatusOr<Ticket> Verify(absl::string_view text, absl::Time now) const
       ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -133,22 +133,37 @@ TEST(TicketVerifierTest, WithoutKeysRefusesAll) {
 TEST(JoinTokenTest, RoundTripsAlsoWithWhiteSpaceAround) {
   const JoinToken token = {.secret = std::string("a\0b", 3),
                            .role = Role::kDataserver,
-                           .ca_fingerprint = std::string(64, 'a')};
+                           .ca_fingerprint = std::string(64, 'a'),
+                           .addresses = {"10.0.0.1:64474", "[::1]:64474", "mgmt.example:1"}};
   ASSERT_OK_AND_ASSIGN(const JoinToken read,
                        DecodeJoinToken(absl::StrCat(" ", EncodeJoinToken(token), "\r\n")));
   EXPECT_EQ(read.secret, token.secret);
   EXPECT_EQ(read.role, token.role);
   EXPECT_EQ(read.ca_fingerprint, token.ca_fingerprint);
+  EXPECT_EQ(read.addresses, token.addresses);
 }
 
 TEST(JoinTokenTest, RefusesWhatIsCutOrNone) {
-  const std::string text =
-      EncodeJoinToken({.secret = "s", .role = Role::kEdge, .ca_fingerprint = std::string(64, '0')});
+  const JoinToken token = {.secret = "s",
+                           .role = Role::kEdge,
+                           .ca_fingerprint = std::string(64, '0'),
+                           .addresses = {"h:1"}};
+  const std::string text = EncodeJoinToken(token);
+  ASSERT_OK(DecodeJoinToken(text));
   for (size_t size = 0; size < text.size(); ++size) {
     EXPECT_FALSE(DecodeJoinToken(text.substr(0, size)).ok()) << size;
   }
-  for (const absl::string_view bad : {"cvj1.####", "cvj2.AAAA", "hello"}) {
+  for (const absl::string_view bad : {"cvj2.####", "cvj2.AAAA", "cvj1.AAAA", "hello"}) {
     EXPECT_EQ(FailCodeOf(DecodeJoinToken(bad).status()), FailCode::kBadField) << bad;
+  }
+}
+
+TEST(JoinTokenTest, RefusesAddressesThatAreNone) {
+  JoinToken token = {.secret = "s", .role = Role::kEdge, .ca_fingerprint = std::string(64, '0')};
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{}, {"no port"}, {"h:1", ""}, std::vector<std::string>(9, "h:1")}) {
+    token.addresses = bad;
+    EXPECT_FALSE(DecodeJoinToken(EncodeJoinToken(token)).ok()) << bad.size();
   }
 }
 

@@ -52,7 +52,8 @@ AttachPlan::Next AttachPlan::NextStep(absl::Time now, absl::Duration elapsed) {
     final_status_ =
         Fail(FailCode::kExpired, absl::StrCat("the node's certificate expired at ",
                                               absl::FormatTime(not_after_, absl::UTCTimeZone()),
-                                              "; remove the node at mgmt and enrol it anew"));
+                                              "; put a join token for this node's name into its "
+                                              "join_token_file and start it again"));
   }
   if (!final_status_.ok()) return step(Step::kGiveUp);
   if (!renewing_ && now >= renew_at_ && elapsed >= renew_not_before_) {

@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
@@ -40,16 +41,27 @@ FakeMgmt::FakeMgmt() {
 FakeMgmt::~FakeMgmt() { Stop(); }
 
 void FakeMgmt::Start() {
-  const auto credentials = rpc::MakeServerCredentials(pki_.FilesOf({Role::kMgmt, "mgmt"}),
-                                                      rpc::CallPolicy::Cluster(), pins_);
+  const auto credentials =
+      rpc::MakeServerCredentials(pki_.FilesOf({Role::kMgmt, "mgmt"}), rpc::CallPolicy::Cluster(),
+                                 pins_, rpc::Handshake::kOurCa);
   CHECK(credentials.ok()) << credentials.status();
   auto server = rpc::Server::Create({address_, *credentials, {this}});
   CHECK(server.ok()) << server.status();
   server_ = *std::move(server);
   address_ = server_->address();
+  const rpc::TlsFiles files = pki_.FilesOf({Role::kMgmt, "mgmt"});
+  enrolment_ = std::make_unique<FakeEnrolment>(
+      enrol_address_, rpc::ReadOrDie(files.certificate_chain), rpc::ReadOrDie(files.key),
+      [this](const std::vector<absl::string_view>& fields) {
+        return Enrol(fields[0], std::string(fields[1]), fields[2]);
+      });
+  enrol_address_ = enrolment_->address();
 }
 
-void FakeMgmt::Stop() { server_.reset(); }
+void FakeMgmt::Stop() {
+  enrolment_.reset();
+  server_.reset();
+}
 
 std::string FakeMgmt::MakeToken(Role role, const std::string& ca_fingerprint) {
   const std::string secret = SecureRandomHex(16);
@@ -58,33 +70,31 @@ std::string FakeMgmt::MakeToken(Role role, const std::string& ca_fingerprint) {
     tokens_[secret] = role;
   }
   return identity::EncodeJoinToken(
-      {secret, role, ca_fingerprint.empty() ? pki_.ca().fingerprint() : ca_fingerprint});
+      {.secret = secret,
+       .role = role,
+       .ca_fingerprint = ca_fingerprint.empty() ? pki_.ca().fingerprint() : ca_fingerprint,
+       .addresses = {enrol_address_}});
 }
 
-grpc::ServerUnaryReactor* FakeMgmt::Enrol(grpc::CallbackServerContext* context,
-                                          const v1::EnrolRequest* request,
-                                          v1::EnrolResponse* response) {
-  return rpc::Reply(context, [&]() -> absl::Status {
-    Role role;
-    {
-      absl::MutexLock lock(&mu_);
-      ++enrol_calls_;
-      const auto token = tokens_.find(request->token_secret());
-      if (token == tokens_.end()) {
-        return Fail(FailCode::kDenied, "this join token was used already; ask for another");
-      }
-      role = token->second;
-      tokens_.erase(token);
+absl::StatusOr<std::string> FakeMgmt::Enrol(absl::string_view token_text, const std::string& name,
+                                            absl::string_view csr_pem) {
+  CVG_ASSIGN_OR_RETURN(const identity::JoinToken read, identity::DecodeJoinToken(token_text));
+  Role role;
+  {
+    absl::MutexLock lock(&mu_);
+    ++enrol_calls_;
+    const auto token = tokens_.find(read.secret);
+    if (token == tokens_.end()) {
+      return Fail(FailCode::kDenied, "this join token was used already; ask for another");
     }
-    CVG_ASSIGN_OR_RETURN(
-        const std::string chain,
-        pki_.ca().Issue(request->csr_pem(), {role, request->name()}, kCertificateLifetime));
-    CVG_ASSIGN_OR_RETURN(const identity::Pin pin, identity::PinOfPem(chain));
-    pins_.Apply({{pin, role, request->name(), kNodeId}}, {});
-    response->set_node_id(kNodeId);
-    response->set_certificate_chain_pem(chain);
-    return absl::OkStatus();
-  });
+    role = token->second;
+    tokens_.erase(token);
+  }
+  CVG_ASSIGN_OR_RETURN(const std::string chain,
+                       pki_.ca().Issue(csr_pem, {role, name}, kCertificateLifetime));
+  CVG_ASSIGN_OR_RETURN(const identity::Pin pin, identity::PinOfPem(chain));
+  pins_.Apply({{pin, role, name, kNodeId}}, {});
+  return absl::StrCat(kNodeId, "\n", address_, "\n", chain);
 }
 
 grpc::ServerUnaryReactor* FakeMgmt::Renew(grpc::CallbackServerContext* context,

@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "common/node/fake_enrolment.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
@@ -17,8 +20,8 @@ namespace convergia::node {
 
 class FakeSession;
 
-// A mgmt for tests: the Cluster service over real TLS, which does as told and keeps what it hears.
-// Thread-safe.
+// A mgmt for tests: ENROL and the Cluster service over real TLS, which does as told and keeps what
+// it hears. Thread-safe.
 class FakeMgmt final : public v1::Cluster::CallbackService {
  public:
   // Serves at once.
@@ -55,9 +58,6 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   rpc::PinSet& pins() { return pins_; }
 
   // Cluster.
-  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
-                                  const v1::EnrolRequest* request,
-                                  v1::EnrolResponse* response) override;
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
                                   const v1::RenewRequest* request,
                                   v1::RenewResponse* response) override;
@@ -67,13 +67,17 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
  private:
   friend class FakeSession;
 
+  absl::StatusOr<std::string> Enrol(absl::string_view token_text, const std::string& name,
+                                    absl::string_view csr_pem) ABSL_LOCKS_EXCLUDED(mu_);
   void Heard(FakeSession& session, const v1::FromNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitOrDie(const std::function<bool()>& condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   rpc::TestPki pki_;
   rpc::PinSet pins_;
   std::string address_ = "127.0.0.1:0";
+  std::string enrol_address_ = "127.0.0.1:0";
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<FakeEnrolment> enrolment_;
 
   mutable absl::Mutex mu_;
   std::map<std::string, Role> tokens_ ABSL_GUARDED_BY(mu_);  // Unused ones, by their secret.

@@ -43,6 +43,16 @@ std::string Describe(const NodeAgent::Options& options) {
   return absl::StrCat(RoleWord(options.role), " ", options.name);
 }
 
+// Of a node whose certificate has expired.
+absl::Status CannotComeBack(const absl::Status& why) {
+  return absl::Status(
+      why.code(),
+      absl::StrCat(
+          "the certificate of this node has expired, and it cannot enrol again: ", why.message(),
+          "; it comes back as the same node with a token that Admin.CreateJoinToken makes "
+          "for its name"));
+}
+
 }  // namespace
 
 // The stream to mgmt; all that it hears, the agent takes.
@@ -84,30 +94,49 @@ absl::Status NodeAgent::LoadCertificate() {
   CVG_ASSIGN_OR_RETURN(const identity::CertificateFacts facts,
                        files_.LoadCertificate({options_.role, options_.name}));
   own_pin_ = facts.pin;
-  mgmt_channel_ = rpc::MakeChannel(options_.mgmt_address, tls_files(), {Role::kMgmt, ""});
+  CVG_RETURN_IF_ERROR(FindMgmt());
+  mgmt_channel_ = rpc::MakeChannel(mgmt_address_, tls_files(), {Role::kMgmt, ""});
   cluster_ = v1::Cluster::NewStub(mgmt_channel_);
+  certificate_ends_ = facts.not_after;
   absl::MutexLock lock(&mu_);
   plan_.OnCertificate(facts.not_before, facts.not_after);
   return absl::OkStatus();
 }
 
+absl::Status NodeAgent::FindMgmt() {
+  mgmt_address_ = options_.mgmt_address;
+  if (!mgmt_address_.empty()) return absl::OkStatus();
+  const std::vector<std::string> told = files_.LoadMgmtAddresses();
+  if (told.empty()) {
+    return absl::InvalidArgumentError(
+        "mgmt: say where the management server's gRPC is; it did not say so at the enrolment");
+  }
+  mgmt_address_ = told.front();
+  return absl::OkStatus();
+}
+
 absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
-  if (cluster_ != nullptr) return absl::OkStatus();
+  const bool expired = cluster_ != nullptr && options_.clock->Now() >= certificate_ends_;
+  if (cluster_ != nullptr && !expired) return absl::OkStatus();
+  if (expired) {
+    LOG(WARNING) << Describe(options_) << ": its certificate expired at "
+                 << absl::FormatTime(certificate_ends_, absl::UTCTimeZone())
+                 << "; it enrols again with the token in its join_token_file";
+  }
   Backoff backoff(options_.plan.backoff_first, options_.plan.backoff_max, options_.plan.seed);
   while (true) {
-    const absl::Status enrolled =
-        EnrolOnce({options_.role, options_.name}, options_.mgmt_address, options_.join_token_file,
-                  files_, options_.clock->Now());
+    const absl::Status enrolled = EnrolOnce(
+        {options_.role, options_.name}, options_.join_token_file, files_, options_.clock->Now());
     if (enrolled.ok()) break;
-    if (!IsWorthRetrying(enrolled)) return enrolled;
-    LOG(WARNING) << Describe(options_) << " cannot enrol at " << options_.mgmt_address
-                 << " yet and will try again: " << enrolled.message();
+    if (!IsWorthRetrying(enrolled)) return expired ? CannotComeBack(enrolled) : enrolled;
+    LOG(WARNING) << Describe(options_)
+                 << " cannot enrol yet and will try again: " << enrolled.message();
     for (absl::Duration left = backoff.Next(); left > absl::ZeroDuration(); left -= kGiveUpEvery) {
       if (cancelled()) return absl::CancelledError("stopped before the node was enrolled");
       Sleep(std::min(left, kGiveUpEvery));
     }
   }
-  LOG(INFO) << Describe(options_) << " is enrolled at " << options_.mgmt_address;
+  LOG(INFO) << Describe(options_) << " is enrolled";
   return LoadCertificate();
 }
 
@@ -375,8 +404,8 @@ void NodeAgent::OnStreamClosed(const absl::Status& status) {
   if (stopping_ || (!was_attached && why == complaint_)) return;
   complaint_ = why;
   LOG(WARNING) << Describe(options_)
-               << (was_attached ? " lost mgmt at " : " cannot attach to mgmt at ")
-               << options_.mgmt_address << ": " << why;
+               << (was_attached ? " lost mgmt at " : " cannot attach to mgmt at ") << mgmt_address_
+               << ": " << why;
 }
 
 }  // namespace convergia::node

@@ -69,7 +69,7 @@ class NodeAgent {
     Role role = Role::kEdge;
     std::string name;
     std::string dir;              // Of the node's files (node_files.h); made if missing.
-    std::string mgmt_address;     // "host:port".
+    std::string mgmt_address;     // "host:port"; empty: as mgmt said at enrolment.
     std::string join_token_file;  // Needed until enrolled.
     std::string version;
     AttachPlan::Options plan;
@@ -83,8 +83,9 @@ class NodeAgent {
 
   ~NodeAgent();  // Stop().
 
-  // Returns once this node has a certificate: at once if it is enrolled. Else it enrols, for as
-  // long as mgmt cannot be reached, asking `cancelled` several times a second. Blocks.
+  // Returns once this node has a certificate: at once if it is enrolled. Else, and if its
+  // certificate has expired, it enrols, for as long as mgmt cannot be reached, asking `cancelled`
+  // several times a second. Blocks.
   //
   // Errors: kCancelled when given up; else what trying again would not change: no token file, a
   // token that mgmt refuses (with its reason), or a server that is not the mgmt that made the
@@ -113,6 +114,9 @@ class NodeAgent {
   NodeId node_id() const { return memory_.node_id(); }
   Epoch epoch() const { return epoch_; }
 
+  // Of mgmt's gRPC. After EnsureEnrolled().
+  const std::string& mgmt_address() const { return mgmt_address_; }
+
   const rpc::PinSet& pins() const { return memory_.pins(); }
   const NodeFiles& files() const { return files_; }
   rpc::TlsFiles tls_files() const { return files_.tls_files(); }
@@ -128,6 +132,7 @@ class NodeAgent {
   NodeAgent(const Options& options, NodeFiles files, Epoch epoch);
 
   absl::Status LoadCertificate();
+  absl::Status FindMgmt();
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void SaveMemory(absl::Duration elapsed);
   // False: the loop ends.
@@ -149,6 +154,8 @@ class NodeAgent {
   const NodeFiles files_;
   const Epoch epoch_;
   identity::Pin own_pin_;
+  std::string mgmt_address_;
+  absl::Time certificate_ends_;  // At the start.
   std::shared_ptr<grpc::Channel> mgmt_channel_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   v1::Hello hello_;

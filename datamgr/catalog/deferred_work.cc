@@ -14,7 +14,7 @@ constexpr int kPermissionsPerStep = 80;
 // A few ways down, as deep as they may be.
 constexpr size_t kFoldersKnownMax = 1'000;
 
-// Of so many looks for trash one is for what a clock that was set back put before the others.
+// Every Nth scan starts at the beginning, to find entries written while the clock ran behind.
 constexpr uint64_t kLooksPerWholeLook = 1'000;
 
 }  // namespace
@@ -89,7 +89,7 @@ absl::Status DeferredWork::DeleteStep(uint64_t id) {
   if (is_gone) {
     edit.Delete(keys::Chore(id));
   } else {
-    edit.Put(keys::Chore(id), chore);  // Clearing an overlay takes the row for its own.
+    edit.Put(keys::Chore(id), chore);  // Clearing an overlay deletes the row.
   }
   return edit.Commit();
 }

@@ -227,7 +227,8 @@ absl::StatusOr<size_t> Tree::HeightOf(uint64_t folder) const {
   return height;
 }
 
-// A folder that comes to the top stays as private as one made there, and its mover's.
+// A folder that is moved to "/" is private like one made there: it belongs to the user who moved
+// it.
 absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const {
   CVG_ASSIGN_OR_RETURN(const auto everybody, rights_.Entry(edit, folder, kEverybody));
   if (!everybody.has_value()) rights_.Put(edit, folder, kEverybody, Right::kNone);

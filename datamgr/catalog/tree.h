@@ -31,23 +31,21 @@ struct FolderRow {
   int64_t time_ms = 0;  // Folders: made. Files: last changed.
 };
 
-// The folders and what is in them, by name; for every caller the same rules:
+// The folders and what is in them, by name. The rights that each operation needs:
 //
 //   list a folder, GETINFO, read a file     read in the folder (of a file: in its folder)
 //   make a file or folder in it             write there; in "/" everybody may make folders
 //   write, cut, delete a file               write in its folder
 //   move a file                             write in both folders
-//   delete or move a folder                 admin on itself; write in the folder(s) it is in and
-//   goes
-//                                           to, of which "/" lets everybody
+//   delete or move a folder                 admin on itself; write in the folder it is in and, for
+//                                           a move, in the folder it goes to; in "/" everybody may
 //   set permissions of a folder             admin on it
 //
-// Who may not read in the folder that is the last one on the way to exist learns nothing of what is
-// or is not in it: every path there is DENIED, with one text.
+// Without read on the deepest existing folder, every path below returns the same DENIED.
 //
-// A folder made in "/" is its maker's alone: he has admin, everybody else none, until he says more.
-// Deleted things leave their folder in one commit, and the rest is the DeferredWork'. Not
-// thread-safe.
+// A folder made in "/" is private: its maker has admin, everybody else nothing, until the maker
+// changes that. A deleted file or folder leaves its folder in one commit; DeferredWork deletes its
+// content. Not thread-safe.
 class Tree {
  public:
   explicit Tree(CatalogEnv* env) : env_(*env), rights_(env) {}
@@ -62,7 +60,8 @@ class Tree {
   absl::Status CreateFolder(const std::string& user, absl::string_view path);
   absl::Status CreateFile(const std::string& user, absl::string_view path);
 
-  // What is gone is the chore of that inode. Errors: kNotEmpty unless `recursive`.
+  // Returns the inode whose content DeferredWork has to delete. Errors: kNotEmpty unless
+  // `recursive`.
   absl::StatusOr<uint64_t> DeleteFolder(const std::string& user, absl::string_view path,
                                         bool recursive);
   absl::StatusOr<uint64_t> DeleteFile(const std::string& user, absl::string_view path);

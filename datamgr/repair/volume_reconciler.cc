@@ -30,46 +30,13 @@ VolumeReconciler::VolumeReconciler(Options options)
     : options_(std::move(options)),
       planner_(options_.rules),
       next_volume_(options_.last_volume + 1),
-      rules_(options_.rules) {}
-
-void VolumeReconciler::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
-
-void VolumeReconciler::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void VolumeReconciler::Wake() {
-  absl::MutexLock lock(&mu_);
-  awake_ = true;
-}
-
-void VolumeReconciler::Post(Word word) {
-  absl::MutexLock lock(&mu_);
-  words_.push_back(std::move(word));
-  awake_ = true;
-}
-
-void VolumeReconciler::Loop() {
-  while (true) {
-    std::deque<Word> words;
-    {
-      absl::MutexLock lock(&mu_);
-      const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return awake_ || stopping_; };
-      mu_.AwaitWithTimeout(absl::Condition(&due), kRoundEvery);
-      if (stopping_) return;
-      awake_ = false;
-      words.swap(words_);
-    }
-    for (Word& word : words) word();
-    Round();
-  }
-}
+      rules_(options_.rules),
+      actor_({&executor_, options_.clock}, {.turn =
+                                                [this](absl::Duration, bool is_last) {
+                                                  if (!is_last) Round();
+                                                  return kRoundEvery;
+                                                },
+                                            .drops_events_at_stop = true}) {}
 
 void VolumeReconciler::Round() {
   const absl::Duration now = options_.clock->Elapsed();
@@ -403,7 +370,7 @@ void VolumeReconciler::EndJob(const JobEnd& end) {
     LOG(ERROR) << end.lost.size() << " chunks of volume " << job.volume
                << " could not be copied: whole nowhere, or deleted meanwhile";
   }
-  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned anew.
+  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned again.
   LOG_IF(INFO, end.status.ok()) << JobKindWord(job.kind) << " of volume " << job.volume << " at "
                                 << target_name << " done, " << end.bytes_copied << " bytes";
   LOG_IF(WARNING, !end.status.ok() && !absl::IsCancelled(end.status))

@@ -339,7 +339,8 @@ bool RequestScheduler::TendOnce() {
   const absl::StatusOr<bool> expired = parts_.catalog->mailboxes().ExpireOne();
   const absl::StatusOr<bool> worked = parts_.catalog->deferred_work().Step();
   LOG_IF_EVERY_N(ERROR, !expired.ok(), 100) << "old drafts stay: " << expired.status();
-  LOG_IF_EVERY_N(ERROR, !worked.ok(), 100) << "a chore stays undone: " << worked.status();
+  LOG_IF_EVERY_N(ERROR, !worked.ok(), 100)
+      << "deferred work failed and is tried again: " << worked.status();
   {
     absl::MutexLock lock(&mu_);
     if (stopping_) return false;

@@ -139,7 +139,7 @@ class RequestScheduler {
   std::map<Client, std::deque<ItemPtr>> queues_;
   std::set<uint64_t> open_streams_;
   int releases_under_way_ = 0;
-  bool more_trash_ = false;  // Is due than what is being released.
+  bool more_trash_ = false;  // More trash is due than is being released.
   bool tending_ = false;     // Tend() is to run again, at once.
 
   absl::Mutex mu_;

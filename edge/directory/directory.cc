@@ -109,7 +109,7 @@ void Directory::Become(size_t at, Row next) {
 void Directory::EraseEdge(NodeId edge) {
   const auto is_there = [edge](const Place& place) { return place.edge == edge; };
   for (size_t at = 0; at < kRows; ++at) {
-    const Row& row = (*rows_)[at];  // Nobody else writes.
+    const Row& row = (*rows_)[at];  // Only this thread writes.
     const size_t gone = std::count_if(row.begin(), row.end(), is_there);
     if (gone == 0) continue;
     Row next;

@@ -14,14 +14,14 @@
 
 namespace convergia::edge {
 
-// One stream to another edge, whichever side dialled. Thread-safe.
+// One stream to another edge; either side may have dialled. Thread-safe.
 class LinkStream {
  public:
-  // Is told, on gRPC's threads.
+  // Receives the events of the stream, on gRPC's threads.
   class Owner {
    public:
     virtual ~Owner() = default;
-    // `frame` is read into again: what is left in it saves memory.
+    // The next message is read into `frame`, so memory that is left in it is reused.
     virtual void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) = 0;
     // `spare` may be moved from.
     virtual void OnDrained(LinkId link, v1::Frame* spare) = 0;
@@ -39,11 +39,11 @@ class LinkStream {
   virtual void CancelStream(const absl::Status& reason) = 0;
   virtual void AwaitEnd() const = 0;
 
-  // Its hello has come. Only in OnFrame().
+  // The peer's hello has arrived. Use it only in OnFrame().
   bool greeted = false;
 
-  // Frames that have come and are not worked yet: past a bound no more are read, so that the other
-  // side feels it.
+  // Counts bytes of frames that have arrived and are not processed yet. Past a bound reading
+  // pauses, so that gRPC's flow control slows the other side.
   void AddUnworked(size_t bytes) {
     if ((unworked_bytes_ += bytes) > limits::kLinkUnworkedBytesMax) Pause();
   }
@@ -61,7 +61,7 @@ class LinkStream {
   std::atomic<size_t> unworked_bytes_ = 0;
 };
 
-// The part that is the same over a server's and a client's end of the stream.
+// The part that is the same for a server's and a client's end of the stream.
 template <typename Base>
 class LinkStreamOver : public Base, public LinkStream {
  public:
@@ -69,7 +69,7 @@ class LinkStreamOver : public Base, public LinkStream {
   LinkStreamOver(Owner* owner, LinkId id, NodeId peer, Dialled dialled, Args&&... args)
       : Base(std::forward<Args>(args)...), LinkStream(id, peer, dialled), owner_(owner) {}
 
-  // A frame that does not get through is lost with the stream, which the relay channels mend.
+  // A frame that cannot be sent is lost with the stream; the relay channels send its content again.
   void SendFrame(v1::Frame frame) override { (void)this->Send(std::move(frame)); }
   void CancelStream(const absl::Status& reason) override { this->Cancel(reason); }
   void AwaitEnd() const override { this->AwaitClosed(); }
@@ -87,7 +87,8 @@ class LinkStreamOver : public Base, public LinkStream {
   Owner* const owner_;
 };
 
-// The switchboard sends one frame at a time, and the hello: the queue is never longer.
+// The queue is never longer than one frame and the hello: the switchboard sends one frame at a
+// time.
 inline constexpr rpc::StreamOptions kLinkStreamOptions = {.queue_bytes_max =
                                                               limits::kLinkQueueBytesMax};
 

@@ -61,8 +61,7 @@ class MessageRouter final : public RelayLoop::Messages {
   void HandleSendMessage(lineserver::Session& session, lineserver::Fields fields,
                          lineserver::Responder responder);
 
-  // Whether mgmt tells the directory's changes now: only then users can be looked for in it to see
-  // whether an envelope is from where it says. Thread-safe.
+  // Sender checks run only while mgmt keeps the directory current. Thread-safe.
   void SetDirectoryFresh(bool is_fresh) { directory_is_fresh_ = is_fresh; }
   // Envelopes from users who are not where they say. Thread-safe.
   uint64_t envelopes_refused() const { return envelopes_refused_; }

@@ -204,7 +204,7 @@ TEST_F(RelayChannelTest, TwoRetriesWithoutAnyAnswerMakeAWaySilent) {
     TakeFrom(a_);
   }
   EXPECT_EQ(now_ - sent, 3 * limits::kRelayRetryFirst);
-  a_.Resend(now_);  // On another way, on which retries begin anew.
+  a_.Resend(now_);  // On another route, where retries start again.
   EXPECT_FALSE(a_.WayIsSilent(true));
   EXPECT_EQ(a_.NextTimer() - now_, limits::kRelayRetryFirst);
   Give(b_, TakeFrom(a_));

@@ -13,19 +13,19 @@
 
 namespace convergia::edge {
 
-// The one thread that works the switchboard: takes all events that wait, works them, and carries
-// out what comes of them, so that a turn under load serves many messages for one wake-up and one
-// frame a link.
+// The thread that runs the switchboard. In each turn it takes all waiting events, applies them, and
+// carries out the results. So under load one turn serves many messages with one wake-up and one
+// frame for each link.
 //
-// The methods are thread-safe and never block. What they bring is bounded by those who call: a
-// session has so many requests outstanding, a link pauses reading (peer_links.h).
+// The methods are thread-safe and never block. The callers bound the events: a session has a limit
+// of outstanding requests, a link pauses reading (peer_links.h).
 class RelayLoop {
  public:
-  // Those who carry out. Called on the loop's thread, without a lock; must not block.
+  // These carry out the results. Called on the loop's thread, without a lock; must not block.
   class Messages {
    public:
     virtual ~Messages() = default;
-    // Each with PostResults(), now or later.
+    // PostResults() must follow for each, now or later.
     virtual void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) = 0;
     virtual void OnAnswers(std::vector<RelaySender::Answer> answers) = 0;
     // Every kTick.
@@ -49,10 +49,10 @@ class RelayLoop {
             Messages* messages, Links* links);
   ~RelayLoop();  // Stop().
 
-  // What was sent and posted before is worked now. `self` is this edge.
+  // Events from before are processed now. `self` is this edge.
   void Start(NodeId self);
-  // Answers all that waits, and waits for the thread. What is posted later is dropped, but Send(),
-  // which is answered at once. Idempotent.
+  // Answers all waiting requests, and waits for the thread. Later events are dropped, except
+  // Send(), which is answered at once. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   // A message to a user on `destination`; OnAnswers() follows with `token`.
@@ -72,7 +72,7 @@ class RelayLoop {
   };
   void PostResults(std::vector<Result> results) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What could not be true and was refused, since the start.
+  // Counts of refused input since the start: it could not be true.
   struct Refused {
     uint64_t segments = 0;
     uint64_t routes = 0;

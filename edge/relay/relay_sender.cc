@@ -96,7 +96,7 @@ bool RelaySender::OnReport(uint64_t acknowledged, uint64_t first_result,
   bool moved = acknowledged > acknowledged_;
   for (uint64_t sequence = std::max(acknowledged_ + 1, flight_first_); sequence <= acknowledged;
        ++sequence) {
-    Withdraw(&flight_[sequence - flight_first_]);  // Arrived: its text is needed no more.
+    Withdraw(&flight_[sequence - flight_first_]);  // Arrived: its text is no longer needed.
   }
   acknowledged_ = std::max(acknowledged_, acknowledged);
   send_next_ = std::max(send_next_, acknowledged_ + 1);
@@ -199,7 +199,7 @@ void RelaySender::OnNoWay(std::vector<Answer>* answers) {
   }
 }
 
-// Nobody has it, that is certain.
+// It was never sent, so no other edge has it.
 void RelaySender::RefuseFirst(std::vector<Answer>* answers) {
   answers->push_back({queue_.front().token, {.fail = FailCode::kUnroutable}});
   bytes_ -= queue_.front().envelope.bytes();

@@ -92,7 +92,7 @@ void Switchboard::LeaveWay(NodeId edge, Peer* peer, absl::Duration now) {
   if (peer->link == 0) return;
   ++counters_.ways_left;
   routes_.OnSilence(edge, peer->hops, now);
-  peer->ways_version = 0;  // To be looked up anew.
+  peer->ways_version = 0;  // To be looked up again.
   MarkReady(edge, peer);
 }
 

@@ -353,7 +353,7 @@ TEST_F(DiamondTest, ALinkThatTakesNoMoreIsLeftThoughNothingOfOursIsUnderWayOnIt)
   EXPECT_EQ(CountAnswered(net_, std::nullopt), 2);
 }
 
-// Not linked, and mgmt is away: so only by what others say it is known that 4 has started anew.
+// Not linked, and mgmt is away: so only other edges tell that 4 has restarted.
 TEST_F(DiamondTest, WhatIsSentToAnEdgeOfWhichANewStartIsToldIsDelivered) {
   net_.Send(1, 4);
   net_.Settle();

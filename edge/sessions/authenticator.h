@@ -17,8 +17,8 @@
 
 namespace convergia::edge {
 
-// Which tickets are good no more though they have not expired: those of an account that are of a
-// generation before its last one. Thread-safe.
+// Knows which tickets are void although they have not expired: those of an earlier generation of
+// their account. Thread-safe.
 class RevokedTickets {
  public:
   struct Entry {

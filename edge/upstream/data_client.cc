@@ -40,7 +40,8 @@ bool Changes(const v1::DataRequest& request) {
 absl::Status Lost(bool changes) {
   if (!changes) return StorageIsDown();
   return Fail(FailCode::kUnconfirmed,
-              "the data management server was lost meanwhile: this was done or not; look again");
+              "lost the connection to the data management server; the request may or may not have "
+              "been applied; check before retrying");
 }
 
 absl::Status ErrorOf(const v1::DataResponse& response) {

@@ -30,16 +30,16 @@ struct Account {
   store::Revision revision = 0;  // Of its last change.
 };
 
-// All accounts: passwords on disk only, the rest also in memory (about 100 bytes each), so that
-// lists and ticket checks never wait for a disk.
+// All accounts. Password hashes are on disk only; the rest is also in memory (about 100 bytes
+// each), so lists and ticket checks never wait for a disk.
 //
-// What a method acknowledges with OK is durable. Thread-safe. Methods marked "blocks" wait for the
-// disk and are for work queues.
+// A change that a method answers with OK is durable. Thread-safe. Methods marked "blocks" wait for
+// the disk and are for work queues.
 class AccountStore {
  public:
-  static constexpr size_t kWaitingMax = 1'000;  // For an operator, who reads the list.
+  static constexpr size_t kWaitingMax = 1'000;  // An operator reads the list.
 
-  // Reads all accounts; blocks. `store` must outlive the book.
+  // Reads all accounts; blocks. `store` must outlive the account store.
   //
   // Errors: those of the store; kDataLoss for a record that cannot be read.
   static absl::StatusOr<std::unique_ptr<AccountStore>> Create(store::Store& store);
@@ -65,10 +65,10 @@ class AccountStore {
   // Blocks. Errors: FailCode::kNoSuchUser.
   absl::StatusOr<std::string> LoadPasswordHash(const Username& user) const;
 
-  // Raises the generation; blocks. `old_hash`, if not empty, must still be the one on
-  // disk: of two changes at once, one fails.
+  // Replaces the hash and raises the generation; blocks. `old_hash`, if not empty, must still be the
+  // one on disk, so one of two concurrent changes fails.
   //
-  // Errors: FailCode::kNoSuchUser; kBusy if it was just changed by someone else.
+  // Errors: FailCode::kNoSuchUser; kBusy if another change came first.
   absl::StatusOr<Account> SetPasswordHash(const Username& user, const std::string& old_hash,
                                           const std::string& new_hash, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -83,29 +83,30 @@ class AccountStore {
 
   std::optional<Account> Find(const Username& user) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether a ticket whose signature was verified is good still.
+  // OK if a ticket whose signature was verified is not void.
   //
-  // Errors: FailCode::kSignInFailed: no such account any more, or the ticket is void; kDenied: the
-  // account is disabled.
+  // Errors: FailCode::kSignInFailed: the account no longer exists, or the ticket is void; kDenied:
+  // the account is disabled.
   absl::Status CheckTicket(const identity::Ticket& ticket) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Those with a greater number than `after`, in the order of numbers; without those that wait.
+  // Accounts with a greater number than `after`, in the order of numbers, without waiting accounts.
   std::vector<Account> ListById(AccountId after, int limit) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Those whose name sorts behind `after`, by name, also those that wait.
+  // Accounts whose name sorts after `after`, by name, with waiting accounts.
   std::vector<Account> ListByName(absl::string_view after, int limit) const
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<Account> ListWaiting(absl::string_view after, int limit) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Accounts whose generation was raised less than `ago` before `now`, or later than `now`: what
-  // nodes must know.
+  // Accounts whose generation was raised less than `ago` before `now`, or later than `now`: nodes
+  // must know them.
   std::vector<Account> RaisedLately(absl::Time now, absl::Duration ago) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   explicit AccountStore(store::Store& store) : store_(store) {}
-  // Unless a newer state is known: commits may be reported out of order.
+  // Keeps `account` in memory, unless a newer revision is known: commits may be reported out of
+  // order.
   void Remember(const Account& account) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AdmitNew(const Username& user, const AddOptions& options) const
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -118,7 +118,7 @@ void AccountsExecutor::Register(absl::string_view user_text, absl::string_view p
       std::move(done));
 }
 
-// Taken out on the queue: whoever reads BUSY has not used up the one try.
+// Taken on the work queue, so a user who reads BUSY has not used the one try.
 void AccountsExecutor::Confirm(absl::string_view id, absl::string_view answer,
                                absl::string_view address,
                                absl::AnyInvocable<void(absl::StatusOr<Account>)> done) {

@@ -34,10 +34,10 @@ class AccountsObserver {
   virtual void OnTicketKeys() = 0;
 };
 
-// All that can be asked about accounts, said once: the line ports and the gRPC services only
-// translate. What is cheap to refuse is refused at once; hashing, painting and disk happen on a few
-// threads behind a bounded queue that serves addresses and accounts in turn. Past its bound the
-// answer is FailCode::kBusy, to those who have most in it.
+// All operations on accounts. The line ports and the gRPC services only translate to them. Cheap
+// refusals are answered at once. Hashing, painting and disk access run on a few threads behind a
+// bounded queue, which serves addresses and accounts in turn. If it is full, those with the most
+// tasks in it get FailCode::kBusy.
 //
 // Thread-safe. `done` is called exactly once, on the caller's thread or on one of the executor's.
 class AccountsExecutor {
@@ -99,7 +99,7 @@ class AccountsExecutor {
     identity::Ticket ticket;
     std::string ticket_text;
   };
-  // By password or by ticket; a ticket is given back as it is.
+  // Signs in by password or by ticket. A sign-in by ticket returns that same ticket.
   //
   // Tickets that are not good count against their address before their signature is checked.
   //
@@ -114,11 +114,11 @@ class AccountsExecutor {
                       absl::string_view new_password, absl::string_view address,
                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
-  // The name as it is spelt; empty if there is no such account. Disabled ones are there, those that
-  // wait are not. At once.
+  // The name in lower case; empty if there is no such account. Finds disabled accounts too, but not
+  // waiting ones. Does not block.
   std::string LookUp(absl::string_view user) const;
 
-  // An operator's acts.
+  // Operations of operators.
   //
   // Errors: FailCode::kBadField, kExists, kBusy.
   void Create(absl::string_view user, absl::string_view password,
@@ -134,7 +134,7 @@ class AccountsExecutor {
   // See TicketIssuer::Rotate(). Errors: FailCode::kRate, kBusy.
   void RotateTicketKey(bool drop_older, absl::AnyInvocable<void(absl::Status)> done);
 
-  // Finishes what was taken. Idempotent.
+  // Finishes the tasks that were accepted. Idempotent.
   void Stop() { work_.Stop(); }
 
  private:
@@ -160,9 +160,10 @@ class AccountsExecutor {
   absl::StatusOr<SignedIn> ChangeOnQueue(const Username& user, absl::string_view old_password,
                                          absl::string_view new_password, absl::string_view address);
 
-  // Verifying takes long, and tickets may be voided meanwhile. So whoever voids tickets holds this
-  // until the book knows, and whoever issues one holds it (shared) while seeing that the account is
-  // still as it was before the password was read: no ticket is for a password that has gone.
+  // Verifying a password takes long, and tickets may be voided meanwhile. Voiding holds this
+  // exclusively until the store has the change; issuing holds it shared while it checks that the
+  // account is as it was before the password was read. So a ticket is never issued for an old
+  // password.
   absl::Mutex voiding_;
   const Parts parts_;
   const RegistrationMode registration_;

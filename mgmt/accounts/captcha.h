@@ -24,11 +24,11 @@ class CaptchaPainter {
   virtual absl::StatusOr<Captcha> Paint() = 0;
 };
 
-// Letters in the fonts of three families, each turned, scaled and shifted by chance and overlapping
-// its neighbour, struck through by a curve and strewn with pieces of strokes of their own colour
-// and width, and bent by waves. A person reads it, and no filter by colour or width takes the noise
-// out; that slows bots and does not stop them. Letters that look alike (I l 1 O 0 ...) are not
-// used; all chance is from the CSPRNG.
+// Letters in the fonts of three families. Each is turned, scaled and shifted at random and overlaps
+// its neighbour. A curve strikes through them, pieces of strokes of the same colour and width are
+// strewn over them, and waves bend the picture. A person can read it, and no filter by colour or
+// width removes the noise. That slows bots; it does not stop them. Letters that look alike
+// (I l 1 O 0 ...) are not used. All randomness is from the CSPRNG.
 class GdCaptchaPainter final : public CaptchaPainter {
  public:
   static constexpr int kLetters = 6;

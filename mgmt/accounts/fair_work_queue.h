@@ -27,8 +27,8 @@ class FairWorkQueue {
 
   void Post(absl::string_view key, Task task) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes no more, runs what waits, and returns when all threads have ended. Idempotent; not to be
-  // called from a task.
+  // Accepts no further tasks, runs the waiting ones, and returns when all threads have ended.
+  // Idempotent; not to be called from a task.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

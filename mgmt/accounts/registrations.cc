@@ -18,7 +18,7 @@ constexpr absl::string_view kAll = "all";
 // Requests are kept this much longer than they are good for, so that those who come late hear why.
 constexpr int kKeptLifetimes = 3;
 
-// What people type for the same word: either case, perhaps spaced out.
+// People may type the word in either case, perhaps with spaces.
 std::string Folded(absl::string_view answer) {
   std::string folded;
   for (const char c : answer) {

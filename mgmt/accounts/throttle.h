@@ -10,11 +10,11 @@
 
 namespace convergia::mgmt {
 
-// Slows down those who guess passwords, before any hashing is paid for.
+// Slows down password guessing, before any hashing.
 //
-// Failures are counted by address, and by account and network. Nothing is counted by the account
-// alone, so no stranger can lock its owner out. A network from which the account signed in before
-// (KnownNetworks) has no delay of its own, but for that of its address.
+// Failures are counted by address, and by account and network. No count is by the account alone, so
+// no stranger can lock its owner out. If the account signed in from a network before
+// (KnownNetworks), only the address delays sign-ins from there.
 //
 // Thread-safe.
 class SignInThrottle {

@@ -18,13 +18,13 @@
 
 namespace convergia::mgmt {
 
-// Verifies tickets until then.
+// A key that verifies tickets until `until`.
 struct TicketKey {
   std::string public_pem;
   absl::Time until = absl::InfiniteFuture();
 };
 
-// Issues tickets, and knows its own. The signing key lives in the store, made at first use.
+// Issues tickets and verifies them. The signing key is in the store; it is made at first use.
 // Thread-safe.
 class TicketIssuer {
  public:
@@ -36,24 +36,25 @@ class TicketIssuer {
     identity::Ticket ticket;
     std::string text;
   };
-  // A ticket for `account` in its generation, good from now.
+  // A ticket for `account` in its generation, issued now.
   Issued Issue(const Account& account, absl::Time now) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Signature and expiry; whether it is void still is for AccountStore::CheckTicket().
+  // Checks signature and expiry. AccountStore::CheckTicket() knows whether it is void.
   //
   // Errors: those of identity::TicketVerifier::Verify().
   absl::StatusOr<identity::Ticket> Verify(absl::string_view text, absl::Time now) const {
     return verifier_.Verify(text, now);
   }
 
-  // Makes a new key, which verifies at once and signs after limits::kTicketKeyLead: by then edges
-  // know it. The key so far verifies until its tickets have ended. With `drop_older` the new key
-  // signs at once and no other verifies: all tickets are void. Blocks. One call at a time.
+  // Makes a new key. It verifies at once and signs after limits::kTicketKeyLead, when edges know it.
+  // The key so far verifies until its tickets have expired. With `drop_older` the new key signs at
+  // once and no other key verifies: all tickets are void. Blocks. One call at a time.
   //
   // Errors: FailCode::kRate if limits::kTicketKeysMax keys are in use; those of the store.
   absl::Status Rotate(bool drop_older, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What edges verify with, the newest first. Those that have ended by `now` are forgotten.
+  // The public keys with which edges verify tickets, the newest first. Keys that have ended by `now`
+  // are forgotten.
   std::vector<TicketKey> PublicKeys(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -278,7 +278,7 @@ void Cluster::OnResync(StreamId id, const v1::DirectoryPosition& position) {
 
 void Cluster::OnDigests(StreamId id, const v1::DirectoryDigests& message) {
   Stream& stream = streams_.at(id);
-  if (!stream.knows_all || stream.follows) return;  // Nobody asked.
+  if (!stream.knows_all || stream.follows) return;  // The edge has not asked.
   const std::optional<DirectoryDigests> digests = DecodeDigests(message.digests());
   if (!digests) {
     return Close(id, absl::InvalidArgumentError("digests of a directory that are of another size"));
@@ -326,7 +326,7 @@ void Cluster::GiveUpUnreachable() {
 }
 
 void Cluster::OnOffline(NodeId node) {
-  // A node that comes back to itself (it was stopped, say) must announce itself anew.
+  // A node that continues (it was stopped, for example) must announce itself again.
   if (const auto stream = StreamOf(node)) {
     Close(*stream, absl::DeadlineExceededError("not heard from for too long; attach again"));
     streams_.erase(*stream);
@@ -364,7 +364,7 @@ void Cluster::OnTick(absl::Duration now) {
 
 void Cluster::SetMapWatched(bool watched) {
   if (watched && !map_watched_) {
-    TakeChangedNodeRows();  // Who watches from now on reads the map as it is now.
+    TakeChangedNodeRows();  // New watchers read the map as it is now.
     nodes_dirty_ = false;
   }
   map_watched_ = watched;

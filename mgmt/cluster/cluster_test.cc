@@ -323,7 +323,7 @@ TEST_F(ClusterTest, LocationsAndTalkersThatCannotBeAreCountedAndLoggedOnce) {
   EXPECT_EQ(node.names_refused(), 3);
   EXPECT_EQ(node.talkers_refused(), 1'800);
   EXPECT_EQ(BeliefOf(2), (std::map<std::string, std::set<NodeId>>{{"ann", {kA}}, {"bob", {kA}}}));
-  // Out of order: the edge has to announce itself anew, and that is counted, too.
+  // Out of order: the edge has to announce itself again, and that is counted too.
   message.mutable_locations()->set_version(versions_[1] + 7);
   message.clear_traffic();
   message.mutable_locations()->add_changes()->set_username("eve");

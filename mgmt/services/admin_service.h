@@ -1,5 +1,9 @@
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "convergia/v1/admin.grpc.pb.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/accounts/accounts_executor.h"
@@ -8,12 +12,17 @@
 
 namespace convergia::mgmt {
 
-// Admin: what operators do. Translates; the desks and the cluster decide. Thread-safe.
+// The Admin service, for operators. It only translates; the executors and the cluster decide.
+// Thread-safe.
 class AdminService final : public v1::Admin::CallbackService {
  public:
-  // All outlive the service.
-  AdminService(AccountsExecutor& accounts, MembersExecutor& members, ClusterLoop& loop)
-      : accounts_(accounts), members_(members), loop_(loop) {}
+  // All outlive the service. `enrol_addresses` go into join tokens.
+  AdminService(AccountsExecutor& accounts, MembersExecutor& members, ClusterLoop& loop,
+               std::vector<std::string> enrol_addresses)
+      : accounts_(accounts),
+        members_(members),
+        loop_(loop),
+        enrol_addresses_(std::move(enrol_addresses)) {}
 
   grpc::ServerUnaryReactor* CreateJoinToken(grpc::CallbackServerContext* context,
                                             const v1::CreateJoinTokenRequest* request,
@@ -77,6 +86,7 @@ class AdminService final : public v1::Admin::CallbackService {
   AccountsExecutor& accounts_;
   MembersExecutor& members_;
   ClusterLoop& loop_;
+  const std::vector<std::string> enrol_addresses_;
 };
 
 }  // namespace convergia::mgmt

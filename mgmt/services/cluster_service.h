@@ -14,7 +14,7 @@
 
 namespace convergia::mgmt {
 
-// Cluster: how nodes join and stay attached. Translates; the registry and the cluster decide.
+// Cluster: how nodes stay attached. Translates; the registry and the cluster decide.
 // Thread-safe.
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
@@ -23,9 +23,6 @@ class ClusterService final : public v1::Cluster::CallbackService {
       : members_(members), pins_(pins) {}
   void set_loop(ClusterLoop* loop) { loop_ = loop; }
 
-  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
-                                  const v1::EnrolRequest* request,
-                                  v1::EnrolResponse* response) override;
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
                                   const v1::RenewRequest* request,
                                   v1::RenewResponse* response) override;

@@ -144,10 +144,10 @@ class Site {
     auto pending = std::make_shared<Pending>();
     request.set_user(NameOf(user));
     scheduler_->Handle({kStream, static_cast<uint64_t>(user)}, std::move(request),
-                  [pending](v1::DataResponse response) {
-                    pending->response = std::move(response);
-                    pending->came.Notify();
-                  });
+                       [pending](v1::DataResponse response) {
+                         pending->response = std::move(response);
+                         pending->came.Notify();
+                       });
     CHECK(pending->came.WaitForNotificationWithTimeout(kPatience)) << "no answer";
     return pending->response;
   }

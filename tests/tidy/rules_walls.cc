@@ -32,7 +32,7 @@ const std::vector<CommonRoom>& CommonRooms() {
       {"tls", {"base", "identity"}},
       {"rpc", {"base", "identity", "tls", "proto"}},
       {"lineserver", {"base", "line", "identity", "tls"}},
-      {"node", {"base", "identity", "tls", "rpc", "store", "proto"}},
+      {"node", {"base", "line", "identity", "tls", "rpc", "store", "proto"}},
   };
   return *kRooms;
 }
