@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "datamgr/catalog/catalog_env.h"
 #include "datamgr/catalog/extents.h"
+#include "datamgr/catalog/leaf_hashes.h"
 
 namespace convergia::datamgr {
 
@@ -18,7 +19,7 @@ namespace convergia::datamgr {
 // thread-safe.
 class DeferredWork {
  public:
-  explicit DeferredWork(CatalogEnv* env) : env_(*env), extents_(env) {}
+  explicit DeferredWork(CatalogEnv* env) : env_(*env), extents_(env), hashes_(env) {}
 
   // One step for some inode with deferred work; the next call takes the next inode, so none makes
   // the others wait. False: there is no work.
@@ -37,6 +38,10 @@ class DeferredWork {
   };
   absl::StatusOr<std::vector<TrashEntry>> DueTrash(int limit);
 
+  // Deletes one part that was not written to for CatalogOptions::part_lifetime, or finds that one
+  // was. False: none is due.
+  absl::StatusOr<bool> ExpirePart();
+
   // Call it before its chunks are released. Marks chunks not live, so repair does not report them
   // lost. Idempotent.
   absl::Status LetGo(const TrashEntry& entry);
@@ -53,6 +58,7 @@ class DeferredWork {
 
   CatalogEnv& env_;
   Extents extents_;
+  LeafHashes hashes_;
   // The first entry of a folder that is being deleted; its row's key is empty if there is none.
   absl::StatusOr<store::KeyValue> FirstEntry(uint64_t folder);
 
@@ -61,7 +67,9 @@ class DeferredWork {
   // began at the first row would slow down with each deleted one.
   absl::flat_hash_map<uint64_t, std::string> entries_from_;  // By folder; those on one way down.
   std::string trash_from_;
+  std::string parts_from_;
   uint64_t looks_ = 0;  // For trash, ever.
+  uint64_t looks_for_parts_ = 0;
 };
 
 }  // namespace convergia::datamgr
