@@ -18,6 +18,7 @@
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/store/rocks_store.h"
+#include "common/store/start_counter.h"
 #include "common/tls/context.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/accounts/ticket_issuer.h"
@@ -33,13 +34,13 @@
 #include "mgmt/services/accounts_service.h"
 #include "mgmt/services/admin_service.h"
 #include "mgmt/services/cluster_service.h"
-#include "mgmt/start_counter.h"
 #include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 namespace {
 
 constexpr char kVersion[] = "0.1.0";
+constexpr absl::string_view kStartKey = "counter/start";
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
 
 using lineserver::CommandSpec;
@@ -163,7 +164,9 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
   CVG_ASSIGN_OR_RETURN(book, AccountStore::Create(*store));
   CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
-  CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
+  CVG_ASSIGN_OR_RETURN(epoch,
+                       store::CountStart(*store, kStartKey, clock.Now(), config.epoch_at_least()));
+  LOG(INFO) << "this start of mgmt has epoch " << epoch;
   return absl::OkStatus();
 }
 
@@ -186,7 +189,7 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
   sessions = std::make_unique<LineSessions>(
       *book, static_cast<int>(config.line_limits().sessions_per_user_max()));
   members = std::make_unique<MembersExecutor>(*registry, clock, [this] { PublishMembers(); });
-  cluster_service = std::make_unique<ClusterService>(*members, pins);
+  cluster_service = std::make_unique<ClusterService>(*members, pins, epoch);
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
   executor = std::make_unique<AccountsExecutor>(

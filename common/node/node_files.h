@@ -16,6 +16,8 @@ namespace convergia::node {
 //   node.pem   its certificate, then the CA's
 //   ca.pem     the cluster's CA
 //   epoch      how often the node was started
+//   mgmt_epoch, datamgr_epoch
+//              the highest epochs of these two that the node has seen (highest_epoch.h)
 //   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
 //              what mgmt said last
 //

@@ -16,8 +16,11 @@ grpc::Status Authorizer::Process(const InputMetadata& metadata, grpc::AuthContex
   if (path == metadata.end()) {
     return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the call names no method");
   }
-  return ToGrpcStatus(
-      Admit(absl::string_view(path->second.data(), path->second.size()), PeerPem(*context)));
+  const absl::string_view method(path->second.data(), path->second.size());
+  const std::string pem = PeerPem(*context);
+  const CallRule* const rule = policy_.Find(method);
+  if (rule != nullptr && rule->refused_by_service && !pem.empty()) return grpc::Status::OK;
+  return ToGrpcStatus(Admit(method, pem));
 }
 
 absl::Status Authorizer::Admit(absl::string_view method, absl::string_view pem) const {

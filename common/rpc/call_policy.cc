@@ -22,7 +22,7 @@ constexpr Callers kOperators = {Role::kOperator};
 constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Cluster/Enrol", Callers::Anyone()},
     {"/convergia.v1.Cluster/Renew", kNodes},
-    {"/convergia.v1.Cluster/Attach", kNodes},
+    {"/convergia.v1.Cluster/Attach", kNodes, /*refused_by_service=*/true},
 
     {"/convergia.v1.Accounts/Register", kEdges},
     {"/convergia.v1.Accounts/Confirm", kEdges},

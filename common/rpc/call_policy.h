@@ -32,6 +32,9 @@ class Callers {
 struct CallRule {
   absl::string_view method;  // "/package.Service/Method", or "/package.Service/*" for all of one.
   Callers callers;
+  // The service judges callers that show a certificate of ours, so that it can say its epoch with a
+  // refusal; the door lets them pass.
+  bool refused_by_service = false;
 };
 
 // Which role may call which method: one table for all nodes, enforced before any service sees a

@@ -6,13 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/rpc/peer.h"
+#include "common/rpc/call_policy.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/stream_reactor.h"
 
 namespace convergia::mgmt {
 namespace {
 
+constexpr absl::string_view kAttach = "/convergia.v1.Cluster/Attach";
 // A directory of a million users fits twice. A node that lets more pile up is cut off; it attaches
 // again and gets the whole.
 constexpr size_t kQueueBytesMax = 64 * 1024 * 1024;
@@ -110,9 +112,16 @@ grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* con
   return reactor;
 }
 
+absl::StatusOr<rpc::Peer> ClusterService::Admit(const grpc::CallbackServerContext& context) const {
+  CVG_ASSIGN_OR_RETURN(rpc::Peer peer, rpc::PeerOf(context, pins_));
+  CVG_RETURN_IF_ERROR(rpc::CallPolicy::Cluster().Judge(kAttach, peer.role));
+  return peer;
+}
+
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     grpc::CallbackServerContext* context) {
-  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
+  rpc::SayEpoch(context, epoch_);  // A refusal counts only with it.
+  const absl::StatusOr<rpc::Peer> peer = Admit(*context);
   if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
   std::shared_ptr<NodeStream> stream;
   {
