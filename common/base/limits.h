@@ -92,6 +92,9 @@ inline constexpr int kListRowsMax = 10'000;
 // The same of folders and mailboxes, whose names are long: an answer stays far below a packet.
 inline constexpr uint32_t kStorageRowsMax = 1'000;
 
+// A part, a file that is being brought, that nobody goes on with: a holiday later it may.
+inline constexpr absl::Duration kPartLifetime = absl::Hours(7 * 24);
+
 // The store (common/store), on every backend, so that none allows what another cannot do.
 inline constexpr size_t kStoreKeyBytesMax = 512;
 inline constexpr size_t kStoreValueBytesMax = 64 * 1024;

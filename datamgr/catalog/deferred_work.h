@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "datamgr/catalog/catalog_env.h"
 #include "datamgr/catalog/extents.h"
+#include "datamgr/catalog/leaf_hashes.h"
 
 namespace convergia::datamgr {
 
@@ -17,7 +18,7 @@ namespace convergia::datamgr {
 // done stands in the store, so that a crash between two steps loses nothing. Not thread-safe.
 class DeferredWork {
  public:
-  explicit DeferredWork(CatalogEnv* env) : env_(*env), extents_(env) {}
+  explicit DeferredWork(CatalogEnv* env) : env_(*env), extents_(env), hashes_(env) {}
 
   // One step of some chore, another one each time, so that none keeps the others waiting. False:
   // there was none.
@@ -36,6 +37,10 @@ class DeferredWork {
   };
   absl::StatusOr<std::vector<TrashEntry>> DueTrash(int limit);
 
+  // Deletes one part that was not written to for CatalogOptions::part_lifetime, or finds that one
+  // was. False: none is due.
+  absl::StatusOr<bool> ExpirePart();
+
   // Its chunks are about to be released: from now on nobody takes them for live, and so neither for
   // lost when servers delete them. Again is no harm.
   absl::Status LetGo(const TrashEntry& entry);
@@ -52,6 +57,7 @@ class DeferredWork {
 
   CatalogEnv& env_;
   Extents extents_;
+  LeafHashes hashes_;
   // The first entry of a folder that is being deleted; its row's key is empty if there is none.
   absl::StatusOr<store::KeyValue> FirstEntry(uint64_t folder);
 
@@ -60,7 +66,9 @@ class DeferredWork {
   // one by one, so whoever always begins at the first would be slower with each.
   absl::flat_hash_map<uint64_t, std::string> entries_from_;  // By folder; those on one way down.
   std::string trash_from_;
+  std::string parts_from_;
   uint64_t looks_ = 0;  // For trash, ever.
+  uint64_t looks_for_parts_ = 0;
 };
 
 }  // namespace convergia::datamgr
