@@ -162,6 +162,7 @@ absl::Status EdgeServer::MakeLineServer() {
                       {"version", kVersion},
                       {"server", settings_.name},
                       {"type", "mainserver"},
+                      {"features", std::string(kStorageFeatures)},
                       {"sessions_per_user_max", absl::StrCat(settings_.sessions_per_user_max)}};
   CVG_ASSIGN_OR_RETURN(line_server_, lineserver::LineServer::Create(std::move(options)));
   line_address_ = line_server_->addresses().front();

@@ -9,7 +9,7 @@
 namespace convergia::datamgr {
 namespace {
 
-constexpr int kKnownPerStep = 1'000;
+constexpr size_t kKnownPerStep = 1'000;
 // Of one look-up of pieces: some of a leaf that was written in very many.
 constexpr int kPiecesMax = 256;
 
@@ -62,15 +62,16 @@ absl::StatusOr<std::optional<HashWork::Leaf>> HashWork::Next() {
     GiveUp();
     return std::nullopt;
   }
-  CVG_ASSIGN_OR_RETURN(const std::vector<std::string> known,
-                       hashes_.Known(now_->file, now_->known, now_->bytes, kKnownPerStep));
+  CVG_ASSIGN_OR_RETURN(
+      const std::vector<std::string> known,
+      hashes_.Known(now_->file, now_->known, now_->bytes, static_cast<int>(kKnownPerStep)));
   for (const std::string& hash : known) now_->sum.AddLeaf(hash);
   now_->known += known.size();
   if (now_->known == hashes_.LeavesOf(now_->bytes)) {
     CVG_RETURN_IF_ERROR(Complete());
     return std::nullopt;
   }
-  if (!known.empty()) return std::nullopt;  // Perhaps there are more.
+  if (known.size() == kKnownPerStep) return std::nullopt;  // Perhaps there are more.
   const uint64_t leaf_bytes = env_.options.hash_leaf_bytes;
   const uint64_t begin = now_->known * leaf_bytes;
   return Leaf{now_->file, now_->version, now_->known, begin,

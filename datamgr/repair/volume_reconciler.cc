@@ -14,7 +14,8 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr absl::Duration kRoundEvery = absl::Milliseconds(200);
-constexpr absl::Duration kSlowFor = absl::Seconds(15);  // Then a slow server gets another chance.
+// Then a slow server gets another chance; one that has caught up gets it at once.
+constexpr absl::Duration kSlowFor = absl::Seconds(15);
 constexpr absl::Duration kHoldingsAgain = absl::Seconds(30);  // Longer than one answer may take.
 constexpr absl::Duration kCoolingFor = absl::Seconds(30);
 constexpr uint64_t kScrubNowRate = uint64_t{1} << 30;  // As fast as any disk.
@@ -120,6 +121,12 @@ void VolumeReconciler::TakeEvents() {
         slow_since_[event.server] = now;
         absl::MutexLock lock(&options_.state->mu());
         options_.state->servers().OnSlow(event.server, true);
+        break;
+      }
+      case ServerHub::EventKind::kCaughtUp: {
+        slow_since_.erase(event.server);
+        absl::MutexLock lock(&options_.state->mu());
+        options_.state->servers().OnSlow(event.server, false);
         break;
       }
     }

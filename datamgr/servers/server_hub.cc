@@ -156,6 +156,7 @@ void ServerHub::OnResponse(DataServerStream* stream, v1::ChunkResponse response)
     server.used_bytes -= answered.cost;
     if (answered.priority == Priority::kRepair) server.repair_bytes -= answered.cost;
     server.streams[stream] -= answered.cost;
+    if (!answered.done && --server.late == 0) PushEvent({EventKind::kCaughtUp, it->first}, &out);
     if (answered.done) {
       absl::StatusOr<v1::ChunkResponse> answer = absl::InternalError("");
       if (response.has_error()) {
@@ -194,6 +195,8 @@ void ServerHub::RemoveLane(NodeId id, DataServerStream* stream, Outbox* out) {
     if (asked->second.priority == Priority::kRepair) server.repair_bytes -= asked->second.cost;
     if (asked->second.done) {
       out->answers.emplace_back(std::move(asked->second.done), NotHere(server.name));
+    } else {
+      --server.late;  // No sign that it has caught up.
     }
     asked = server.asked.erase(asked);
   }
@@ -324,6 +327,7 @@ void ServerHub::Expire() {
         if (!asked.done || asked.deadline > now) continue;
         out.answers.emplace_back(std::move(asked.done), late);
         asked.done = nullptr;  // Its part of the window is free when the answer comes.
+        ++server.late;
         slow = true;
       }
       for (auto& queue : server.waiting) {

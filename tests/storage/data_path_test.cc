@@ -9,11 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
+#include "common/base/tree_hash.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/server.h"
@@ -223,6 +225,67 @@ TEST_F(DataPathTest, OneRequestDoesNotWaitForTheSyncOfAnotherAndNoneIsAnsweredBe
   EXPECT_TRUE((made->Code() == "OK") != (again->Code() == "OK"));
   EXPECT_EQ(read->Get().data(), "12345");
   EXPECT_EQ(other->Code(), "OK");
+}
+
+TEST_F(DataPathTest, AHashIsThereAtOnceOrFoundOutAndAVersionReadsOneContentOnly) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/whole"))->Get();
+  Ask("ann", CreateFile("/a/pieces"))->Get();
+  const std::string mib(limits::kChunkBytesMax, 'm');
+  v1::DataRequest info;
+  info.mutable_get_info()->set_path("/a/whole");
+  Ask("ann", Write("/a/whole", 0, mib))->Get();
+  Ask("ann", Write("/a/whole", mib.size(), "end"))->Get();
+  const v1::FileFacts whole = Ask("ann", info)->Get().facts();
+  EXPECT_EQ(absl::BytesToHexString(whole.hash()), HexTreeHash(mib + "end"));
+  std::string content;
+  for (int i = 0; i < 30; ++i) {
+    const std::string piece(70'000, static_cast<char>('a' + i % 26));
+    Ask("ann", Write("/a/pieces", content.size(), piece))->Get();
+    content += piece;
+  }
+  info.mutable_get_info()->set_path("/a/pieces");
+  AwaitThat([&] { return !Ask("ann", info)->Get().facts().hash().empty(); });
+  EXPECT_EQ(absl::BytesToHexString(Ask("ann", info)->Get().facts().hash()), HexTreeHash(content));
+
+  v1::DataRequest read = Read("/a/whole", 0, 10);
+  read.mutable_read_file()->set_version(whole.version());
+  EXPECT_EQ(Ask("ann", read)->Get().data(), "mmmmmmmmmm");
+  v1::DataRequest move;
+  move.mutable_move()->set_from("/a/pieces");
+  move.mutable_move()->set_to("/a/whole");
+  EXPECT_EQ(Ask("ann", move)->Code(), "EXISTS");
+  move.mutable_move()->set_replace(true);
+  EXPECT_EQ(Ask("ann", move)->Code(), "OK");
+  EXPECT_EQ(Ask("ann", read)->Code(), "NOTFOUND");
+  EXPECT_EQ(Ask("ann", Read("/a/whole", 0, 3))->Get().data(), "aaa");
+}
+
+TEST_F(DataPathTest, AHashThatCannotBeFoundOutNowIsWhenSomebodyAsksAgain) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  Ask("ann", Write("/a/f", 0, "one"))->Get();
+  Ask("ann", Write("/a/f", 3, "two"))->Get();
+  v1::DataRequest info;
+  info.mutable_get_info()->set_path("/a/f");
+  chunks_.FailWith(Fail(FailCode::kUnavailable, "disk1 is away"), /*reads_too=*/true);
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, 1))->Code(), "UNAVAILABLE");
+  EXPECT_NE(Ask("ann", info)->Code(), "no answer");
+  chunks_.FailWith(absl::OkStatus());
+  AwaitThat([&] { return !Ask("ann", info)->Get().facts().hash().empty(); });
+  EXPECT_EQ(absl::BytesToHexString(Ask("ann", info)->Get().facts().hash()), HexTreeHash("onetwo"));
+}
+
+TEST_F(DataPathTest, OfSomebodyWhoDoesNotExistNothingIsListed) {
+  const auto list = [&](const std::string& whose) {
+    v1::DataRequest request;
+    request.mutable_list_metadata()->set_user(whose);
+    return Ask("ann", request)->Code();
+  };
+  EXPECT_EQ(list("bob"), "OK");
+  EXPECT_EQ(list("ann"), "OK");
+  EXPECT_EQ(list("nobody"), "NOTFOUND");
+  EXPECT_EQ(list("no body"), "BADFIELD");
 }
 
 TEST_F(DataPathTest, WhatTheDiskLostIsAcknowledgedToNobody) {
