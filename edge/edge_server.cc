@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/disk/real_disk.h"
 #include "common/identity/files.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
@@ -46,6 +47,10 @@ EdgeServer::~EdgeServer() { Stop(); }
 
 absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
   CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
+  CVG_ASSIGN_OR_RETURN(
+      datamgr_epochs_,
+      node::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
+                               RoleWord(Role::kDatamgr)));
   MakeRooms();
   CVG_RETURN_IF_ERROR(MakeLineServer());
   router_->Attach(loop_.get(), line_server_->shards());
@@ -129,6 +134,7 @@ std::unique_ptr<DataClient> EdgeServer::MakeDataClient() {
   options.make_channel = [this](const std::string& name, const std::string& address) {
     return rpc::MakeChannel(address, agent_->tls_files(), {Role::kDatamgr, name}, &agent_->pins());
   };
+  options.epochs = datamgr_epochs_.get();
   options.on_arrival = [this](const v1::MessageArrival& arrival) {
     router_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE", AvailableText(arrival.message()));
   };

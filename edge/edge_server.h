@@ -103,6 +103,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<EdgeAuthenticator> authenticator_;
   std::unique_ptr<MapWatch> map_watch_;
   std::unique_ptr<MessageRouter> router_;
+  std::unique_ptr<node::HighestEpoch> datamgr_epochs_;
   std::unique_ptr<DataClient> data_;
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<RelayLoop> loop_;

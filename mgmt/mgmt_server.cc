@@ -21,6 +21,7 @@
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/store/rocks_store.h"
+#include "common/store/start_counter.h"
 #include "common/tls/context.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/accounts/invites.h"
@@ -41,12 +42,12 @@
 #include "mgmt/services/accounts_service.h"
 #include "mgmt/services/admin_service.h"
 #include "mgmt/services/cluster_service.h"
-#include "mgmt/start_counter.h"
 #include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 namespace {
 
+constexpr absl::string_view kStartKey = "counter/start";
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
 
 using lineserver::CommandSpec;
@@ -206,7 +207,9 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
   CVG_ASSIGN_OR_RETURN(known, KnownNetworks::Create(*store));
   CVG_ASSIGN_OR_RETURN(invites, Invites::Create(*store));
-  CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
+  CVG_ASSIGN_OR_RETURN(epoch,
+                       store::CountStart(*store, kStartKey, clock.Now(), config.epoch_at_least()));
+  LOG(INFO) << "this start of mgmt has epoch " << epoch;
   return absl::OkStatus();
 }
 
@@ -232,7 +235,7 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
       *registry, clock,
       Rule(config.registration_limits().failed_sign_ins_per_address_per_minute(), absl::Minutes(1)),
       [this] { PublishMembers(); });
-  cluster_service = std::make_unique<ClusterService>(*members, pins);
+  cluster_service = std::make_unique<ClusterService>(*members, pins, epoch);
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
   executor = std::make_unique<AccountsExecutor>(

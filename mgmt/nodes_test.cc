@@ -238,12 +238,13 @@ TEST_F(NodesTest, ARestartKeepsWhatWasAcknowledgedAndHearsTheRestAgain) {
   const rpc::TlsFiles files = EnrolNode(v1::ROLE_EDGE, "a");
   const std::string unused = MakeToken(v1::ROLE_EDGE);
   v1::SignInResponse before, after;
+  Epoch epoch = 0;
   std::string ticket_keys;
   {
     FakeNode edge(server_->grpc_address(), files);
     edge.Attach(1);
     const v1::Welcome welcome = edge.Await(v1::ToNode::kWelcome).welcome();
-    EXPECT_EQ(welcome.mgmt_epoch(), 1);
+    epoch = welcome.mgmt_epoch();
     ticket_keys = welcome.ticket_public_keys(0);
     ASSERT_TRUE(SignIn(edge, "ann", "secret", &before).ok());
   }
@@ -251,7 +252,7 @@ TEST_F(NodesTest, ARestartKeepsWhatWasAcknowledgedAndHearsTheRestAgain) {
   FakeNode edge(server_->grpc_address(), files);
   edge.Attach(1);
   const v1::Welcome welcome = edge.Await(v1::ToNode::kWelcome).welcome();
-  EXPECT_EQ(welcome.mgmt_epoch(), 2);
+  EXPECT_GT(welcome.mgmt_epoch(), epoch);
   EXPECT_EQ(welcome.ticket_public_keys(0), ticket_keys);
   edge.Announce({"ann"});
   EXPECT_TRUE(edge.AwaitThat([](const v1::ToNode& message) { return Names(message, "ann"); }));

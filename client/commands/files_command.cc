@@ -199,7 +199,9 @@ CLI::App* Add(CLI::App& app, CommandLine* line, const std::string& word, const s
               const std::shared_ptr<Arguments>& arguments, Command command) {
   CLI::App* const added = app.add_subcommand(word, help);
   added->callback([line, arguments, command] {
-    line->run = [arguments, command](CommandContext& context) {
+    line->run = [arguments, command](CommandContext& context) -> absl::Status {
+      CVG_RETURN_IF_ERROR(CheckPath(arguments->path));
+      for (const std::string& path : arguments->paths) CVG_RETURN_IF_ERROR(CheckPath(path));
       return command(context, *arguments);
     };
   });

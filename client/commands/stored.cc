@@ -24,6 +24,11 @@ StoredPath StoredPath::Of(absl::string_view text) {
   return path;
 }
 
+absl::Status CheckPath(absl::string_view text) {
+  if (!absl::StrContains(text, '\n')) return absl::OkStatus();
+  return Fail(FailCode::kBadField, absl::StrCat(text, ": a path here has no line breaks in it"));
+}
+
 absl::Status CheckIsFolder(Storage& storage, const StoredPath& path) {
   return path.is_folder ? InfoOf(storage, path).status() : absl::OkStatus();
 }

@@ -25,6 +25,9 @@ struct StoredPath {
   static StoredPath Of(absl::string_view text);
 };
 
+// Errors: FailCode::kBadField for a path that would end a field of the protocol.
+absl::Status CheckPath(absl::string_view text);
+
 // Errors: kNotAFolder or kNotFound if `path` was written as a folder and is none.
 absl::Status CheckIsFolder(Storage& storage, const StoredPath& path);
 

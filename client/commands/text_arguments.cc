@@ -12,7 +12,11 @@ const CLI::Option* OptionOf(const CLI::App* app, const std::string& argument) {
   if (!absl::StartsWith(argument, "-") || argument == "-") return nullptr;
   const std::string name = argument.substr(0, argument.find('='));
   for (; app != nullptr; app = app->get_parent()) {
-    if (const CLI::Option* option = app->get_option_no_throw(name)) return option;
+    const CLI::Option* const option = app->get_option_no_throw(name);
+    // "--flag=no way" is none: a flag has no value.
+    const bool fits = option != nullptr &&
+                      (name.size() == argument.size() || option->get_items_expected_max() > 0);
+    if (fits) return option;
   }
   return nullptr;
 }

@@ -146,6 +146,11 @@ absl::Status PutSeveral(CommandContext& context, const Arguments& arguments) {
 }
 
 absl::Status Put(CommandContext& context, const Arguments& arguments) {
+  CVG_RETURN_IF_ERROR(CheckPath(arguments.to));
+  for (const std::string& from : arguments.from) {
+    // It gives the stored file its name.
+    CVG_RETURN_IF_ERROR(CheckPath(fs::path(from).filename().string()));
+  }
   if (arguments.from.size() > 1) return PutSeveral(context, arguments);
   const std::string& from = arguments.from.front();
   if (from == kStandardInput) return PutStandardInput(context, arguments);
@@ -209,6 +214,7 @@ absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
 }
 
 absl::Status Get(CommandContext& context, const Arguments& arguments) {
+  for (const std::string& from : arguments.from) CVG_RETURN_IF_ERROR(CheckPath(from));
   if (arguments.from.size() > 1) return GetSeveral(context, arguments);
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
@@ -123,8 +124,12 @@ absl::Status TreeTransfer::PutFolder(const fs::path& local, const std::string& r
   std::sort(folders.begin(), folders.end());
   CVG_RETURN_IF_ERROR(PutFiles(files, remote, *there));
   for (const fs::directory_entry& folder : folders) {
+    const std::string name = folder.path().filename().string();
     CVG_RETURN_IF_ERROR(
-        PutFolder(folder.path(), JoinPath(remote, folder.path().filename().string())));
+        absl::StrContains(name, '\n')
+            ? Judge(folder.path().string(),
+                    Fail(FailCode::kBadField, "has a line break in its name; left out"))
+            : PutFolder(folder.path(), JoinPath(remote, name)));
   }
   return absl::OkStatus();
 }
@@ -147,6 +152,11 @@ absl::Status TreeTransfer::PutFiles(const Entries& entries, const std::string& f
       CVG_RETURN_IF_ERROR(Judge(
           path.string(),
           Fail(FailCode::kNotAFile, absl::StrCat("is ", KindOf(status.st_mode), "; left out"))));
+      continue;
+    }
+    if (absl::StrContains(name, '\n')) {
+      CVG_RETURN_IF_ERROR(Judge(
+          path.string(), Fail(FailCode::kBadField, "has a line break in its name; left out")));
       continue;
     }
     const auto known = there.find(name);

@@ -21,6 +21,10 @@ bool IsFinal(const absl::Status& why) {
 
 }  // namespace
 
+bool EndsNode(const absl::Status& why, std::optional<Epoch> said, Epoch highest) {
+  return IsFinal(why) && said.has_value() && *said >= highest;
+}
+
 void AttachPlan::OnCertificate(absl::Time not_before, absl::Time not_after) {
   renew_at_ = not_before + (not_after - not_before) * 2 / 3;
   not_after_ = not_after;
@@ -35,10 +39,11 @@ void AttachPlan::OnAttached(absl::Duration elapsed) {
   backoff_.Reset();
 }
 
-void AttachPlan::OnDetached(const absl::Status& why, absl::Duration elapsed) {
+void AttachPlan::OnDetached(const absl::Status& why, std::optional<Epoch> said, Epoch highest,
+                            absl::Duration elapsed) {
   stream_ = Stream::kNone;
   beat_at_ = absl::InfiniteDuration();
-  if (IsFinal(why)) return OnExpelled(why);
+  if (EndsNode(why, said, highest)) return OnExpelled(why);
   attach_at_ = elapsed + backoff_.Next();
 }
 

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/identity/join_token.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/stream_reactor.h"
@@ -118,33 +119,35 @@ grpc::ServerUnaryReactor* FakeMgmt::Renew(grpc::CallbackServerContext* context,
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* FakeMgmt::Attach(
     grpc::CallbackServerContext* context) {
   const auto peer = rpc::PeerOf(*context, pins_);
-  if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
   absl::MutexLock lock(&mu_);
-  if (!attach_answer_.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(attach_answer_);
+  if (epoch_.has_value()) rpc::SayEpoch(context, *epoch_);
+  const absl::Status& answer = peer.ok() ? attach_answer_ : peer.status();
+  if (!answer.ok()) {
+    ++refusals_;
+    return rpc::RefuseStream<v1::FromNode, v1::ToNode>(answer);
+  }
   auto session = std::make_shared<FakeSession>(context, this);
   sessions_.push_back(session);
   return session->Start(pins_, peer->pin);
 }
 
 void FakeMgmt::Heard(FakeSession& session, const v1::FromNode& message) {
-  bool welcome = false;
-  {
-    absl::MutexLock lock(&mu_);
-    if (message.has_hello()) {
-      hellos_.push_back(message.hello());
-      welcome = welcomes_;
-    } else if (message.has_heartbeat()) {
-      ++heartbeats_;
-      last_heartbeat_ = message.heartbeat();
-    } else {
-      others_.push_back(message);
-    }
+  absl::MutexLock lock(&mu_);
+  if (message.has_heartbeat()) {
+    ++heartbeats_;
+    last_heartbeat_ = message.heartbeat();
+  } else if (!message.has_hello()) {
+    others_.push_back(message);
+  } else {
+    hellos_.push_back(message.hello());
+    if (!welcomes_) return;
+    v1::ToNode answer;
+    answer.mutable_welcome()->set_node_id(kNodeId);
+    answer.mutable_welcome()->set_mgmt_epoch(epoch_.value_or(0));
+    answer.mutable_welcome()->add_ticket_public_keys("a key");
+    // Under the lock: it goes before all that a test pushes once it knows of the Hello.
+    (void)session.Send(answer);
   }
-  if (!welcome) return;
-  v1::ToNode answer;
-  answer.mutable_welcome()->set_node_id(kNodeId);
-  answer.mutable_welcome()->add_ticket_public_keys("a key");
-  (void)session.Send(answer);
 }
 
 void FakeMgmt::Push(const v1::ToNode& message) {
@@ -177,6 +180,16 @@ void FakeMgmt::RefuseAttach(const absl::Status& status) {
 void FakeMgmt::SetWelcomes(bool welcomes) {
   absl::MutexLock lock(&mu_);
   welcomes_ = welcomes;
+}
+
+void FakeMgmt::SetEpoch(std::optional<Epoch> epoch) {
+  absl::MutexLock lock(&mu_);
+  epoch_ = epoch;
+}
+
+void FakeMgmt::AwaitRefusals(int count) {
+  absl::MutexLock lock(&mu_);
+  AwaitOrDie([this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return refusals_ >= count; });
 }
 
 void FakeMgmt::RefuseRenew(const absl::Status& status) {

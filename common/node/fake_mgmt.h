@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,11 +44,16 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   // Set what Attach answers from now on: the status, or no Welcome at all.
   void RefuseAttach(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void SetWelcomes(bool welcomes) ABSL_LOCKS_EXCLUDED(mu_);
+  // Which start of mgmt it says that it is, on streams opened from now on; 1 at first. nullopt: it
+  // says none.
+  void SetEpoch(std::optional<Epoch> epoch) ABSL_LOCKS_EXCLUDED(mu_);
   void RefuseRenew(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   // What was heard; Await...() die if it does not come.
   std::vector<v1::Hello> AwaitHellos(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitRenewCalls(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  // Attaches that were refused since the start, welcomed or not.
+  void AwaitRefusals(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // So many more.
   void AwaitHeartbeats(int count) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<v1::FromNode> AwaitOthers(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
@@ -84,11 +90,13 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   std::vector<std::weak_ptr<FakeSession>> sessions_ ABSL_GUARDED_BY(mu_);
   absl::Status attach_answer_ ABSL_GUARDED_BY(mu_);
   absl::Status renew_answer_ ABSL_GUARDED_BY(mu_);
+  std::optional<Epoch> epoch_ ABSL_GUARDED_BY(mu_) = 1;
   bool welcomes_ ABSL_GUARDED_BY(mu_) = true;
   std::vector<v1::Hello> hellos_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::FromNode> others_ ABSL_GUARDED_BY(mu_);
   v1::Heartbeat last_heartbeat_ ABSL_GUARDED_BY(mu_);
   int heartbeats_ ABSL_GUARDED_BY(mu_) = 0;
+  int refusals_ ABSL_GUARDED_BY(mu_) = 0;
   int enrol_calls_ ABSL_GUARDED_BY(mu_) = 0;
   int renew_calls_ ABSL_GUARDED_BY(mu_) = 0;
 };

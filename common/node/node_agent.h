@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
 #include "common/node/attach_plan.h"
+#include "common/node/highest_epoch.h"
 #include "common/node/mgmt_memory.h"
 #include "common/node/node_files.h"
 #include "common/rpc/call_pool.h"
@@ -60,6 +62,9 @@ class AttachHandler {
 // A node's membership in the cluster: it enrols once, keeps the certificate fresh, holds the stream
 // to mgmt and knows the valid pins, also across a restart while mgmt is away. The same for every
 // role but mgmt.
+//
+// It listens only to the latest start of mgmt: an earlier one, by the epoch that comes with Welcome
+// and with refusals, is like one that cannot be reached.
 //
 // Life: Create() → EnsureEnrolled() → (make servers with tls_files() and pins()) → Start() →
 // Stop(). Thread-safe.
@@ -123,13 +128,17 @@ class NodeAgent {
   // For the other services of mgmt. After EnsureEnrolled().
   const std::shared_ptr<grpc::Channel>& mgmt_channel() const { return mgmt_channel_; }
 
+  // How often it has opened the stream to mgmt, in vain or not.
+  uint64_t attaches() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // For tests that move a FakeClock: look at it again now.
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   friend class AttachStream;
 
-  NodeAgent(const Options& options, NodeFiles files, Epoch epoch);
+  NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
+            std::unique_ptr<HighestEpoch> mgmt_epochs);
 
   absl::Status LoadCertificate();
   absl::Status FindMgmt();
@@ -146,8 +155,13 @@ class NodeAgent {
   absl::Status KeepRenewed(const std::string& chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
 
   // From the stream.
+  // Errors: kUnavailable from a mgmt that a later start has replaced; nothing of it was taken.
+  absl::Status OnWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
   void OnStreamMessage(v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnStreamClosed(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnStreamClosed(const absl::Status& status, std::optional<Epoch> said)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Why a stream ended, for the log.
+  std::string Complaint(const absl::Status& status, std::optional<Epoch> said) const;
 
   // Constant after Start().
   const Options options_;
@@ -163,6 +177,7 @@ class NodeAgent {
   std::thread thread_;
 
   // Provide their own synchronization.
+  const std::unique_ptr<HighestEpoch> mgmt_epochs_;
   MgmtMemory memory_;
   rpc::CallPool calls_{/*calls_max=*/4};
 
@@ -175,6 +190,7 @@ class NodeAgent {
   std::shared_ptr<AttachStream> stream_ ABSL_GUARDED_BY(mu_);  // The newest, also if ended.
   std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last one logged since we were attached.
   absl::StatusOr<std::string> renewal_ ABSL_GUARDED_BY(mu_) = std::string();  // Empty: none came.
+  uint64_t attaches_ ABSL_GUARDED_BY(mu_) = 0;
   bool beat_due_ ABSL_GUARDED_BY(mu_) = false;
   bool awake_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

@@ -360,6 +360,50 @@ TEST_F(NodeAgentTest, ANewerStartOfTheSameNodeIsTheEndOfThisOne) {
   EXPECT_THAT(std::string(agent->final_status().message()), HasSubstr("newer start"));
 }
 
+TEST_F(NodeAgentTest, ARefusalOfAMgmtThatWasReplacedEndsNoNode) {
+  mgmt_.SetEpoch(5);
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  // What is at mgmt's address now is an earlier start, and does not know this node.
+  mgmt_.SetEpoch(4);
+  int refusals = 0;
+  for (const absl::Status& refusal :
+       {absl::PermissionDeniedError("revoked"), absl::UnauthenticatedError("unknown key"),
+        absl::FailedPreconditionError("a newer start")}) {
+    mgmt_.RefuseAttach(refusal);
+    if (refusals == 0) mgmt_.EndStreams(absl::OkStatus());
+    mgmt_.AwaitRefusals(refusals += 3);
+  }
+  mgmt_.SetEpoch(std::nullopt);
+  mgmt_.AwaitRefusals(refusals += 3);
+  EXPECT_OK(agent->final_status());
+  EXPECT_EQ(listener_.Get(&Listener::expelled), 0);
+  mgmt_.RefuseAttach(absl::OkStatus());
+  mgmt_.SetEpoch(5);
+  listener_.Await(&Listener::attached, 2);
+  mgmt_.RefuseAttach(absl::PermissionDeniedError("revoked"));
+  mgmt_.EndStreams(absl::OkStatus());
+  listener_.Await(&Listener::expelled, 1);
+}
+
+TEST_F(NodeAgentTest, AnEarlierStartOfMgmtIsNotListenedToAlsoAfterARestart) {
+  mgmt_.SetEpoch(5);
+  {
+    const auto agent = Launch();
+    listener_.Await(&Listener::attached, 1);
+  }
+  mgmt_.SetEpoch(4);
+  const auto agent = Launch();
+  const size_t hellos = mgmt_.AwaitHellos(1).size();
+  mgmt_.Push(PinsMessage({}, {OwnPin(*agent)}));  // What it says besides counts neither.
+  mgmt_.AwaitHellos(hellos + 3);
+  EXPECT_EQ(listener_.Get(&Listener::attached), 1);
+  EXPECT_EQ(listener_.Get(&Listener::messages), 0);
+  EXPECT_OK(agent->final_status());
+  mgmt_.SetEpoch(6);
+  listener_.Await(&Listener::attached, 2);
+}
+
 // The serial number of what `server` shows to a new connection.
 std::string ServedSerial(const std::string& address) {
   return identity::ReadCertificate(rpc::ServedCertificate(address))->serial;

@@ -127,7 +127,7 @@ absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context) {
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context, const PinSet& pins) {
   CVG_ASSIGN_OR_RETURN(Peer peer, PeerOf(context));
   const std::optional<PinEntry> entry = pins.Find(peer.pin);
-  if (!entry.has_value()) {
+  if (!entry.has_value() || entry->role != peer.role || entry->name != peer.name) {
     return absl::UnauthenticatedError("the certificate of this caller is revoked");
   }
   peer.node = entry->node;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
+#include "common/rpc/epoch_metadata.h"
 #include "datamgr/servers/data_server_stream.h"
 
 namespace convergia::datamgr {
@@ -81,6 +82,7 @@ void ServerHub::Carry(Outbox out) {
 
 grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
     grpc::CallbackServerContext* context) {
+  rpc::SayEpoch(context, options_.epoch);
   const auto peer = rpc::PeerOf(*context, *options_.pins);
   absl::Status refusal = peer.status();
   std::shared_ptr<DataServerStream> stream;
@@ -123,6 +125,7 @@ absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHe
     }
     v1::ToDataServer answer;
     *answer.mutable_settings() = settings_[id];
+    answer.set_epoch(options_.epoch);
     out.sends.emplace_back(shared, std::move(answer));
   }
   Carry(std::move(out));

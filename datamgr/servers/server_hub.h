@@ -35,6 +35,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   struct Options {
     const rpc::PinSet* pins = nullptr;  // These outlive the hub.
     const Clock* clock = nullptr;
+    Epoch epoch = 0;                  // Which start of datamgr this is.
     absl::AnyInvocable<void()> wake;  // On any thread; must not block.
     // A server that says nothing at all for so long is cut: its reports come every 2 s.
     absl::Duration silence_max = absl::Seconds(15);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/stream_reactor.h"
@@ -86,6 +87,7 @@ grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* con
 
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     grpc::CallbackServerContext* context) {
+  rpc::SayEpoch(context, epoch_);  // A refusal counts only with it.
   const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
   if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
   std::shared_ptr<NodeStream> stream;

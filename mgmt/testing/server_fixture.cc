@@ -151,8 +151,11 @@ void ServerFixture::Stop() {
 }
 
 void ServerFixture::Serve() {
-  auto server = MgmtServer::Create(
-      {.config = config_, .painter = &painter_, .hash_cost = {1, 8192}, .hash_threads = 1});
+  auto server = MgmtServer::Create({.config = config_,
+                                    .clock = clock_,
+                                    .painter = &painter_,
+                                    .hash_cost = {1, 8192},
+                                    .hash_threads = 1});
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   server_->Start();

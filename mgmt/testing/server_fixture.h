@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/base/clock.h"
 #include "common/identity/key.h"
 #include "common/lineserver/test_client.h"
 #include "common/rpc/credentials.h"
@@ -90,6 +91,7 @@ class ServerFixture : public testing::Test {
 
   v1::MgmtConfig config_;
   FakePainter painter_;
+  const Clock* clock_ = nullptr;  // Of the next start; null is the machine's.
   std::unique_ptr<MgmtServer> server_;
 
  private:

@@ -59,6 +59,7 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   node.set_segments_refused(live->load.segments_refused());
   node.set_envelopes_refused(live->load.envelopes_refused());
   node.set_routes_refused(live->load.routes_refused());
+  *node.mutable_connected() = live->load.connected();
   node.set_last_heard_ms(absl::ToUnixMillis(moment.now - (moment.elapsed - live->last_heard)));
   return node;
 }

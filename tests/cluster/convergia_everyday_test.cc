@@ -388,7 +388,11 @@ TEST_F(ConvergiaEverydayTest, EveryLineOfAPipeArrivesInOrderOrIsSaidToBeLost) {
     ++next;
   }
   EXPECT_EQ(next, kLines);
-  const Outcome alone = alice_.Run({"chat"}, "/to bob\nare you there?\n");
+  Outcome alone;
+  EXPECT_TRUE(Eventually([&] {  // Until all know that he has left.
+    alone = alice_.Run({"chat"}, "/to bob\nare you there?\n");
+    return alone.exit_code == kOffline;
+  }));
   EXPECT_THAT(alone, FailsWith(kOffline, "1 line was not sent or not delivered; the first: bob"));
 }
 

@@ -12,6 +12,9 @@
 namespace convergia::sim {
 namespace {
 
+// There is one mgmt at a time: each is the latest.
+constexpr Epoch kEpoch = 1;
+
 constexpr absl::Duration kSavePause = absl::Seconds(5);          // As node::MgmtMemory's.
 constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
 
@@ -79,7 +82,7 @@ void EdgeAttach::Beat() {
 void EdgeAttach::Attach() {
   around_.network->Dial(edge_->node(), kMgmtNode, edge_->Guard([this](bool reached) {
     if (reached && around_.hosts->mgmt() != nullptr) return OnReached();
-    plan_.OnDetached(absl::UnavailableError("not reached"), around_.events->now());
+    plan_.OnDetached(absl::UnavailableError("not reached"), kEpoch, kEpoch, around_.events->now());
     Step();
   }));
 }
@@ -120,7 +123,8 @@ void EdgeAttach::OnClosed(uint64_t stream) {
   edge_->exchange().OnDetached(around_.events->now());
   edge_->CarryOutLocations();
   const absl::Status why = std::exchange(refusal_, absl::OkStatus());
-  plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, around_.events->now());
+  plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, kEpoch, kEpoch,
+                   around_.events->now());
   Step();
 }
 
