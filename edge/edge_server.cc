@@ -68,7 +68,7 @@ void EdgeServer::MakeRooms() {
   mgmt_ = std::make_unique<MgmtClient>(agent_->mgmt_channel(), kMgmtCallsMax);
   authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
   map_watch_ = std::make_unique<MapWatch>(&mgmt_->stub());
-  router_ = std::make_unique<MessageRouter>(&hub_, &clock_);
+  router_ = std::make_unique<MessageShell>(&hub_, &clock_);
   data_ = MakeDataClient();
   const auto make_channel = [this](const DialPlan::Dial& dial) {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},

@@ -18,7 +18,7 @@
 #include "common/rpc/test_pki.h"
 #include "edge/links/peer_links.h"
 #include "edge/links/relay_service.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/relay/relay_loop.h"
 
 namespace convergia::edge {
@@ -142,7 +142,7 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
   const OnLocation on_location_;
   Directory directory_;
   EdgeSessionHub hub_{&directory_, /*sessions_per_user_max=*/10};
-  MessageRouter router_{&hub_, &RealClock::Get()};
+  MessageShell router_{&hub_, &RealClock::Get()};
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<tls::TlsContext> tls_;

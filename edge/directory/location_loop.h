@@ -13,7 +13,7 @@
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/location_exchange.h"
 #include "edge/links/peer_links.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 
 namespace convergia::edge {
 

@@ -44,11 +44,11 @@ using EdgeSessionHub = SessionHub<SessionRef>;
 // What a sender reads is the sum of what was reached; only if that is none, why.
 //
 // On*() of sessions run on the session's thread, those of RelayLoop::Messages on the loop's.
-class MessageRouter final : public RelayLoop::Messages {
+class MessageShell final : public RelayLoop::Messages {
  public:
   // Both must outlive the router.
-  MessageRouter(EdgeSessionHub* hub, const Clock* clock);
-  ~MessageRouter() override;
+  MessageShell(EdgeSessionHub* hub, const Clock* clock);
+  ~MessageShell() override;
 
   // Before any session; both must outlive the last use.
   void Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<lineserver::Shard>> shards);

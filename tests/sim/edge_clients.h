@@ -17,11 +17,11 @@
 
 namespace convergia::sim {
 
-// What edge::MessageRouter is to the real edge: sessions, and their messages on their way out and
+// What edge::MessageShell is to the real edge: sessions, and their messages on their way out and
 // in.
-class EdgeRouter {
+class EdgeClients {
  public:
-  EdgeRouter(const Surroundings& around, Edge* edge);
+  EdgeClients(const Surroundings& around, Edge* edge);
 
   // 0 if the edge does not want another one of this user.
   SessionNumber SignIn(const std::string& user);

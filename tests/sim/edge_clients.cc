@@ -1,4 +1,4 @@
-#include "tests/sim/edge_router.h"
+#include "tests/sim/edge_clients.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +13,7 @@ namespace {
 // What a message counts for those who bring talkers together.
 constexpr uint64_t kTalkBytes = 240;
 
-// As edge::MessageRouter's: reached is better than not known, and that than why not.
+// As edge::MessageShell's: reached is better than not known, and that than why not.
 int Rank(const std::optional<FailCode>& fail) {
   if (!fail) return 0;
   switch (*fail) {
@@ -35,12 +35,12 @@ void Add(const edge::RelayResult& result, edge::RelayResult* sum) {
 
 }  // namespace
 
-EdgeRouter::EdgeRouter(const Surroundings& around, Edge* edge)
+EdgeClients::EdgeClients(const Surroundings& around, Edge* edge)
     : around_(around), edge_(edge), hub_(&edge->directory(), limits::kSessionsPerUserMax) {
   hub_.set_self(edge->node());
 }
 
-SessionNumber EdgeRouter::SignIn(const std::string& user) {
+SessionNumber EdgeClients::SignIn(const std::string& user) {
   if (handoff_.draining()) return 0;
   auto client = std::make_unique<Client>(Client{.user = Username::Parse(user).value()});
   const SessionNumber session = around_.ledger->OnSignIn(user, edge_->node());
@@ -53,7 +53,7 @@ SessionNumber EdgeRouter::SignIn(const std::string& user) {
   return session;
 }
 
-void EdgeRouter::SignOut(SessionNumber session) {
+void EdgeClients::SignOut(SessionNumber session) {
   const auto found = clients_.find(session);
   if (found == clients_.end()) return;
   around_.history->Note(found->second->user.str(), " signs out of edge ", edge_->node(),
@@ -65,24 +65,24 @@ void EdgeRouter::SignOut(SessionNumber session) {
   edge_->attach().OnLocationsChanged();
 }
 
-void EdgeRouter::SetSlow(SessionNumber session, bool slow) {
+void EdgeClients::SetSlow(SessionNumber session, bool slow) {
   const auto found = clients_.find(session);
   if (found != clients_.end()) found->second->slow = slow;
 }
 
-std::vector<SessionNumber> EdgeRouter::sessions() const {
+std::vector<SessionNumber> EdgeClients::sessions() const {
   std::vector<SessionNumber> sessions;
   for (const auto& [session, client] : clients_) sessions.push_back(session);
   return sessions;
 }
 
-edge::Places EdgeRouter::PlacesOf(const Hub::Whereabouts& where) const {
+edge::Places EdgeClients::PlacesOf(const Hub::Whereabouts& where) const {
   edge::Places places = where.edges;
   if (!where.sessions.empty()) places.push_back(edge_->node());
   return places;
 }
 
-MessageNumber EdgeRouter::Send(SessionNumber session, const std::string& to) {
+MessageNumber EdgeClients::Send(SessionNumber session, const std::string& to) {
   const MessageNumber message = around_.ledger->OnSend(session, to);
   const Hub::Whereabouts where = hub_.Find(to);
   edge::SendOrder<MessageNumber>& order = clients_.at(session)->order;
@@ -96,8 +96,8 @@ MessageNumber EdgeRouter::Send(SessionNumber session, const std::string& to) {
   return message;
 }
 
-void EdgeRouter::Dispatch(SessionNumber session, const std::string& to, MessageNumber message,
-                          const Hub::Whereabouts& where) {
+void EdgeClients::Dispatch(SessionNumber session, const std::string& to, MessageNumber message,
+                           const Hub::Whereabouts& where) {
   Client& client = *clients_.at(session);
   const std::string body = Ledger::BodyOf(message);
   CountTalk(&client, to, where);
@@ -119,8 +119,8 @@ void EdgeRouter::Dispatch(SessionNumber session, const std::string& to, MessageN
 }
 
 template <typename Sessions>
-edge::RelayResult EdgeRouter::Push(const Sessions& sessions, const std::string& from,
-                                   const std::string& body) {
+edge::RelayResult EdgeClients::Push(const Sessions& sessions, const std::string& from,
+                                    const std::string& body) {
   edge::RelayResult result;
   for (const SessionNumber session : sessions) {
     if (clients_.at(session)->slow) {
@@ -138,13 +138,13 @@ edge::RelayResult EdgeRouter::Push(const Sessions& sessions, const std::string& 
   return result;
 }
 
-void EdgeRouter::Answer(SessionNumber session, MessageNumber message, const edge::RelayResult& sum,
-                        bool is_sure) {
+void EdgeClients::Answer(SessionNumber session, MessageNumber message, const edge::RelayResult& sum,
+                         bool is_sure) {
   if (!clients_.contains(session)) return;  // Nobody is there to read it.
   around_.ledger->OnAnswer(message, sum.sessions, sum.fail, is_sure);
 }
 
-void EdgeRouter::OnAnswers(const std::vector<edge::RelaySender::Answer>& answers) {
+void EdgeClients::OnAnswers(const std::vector<edge::RelaySender::Answer>& answers) {
   for (const edge::RelaySender::Answer& answer : answers) {
     const auto found = requests_.find(answer.token);
     if (found == requests_.end()) {
@@ -165,7 +165,7 @@ void EdgeRouter::OnAnswers(const std::vector<edge::RelaySender::Answer>& answers
   }
 }
 
-void EdgeRouter::DispatchHeld(SessionNumber session, const std::string& to) {
+void EdgeClients::DispatchHeld(SessionNumber session, const std::string& to) {
   edge::SendOrder<MessageNumber>& order = clients_.at(session)->order;
   while (order.HasHeld(to)) {
     const Hub::Whereabouts where = hub_.Find(to);
@@ -179,19 +179,19 @@ void EdgeRouter::DispatchHeld(SessionNumber session, const std::string& to) {
   }
 }
 
-bool EdgeRouter::IsListed(NodeId edge, const std::string& user) const {
+bool EdgeClients::IsListed(NodeId edge, const std::string& user) const {
   const edge::Places places = edge_->directory().Find(user);
   return std::count(places.begin(), places.end(), edge) > 0 || edge_->directory().IsLost(edge) ||
          edge_->directory().LeftLately(user, edge);
 }
 
-bool EdgeRouter::IsPlausible(const edge::Switchboard::Delivery& delivery) {
+bool EdgeClients::IsPlausible(const edge::Switchboard::Delivery& delivery) {
   const std::string& from = delivery.envelope.from;
   return senders_.IsPlausible(delivery.origin, from, IsListed(delivery.origin, from),
                               edge_->exchange().has_mgmt(), around_.events->now());
 }
 
-void EdgeRouter::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries) {
+void EdgeClients::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries) {
   for (const edge::Switchboard::Delivery& delivery : deliveries) {
     const edge::Envelope& envelope = delivery.envelope;
     edge::RelayResult result{.fail = FailCode::kOffline};
@@ -213,13 +213,13 @@ void EdgeRouter::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliverie
   }
 }
 
-void EdgeRouter::CountTalk(Client* client, const std::string& to, const Hub::Whereabouts& where) {
+void EdgeClients::CountTalk(Client* client, const std::string& to, const Hub::Whereabouts& where) {
   if (!where.sessions.empty()) bytes_within_ += kTalkBytes;
   bytes_across_ += kTalkBytes * where.edges.size();
   client->talks.Count(to, kTalkBytes);
 }
 
-v1::TrafficReport EdgeRouter::TakeTraffic() {
+v1::TrafficReport EdgeClients::TakeTraffic() {
   v1::TrafficReport report;
   report.set_bytes_within(std::exchange(bytes_within_, 0));
   report.set_bytes_across(std::exchange(bytes_across_, 0));
@@ -235,7 +235,7 @@ v1::TrafficReport EdgeRouter::TakeTraffic() {
   return report;
 }
 
-void EdgeRouter::OnOrder(const v1::Order& order) {
+void EdgeClients::OnOrder(const v1::Order& order) {
   const absl::Duration now = around_.events->now();
   for (const v1::Move& move : order.moves()) {
     for (const SessionNumber session : hub_.FindHere(move.username())) {
@@ -253,7 +253,7 @@ void EdgeRouter::OnOrder(const v1::Order& order) {
   if (order.drain() || order.undrain()) edge_->attach().Beat();
 }
 
-void EdgeRouter::FillHeartbeat(v1::Heartbeat* heartbeat) const {
+void EdgeClients::FillHeartbeat(v1::Heartbeat* heartbeat) const {
   heartbeat->set_sessions(hub_.size());
   heartbeat->set_draining(handoff_.draining());
   if (!handoff_.draining()) return;
@@ -261,18 +261,18 @@ void EdgeRouter::FillHeartbeat(v1::Heartbeat* heartbeat) const {
       static_cast<uint32_t>(absl::ToInt64Milliseconds(handoff_.Left(around_.events->now()))));
 }
 
-void EdgeRouter::End(SessionNumber session) {
+void EdgeClients::End(SessionNumber session) {
   SignOut(session);
   around_.hosts->OnSessionClosed(session);
 }
 
-void EdgeRouter::Quit(SessionNumber session) {
+void EdgeClients::Quit(SessionNumber session) {
   if (clients_.contains(session) && !handoff_.HoldsQuit(session, around_.events->now())) {
     End(session);
   }
 }
 
-void EdgeRouter::OnTick() {
+void EdgeClients::OnTick() {
   senders_.Sweep([this](NodeId origin, const std::string& user) { return IsListed(origin, user); });
   const auto is_at = [this](const std::string& user, NodeId edge) {
     const edge::Places places = edge_->directory().Find(user);

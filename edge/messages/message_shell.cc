@@ -1,4 +1,4 @@
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 
 #include <glog/logging.h>
 
@@ -19,7 +19,7 @@ using lineserver::Session;
 using lineserver::Shard;
 
 // One SENDMESSAGE that is not answered yet. Only on the sender's shard, but for its count of legs.
-class MessageRouter::Request {
+class MessageShell::Request {
  public:
   Request(Shard* shard, uint64_t session, absl::string_view to, Responder responder)
       : shard(shard), session(session), to(to), responder(std::move(responder)) {}
@@ -35,7 +35,7 @@ class MessageRouter::Request {
 
 // The duty to say what became of a request at one place. Dropped by a shard that has stopped, it
 // lets go of the request; then nobody is there to be answered.
-class MessageRouter::Leg {
+class MessageShell::Leg {
  public:
   explicit Leg(Request* request) : request_(request) { ++request_->refs; }
   Leg(Leg&& other) noexcept : request_(std::exchange(other.request_, nullptr)) {}
@@ -61,19 +61,19 @@ class MessageRouter::Leg {
   Request* request_ = nullptr;
 };
 
-struct MessageRouter::LegAnswer {
+struct MessageShell::LegAnswer {
   Leg leg;
   RelayResult result;
 };
 
 // A delivery whose sessions live on more than one shard: the last one to finish reports the sum.
-struct MessageRouter::Spread {
+struct MessageShell::Spread {
   std::atomic<int> shards_left = 0;
   std::atomic<uint32_t> sessions = 0;
   std::atomic<bool> busy = false;
 };
 
-struct MessageRouter::ShardDelivery {
+struct MessageShell::ShardDelivery {
   SessionIds ids;
   RelayLoop::Result result;  // To be filled.
   Envelope envelope;
@@ -145,10 +145,10 @@ void Answer(const RelayResult& sum, absl::string_view to, Responder* responder) 
 
 }  // namespace
 
-MessageRouter::MessageRouter(EdgeSessionHub* hub, const Clock* clock) : hub_(hub), clock_(clock) {}
-MessageRouter::~MessageRouter() = default;
+MessageShell::MessageShell(EdgeSessionHub* hub, const Clock* clock) : hub_(hub), clock_(clock) {}
+MessageShell::~MessageShell() = default;
 
-void MessageRouter::Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<Shard>> shards) {
+void MessageShell::Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<Shard>> shards) {
   loop_ = loop;
   for (const std::shared_ptr<Shard>& shard : shards) {
     rosters_.push_back(std::make_unique<Roster>());
@@ -156,7 +156,7 @@ void MessageRouter::Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<Sha
   }
 }
 
-absl::Status MessageRouter::OnSignedIn(Session& session) {
+absl::Status MessageShell::OnSignedIn(Session& session) {
   const SessionRef ref{&session.shard(), &session, session.id()};
   const absl::Status added =
       hub_->Add(session.signed_in()->user, session.signed_in()->account, session.id(), ref);
@@ -166,20 +166,20 @@ absl::Status MessageRouter::OnSignedIn(Session& session) {
   return absl::OkStatus();
 }
 
-void MessageRouter::OnClosed(Session& session) {
+void MessageShell::OnClosed(Session& session) {
   hub_->Remove(session.signed_in()->user, session.id());
   RosterOf(session.shard()).sessions.erase(session.id());
   delete &StateOf(session);
   session.set_attachment(nullptr);
 }
 
-Places MessageRouter::PlacesOf(const EdgeSessionHub::Whereabouts& where) const {
+Places MessageShell::PlacesOf(const EdgeSessionHub::Whereabouts& where) const {
   Places places = where.edges;
   if (!where.sessions.empty()) places.push_back(hub_->self());
   return places;
 }
 
-void MessageRouter::HandleSendMessage(Session& session, Fields fields, Responder responder) {
+void MessageShell::HandleSendMessage(Session& session, Fields fields, Responder responder) {
   const absl::StatusOr<Username> to = Username::Parse(fields[0]);
   if (!to.ok()) return responder.Fail(to.status());
   const EdgeSessionHub::Whereabouts where = hub_->Find(to->str());
@@ -199,8 +199,8 @@ void MessageRouter::HandleSendMessage(Session& session, Fields fields, Responder
   Dispatch(session, to->str(), fields[1], where, std::move(responder));
 }
 
-void MessageRouter::Dispatch(Session& session, absl::string_view to, absl::string_view body,
-                             const EdgeSessionHub::Whereabouts& where, Responder responder) {
+void MessageShell::Dispatch(Session& session, absl::string_view to, absl::string_view body,
+                            const EdgeSessionHub::Whereabouts& where, Responder responder) {
   CountTalk(session, to, body.size(), where);
   const std::string& from = session.signed_in()->user.str();
   const int64_t time_ms = absl::ToUnixMillis(clock_->Now());
@@ -236,8 +236,8 @@ void MessageRouter::Dispatch(Session& session, absl::string_view to, absl::strin
   }
 }
 
-void MessageRouter::CountTalk(Session& session, absl::string_view to, size_t body_bytes,
-                              const EdgeSessionHub::Whereabouts& where) {
+void MessageShell::CountTalk(Session& session, absl::string_view to, size_t body_bytes,
+                             const EdgeSessionHub::Whereabouts& where) {
   const uint64_t bytes = body_bytes + kMessageOverhead;
   Roster& roster = RosterOf(session.shard());
   if (!where.sessions.empty()) roster.bytes_within += bytes;
@@ -248,14 +248,14 @@ void MessageRouter::CountTalk(Session& session, absl::string_view to, size_t bod
 }
 
 // All of one turn leave together, after it.
-void MessageRouter::SendToEdge(Roster& roster, RelayLoop::Request request) {
+void MessageShell::SendToEdge(Roster& roster, RelayLoop::Request request) {
   roster.outbound.push_back(std::move(request));
   if (roster.outbound.size() > 1) return;
   roster.shard->Post([this, &roster] { loop_->Send(&roster.outbound); });
 }
 
-void MessageRouter::SendToShard(Shard& shard, SessionIds ids,
-                                std::shared_ptr<const std::string> packet, Leg leg) {
+void MessageShell::SendToShard(Shard& shard, SessionIds ids,
+                               std::shared_ptr<const std::string> packet, Leg leg) {
   shard.Post([this, &shard, ids = std::move(ids), packet = std::move(packet),
               leg = std::move(leg)]() mutable {
     RelayResult result;
@@ -268,8 +268,8 @@ void MessageRouter::SendToShard(Shard& shard, SessionIds ids,
   });
 }
 
-void MessageRouter::PushOnShard(Roster& roster, const SessionIds& ids, absl::string_view packet,
-                                RelayResult* result) {
+void MessageShell::PushOnShard(Roster& roster, const SessionIds& ids, absl::string_view packet,
+                               RelayResult* result) {
   for (const uint64_t id : ids) {
     const auto found = roster.sessions.find(id);
     if (found == roster.sessions.end()) continue;
@@ -282,7 +282,7 @@ void MessageRouter::PushOnShard(Roster& roster, const SessionIds& ids, absl::str
   if (result->sessions == 0 && !result->fail) result->fail = FailCode::kOffline;
 }
 
-void MessageRouter::OnLegAnswers(std::vector<LegAnswer> answers) {
+void MessageShell::OnLegAnswers(std::vector<LegAnswer> answers) {
   for (const LegAnswer& answer : answers) {
     Request& request = answer.leg.request();
     Add(answer.result, &request.sum);
@@ -290,7 +290,7 @@ void MessageRouter::OnLegAnswers(std::vector<LegAnswer> answers) {
   }
 }
 
-void MessageRouter::OnRequestDone(Request& request) {
+void MessageShell::OnRequestDone(Request& request) {
   Answer(request.sum, request.to, &request.responder);
   const Roster& roster = RosterOf(*request.shard);
   const auto found = roster.sessions.find(request.session);
@@ -299,7 +299,7 @@ void MessageRouter::OnRequestDone(Request& request) {
   DispatchHeld(*found->second, request.to);
 }
 
-void MessageRouter::DispatchHeld(Session& session, const std::string& to) {
+void MessageShell::DispatchHeld(Session& session, const std::string& to) {
   SendOrder<Held>& order = StateOf(session).order;
   while (order.HasHeld(to)) {
     const EdgeSessionHub::Whereabouts where = hub_->Find(to);
@@ -309,7 +309,7 @@ void MessageRouter::DispatchHeld(Session& session, const std::string& to) {
   }
 }
 
-void MessageRouter::OnAnswers(std::vector<RelaySender::Answer> answers) {
+void MessageShell::OnAnswers(std::vector<RelaySender::Answer> answers) {
   std::vector<std::vector<LegAnswer>> by_shard(rosters_.size());
   for (const RelaySender::Answer& answer : answers) {
     Leg leg = Leg::Reclaim(answer.token);
@@ -324,7 +324,7 @@ void MessageRouter::OnAnswers(std::vector<RelaySender::Answer> answers) {
   }
 }
 
-void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) {
+void MessageShell::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) {
   std::vector<std::vector<ShardDelivery>> by_shard(rosters_.size());
   for (auto& theirs : by_shard) theirs.reserve(deliveries.size());
   std::vector<RelayLoop::Result> results;
@@ -349,19 +349,19 @@ void MessageRouter::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) 
   if (!results.empty()) loop_->PostResults(std::move(results));
 }
 
-bool MessageRouter::IsListed(NodeId edge, const std::string& user) const {
+bool MessageShell::IsListed(NodeId edge, const std::string& user) const {
   const Places places = hub_->Find(user).edges;
   return std::find(places.begin(), places.end(), edge) != places.end() ||
          hub_->directory().IsLost(edge) || hub_->directory().LeftLately(user, edge);
 }
 
-void MessageRouter::OnTick(absl::Duration now) {
+void MessageShell::OnTick(absl::Duration now) {
   if (now < next_sweep_) return;
   next_sweep_ = now + absl::Seconds(1);
   senders_.Sweep([this](NodeId origin, const std::string& user) { return IsListed(origin, user); });
 }
 
-bool MessageRouter::IsPlausible(const Switchboard::Delivery& delivery) {
+bool MessageShell::IsPlausible(const Switchboard::Delivery& delivery) {
   const std::string& from = delivery.envelope.from;
   bool is_plausible = IsUsername(from);
   if (is_plausible) {
@@ -376,9 +376,9 @@ bool MessageRouter::IsPlausible(const Switchboard::Delivery& delivery) {
   return is_plausible;
 }
 
-void MessageRouter::Sort(const absl::InlinedVector<SessionRef, 2>& refs,
-                         const RelayLoop::Result& result, Envelope envelope,
-                         std::vector<std::vector<ShardDelivery>>* by_shard) {
+void MessageShell::Sort(const absl::InlinedVector<SessionRef, 2>& refs,
+                        const RelayLoop::Result& result, Envelope envelope,
+                        std::vector<std::vector<ShardDelivery>>* by_shard) {
   const auto is_elsewhere = [&](const SessionRef& ref) { return ref.shard != refs[0].shard; };
   if (std::none_of(refs.begin(), refs.end(), is_elsewhere)) {
     SessionIds ids;
@@ -396,7 +396,7 @@ void MessageRouter::Sort(const absl::InlinedVector<SessionRef, 2>& refs,
   }
 }
 
-void MessageRouter::DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries) {
+void MessageShell::DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries) {
   std::vector<RelayLoop::Result> results;
   results.reserve(deliveries.size());
   for (ShardDelivery& delivery : deliveries) {
@@ -421,7 +421,7 @@ void MessageRouter::DeliverOnShard(Roster& roster, std::vector<ShardDelivery> de
   loop_->PostResults(std::move(results));
 }
 
-void MessageRouter::ForEachSession(const ForEach& fn) {
+void MessageShell::ForEachSession(const ForEach& fn) {
   for (const std::unique_ptr<Roster>& roster : rosters_) {
     roster->shard->Post([roster = roster.get(), fn] {
       for (const auto& [id, session] : roster->sessions) fn(*session);
@@ -429,7 +429,7 @@ void MessageRouter::ForEachSession(const ForEach& fn) {
   }
 }
 
-void MessageRouter::OnSession(const SessionRef& ref, const ForEach& fn) {
+void MessageShell::OnSession(const SessionRef& ref, const ForEach& fn) {
   Roster& roster = RosterOf(*ref.shard);
   roster.shard->Post([&roster, id = ref.id, fn] {
     const auto found = roster.sessions.find(id);
@@ -437,14 +437,14 @@ void MessageRouter::OnSession(const SessionRef& ref, const ForEach& fn) {
   });
 }
 
-void MessageRouter::TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn) {
+void MessageShell::TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn) {
   for (const std::unique_ptr<Roster>& roster : rosters_) {
     roster->shard->Post(
         [roster = roster.get(), talkers_max, fn] { fn(TakeTrafficOf(*roster, talkers_max)); });
   }
 }
 
-MessageRouter::Traffic MessageRouter::TakeTrafficOf(Roster& roster, size_t talkers_max) {
+MessageShell::Traffic MessageShell::TakeTrafficOf(Roster& roster, size_t talkers_max) {
   Traffic traffic{.bytes_within = std::exchange(roster.bytes_within, 0),
                   .bytes_across = std::exchange(roster.bytes_across, 0)};
   const size_t count = std::min(talkers_max, roster.talkers.size());
@@ -458,7 +458,7 @@ MessageRouter::Traffic MessageRouter::TakeTrafficOf(Roster& roster, size_t talke
   return traffic;
 }
 
-void MessageRouter::PushTo(absl::string_view user, absl::string_view word, absl::string_view data) {
+void MessageShell::PushTo(absl::string_view user, absl::string_view word, absl::string_view data) {
   for (const SessionRef& ref : hub_->FindHere(user)) {
     ref.shard->Post([this, ref, word = std::string(word), data = std::string(data)] {
       const Roster& roster = RosterOf(*ref.shard);
