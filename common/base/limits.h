@@ -59,6 +59,9 @@ inline constexpr absl::Duration kLinkRedialMax = absl::Seconds(5);
 // A session's messages that wait while their recipient changes main servers: a packet of the
 // largest and much more of the usual, yet a thousand sessions at once do not fill the memory.
 inline constexpr size_t kHeldBytesMax = 2 * 1024 * 1024;
+// A check of a message that answers later (a proof, a block list): then the message is refused.
+// Well below kUnconfirmedAfter, so that a sender on another edge still reads why.
+inline constexpr absl::Duration kMessageCheckMax = absl::Seconds(5);
 inline constexpr size_t kLinkUnworkedBytesMax = 8 * 1024 * 1024;  // Then reading pauses.
 
 // Accounts.

@@ -11,7 +11,7 @@ namespace convergia::edge {
 
 // What the commands of this edge work with; all must outlive the table.
 struct CommandRooms {
-  MessageShell* router = nullptr;
+  MessageShell* messages = nullptr;
   MgmtClient* mgmt = nullptr;
   MapWatch* map_watch = nullptr;
   DataClient* data = nullptr;

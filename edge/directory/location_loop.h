@@ -13,7 +13,7 @@
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/location_exchange.h"
 #include "edge/links/peer_links.h"
-#include "edge/messages/message_shell.h"
+#include "edge/sessions/session_hub.h"
 
 namespace convergia::edge {
 
@@ -29,6 +29,7 @@ class LocationLoop final : public LinkLocations {
   struct Rooms {  // All must outlive the loop.
     Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
+    RelayLoop* relay = nullptr;
     const Clock* clock = nullptr;
     // To mgmt. What is not taken is said anew after the next attach.
     std::function<void(v1::FromNode message)> send;
@@ -40,9 +41,6 @@ class LocationLoop final : public LinkLocations {
 
   explicit LocationLoop(Rooms rooms) : rooms_(std::move(rooms)) {}
   ~LocationLoop() override { Stop(); }
-
-  // Before Start(); `relay` must outlive Stop().
-  void Attach(RelayLoop* relay) { relay_ = relay; }
 
   void Start(NodeId self, Epoch epoch);
   // Tells of the last ones to leave, and waits for the thread. What comes later is dropped.
@@ -81,7 +79,6 @@ class LocationLoop final : public LinkLocations {
   void CarryOut(LocationExchange::Output output);
 
   const Rooms rooms_;
-  RelayLoop* relay_ = nullptr;
 
   absl::Mutex mu_;
   std::vector<Event> events_ ABSL_GUARDED_BY(mu_);

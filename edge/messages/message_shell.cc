@@ -2,13 +2,13 @@
 
 #include <glog/logging.h>
 
-#include <algorithm>
-#include <atomic>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "common/base/fail.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
 #include "edge/messages/receive_packet.h"
 
 namespace convergia::edge {
@@ -18,74 +18,12 @@ using lineserver::Responder;
 using lineserver::Session;
 using lineserver::Shard;
 
-// One SENDMESSAGE that is not answered yet. Only on the sender's shard, but for its count of legs.
-class MessageShell::Request {
- public:
-  Request(Shard* shard, uint64_t session, absl::string_view to, Responder responder)
-      : shard(shard), session(session), to(to), responder(std::move(responder)) {}
-
-  Shard* const shard;
-  const uint64_t session;
-  const std::string to;
-  Responder responder;
-  int legs = 0;  // To be answered.
-  RelayResult sum;
-  std::atomic<int> refs = 0;  // Legs that exist.
-};
-
-// The duty to say what became of a request at one place. Dropped by a shard that has stopped, it
-// lets go of the request; then nobody is there to be answered.
-class MessageShell::Leg {
- public:
-  explicit Leg(Request* request) : request_(request) { ++request_->refs; }
-  Leg(Leg&& other) noexcept : request_(std::exchange(other.request_, nullptr)) {}
-  Leg& operator=(Leg&&) = delete;
-  ~Leg() {
-    if (request_ != nullptr && --request_->refs == 0) delete request_;
-  }
-
-  Request& request() const { return *request_; }
-
-  // As a token of the relay, and back: once each.
-  RelaySender::Token Release() {
-    return reinterpret_cast<RelaySender::Token>(std::exchange(request_, nullptr));
-  }
-  static Leg Reclaim(RelaySender::Token token) {
-    Leg leg;
-    leg.request_ = reinterpret_cast<Request*>(token);
-    return leg;
-  }
-
- private:
-  Leg() = default;
-  Request* request_ = nullptr;
-};
-
-struct MessageShell::LegAnswer {
-  Leg leg;
-  RelayResult result;
-};
-
-// A delivery whose sessions live on more than one shard: the last one to finish reports the sum.
-struct MessageShell::Spread {
-  std::atomic<int> shards_left = 0;
-  std::atomic<uint32_t> sessions = 0;
-  std::atomic<bool> busy = false;
-};
-
-struct MessageShell::ShardDelivery {
-  SessionIds ids;
-  RelayLoop::Result result;  // To be filled.
-  Envelope envelope;
-  std::shared_ptr<Spread> spread;  // Null if all its sessions are on this shard.
-};
-
 namespace {
 
-// What a message carries besides its body: who, when, and the word.
-constexpr uint64_t kMessageOverhead = 40;
+// MessageId::core of arrivals: no shard has this index.
+constexpr uint32_t kArrivalCore = std::numeric_limits<uint32_t>::max();
 
-// A shard's own, so that no message allocates one.
+// A thread's own, so that no message allocates one.
 std::string& Scratch() {
   thread_local std::string scratch;
   if (scratch.capacity() > limits::kOutboxBytesSoft) std::string().swap(scratch);
@@ -93,377 +31,273 @@ std::string& Scratch() {
   return scratch;
 }
 
-// What goes into a packet as it is.
-bool IsUsername(const std::string& name) {
-  const absl::StatusOr<Username> parsed = Username::Parse(name);
-  return parsed.ok() && parsed->str() == name;
-}
-
-// The most that a sender needs to know: reached is better than not known, and that than why not.
-void Add(const RelayResult& result, RelayResult* sum) {
-  sum->sessions += result.sessions;
-  const auto rank = [](const std::optional<FailCode>& fail) {
-    if (!fail) return 0;
-    switch (*fail) {
-      case FailCode::kUnconfirmed:
-        return 4;
-      case FailCode::kBusy:
-        return 3;
-      case FailCode::kUnroutable:
-        return 2;
-      default:
-        return 1;
-    }
-  };
-  if (rank(result.fail) > rank(sum->fail)) sum->fail = result.fail;
-}
-
-absl::Status NobodyReached(const std::optional<FailCode>& why, absl::string_view to) {
-  switch (why.value_or(FailCode::kOffline)) {
-    case FailCode::kUnconfirmed:
-      return Fail(FailCode::kUnconfirmed, absl::StrCat("it is not known whether this reached ", to,
-                                                       "; ask there before you send it again"));
-    case FailCode::kBusy:
-      return Fail(FailCode::kBusy, absl::StrCat(to,
-                                                " reads too slowly, or the way there is full; "
-                                                "try again in some seconds"));
-    case FailCode::kUnroutable:
-      return Fail(FailCode::kUnroutable, absl::StrCat("there is no way to the main server of ", to,
-                                                      " now; try again in a moment"));
-    default:
-      return Fail(FailCode::kOffline,
-                  absl::StrCat(to,
-                               " is not signed in; try again when GETSERVERMAP shows them "
-                               "online"));
-  }
-}
-
-void Answer(const RelayResult& sum, absl::string_view to, Responder* responder) {
-  if (sum.sessions == 0) return responder->Fail(NobodyReached(sum.fail, to));
-  responder->Ok(absl::AlphaNum(sum.sessions).Piece());
-}
-
 }  // namespace
 
-MessageShell::MessageShell(EdgeSessionHub* hub, const Clock* clock) : hub_(hub), clock_(clock) {}
+MessageShell::MessageShell(Deps deps)
+    : deps_(std::move(deps)), arrivals_(deps_.hub, {.core = kArrivalCore, .check = deps_.check}) {}
+
 MessageShell::~MessageShell() = default;
 
-void MessageShell::Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<Shard>> shards) {
-  loop_ = loop;
+void MessageShell::Start(absl::Span<const std::shared_ptr<Shard>> shards) {
   for (const std::shared_ptr<Shard>& shard : shards) {
-    rosters_.push_back(std::make_unique<Roster>());
-    rosters_.back()->shard = shard.get();
+    const MessageCore::Options options = {.core = static_cast<uint32_t>(shard->index()),
+                                          .check = deps_.check};
+    lanes_.push_back(std::make_unique<Lane>(shard.get(), deps_.hub, options));
   }
 }
 
+// ---- Sessions.
+
 absl::Status MessageShell::OnSignedIn(Session& session) {
-  const SessionRef ref{&session.shard(), &session, session.id()};
-  const absl::Status added =
-      hub_->Add(session.signed_in()->user, session.signed_in()->account, session.id(), ref);
+  Lane& lane = LaneOf(session.shard());
+  const SessionRef ref{static_cast<uint32_t>(session.shard().index()), session.id()};
+  const Username& user = session.signed_in()->user;
+  const absl::Status added = deps_.hub->Add(user, session.signed_in()->account, session.id(), ref);
   if (!added.ok()) return added;
-  session.set_attachment(new SessionState());
-  RosterOf(session.shard()).sessions[session.id()] = &session;
+  session.set_extension(std::make_unique<Member>(lane.core.OnSession(session.id(), user.str())));
+  lane.sessions[session.id()] = &session;
   return absl::OkStatus();
 }
 
 void MessageShell::OnClosed(Session& session) {
-  hub_->Remove(session.signed_in()->user, session.id());
-  RosterOf(session.shard()).sessions.erase(session.id());
-  delete &StateOf(session);
-  session.set_attachment(nullptr);
-}
-
-Places MessageShell::PlacesOf(const EdgeSessionHub::Whereabouts& where) const {
-  Places places = where.edges;
-  if (!where.sessions.empty()) places.push_back(hub_->self());
-  return places;
+  Lane& lane = LaneOf(session.shard());
+  deps_.hub->Remove(session.signed_in()->user, session.id());
+  lane.sessions.erase(session.id());
+  lane.core.OnSessionGone(session.extension<Member>()->sender);
+  CarryOut(lane);
 }
 
 void MessageShell::HandleSendMessage(Session& session, Fields fields, Responder responder) {
   const absl::StatusOr<Username> to = Username::Parse(fields[0]);
   if (!to.ok()) return responder.Fail(to.status());
-  const EdgeSessionHub::Whereabouts where = hub_->Find(to->str());
-  if (where.sessions.empty() && where.edges.empty()) {
-    return responder.Fail(NobodyReached(FailCode::kOffline, to->str()));
-  }
-  SendOrder<Held>& order = StateOf(session).order;
-  if (!order.empty() && !order.MayLeave(to->str(), PlacesOf(where))) {
-    std::optional<Held> refused =
-        order.Hold(to->str(), {std::string(fields[1]), std::move(responder)},
-                   to->str().size() + fields[1].size());
-    if (!refused) return;
-    return refused->responder.Fail(
-        Fail(FailCode::kBusy, absl::StrCat("too many messages of yours wait for ", to->str(),
-                                           " to change main servers; try again in some seconds")));
-  }
-  Dispatch(session, to->str(), fields[1], where, std::move(responder));
+  Lane& lane = LaneOf(session.shard());
+  MessageCore::Sender& sender = *session.extension<Member>()->sender;
+  const MessageId message = lane.core.OnMessage(
+      sender, to->str(), fields[1], absl::ToUnixMillis(deps_.clock->Now()), deps_.clock->Elapsed());
+  if (message.slot >= lane.responders.size()) lane.responders.resize(message.slot + 1);
+  lane.responders[message.slot] = std::move(responder);
+  CarryOut(lane);
 }
 
-void MessageShell::Dispatch(Session& session, absl::string_view to, absl::string_view body,
-                            const EdgeSessionHub::Whereabouts& where, Responder responder) {
-  CountTalk(session, to, body.size(), where);
-  const std::string& from = session.signed_in()->user.str();
-  const int64_t time_ms = absl::ToUnixMillis(clock_->Now());
-  RelayResult sum;
-  absl::flat_hash_map<Shard*, SessionIds> elsewhere;
+void MessageShell::CarryOut(Lane& lane) {
+  MessageCore::Output output = std::move(lane.spare);
+  for (lane.core.Take(&output); !output.empty(); lane.core.Take(&output)) {
+    for (MessageCore::Departure& departure : output.departures) Depart(lane, departure);
+    for (const MessageCore::Answer& answer : output.answers) {
+      Responder responder = std::move(lane.responders[answer.message.slot]);
+      if (answer.sessions == 0) {
+        responder.Fail(answer.failure);
+      } else {
+        responder.Ok(absl::AlphaNum(answer.sessions).Piece());
+      }
+    }
+    for (const MessageId message : output.dropped) lane.responders[message.slot] = Responder();
+    for (const std::string& warning : output.warnings) LOG(WARNING) << warning;
+  }
+  lane.spare = std::move(output);
+}
+
+void MessageShell::Depart(Lane& lane, MessageCore::Departure& departure) {
   std::string& packet = Scratch();
-  if (!where.sessions.empty()) AppendReceiveMessage(from, time_ms, body, &packet);
-  for (const SessionRef& ref : where.sessions) {
-    if (ref.shard != &session.shard()) {
-      elsewhere[ref.shard].push_back(ref.id);
-    } else if (!ref.session->IsCongested() && ref.session->PushEscaped(packet)) {
-      ++sum.sessions;
-    } else {
-      sum.fail = FailCode::kBusy;
+  SharedPacket shared;
+  const MessageCore::ShardLeg* here = nullptr;
+  if (!departure.shards.empty()) {
+    AppendReceiveMessage(departure.from, departure.time_ms, departure.body, &packet);
+  }
+  for (MessageCore::ShardLeg& leg : departure.shards) {
+    Lane& theirs = *lanes_[leg.shard];
+    if (&theirs == &lane) {
+      here = &leg;
+      continue;
     }
+    if (shared == nullptr) shared = std::make_shared<const std::string>(packet);
+    PostToShard(theirs, departure.message, std::move(leg.sessions), shared);
   }
-  if (elsewhere.empty() && where.edges.empty()) return Answer(sum, to, &responder);
+  for (const NodeId edge : departure.edges) {
+    SendToEdge(lane, {.message = departure.message,
+                      .destination = edge,
+                      .envelope = {.from = std::string(departure.from),
+                                   .to = std::string(departure.to),
+                                   .time_ms = departure.time_ms,
+                                   .body = std::string(departure.body)}});
+  }
+  // Last, for the departure's views end with the last result.
+  if (here != nullptr) lane.core.OnResult(departure.message, Push(lane, here->sessions, packet));
+}
 
-  auto* const request = new Request(&session.shard(), session.id(), to, std::move(responder));
-  const Leg keeps_it(request);
-  request->sum = sum;
-  request->legs = static_cast<int>(elsewhere.size() + where.edges.size());
-  StateOf(session).order.OnLeft(to, PlacesOf(where));
-  if (!elsewhere.empty()) {
-    const auto shared = std::make_shared<const std::string>(packet);
-    for (auto& [shard, ids] : elsewhere) {
-      SendToShard(*shard, std::move(ids), shared, Leg(request));
+void MessageShell::PostToShard(Lane& lane, MessageId message, MessageCore::SessionIds sessions,
+                               SharedPacket packet) {
+  lane.shard->Post(
+      [this, &lane, message, sessions = std::move(sessions), packet = std::move(packet)] {
+        PostResultsToShard(*lanes_[message.core], {{message, Push(lane, sessions, *packet)}});
+      });
+}
+
+void MessageShell::PostResultsToShard(Lane& lane, Answers results) {
+  lane.shard->Post([this, &lane, results = std::move(results)] {
+    for (const RelaySender::Answer& result : results) {
+      lane.core.OnResult(result.message, result.result);
     }
-  }
-  for (const NodeId edge : where.edges) {
-    SendToEdge(RosterOf(session.shard()),
-               {Leg(request).Release(), edge, {from, std::string(to), time_ms, std::string(body)}});
-  }
-}
-
-void MessageShell::CountTalk(Session& session, absl::string_view to, size_t body_bytes,
-                             const EdgeSessionHub::Whereabouts& where) {
-  const uint64_t bytes = body_bytes + kMessageOverhead;
-  Roster& roster = RosterOf(session.shard());
-  if (!where.sessions.empty()) roster.bytes_within += bytes;
-  roster.bytes_across += bytes * where.edges.size();
-  HeavyHitters& talks = StateOf(session).talks;
-  if (talks.empty()) roster.talkers.push_back(session.id());
-  talks.Count(to, bytes);
-}
-
-// All of one turn leave together, after it.
-void MessageShell::SendToEdge(Roster& roster, RelayLoop::Request request) {
-  roster.outbound.push_back(std::move(request));
-  if (roster.outbound.size() > 1) return;
-  roster.shard->Post([this, &roster] { loop_->Send(&roster.outbound); });
-}
-
-void MessageShell::SendToShard(Shard& shard, SessionIds ids,
-                               std::shared_ptr<const std::string> packet, Leg leg) {
-  shard.Post([this, &shard, ids = std::move(ids), packet = std::move(packet),
-              leg = std::move(leg)]() mutable {
-    RelayResult result;
-    PushOnShard(RosterOf(shard), ids, *packet, &result);
-    Shard& origin = *leg.request().shard;
-    std::vector<LegAnswer> answers;
-    answers.push_back({std::move(leg), result});
-    origin.Post(
-        [this, answers = std::move(answers)]() mutable { OnLegAnswers(std::move(answers)); });
+    CarryOut(lane);
   });
 }
 
-void MessageShell::PushOnShard(Roster& roster, const SessionIds& ids, absl::string_view packet,
-                               RelayResult* result) {
-  for (const uint64_t id : ids) {
-    const auto found = roster.sessions.find(id);
-    if (found == roster.sessions.end()) continue;
+// All of one turn leave together, after it.
+void MessageShell::SendToEdge(Lane& lane, RelayLoop::Request request) {
+  lane.outbound.push_back(std::move(request));
+  if (lane.outbound.size() > 1) return;
+  lane.shard->Post([this, &lane] { deps_.loop->Send(&lane.outbound); });
+}
+
+RelayResult MessageShell::Push(Lane& lane, const MessageCore::SessionIds& sessions,
+                               absl::string_view packet) {
+  RelayResult result;
+  for (const uint64_t id : sessions) {
+    const auto found = lane.sessions.find(id);
+    if (found == lane.sessions.end()) continue;
     if (!found->second->IsCongested() && found->second->PushEscaped(packet)) {
-      ++result->sessions;
+      ++result.sessions;
     } else {
-      result->fail = FailCode::kBusy;
+      result.fail = FailCode::kBusy;
     }
   }
-  if (result->sessions == 0 && !result->fail) result->fail = FailCode::kOffline;
+  if (result.sessions == 0 && !result.fail) result.fail = FailCode::kOffline;
+  return result;
 }
 
-void MessageShell::OnLegAnswers(std::vector<LegAnswer> answers) {
-  for (const LegAnswer& answer : answers) {
-    Request& request = answer.leg.request();
-    Add(answer.result, &request.sum);
-    if (--request.legs == 0) OnRequestDone(request);
-  }
-}
+// ---- The relay.
 
-void MessageShell::OnRequestDone(Request& request) {
-  Answer(request.sum, request.to, &request.responder);
-  const Roster& roster = RosterOf(*request.shard);
-  const auto found = roster.sessions.find(request.session);
-  if (found == roster.sessions.end()) return;
-  StateOf(*found->second).order.OnAnswered(request.to);
-  DispatchHeld(*found->second, request.to);
-}
-
-void MessageShell::DispatchHeld(Session& session, const std::string& to) {
-  SendOrder<Held>& order = StateOf(session).order;
-  while (order.HasHeld(to)) {
-    const EdgeSessionHub::Whereabouts where = hub_->Find(to);
-    Held held;
-    if (!order.TakeHeld(to, PlacesOf(where), &held)) return;
-    Dispatch(session, to, held.body, where, std::move(held.responder));
-  }
-}
-
-void MessageShell::OnAnswers(std::vector<RelaySender::Answer> answers) {
-  std::vector<std::vector<LegAnswer>> by_shard(rosters_.size());
+void MessageShell::OnAnswers(const Answers& answers) {
+  std::vector<Answers> by_shard(lanes_.size());
   for (const RelaySender::Answer& answer : answers) {
-    Leg leg = Leg::Reclaim(answer.token);
-    std::vector<LegAnswer>& theirs = by_shard[leg.request().shard->index()];
+    Answers& theirs = by_shard[answer.message.core];
     if (theirs.empty()) theirs.reserve(answers.size());
-    theirs.push_back({std::move(leg), answer.result});
+    theirs.push_back(answer);
   }
   for (size_t shard = 0; shard < by_shard.size(); ++shard) {
-    if (by_shard[shard].empty()) continue;
-    rosters_[shard]->shard->Post(
-        [this, theirs = std::move(by_shard[shard])]() mutable { OnLegAnswers(std::move(theirs)); });
+    if (!by_shard[shard].empty()) PostResultsToShard(*lanes_[shard], std::move(by_shard[shard]));
   }
 }
 
 void MessageShell::OnDeliveries(std::vector<Switchboard::Delivery> deliveries) {
-  std::vector<std::vector<ShardDelivery>> by_shard(rosters_.size());
-  for (auto& theirs : by_shard) theirs.reserve(deliveries.size());
-  std::vector<RelayLoop::Result> results;
+  const absl::Duration now = deps_.clock->Elapsed();
   for (Switchboard::Delivery& delivery : deliveries) {
-    const RelayLoop::Result result{
-        delivery.origin, delivery.origin_epoch, delivery.sequence, {.fail = FailCode::kOffline}};
-    const bool is_sound = IsPlausible(delivery);
-    const auto refs = hub_->FindHere(delivery.envelope.to);
-    if (refs.empty() || !is_sound) {
-      results.push_back(result);
-    } else {
-      Sort(refs, result, std::move(delivery.envelope), &by_shard);
-    }
+    arrivals_.OnArrival({delivery.origin, delivery.origin_epoch, delivery.sequence},
+                        std::move(delivery.envelope), directory_is_fresh_, now);
   }
-  for (size_t shard = 0; shard < by_shard.size(); ++shard) {
-    if (by_shard[shard].empty()) continue;
-    Roster& roster = *rosters_[shard];
-    roster.shard->Post([this, &roster, theirs = std::move(by_shard[shard])]() mutable {
-      DeliverOnShard(roster, std::move(theirs));
-    });
-  }
-  if (!results.empty()) loop_->PostResults(std::move(results));
+  CarryOutArrivals(nullptr);
 }
 
-bool MessageShell::IsListed(NodeId edge, const std::string& user) const {
-  const Places places = hub_->Find(user).edges;
-  return std::find(places.begin(), places.end(), edge) != places.end() ||
-         hub_->directory().IsLost(edge) || hub_->directory().LeftLately(user, edge);
+void MessageShell::OnResults(const Answers& results, Switchboard& switchboard) {
+  for (const RelaySender::Answer& result : results) {
+    arrivals_.OnResult(result.message, result.result);
+  }
+  CarryOutArrivals(&switchboard);
 }
 
 void MessageShell::OnTick(absl::Duration now) {
-  if (now < next_sweep_) return;
-  next_sweep_ = now + absl::Seconds(1);
-  senders_.Sweep([this](NodeId origin, const std::string& user) { return IsListed(origin, user); });
-}
-
-bool MessageShell::IsPlausible(const Switchboard::Delivery& delivery) {
-  const std::string& from = delivery.envelope.from;
-  bool is_plausible = IsUsername(from);
-  if (is_plausible) {
-    is_plausible = senders_.IsPlausible(delivery.origin, from, IsListed(delivery.origin, from),
-                                        directory_is_fresh_, clock_->Elapsed());
-  }
-  if (!is_plausible && envelopes_refused_++ == 0) {
-    LOG(WARNING) << "node " << delivery.origin << " sent a message from \"" << absl::CEscape(from)
-                 << "\", who is not signed in there; that and more of its kind are refused, and"
-                 << " counted";
-  }
-  return is_plausible;
-}
-
-void MessageShell::Sort(const absl::InlinedVector<SessionRef, 2>& refs,
-                        const RelayLoop::Result& result, Envelope envelope,
-                        std::vector<std::vector<ShardDelivery>>* by_shard) {
-  const auto is_elsewhere = [&](const SessionRef& ref) { return ref.shard != refs[0].shard; };
-  if (std::none_of(refs.begin(), refs.end(), is_elsewhere)) {
-    SessionIds ids;
-    for (const SessionRef& ref : refs) ids.push_back(ref.id);
-    std::vector<ShardDelivery>& theirs = (*by_shard)[refs[0].shard->index()];
-    theirs.push_back({std::move(ids), result, std::move(envelope), nullptr});
-    return;
-  }
-  absl::flat_hash_map<int, SessionIds> ids;
-  for (const SessionRef& ref : refs) ids[ref.shard->index()].push_back(ref.id);
-  const auto spread = std::make_shared<Spread>();
-  spread->shards_left = static_cast<int>(ids.size());
-  for (auto& [shard, theirs] : ids) {
-    (*by_shard)[shard].push_back({std::move(theirs), result, envelope, spread});
+  arrivals_.OnTick(now);
+  CarryOutArrivals(nullptr);
+  if (deps_.check == nullptr) return;
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    lane->shard->Post([this, lane = lane.get(), now] {
+      lane->core.OnTick(now);
+      CarryOut(*lane);
+    });
   }
 }
 
-void MessageShell::DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries) {
-  std::vector<RelayLoop::Result> results;
+void MessageShell::CarryOutArrivals(Switchboard* switchboard) {
+  arrivals_.Take(&spare_);
+  envelopes_refused_ = arrivals_.envelopes_refused();
+  for (const std::string& warning : spare_.warnings) LOG(WARNING) << warning;
+  if (!spare_.deliveries.empty()) {
+    std::vector<std::vector<ShardDelivery>> by_shard(lanes_.size());
+    for (auto& theirs : by_shard) theirs.reserve(spare_.deliveries.size());
+    for (MessageCore::Delivery& delivery : spare_.deliveries) {
+      for (size_t i = 0; i < delivery.shards.size(); ++i) {
+        MessageCore::ShardLeg& leg = delivery.shards[i];
+        const bool is_last = i + 1 == delivery.shards.size();
+        by_shard[leg.shard].push_back({delivery.message,
+                                       is_last ? std::move(delivery.envelope) : delivery.envelope,
+                                       std::move(leg.sessions)});
+      }
+    }
+    for (size_t shard = 0; shard < by_shard.size(); ++shard) {
+      if (by_shard[shard].empty()) continue;
+      Lane& lane = *lanes_[shard];
+      lane.shard->Post(
+          [this, &lane, theirs = std::move(by_shard[shard])] { DeliverOnShard(lane, theirs); });
+    }
+  }
+  const auto tell = [](const std::vector<MessageCore::ArrivalResult>& results, Switchboard& to) {
+    for (const MessageCore::ArrivalResult& each : results) {
+      to.OnResult(each.arrival.origin, each.arrival.origin_epoch, each.arrival.sequence,
+                  each.result);
+    }
+  };
+  if (switchboard != nullptr) return tell(spare_.results, *switchboard);
+  if (spare_.results.empty()) return;
+  deps_.loop->Post([tell, results = std::exchange(spare_.results, {})](
+                       Switchboard& later, absl::Duration) { tell(results, later); });
+}
+
+void MessageShell::DeliverOnShard(Lane& lane, const std::vector<ShardDelivery>& deliveries) {
+  Answers results;
   results.reserve(deliveries.size());
-  for (ShardDelivery& delivery : deliveries) {
+  for (const ShardDelivery& delivery : deliveries) {
     const Envelope& envelope = delivery.envelope;
     std::string& packet = Scratch();
     AppendReceiveMessage(envelope.from, envelope.time_ms, envelope.body, &packet);
-    RelayResult& result = delivery.result.result;
-    result = {};
-    PushOnShard(roster, delivery.ids, packet, &result);
-    if (Spread* const spread = delivery.spread.get()) {
-      spread->sessions += result.sessions;
-      if (result.fail == FailCode::kBusy) spread->busy = true;
-      if (--spread->shards_left > 0) continue;
-      result = {.sessions = spread->sessions};
-      if (result.sessions == 0) {
-        result.fail = spread->busy ? FailCode::kBusy : FailCode::kOffline;
-      }
-    }
-    if (result.sessions > 0) result.fail.reset();
-    results.push_back(delivery.result);
+    results.push_back({delivery.message, Push(lane, delivery.sessions, packet)});
   }
-  loop_->PostResults(std::move(results));
+  deps_.loop->PostResults(std::move(results));
+}
+
+// ---- From any thread.
+
+void MessageShell::OnCheckAnswered(MessageId message, absl::Status answer) {
+  if (message.core == kArrivalCore) {
+    return deps_.loop->Post([this, message, answer](Switchboard& switchboard, absl::Duration now) {
+      arrivals_.OnCheckAnswered(message, answer, now);
+      CarryOutArrivals(&switchboard);
+    });
+  }
+  Lane& lane = *lanes_[message.core];
+  lane.shard->Post([this, &lane, message, answer = std::move(answer)] {
+    lane.core.OnCheckAnswered(message, answer, deps_.clock->Elapsed());
+    CarryOut(lane);
+  });
 }
 
 void MessageShell::ForEachSession(const ForEach& fn) {
-  for (const std::unique_ptr<Roster>& roster : rosters_) {
-    roster->shard->Post([roster = roster.get(), fn] {
-      for (const auto& [id, session] : roster->sessions) fn(*session);
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    lane->shard->Post([lane = lane.get(), fn] {
+      for (const auto& [id, session] : lane->sessions) fn(*session);
     });
   }
 }
 
 void MessageShell::OnSession(const SessionRef& ref, const ForEach& fn) {
-  Roster& roster = RosterOf(*ref.shard);
-  roster.shard->Post([&roster, id = ref.id, fn] {
-    const auto found = roster.sessions.find(id);
-    if (found != roster.sessions.end()) fn(*found->second);
+  Lane& lane = *lanes_[ref.shard];
+  lane.shard->Post([&lane, id = ref.id, fn] {
+    const auto found = lane.sessions.find(id);
+    if (found != lane.sessions.end()) fn(*found->second);
   });
 }
 
-void MessageShell::TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn) {
-  for (const std::unique_ptr<Roster>& roster : rosters_) {
-    roster->shard->Post(
-        [roster = roster.get(), talkers_max, fn] { fn(TakeTrafficOf(*roster, talkers_max)); });
+void MessageShell::TakeTraffic(size_t talkers_max,
+                               const std::function<void(MessageCore::Traffic)>& fn) {
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    lane->shard->Post(
+        [lane = lane.get(), talkers_max, fn] { fn(lane->core.TakeTraffic(talkers_max)); });
   }
-}
-
-MessageShell::Traffic MessageShell::TakeTrafficOf(Roster& roster, size_t talkers_max) {
-  Traffic traffic{.bytes_within = std::exchange(roster.bytes_within, 0),
-                  .bytes_across = std::exchange(roster.bytes_across, 0)};
-  const size_t count = std::min(talkers_max, roster.talkers.size());
-  for (size_t i = 0; i < count; ++i) {
-    const auto found = roster.sessions.find(roster.talkers[i]);
-    if (found == roster.sessions.end()) continue;
-    Session& session = *found->second;
-    traffic.talkers.push_back({session.signed_in()->user.str(), StateOf(session).talks.Take()});
-  }
-  roster.talkers.erase(roster.talkers.begin(), roster.talkers.begin() + count);
-  return traffic;
 }
 
 void MessageShell::PushTo(absl::string_view user, absl::string_view word, absl::string_view data) {
-  for (const SessionRef& ref : hub_->FindHere(user)) {
-    ref.shard->Post([this, ref, word = std::string(word), data = std::string(data)] {
-      const Roster& roster = RosterOf(*ref.shard);
-      const auto session = roster.sessions.find(ref.id);
-      if (session != roster.sessions.end()) session->second->Push(word, data);
+  for (const SessionRef& ref : deps_.hub->FindHere(user)) {
+    OnSession(ref, [word = std::string(word), data = std::string(data)](Session& session) {
+      session.Push(word, data);
     });
   }
 }

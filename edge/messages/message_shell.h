@@ -8,50 +8,46 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/base/clock.h"
-#include "common/base/ids.h"
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/responder.h"
 #include "common/lineserver/session.h"
 #include "common/lineserver/shard.h"
-#include "edge/directory/sender_check.h"
-#include "edge/messages/heavy_hitters.h"
-#include "edge/messages/send_order.h"
+#include "edge/messages/message_core.h"
 #include "edge/relay/relay_loop.h"
 #include "edge/sessions/session_hub.h"
 
 namespace convergia::edge {
 
-// Reaches one session. The pointer may be used on the session's own shard only, where the session
-// cannot go while it is looked at; elsewhere the id finds it, or finds that it has gone.
-struct SessionRef {
-  lineserver::Shard* shard = nullptr;
-  lineserver::Session* session = nullptr;
-  uint64_t id = 0;
-};
-using EdgeSessionHub = SessionHub<SessionRef>;
-
-// Brings messages from sessions to sessions.
+// Brings messages from sessions to sessions: carries out what MessageCore decides.
 //
 //   sender's session -> sessions on the same shard: at once, without a hop
-//                    -> sessions on other shards: posted there, the count posted back
+//                    -> sessions on other shards: posted there, the result posted back
 //                    -> other edges: an envelope each on the relay loop
 //   relay loop       -> sessions here, posted to their shards; the results go back in one batch
 //
-// What a sender reads is the sum of what was reached; only if that is none, why.
-//
-// On*() of sessions run on the session's thread, those of RelayLoop::Messages on the loop's.
-class MessageShell final : public RelayLoop::Messages {
+// Each shard has a core for its sessions, and the relay loop has one for arrivals: a message
+// belongs to one thread from its event to its answer, and MessageId::core says to which.
+class MessageShell {
  public:
-  // Both must outlive the router.
-  MessageShell(EdgeSessionHub* hub, const Clock* clock);
-  ~MessageShell() override;
+  // All must outlive the shell, but for their threads.
+  struct Deps {
+    EdgeSessionHub* hub = nullptr;
+    RelayLoop* loop = nullptr;
+    const Clock* clock = nullptr;
+    // May the message go on? On any shard's thread and the loop's. Null: all may.
+    MessageCore::Check check = nullptr;
+  };
+  explicit MessageShell(Deps deps);
+  ~MessageShell();
 
-  // Before any session; both must outlive the last use.
-  void Attach(RelayLoop* loop, absl::Span<const std::shared_ptr<lineserver::Shard>> shards);
+  // The shards that sessions live on; they must outlive the last call. Before any session.
+  void Start(absl::Span<const std::shared_ptr<lineserver::Shard>> shards);
+
+  // ---- On the session's thread.
 
   // Errors: those of SessionHub::Add().
   absl::Status OnSignedIn(lineserver::Session& session);
@@ -61,100 +57,85 @@ class MessageShell final : public RelayLoop::Messages {
   void HandleSendMessage(lineserver::Session& session, lineserver::Fields fields,
                          lineserver::Responder responder);
 
-  // Whether mgmt tells the directory's changes now: only then users can be looked for in it to see
-  // whether an envelope is from where it says. Thread-safe.
+  // ---- On the relay loop's thread: what RelayLoop::Deps wants done.
+
+  void OnDeliveries(std::vector<Switchboard::Delivery> deliveries);
+  void OnResults(const std::vector<RelaySender::Answer>& results, Switchboard& switchboard);
+  // From any thread.
+  void OnAnswers(const std::vector<RelaySender::Answer>& answers);
+  void OnTick(absl::Duration now);
+
+  // ---- From any thread.
+
+  // The answer to a Deps::check that had none.
+  void OnCheckAnswered(MessageId message, absl::Status answer);
+
+  // Whether mgmt tells the directory's changes now: only then a sender who is not listed is
+  // refused.
   void SetDirectoryFresh(bool is_fresh) { directory_is_fresh_ = is_fresh; }
-  // Envelopes from users who are not where they say. Thread-safe.
+  // Envelopes from users who are not where they say.
   uint64_t envelopes_refused() const { return envelopes_refused_; }
 
-  // Calls `fn` for each signed-in session, on its shard. From any thread.
+  // Calls `fn` for each signed-in session, on its shard.
   using ForEach = std::function<void(lineserver::Session& session)>;
   void ForEachSession(const ForEach& fn);
 
-  // Calls `fn` on the shard of `ref`, if that session is still there. From any thread.
+  // Calls `fn` on the shard of `ref`, if that session is still there.
   void OnSession(const SessionRef& ref, const ForEach& fn);
 
-  // What users of one shard sent: to whom most of it, and all in all.
-  struct Talker {
-    std::string user;
-    std::vector<HeavyHitters::Peer> peers;
-  };
-  struct Traffic {
-    std::vector<Talker> talkers;
-    uint64_t bytes_within = 0;  // To sessions of this edge.
-    uint64_t bytes_across = 0;  // To each other edge.
-  };
-  // Calls `fn`, on each shard, with what was sent there since the last call: at most `talkers_max`
-  // of those who sent; the next call has the others. From any thread.
-  void TakeTraffic(size_t talkers_max, const std::function<void(Traffic)>& fn);
+  // Calls `fn`, on each shard, with MessageCore::TakeTraffic().
+  void TakeTraffic(size_t talkers_max, const std::function<void(MessageCore::Traffic)>& fn);
 
-  // Pushes to every session that `user` has here. From any thread.
+  // Pushes to every session that `user` has here.
   void PushTo(absl::string_view user, absl::string_view word, absl::string_view data);
 
-  // RelayLoop::Messages:
-  void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) override;
-  void OnAnswers(std::vector<RelaySender::Answer> answers) override;
-  void OnTick(absl::Duration now) override;
-
  private:
-  class Request;
-  class Leg;
-  struct Held {
-    std::string body;
-    lineserver::Responder responder;
+  // What a session keeps for the shell.
+  struct Member final : lineserver::SessionExtension {
+    explicit Member(MessageCore::Sender* sender) : sender(sender) {}
+    MessageCore::Sender* const sender;
   };
-  struct SessionState {
-    SendOrder<Held> order;
-    HeavyHitters talks;
-  };
-  // Of one shard's thread.
-  struct Roster {
-    lineserver::Shard* shard = nullptr;
+  // One shard's core and what is around it. Only on the shard's thread.
+  struct Lane {
+    Lane(lineserver::Shard* shard, const EdgeSessionHub* hub, MessageCore::Options options)
+        : shard(shard), core(hub, std::move(options)) {}
+
+    lineserver::Shard* const shard;
+    MessageCore core;
+    MessageCore::Output spare;  // Kept for its memory.
     absl::flat_hash_map<uint64_t, lineserver::Session*> sessions;
-    std::vector<RelayLoop::Request> outbound;  // Of this turn, for the relay loop.
-    std::vector<uint64_t> talkers;             // Sessions whose talks are not empty.
-    uint64_t bytes_within = 0;
-    uint64_t bytes_across = 0;
+    std::vector<lineserver::Responder> responders;  // Of messages without an answer, by slot.
+    std::vector<RelayLoop::Request> outbound;       // Of this turn, for the relay loop.
   };
-  using SessionIds = absl::InlinedVector<uint64_t, 2>;
-  struct Spread;
-  struct ShardDelivery;
-  struct LegAnswer;
+  // An arrival on its way to the sessions of one shard.
+  struct ShardDelivery {
+    MessageId message;
+    Envelope envelope;
+    MessageCore::SessionIds sessions;
+  };
+  using Answers = std::vector<RelaySender::Answer>;
+  using SharedPacket = std::shared_ptr<const std::string>;
 
-  Roster& RosterOf(const lineserver::Shard& shard) { return *rosters_[shard.index()]; }
-  static SessionState& StateOf(lineserver::Session& session) {
-    return *static_cast<SessionState*>(session.attachment());
-  }
-  Places PlacesOf(const EdgeSessionHub::Whereabouts& where) const;
+  Lane& LaneOf(const lineserver::Shard& shard) { return *lanes_[shard.index()]; }
 
-  void Dispatch(lineserver::Session& session, absl::string_view to, absl::string_view body,
-                const EdgeSessionHub::Whereabouts& where, lineserver::Responder responder);
-  void CountTalk(lineserver::Session& session, absl::string_view to, size_t body_bytes,
-                 const EdgeSessionHub::Whereabouts& where);
-  static Traffic TakeTrafficOf(Roster& roster, size_t talkers_max);
-  void SendToEdge(Roster& roster, RelayLoop::Request request);
-  void SendToShard(lineserver::Shard& shard, SessionIds ids,
-                   std::shared_ptr<const std::string> packet, Leg leg);
-  void PushOnShard(Roster& roster, const SessionIds& ids, absl::string_view packet,
-                   RelayResult* result);
-  void OnLegAnswers(std::vector<LegAnswer> answers);
-  void OnRequestDone(Request& request);
-  void DispatchHeld(lineserver::Session& session, const std::string& to);
-  // Counts those that are not; the first is logged.
-  bool IsPlausible(const Switchboard::Delivery& delivery);
-  // By the directory `user` is there, or was until a moment ago, or nobody knows who is.
-  bool IsListed(NodeId edge, const std::string& user) const;
-  // To the shards of `refs`.
-  static void Sort(const absl::InlinedVector<SessionRef, 2>& refs, const RelayLoop::Result& result,
-                   Envelope envelope, std::vector<std::vector<ShardDelivery>>* by_shard);
-  void DeliverOnShard(Roster& roster, std::vector<ShardDelivery> deliveries);
+  void CarryOut(Lane& lane);
+  void Depart(Lane& lane, MessageCore::Departure& departure);
+  void PostToShard(Lane& lane, MessageId message, MessageCore::SessionIds sessions,
+                   SharedPacket packet);
+  void SendToEdge(Lane& lane, RelayLoop::Request request);
+  // Tells the core of each message what became of a leg.
+  void PostResultsToShard(Lane& lane, Answers results);
+  static RelayResult Push(Lane& lane, const MessageCore::SessionIds& sessions,
+                          absl::string_view packet);
 
-  EdgeSessionHub* const hub_;
-  const Clock* const clock_;
-  RelayLoop* loop_ = nullptr;
-  std::vector<std::unique_ptr<Roster>> rosters_;  // By the shards' index.
-  SenderCheck senders_;                           // Of the relay loop's thread.
-  absl::Duration next_sweep_;                     // Likewise.
+  // `switchboard`: null if it cannot be told now; then it is by a post.
+  void CarryOutArrivals(Switchboard* switchboard);
+  void DeliverOnShard(Lane& lane, const std::vector<ShardDelivery>& deliveries);
+
+  const Deps deps_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // By the shards' index; constant after Start().
+  MessageCore arrivals_;                      // Of the relay loop's thread.
+  MessageCore::Output spare_;                 // Likewise.
   std::atomic<bool> directory_is_fresh_ = false;
   std::atomic<uint64_t> envelopes_refused_ = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -28,10 +29,24 @@ struct Envelope {
   static constexpr size_t kOverheadBytes = 32;
 };
 
+// Names a message under way for the core that took it: which core of this edge, the message's slot
+// there, and how often that slot had been used before.
+struct MessageId {
+  uint32_t core = 0;
+  uint32_t slot = 0;
+  uint32_t use = 0;
+
+  friend auto operator<=>(const MessageId&, const MessageId&) = default;
+};
+
 // What became of an envelope: in the outboxes of `sessions` sessions, or why in none.
 struct RelayResult {
   uint32_t sessions = 0;
   std::optional<FailCode> fail;
+
+  // Adds what became of the same message elsewhere. Of two reasons the sender needs the more
+  // important one: not known, then busy, then no way there, then refused, then nobody there.
+  void Add(const RelayResult& other);
 
   friend bool operator==(const RelayResult&, const RelayResult&) = default;
 };
@@ -51,11 +66,8 @@ struct RelayResult {
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelaySender {
  public:
-  // The caller's own name for a request.
-  using Token = uint64_t;
-
   struct Answer {
-    Token token = 0;
+    MessageId message;
     RelayResult result;
   };
 
@@ -72,7 +84,7 @@ class RelaySender {
   explicit RelaySender(const Options& options) : options_(options) {}
 
   // False when full: the sender reads BUSY. An empty channel takes any one envelope.
-  [[nodiscard]] bool Offer(Token token, Envelope envelope, absl::Duration now);
+  [[nodiscard]] bool Offer(MessageId message, Envelope envelope, absl::Duration now);
 
   // The start of the destination that answers or greets now. A newer one than known: what was sent
   // to the old one is answered UNCONFIRMED, what was only queued goes to the new. Older: ignored.
@@ -129,7 +141,7 @@ class RelaySender {
 
  private:
   struct Entry {
-    Token token = 0;
+    MessageId message;
     Envelope envelope;
     absl::Duration deadline;
     bool answered = false;  // To our sender.

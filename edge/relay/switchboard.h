@@ -37,8 +37,6 @@ namespace convergia::edge {
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class Switchboard {
  public:
-  using Token = RelaySender::Token;
-
   struct Options {
     RelaySender::Options channel;
     size_t frame_bytes_max = limits::kRelayFrameBytesMax;
@@ -81,7 +79,7 @@ class Switchboard {
       : self_(self), epoch_(epoch), options_(options), links_by_peer_(self), routes_(self) {}
 
   // Towards a user on `destination`. Answered UNROUTABLE or BUSY at once where that is so.
-  void Send(Token token, NodeId destination, Envelope envelope, absl::Duration now);
+  void Send(MessageId message, NodeId destination, Envelope envelope, absl::Duration now);
 
   // A link whose hello has come. If the verdict names one that is replaced, it is to be closed.
   LinkTable::Verdict OnLinkUp(LinkId link, NodeId peer, Epoch peer_epoch, Dialled dialled,

@@ -33,7 +33,7 @@ class Relocator {
 
   struct Rooms {  // All must outlive the relocator.
     EdgeSessionHub* hub = nullptr;
-    MessageShell* router = nullptr;
+    MessageShell* messages = nullptr;
     const Directory* directory = nullptr;
     const Clock* clock = nullptr;
   };

@@ -29,7 +29,7 @@ class MgmtLink final : public node::AttachHandler {
     EdgeSessionHub* hub = nullptr;
     RelayLoop* loop = nullptr;
     PeerLinks* links = nullptr;
-    MessageShell* router = nullptr;
+    MessageShell* messages = nullptr;
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
     MapWatch* map_watch = nullptr;

@@ -1,8 +1,11 @@
 #include "tests/sim/edge_clients.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "tests/sim/edge.h"
 #include "tests/sim/rogue.h"
@@ -10,33 +13,18 @@
 namespace convergia::sim {
 namespace {
 
-// What a message counts for those who bring talkers together.
-constexpr uint64_t kTalkBytes = 240;
-
-// As edge::MessageShell's: reached is better than not known, and that than why not.
-int Rank(const std::optional<FailCode>& fail) {
-  if (!fail) return 0;
-  switch (*fail) {
-    case FailCode::kUnconfirmed:
-      return 4;
-    case FailCode::kBusy:
-      return 3;
-    case FailCode::kUnroutable:
-      return 2;
-    default:
-      return 1;
-  }
-}
-
-void Add(const edge::RelayResult& result, edge::RelayResult* sum) {
-  sum->sessions += result.sessions;
-  if (Rank(result.fail) > Rank(sum->fail)) sum->fail = result.fail;
-}
+// What a message counts beside its body, for those who bring talkers together: with it as much as
+// one that people write.
+constexpr uint64_t kOverhead = 236;
 
 }  // namespace
 
 EdgeClients::EdgeClients(const Surroundings& around, Edge* edge)
-    : around_(around), edge_(edge), hub_(&edge->directory(), limits::kSessionsPerUserMax) {
+    : around_(around),
+      edge_(edge),
+      hub_(&edge->directory(), limits::kSessionsPerUserMax),
+      core_(&hub_, {.check = [this](const auto& question) { return Check(question); },
+                    .overhead = kOverhead}) {
   hub_.set_self(edge->node());
 }
 
@@ -44,10 +32,11 @@ SessionNumber EdgeClients::SignIn(const std::string& user) {
   if (handoff_.draining()) return 0;
   auto client = std::make_unique<Client>(Client{.user = Username::Parse(user).value()});
   const SessionNumber session = around_.ledger->OnSignIn(user, edge_->node());
-  if (!hub_.Add(client->user, /*account=*/1, session, session).ok()) {
+  if (!hub_.Add(client->user, /*account=*/1, session, {.id = session}).ok()) {
     around_.ledger->OnSessionEnd(session);
     return 0;
   }
+  client->sender = core_.OnSession(session, user);
   clients_[session] = std::move(client);
   edge_->attach().OnLocationsChanged();
   return session;
@@ -60,7 +49,9 @@ void EdgeClients::SignOut(SessionNumber session) {
                         ", session ", session);
   hub_.Remove(found->second->user, session);
   handoff_.OnClosed(session);
+  core_.OnSessionGone(found->second->sender);
   clients_.erase(found);
+  CarryOut();
   around_.ledger->OnSessionEnd(session);
   edge_->attach().OnLocationsChanged();
 }
@@ -76,53 +67,59 @@ std::vector<SessionNumber> EdgeClients::sessions() const {
   return sessions;
 }
 
-edge::Places EdgeClients::PlacesOf(const Hub::Whereabouts& where) const {
-  edge::Places places = where.edges;
-  if (!where.sessions.empty()) places.push_back(edge_->node());
-  return places;
-}
-
 MessageNumber EdgeClients::Send(SessionNumber session, const std::string& to) {
   const MessageNumber message = around_.ledger->OnSend(session, to);
-  const Hub::Whereabouts where = hub_.Find(to);
-  edge::SendOrder<MessageNumber>& order = clients_.at(session)->order;
-  if (where.sessions.empty() && where.edges.empty()) {
-    Answer(session, message, {.fail = FailCode::kOffline}, true);
-  } else if (order.MayLeave(to, PlacesOf(where))) {
-    Dispatch(session, to, message, where);
-  } else if (order.Hold(to, message, to.size())) {  // Given back.
-    Answer(session, message, {.fail = FailCode::kBusy}, true);
-  }
+  const std::string body = Ledger::BodyOf(message);
+  const edge::MessageId id = core_.OnMessage(*clients_.at(session)->sender, to, body,
+                                             /*time_ms=*/0, around_.events->now());
+  pending_[id.slot] = {.message = message, .session = session};
+  CarryOut();
   return message;
 }
 
-void EdgeClients::Dispatch(SessionNumber session, const std::string& to, MessageNumber message,
-                           const Hub::Whereabouts& where) {
-  Client& client = *clients_.at(session);
-  const std::string body = Ledger::BodyOf(message);
-  CountTalk(&client, to, where);
-  edge::RelayResult sum;
-  if (!where.sessions.empty()) Add(Push(where.sessions, client.user.str(), body), &sum);
-  if (where.edges.empty()) return Answer(session, message, sum, true);
-  client.order.OnLeft(to, PlacesOf(where));
-  const edge::RelaySender::Token token = ++last_token_;
-  requests_[token] = {.message = message,
-                      .session = session,
-                      .to = to,
-                      .legs = static_cast<int>(where.edges.size()),
-                      .sum = sum};
-  for (const NodeId edge : where.edges) {
-    edge_->switchboard().Send(token, edge, {client.user.str(), to, /*time_ms=*/0, body},
-                              around_.events->now());
+// Some checks answer later: what a proof or a block list takes.
+std::optional<absl::Status> EdgeClients::Check(const edge::MessageCore::Question& question) {
+  if (around_.slow_check_one_in == 0 || !around_.dice->OneIn(around_.slow_check_one_in)) {
+    return absl::OkStatus();
   }
-  edge_->Kick();
+  const absl::Duration wait = around_.dice->Between(absl::ZeroDuration(), absl::Seconds(2));
+  around_.events->After(wait, edge_->Guard([this, id = question.message] {
+    core_.OnCheckAnswered(id, absl::OkStatus(), around_.events->now());
+    CarryOut();
+  }));
+  return std::nullopt;
 }
 
-template <typename Sessions>
-edge::RelayResult EdgeClients::Push(const Sessions& sessions, const std::string& from,
-                                    const std::string& body) {
+void EdgeClients::CarryOut() {
+  edge::MessageCore::Output output;
+  for (core_.Take(&output); !output.empty(); core_.Take(&output)) {
+    for (const auto& departure : output.departures) Depart(departure);
+    for (const auto& answer : output.answers) Answer(answer);
+    for (const edge::MessageId id : output.dropped) pending_.erase(id.slot);
+    for (const auto& delivery : output.deliveries) {
+      core_.OnResult(delivery.message,
+                     Push(delivery.shards, delivery.envelope.from, delivery.envelope.body));
+    }
+    for (const auto& result : output.results) Report(result);
+  }
+}
+
+void EdgeClients::Depart(const edge::MessageCore::Departure& departure) {
+  for (const NodeId edge : departure.edges) {
+    edge_->switchboard().Send(departure.message, edge,
+                              {std::string(departure.from), std::string(departure.to),
+                               departure.time_ms, std::string(departure.body)},
+                              around_.events->now());
+  }
+  if (!departure.edges.empty()) edge_->Kick();
+  if (departure.shards.empty()) return;
+  core_.OnResult(departure.message, Push(departure.shards, departure.from, departure.body));
+}
+
+edge::RelayResult EdgeClients::Push(const edge::MessageCore::ShardLegs& legs,
+                                    absl::string_view from, absl::string_view body) {
   edge::RelayResult result;
-  for (const SessionNumber session : sessions) {
+  for (const SessionNumber session : legs.front().sessions) {
     if (clients_.at(session)->slow) {
       result.fail = FailCode::kBusy;
       continue;
@@ -130,104 +127,67 @@ edge::RelayResult EdgeClients::Push(const Sessions& sessions, const std::string&
     if (body != Rogue::kBody) around_.ledger->OnDelivered(session, from, body);
     ++result.sessions;
   }
-  if (result.sessions > 0) {
-    result.fail.reset();
-  } else if (!result.fail) {
-    result.fail = FailCode::kOffline;
-  }
   return result;
 }
 
-void EdgeClients::Answer(SessionNumber session, MessageNumber message, const edge::RelayResult& sum,
-                         bool is_sure) {
-  if (!clients_.contains(session)) return;  // Nobody is there to read it.
-  around_.ledger->OnAnswer(message, sum.sessions, sum.fail, is_sure);
+void EdgeClients::Answer(const edge::MessageCore::Answer& answer) {
+  const Pending pending = pending_.at(answer.message.slot);
+  pending_.erase(answer.message.slot);
+  if (!clients_.contains(pending.session)) return;  // Nobody is there to read it.
+  const std::optional<FailCode> fail =
+      answer.sessions > 0 ? std::nullopt : std::optional(FailCodeOf(answer.failure));
+  around_.ledger->OnAnswer(pending.message, answer.sessions, fail, pending.is_sure);
 }
 
 void EdgeClients::OnAnswers(const std::vector<edge::RelaySender::Answer>& answers) {
   for (const edge::RelaySender::Answer& answer : answers) {
-    const auto found = requests_.find(answer.token);
-    if (found == requests_.end()) {
+    if (answer.result.fail == FailCode::kUnconfirmed) {
+      pending_[answer.message.slot].is_sure = false;
+    }
+    if (!core_.OnResult(answer.message, answer.result)) {
       around_.history->Broken("edge ", edge_->node(), " answers a message once too often");
       return;
     }
-    Request& request = found->second;
-    Add(answer.result, &request.sum);
-    request.is_sure &= answer.result.fail != FailCode::kUnconfirmed;
-    if (--request.legs > 0) continue;
-    const Request done = std::move(request);
-    requests_.erase(found);
-    Answer(done.session, done.message, done.sum, done.is_sure);
-    const auto client = clients_.find(done.session);
-    if (client == clients_.end()) continue;
-    client->second->order.OnAnswered(done.to);
-    DispatchHeld(done.session, done.to);
+    CarryOut();
   }
-}
-
-void EdgeClients::DispatchHeld(SessionNumber session, const std::string& to) {
-  edge::SendOrder<MessageNumber>& order = clients_.at(session)->order;
-  while (order.HasHeld(to)) {
-    const Hub::Whereabouts where = hub_.Find(to);
-    MessageNumber held = 0;
-    if (!order.TakeHeld(to, PlacesOf(where), &held)) return;
-    if (where.sessions.empty() && where.edges.empty()) {
-      Answer(session, held, {.fail = FailCode::kOffline}, true);
-    } else {
-      Dispatch(session, to, held, where);
-    }
-  }
-}
-
-bool EdgeClients::IsListed(NodeId edge, const std::string& user) const {
-  const edge::Places places = edge_->directory().Find(user);
-  return std::count(places.begin(), places.end(), edge) > 0 || edge_->directory().IsLost(edge) ||
-         edge_->directory().LeftLately(user, edge);
-}
-
-bool EdgeClients::IsPlausible(const edge::Switchboard::Delivery& delivery) {
-  const std::string& from = delivery.envelope.from;
-  return senders_.IsPlausible(delivery.origin, from, IsListed(delivery.origin, from),
-                              edge_->exchange().has_mgmt(), around_.events->now());
 }
 
 void EdgeClients::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries) {
-  for (const edge::Switchboard::Delivery& delivery : deliveries) {
-    const edge::Envelope& envelope = delivery.envelope;
-    edge::RelayResult result{.fail = FailCode::kOffline};
-    if (IsPlausible(delivery)) {
-      result = Push(hub_.FindHere(envelope.to), envelope.from, envelope.body);
-    } else if (envelope.body != Rogue::kBody) {
-      around_.history->Broken("edge ", edge_->node(), " refuses ", envelope.body, " of ",
-                              envelope.from, " from edge ", delivery.origin, " as forged");
+  for (edge::Switchboard::Delivery& delivery : deliveries) {
+    const bool is_forged = delivery.envelope.body == Rogue::kBody;
+    const std::string what = absl::StrCat(delivery.envelope.body, " of ", delivery.envelope.from);
+    const uint64_t refused = core_.envelopes_refused();
+    core_.OnArrival({delivery.origin, delivery.origin_epoch, delivery.sequence},
+                    std::move(delivery.envelope), edge_->exchange().has_mgmt(),
+                    around_.events->now());
+    if (core_.envelopes_refused() > refused && !is_forged) {
+      around_.history->Broken("edge ", edge_->node(), " refuses ", what, " from edge ",
+                              delivery.origin, " as forged");
     }
-    // Shards answer when they come to it.
-    const absl::Duration wait =
-        around_.dice->Between(absl::ZeroDuration(), absl::Microseconds(300));
-    around_.events->After(
-        wait, edge_->Guard([this, origin = delivery.origin, epoch = delivery.origin_epoch,
-                            sequence = delivery.sequence, result] {
-          edge_->switchboard().OnResult(origin, epoch, sequence, result);
-          edge_->Kick();
-        }));
+    CarryOut();
   }
 }
 
-void EdgeClients::CountTalk(Client* client, const std::string& to, const Hub::Whereabouts& where) {
-  if (!where.sessions.empty()) bytes_within_ += kTalkBytes;
-  bytes_across_ += kTalkBytes * where.edges.size();
-  client->talks.Count(to, kTalkBytes);
+// Shards answer when they come to it.
+void EdgeClients::Report(const edge::MessageCore::ArrivalResult& result) {
+  const absl::Duration wait = around_.dice->Between(absl::ZeroDuration(), absl::Microseconds(300));
+  around_.events->After(wait, edge_->Guard([this, result] {
+    const edge::ArrivalId& arrival = result.arrival;
+    edge_->switchboard().OnResult(arrival.origin, arrival.origin_epoch, arrival.sequence,
+                                  result.result);
+    edge_->Kick();
+  }));
 }
 
 v1::TrafficReport EdgeClients::TakeTraffic() {
+  const edge::MessageCore::Traffic traffic = core_.TakeTraffic(/*talkers_max=*/SIZE_MAX);
   v1::TrafficReport report;
-  report.set_bytes_within(std::exchange(bytes_within_, 0));
-  report.set_bytes_across(std::exchange(bytes_across_, 0));
-  for (auto& [session, client] : clients_) {
-    if (client->talks.empty()) continue;
+  report.set_bytes_within(traffic.bytes_within);
+  report.set_bytes_across(traffic.bytes_across);
+  for (const edge::MessageCore::Talker& from : traffic.talkers) {
     v1::Talker* const talker = report.add_talkers();
-    talker->set_username(client->user.str());
-    for (const edge::HeavyHitters::Peer& peer : client->talks.Take()) {
+    talker->set_username(from.user);
+    for (const edge::HeavyHitters::Peer& peer : from.peers) {
       talker->add_peers(peer.name);
       talker->add_bytes(peer.bytes);
     }
@@ -238,7 +198,8 @@ v1::TrafficReport EdgeClients::TakeTraffic() {
 void EdgeClients::OnOrder(const v1::Order& order) {
   const absl::Duration now = around_.events->now();
   for (const v1::Move& move : order.moves()) {
-    for (const SessionNumber session : hub_.FindHere(move.username())) {
+    for (const edge::SessionRef& ref : hub_.FindHere(move.username())) {
+      const SessionNumber session = ref.id;
       handoff_.Tell(session, move.username(), move.node_id());
       around_.history->Note(move.username(), " (session ", session, ") is told to go to edge ",
                             move.node_id());
@@ -273,7 +234,8 @@ void EdgeClients::Quit(SessionNumber session) {
 }
 
 void EdgeClients::OnTick() {
-  senders_.Sweep([this](NodeId origin, const std::string& user) { return IsListed(origin, user); });
+  core_.OnTick(around_.events->now());
+  CarryOut();
   const auto is_at = [this](const std::string& user, NodeId edge) {
     const edge::Places places = edge_->directory().Find(user);
     return std::count(places.begin(), places.end(), edge) > 0;
