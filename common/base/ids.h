@@ -23,8 +23,8 @@ using NodeId = uint32_t;
 // An account's number: given at registration, never reused, never 0.
 using AccountId = uint64_t;
 
-// The number of times that an account's tickets were voided. A ticket is valid only in the generation
-// in which it was issued.
+// The number of times that an account's tickets were voided. A ticket is valid only in the
+// generation in which it was issued.
 using Generation = uint64_t;
 
 // The number of a node's start: grows at every start.

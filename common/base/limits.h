@@ -65,6 +65,9 @@ inline constexpr absl::Duration kLinkRedialMax = absl::Seconds(5);
 // Messages of one session that wait while their recipient changes main servers: room for one of the
 // largest packets and for many usual ones; a thousand such sessions do not fill the memory.
 inline constexpr size_t kHeldBytesMax = 2 * 1024 * 1024;
+// A check of a message that answers later (a proof, a block list): then the message is refused.
+// Well below kUnconfirmedAfter, so that a sender on another edge still reads why.
+inline constexpr absl::Duration kMessageCheckMax = absl::Seconds(5);
 inline constexpr size_t kLinkUnworkedBytesMax = 8 * 1024 * 1024;  // Then reading pauses.
 
 // Accounts.

@@ -25,6 +25,13 @@ struct SignedIn {
   absl::Time expires;
 };
 
+// What the owner of a line server keeps with one session: it derives its own type, which is best
+// final, and finds it with Session::extension<T>(). Only on the session's shard.
+class SessionExtension {
+ public:
+  virtual ~SessionExtension() = default;
+};
+
 // Decides who a client is. Thread-safe.
 class Authenticator {
  public:

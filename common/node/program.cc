@@ -52,7 +52,8 @@ void LogOfGrpc(gpr_log_func_args* args) {
   static auto* const sampler = new LogSampler;
   const bool is_error = args->severity == GPR_LOG_SEVERITY_ERROR;
   if (!is_error && !VLOG_IS_ON(1)) return;
-  const auto line = sampler->Take(rpc::WithPlainAddresses(args->message), RealClock::Get().Elapsed());
+  const auto line =
+      sampler->Take(rpc::WithPlainAddresses(args->message), RealClock::Get().Elapsed());
   if (!line.has_value()) return;
   // Mostly handshakes that failed: worth knowing, not worth more than a warning.
   google::LogMessage(args->file, args->line, is_error ? google::GLOG_WARNING : google::GLOG_INFO)

@@ -22,8 +22,9 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
                                                    Responder responder) {
     HandleWatchServerMap(*map_watch, session, fields, std::move(responder));
   };
-  const auto send = [router = rooms.router](Session& session, Fields fields, Responder responder) {
-    router->HandleSendMessage(session, fields, std::move(responder));
+  const auto send = [messages = rooms.messages](Session& session, Fields fields,
+                                                Responder responder) {
+    messages->HandleSendMessage(session, fields, std::move(responder));
   };
   // clang-format off
   std::vector<CommandSpec> commands = {

@@ -80,6 +80,12 @@ bool Directory::IsLost(NodeId edge) const {
   return lost_.contains(edge);
 }
 
+bool Directory::MaySendFrom(const std::string& user, NodeId edge) const {
+  const Places places = Find(user);
+  return std::find(places.begin(), places.end(), edge) != places.end() || IsLost(edge) ||
+         LeftLately(user, edge);
+}
+
 void Directory::SetLost(NodeId edge, bool lost) {
   absl::MutexLock lock(&left_mu_);
   if (lost) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,10 @@ class Directory {
 
   // True if this edge believes that `edge` is dead, so its users are unknown.
   bool IsLost(NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
+
+  // Whether messages of `user` may come from `edge`: the user is there or was lately, or `edge` is
+  // lost, so nobody knows who is there.
+  bool MaySendFrom(const std::string& user, NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
 
   // Grows whenever something changes that Find(user) looks at.
   uint32_t version(absl::string_view user) const;

@@ -175,8 +175,8 @@ void LocationLoop::CarryOut(LocationExchange::Output output) {
   for (const std::string& complaint : output.complaints) LOG(WARNING) << complaint;
   for (v1::FromNode& message : output.to_mgmt) rooms_.send(std::move(message));
   if (output.to_links.empty() && output.starts.empty()) return;
-  relay_->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
-                   Switchboard& switchboard, absl::Duration now) mutable {
+  rooms_.relay->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
+                         Switchboard& switchboard, absl::Duration now) mutable {
     switchboard.OnEpochHints(starts, now);
     for (auto& [peer, payload] : to_links) switchboard.SetLocations(peer, std::move(payload));
   });

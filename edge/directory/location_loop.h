@@ -15,7 +15,7 @@
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/location_exchange.h"
 #include "edge/links/peer_links.h"
-#include "edge/messages/message_router.h"
+#include "edge/sessions/session_hub.h"
 
 namespace convergia::edge {
 
@@ -31,6 +31,7 @@ class LocationLoop final : public LinkLocations {
   struct Rooms {  // All must outlive the loop.
     Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
+    RelayLoop* relay = nullptr;
     const Clock* clock = nullptr;
     // Sends to mgmt. Everything is reported again after the next attach, so a message may be lost.
     std::function<void(v1::FromNode message)> send;
@@ -43,9 +44,6 @@ class LocationLoop final : public LinkLocations {
 
   explicit LocationLoop(Rooms rooms);
   ~LocationLoop() override { Stop(); }
-
-  // Before Start(); `relay` must outlive Stop().
-  void Attach(RelayLoop* relay) { relay_ = relay; }
 
   void Start(NodeId self, Epoch epoch);
   // Reports the last users to leave, and waits for the thread. Later events are dropped.
@@ -81,7 +79,6 @@ class LocationLoop final : public LinkLocations {
   void CarryOut(LocationExchange::Output output);
 
   const Rooms rooms_;
-  RelayLoop* relay_ = nullptr;
 
   // Only the executor's, from Start() on.
   std::optional<LocationExchange> exchange_;

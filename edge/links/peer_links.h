@@ -41,10 +41,12 @@ class LinkLocations {
 // hello names the node of its certificate, the switchboard admits the link or not (LinkTable). The
 // link carries frames until it breaks or is silent for 15 s; then it is dialled again.
 //
-// Thread-safe. OnTick() and the other methods of RelayLoop::Links are called by the loop.
-class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
+// Thread-safe, but for what the loop calls.
+class PeerLinks {
  public:
   struct Options {
+    // Outlives the links' Stop().
+    RelayLoop* loop = nullptr;
     Epoch epoch = 0;
     // The valid pins; must outlive the links, and must not change while they are destroyed.
     const rpc::PinSet* pins = nullptr;
@@ -57,10 +59,7 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   using OnLinks = std::function<void(const std::vector<Switchboard::LinkView>& links)>;
 
   PeerLinks(Options options, OnLinks on_links);
-  ~PeerLinks() override;
-
-  // Call it first; `loop` must outlive the links' Stop().
-  void Attach(RelayLoop* loop) { loop_ = loop; }
+  ~PeerLinks();
 
   // Accepts calls from now on. `self` is this edge. Call it before the loop's Start().
   void Start(NodeId self);
@@ -76,12 +75,12 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   // Closes all streams, refuses new ones, and returns when all have ended.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // RelayLoop::Links:
-  void SendFrame(LinkId link, v1::Frame frame) override;
-  void OnDeadLink(LinkId link) override;
-  void OnLinksChanged(std::vector<Switchboard::LinkView> links) override;
-  void OnLocationsTaken(std::vector<NodeId> peers) override;
-  void OnTick(absl::Duration now) override;
+  // ---- On the loop's thread.
+  void SendFrame(LinkId link, v1::Frame frame);
+  void CloseSilent(LinkId link);
+  void OnLinksChanged(std::vector<Switchboard::LinkView> links);
+  void OnLocationsTaken(std::vector<NodeId> peers);
+  void OnTick(absl::Duration now);
 
  private:
   void Dial(const DialPlan::Dial& dial, absl::Duration now);
@@ -94,10 +93,10 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   // the others.
   void OnRevoked() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // LinkStream::Owner:
-  void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) override;
-  void OnDrained(LinkId link, v1::Frame* spare) override;
-  void OnClosed(LinkStream& stream, const absl::Status& status) override ABSL_LOCKS_EXCLUDED(mu_);
+  // LinkStream::Events:
+  void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame);
+  void OnDrained(LinkId link, v1::Frame* spare);
+  void OnClosed(const LinkStream& stream, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void OnHello(const std::shared_ptr<LinkStream>& stream, const v1::LinkHello& hello);
 
   // On the loop's thread.
@@ -106,7 +105,7 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
 
   const Options options_;
   const OnLinks on_links_;
-  RelayLoop* loop_ = nullptr;
+  const LinkStream::Events events_;
 
   std::atomic<NodeId> self_ = 0;  // 0 until Start().
 

@@ -56,8 +56,8 @@ class RelayChannel {
     bool refused = false;  // The other edge sent values that cannot be true; to be counted.
   };
 
-  [[nodiscard]] bool Offer(RelaySender::Token token, Envelope envelope, absl::Duration now) {
-    return sender_.Offer(token, std::move(envelope), now);
+  [[nodiscard]] bool Offer(MessageId message, Envelope envelope, absl::Duration now) {
+    return sender_.Offer(message, std::move(envelope), now);
   }
 
   void OnSegment(IncomingSegment segment, absl::Duration now, Actions* actions);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -28,10 +29,24 @@ struct Envelope {
   static constexpr size_t kOverheadBytes = 32;
 };
 
+// Names a message under way for the core that took it: which core of this edge, the message's slot
+// there, and how often that slot had been used before.
+struct MessageId {
+  uint32_t core = 0;
+  uint32_t slot = 0;
+  uint32_t use = 0;
+
+  friend auto operator<=>(const MessageId&, const MessageId&) = default;
+};
+
 // The result of an envelope: the number of sessions whose outboxes have it, or why none has.
 struct RelayResult {
   uint32_t sessions = 0;
   std::optional<FailCode> fail;
+
+  // Adds what became of the same message elsewhere. Of two reasons the sender needs the more
+  // important one: not known, then busy, then no way there, then refused, then nobody there.
+  void Add(const RelayResult& other);
 
   friend bool operator==(const RelayResult&, const RelayResult&) = default;
 };
@@ -52,11 +67,8 @@ struct RelayResult {
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelaySender {
  public:
-  // The caller's identifier of a request.
-  using Token = uint64_t;
-
   struct Answer {
-    Token token = 0;
+    MessageId message;
     RelayResult result;
   };
 
@@ -73,7 +85,7 @@ class RelaySender {
   explicit RelaySender(const Options& options) : options_(options) {}
 
   // False when full: the user reads BUSY. An empty channel accepts an envelope of any size.
-  [[nodiscard]] bool Offer(Token token, Envelope envelope, absl::Duration now);
+  [[nodiscard]] bool Offer(MessageId message, Envelope envelope, absl::Duration now);
 
   // The destination answered or greeted with this epoch. If it is newer than the known one,
   // envelopes sent to the old one are answered UNCONFIRMED, and queued ones go to the new one. An
@@ -132,7 +144,7 @@ class RelaySender {
 
  private:
   struct Entry {
-    Token token = 0;
+    MessageId message;
     Envelope envelope;
     absl::Duration deadline;
     bool answered = false;  // To our sender.

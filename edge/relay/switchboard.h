@@ -37,8 +37,6 @@ namespace convergia::edge {
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class Switchboard {
  public:
-  using Token = RelaySender::Token;
-
   struct Options {
     RelaySender::Options channel;
     size_t frame_bytes_max = limits::kRelayFrameBytesMax;
@@ -81,7 +79,7 @@ class Switchboard {
       : self_(self), epoch_(epoch), options_(options), links_by_peer_(self), routes_(self) {}
 
   // Sends towards a user on `destination`. It may be answered UNROUTABLE or BUSY at once.
-  void Send(Token token, NodeId destination, Envelope envelope, absl::Duration now);
+  void Send(MessageId message, NodeId destination, Envelope envelope, absl::Duration now);
 
   // The hello of a link has arrived. If the verdict names a replaced link, close that one.
   LinkTable::Verdict OnLinkUp(LinkId link, NodeId peer, Epoch peer_epoch, Dialled dialled,

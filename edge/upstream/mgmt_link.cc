@@ -96,7 +96,7 @@ void MgmtLink::OnRoutes(const v1::Routes& routes) {
 void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
   rooms_.revoked->Apply(revocations, rooms_.clock->Now());
   if (revocations.tickets().empty()) return;
-  rooms_.router->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
+  rooms_.messages->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
     std::string reason;
     const lineserver::SignedIn& who = *session.signed_in();
     if (!revoked->IsRevoked(who.account, who.generation, &reason)) return;
@@ -139,7 +139,7 @@ void MgmtLink::FillHeartbeat(v1::Heartbeat* heartbeat) {
   const RelayLoop::Refused refused = rooms_.loop->refused();
   heartbeat->set_segments_refused(refused.segments);
   heartbeat->set_routes_refused(refused.routes);
-  heartbeat->set_envelopes_refused(rooms_.router->envelopes_refused());
+  heartbeat->set_envelopes_refused(rooms_.messages->envelopes_refused());
 }
 
 void MgmtLink::OnRenewed(const std::string& certificate_chain_pem) {

@@ -12,7 +12,7 @@
 #include "common/node/node_agent.h"
 #include "edge/directory/location_loop.h"
 #include "edge/links/peer_links.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/sessions/authenticator.h"
 #include "edge/sessions/relocator.h"
 #include "edge/upstream/data_client.h"
@@ -30,7 +30,7 @@ class MgmtLink final : public node::AttachHandler {
     EdgeSessionHub* hub = nullptr;
     RelayLoop* loop = nullptr;
     PeerLinks* links = nullptr;
-    MessageRouter* router = nullptr;
+    MessageShell* messages = nullptr;
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
     lineserver::SessionList* sessions = nullptr;

@@ -65,8 +65,8 @@ class AccountStore {
   // Blocks. Errors: FailCode::kNoSuchUser.
   absl::StatusOr<std::string> LoadPasswordHash(const Username& user) const;
 
-  // Replaces the hash and raises the generation; blocks. `old_hash`, if not empty, must still be the
-  // one on disk, so one of two concurrent changes fails.
+  // Replaces the hash and raises the generation; blocks. `old_hash`, if not empty, must still be
+  // the one on disk, so one of two concurrent changes fails.
   //
   // Errors: FailCode::kNoSuchUser; kBusy if another change came first.
   absl::StatusOr<Account> SetPasswordHash(const Username& user, const std::string& old_hash,

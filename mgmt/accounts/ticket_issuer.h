@@ -46,15 +46,15 @@ class TicketIssuer {
     return verifier_.Verify(text, now);
   }
 
-  // Makes a new key. It verifies at once and signs after limits::kTicketKeyLead, when edges know it.
-  // The key so far verifies until its tickets have expired. With `drop_older` the new key signs at
-  // once and no other key verifies: all tickets are void. Blocks. One call at a time.
+  // Makes a new key. It verifies at once and signs after limits::kTicketKeyLead, when edges know
+  // it. The key so far verifies until its tickets have expired. With `drop_older` the new key signs
+  // at once and no other key verifies: all tickets are void. Blocks. One call at a time.
   //
   // Errors: FailCode::kRate if limits::kTicketKeysMax keys are in use; those of the store.
   absl::Status Rotate(bool drop_older, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The public keys with which edges verify tickets, the newest first. Keys that have ended by `now`
-  // are forgotten.
+  // The public keys with which edges verify tickets, the newest first. Keys that have ended by
+  // `now` are forgotten.
   std::vector<TicketKey> PublicKeys(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
