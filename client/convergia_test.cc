@@ -131,7 +131,7 @@ class ConvergiaTest : public testing::Test {
     if (word == "CONFIRMREGISTERACCOUNT") {
       if (data != "r1\nK7TP") return Fail(FailCode::kWrongCaptcha, "not what it shows");
       passwords_[registering_[0]] = registering_[1];
-      return std::string();
+      return std::string(registering_.size() > 2 ? "waiting" : "");
     }
     if (word == "LOGIN") {
       const auto it = passwords_.find(fields[0]);
@@ -251,6 +251,13 @@ TEST_F(ConvergiaTest, RegisterAsksForPasswordAndCaptcha) {
   EXPECT_EQ(OnServers([this] { return passwords_["alice"]; }), "secret");
   // The profile knows all there is to know now.
   EXPECT_EQ(Await(Spawn({kProgram, "send", "bob", "hi"}, "secret\n")).exit_code, 0);
+}
+
+TEST_F(ConvergiaTest, RegisterSendsAnInviteAndSaysWhenAnOperatorDecides) {
+  const Outcome outcome = Run({"register", "alice", "--invite=c0de"}, "secret\nK7TP\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(OnServers([this] { return registering_.at(2); }), "c0de");
+  EXPECT_THAT(outcome.out, HasSubstr("The account alice waits for an operator"));
 }
 
 // A desktop of which we only hear what it was told to open.

@@ -107,6 +107,7 @@ void EdgeServer::MakeRooms() {
                       .router = router_.get(),
                       .authenticator = authenticator_.get(),
                       .revoked = &revoked_,
+                      .sessions = &sessions_,
                       .map_watch = map_watch_.get(),
                       .relocator = relocator_.get(),
                       .locations = locations_.get(),
@@ -210,10 +211,11 @@ void EdgeServer::OnRenewed(const std::string& chain_pem) {
 absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   CVG_RETURN_IF_ERROR(relocator_->Admit());
   const lineserver::SignedIn& who = *session.signed_in();
-  if (revoked_.IsRevoked(who.account, who.issued)) {  // Since it was checked.
+  if (revoked_.IsRevoked(who.account, who.generation)) {  // Since it was checked.
     return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
   }
   CVG_RETURN_IF_ERROR(router_->OnSignedIn(session));
+  sessions_.Add(session, clock_.Now());
   locations_->OnChange();
   // After the OK.
   session.shard().Post([this, weak = session.weak_from_this()] {
@@ -228,6 +230,7 @@ bool EdgeServer::HoldsQuit(lineserver::Session& session) { return relocator_->Ho
 void EdgeServer::OnClosed(lineserver::Session& session) {
   relocator_->OnClosed(session);
   map_watch_->Remove(session);
+  sessions_.Remove(session);
   router_->OnClosed(session);
   locations_->OnChange();
 }

@@ -97,6 +97,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   // In the order in which they need one another; made in Start().
   Directory directory_;
   RevokedTickets revoked_;
+  lineserver::SessionList sessions_;
   EdgeSessionHub hub_;
   std::unique_ptr<MgmtClient> mgmt_;
   std::unique_ptr<EdgeAuthenticator> authenticator_;

@@ -24,7 +24,13 @@ void FillDefaults(v1::MgmtConfig* config) {
   if (config->grpc_listen().empty()) config->set_grpc_listen(kGrpcListen);
   if (config->line_listen().empty()) config->set_line_listen(kLineListen);
   if (config->open_line_listen().empty()) config->set_open_line_listen(kOpenLineListen);
-  if (!config->has_registration_open()) config->set_registration_open(true);
+  if (config->registration() == v1::MgmtConfig::UNSET) {
+    const bool closed = config->has_registration_open() && !config->registration_open();
+    config->set_registration(closed ? v1::MgmtConfig::CLOSED : v1::MgmtConfig::OPEN);
+  }
+  if (config->password_bytes_min() == 0) {
+    config->set_password_bytes_min(limits::kNewPasswordBytesMin);
+  }
   if (!config->has_moves_per_minute()) config->set_moves_per_minute(kMovesPerMinute);
   v1::RegistrationLimits* registration = config->mutable_registration_limits();
   if (registration->per_address_per_hour() == 0) {
@@ -55,6 +61,10 @@ absl::StatusOr<v1::MgmtConfig> CompleteConfig(v1::MgmtConfig config) {
   if (config.moves_per_minute() > kMovesPerMinuteMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("moves_per_minute: at most ", kMovesPerMinuteMax));
+  }
+  if (config.password_bytes_min() > limits::kPasswordBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("password_bytes_min: at most ", limits::kPasswordBytesMax));
   }
   CVG_RETURN_IF_ERROR(node::CheckAddress("grpc_listen", config.grpc_listen()));
   CVG_RETURN_IF_ERROR(node::CheckAddress("line_listen", config.line_listen()));

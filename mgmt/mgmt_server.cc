@@ -20,16 +20,20 @@
 #include "common/store/rocks_store.h"
 #include "common/tls/context.h"
 #include "mgmt/accounts/account_store.h"
+#include "mgmt/accounts/invites.h"
+#include "mgmt/accounts/known_networks.h"
 #include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/commands/account_commands.h"
 #include "mgmt/commands/main_server_commands.h"
 #include "mgmt/commands/map_commands.h"
+#include "mgmt/commands/session_commands.h"
 #include "mgmt/config.h"
 #include "mgmt/line_sessions.h"
 #include "mgmt/members/members_executor.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/own_certificate.h"
+#include "mgmt/own_sessions.h"
 #include "mgmt/services/accounts_service.h"
 #include "mgmt/services/admin_service.h"
 #include "mgmt/services/cluster_service.h"
@@ -54,13 +58,28 @@ BucketRule Rule(uint32_t count, absl::Duration per) {
           .keys_max = 100'000};
 }
 
+AccountsExecutor::RegistrationMode ModeOf(v1::MgmtConfig::Registration registration) {
+  using Mode = AccountsExecutor::RegistrationMode;
+  switch (registration) {
+    case v1::MgmtConfig::OPEN:
+      return Mode::kOpen;
+    case v1::MgmtConfig::APPROVAL:
+      return Mode::kApproval;
+    case v1::MgmtConfig::INVITE:
+      return Mode::kInvite;
+    default:
+      return Mode::kClosed;
+  }
+}
+
 AccountsExecutor::Options DeskOptions(const MgmtServer::Options& options) {
   const v1::RegistrationLimits& limits = options.config.registration_limits();
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   AccountsExecutor::Options executor;
   executor.threads = options.hash_threads > 0 ? options.hash_threads : std::max(1, cores / 2);
-  executor.registration_open = options.config.registration_open();
+  executor.registration = ModeOf(options.config.registration());
   executor.hash_cost = options.hash_cost;
+  executor.password_bytes_min = options.config.password_bytes_min();
   executor.registrations.per_address = Rule(limits.per_address_per_hour(), absl::Hours(1));
   executor.sign_ins.address =
       Rule(limits.failed_sign_ins_per_address_per_minute(), absl::Minutes(1));
@@ -99,10 +118,12 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   absl::Status Listen(const Options& options);
   absl::Status ListenForClients(const Options& options);
   void PublishMembers();
+  std::vector<Cluster::TicketKeyUntil> TicketKeysNow();
 
   // AccountsObserver: on the executor's threads.
   void OnAccountAdded(const Account& account) override;
   void OnTicketsVoid(const Account& account, absl::string_view reason) override;
+  void OnTicketKeys() override;
   // ClusterOutput: on the loop's thread.
   void Send(StreamId stream, const v1::ToNode& message) override {
     cluster_service->Send(stream, message);
@@ -124,6 +145,8 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<NodeRegistry> registry;
   std::unique_ptr<AccountStore> book;
   std::unique_ptr<TicketIssuer> tickets;
+  std::unique_ptr<KnownNetworks> known;
+  std::unique_ptr<Invites> invites;
   NodeId self = 0;
   Epoch epoch = 0;
 
@@ -136,6 +159,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<ClusterLoop> loop;
   std::unique_ptr<MembersExecutor> members;
   std::unique_ptr<AccountsExecutor> executor;
+  std::unique_ptr<OwnSessions> own_sessions;
   std::unique_ptr<AccountsService> accounts_service;
   std::unique_ptr<AdminService> admin_service;
 
@@ -163,6 +187,8 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
   CVG_ASSIGN_OR_RETURN(book, AccountStore::Create(*store));
   CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
+  CVG_ASSIGN_OR_RETURN(known, KnownNetworks::Create(*store));
+  CVG_ASSIGN_OR_RETURN(invites, Invites::Create(*store));
   CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
   return absl::OkStatus();
 }
@@ -173,27 +199,29 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
           .epoch = epoch,
           .self = self,
           .version = kVersion,
-          .ticket_key_pems = tickets->PublicKeyPems(),
           .hide_clients = config.hide_other_clients(),
           .rebalancing = {.moves_per_minute = static_cast<int>(config.moves_per_minute())}},
       *book);
   cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
-  for (const Account& account : book->WithVoidTickets(clock.Now(), limits::kTicketLifetime)) {
+  cluster->SetTicketKeys(TicketKeysNow());
+  for (const Account& account : book->RaisedLately(clock.Now(), limits::kGenerationsToldFor)) {
     cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again",
                            clock.Elapsed());
   }
   pins.Replace(registry->ValidPins());
   sessions = std::make_unique<LineSessions>(
-      *book, static_cast<int>(config.line_limits().sessions_per_user_max()));
+      *book, static_cast<int>(config.line_limits().sessions_per_user_max()), clock);
   members = std::make_unique<MembersExecutor>(*registry, clock, [this] { PublishMembers(); });
   cluster_service = std::make_unique<ClusterService>(*members, pins);
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
   executor = std::make_unique<AccountsExecutor>(
-      AccountsExecutor::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
+      AccountsExecutor::Parts{clock, *book, *tickets, *known, *invites, *painter, *this},
+      DeskOptions(options));
   sessions->set_desk(executor.get());
-  accounts_service = std::make_unique<AccountsService>(*executor, *loop, watchers, pins,
-                                                       config.hide_other_clients());
+  own_sessions = std::make_unique<OwnSessions>(*loop, sessions->list(), kOwnName);
+  accounts_service = std::make_unique<AccountsService>(*executor, *loop, *own_sessions, watchers,
+                                                       pins, config.hide_other_clients());
   admin_service = std::make_unique<AdminService>(*executor, *members, *loop);
   return absl::OkStatus();
 }
@@ -203,8 +231,8 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
   CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(paths.key_pem));
   CVG_ASSIGN_OR_RETURN(tls, tls::TlsContext::Server(chain, key));
   table = std::make_unique<CommandTable>(
-      Joined({RegistrationCommands(*executor), PasswordCommands(*executor, *sessions),
-              MainServerCommands(*loop),
+      Joined({RegistrationCommands(*executor), AccountCommands(*executor, *sessions),
+              SessionCommands(*own_sessions), MainServerCommands(*loop),
               MapCommands(*loop, watchers, line_watchers, config.hide_other_clients())}));
   open_table = std::make_unique<CommandTable>(RegistrationCommands(*executor));
   LineServer::Options line_options;
@@ -281,6 +309,22 @@ void MgmtServer::Parts::OnTicketsVoid(const Account& account, absl::string_view 
   LOG_IF(ERROR, !posted) << "edges were not told that tickets of " << account.user.str()
                          << " are void";
   sessions->OnTicketsVoid(account, reason);
+}
+
+// The clock of the cluster's core does not jump.
+std::vector<Cluster::TicketKeyUntil> MgmtServer::Parts::TicketKeysNow() {
+  const absl::Time now = clock.Now();
+  std::vector<Cluster::TicketKeyUntil> keys;
+  for (const TicketKey& key : tickets->PublicKeys(now)) {
+    keys.push_back({key.public_pem, clock.Elapsed() + (key.until - now)});
+  }
+  return keys;
+}
+
+void MgmtServer::Parts::OnTicketKeys() {
+  const bool posted =
+      loop->PostUrgent([keys = TicketKeysNow()](Cluster& cluster) { cluster.SetTicketKeys(keys); });
+  LOG_IF(ERROR, !posted) << "edges were not told of the new ticket key; they are when they attach";
 }
 
 absl::StatusOr<std::unique_ptr<MgmtServer>> MgmtServer::Create(const Options& options) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
@@ -25,6 +26,7 @@ constexpr int kTries = 3;  // Of reading one captcha after another.
 struct Arguments {
   std::string user;
   std::string captcha_file;
+  std::string invite;
 };
 
 // Shows the picture where there is a desktop. Whether that worked cannot be known: the path is
@@ -52,11 +54,12 @@ absl::StatusOr<std::string> NewPassword(CommandContext& context) {
   return Fail(FailCode::kBadField, "the two passwords differ; begin again");
 }
 
-// One captcha: asks for it, shows it, sends what the person read.
-absl::Status RegisterOnce(CommandContext& context, const std::string& user,
-                          const std::string& password, const std::string& picture_path) {
+// One captcha: asks for it, shows it, sends what the person read. True: the account waits for an
+// operator.
+absl::StatusOr<bool> RegisterOnce(CommandContext& context, const std::vector<std::string>& wanted,
+                                  const std::string& picture_path) {
   CVG_ASSIGN_OR_RETURN(const std::string answer,
-                       context.AskWithoutSignIn("REGISTERACCOUNT", {user, password}));
+                       context.AskWithoutSignIn("REGISTERACCOUNT", wanted));
   const size_t newline = answer.find('\n');
   if (newline == std::string::npos) {
     return Fail(FailCode::kBadPacket, "the answer to REGISTERACCOUNT holds no picture");
@@ -66,8 +69,10 @@ absl::Status RegisterOnce(CommandContext& context, const std::string& user,
   std::cerr << "The captcha is the picture " << picture_path << std::endl;
   OpenPicture(picture_path);
   CVG_ASSIGN_OR_RETURN(const std::string text, AskLine("What does it show? (within one minute) "));
-  return context.AskWithoutSignIn("CONFIRMREGISTERACCOUNT", {answer.substr(0, newline), text})
-      .status();
+  CVG_ASSIGN_OR_RETURN(
+      const std::string confirmed,
+      context.AskWithoutSignIn("CONFIRMREGISTERACCOUNT", {answer.substr(0, newline), text}));
+  return confirmed == "waiting";
 }
 
 absl::Status Register(CommandContext& context, const Arguments& arguments) {
@@ -76,17 +81,22 @@ absl::Status Register(CommandContext& context, const Arguments& arguments) {
   const std::string picture_path = arguments.captcha_file.empty()
                                        ? absl::StrCat(context.profile().folder(), "/captcha.jpg")
                                        : arguments.captcha_file;
-  absl::Status status;
+  std::vector<std::string> wanted = {user, password};
+  if (!arguments.invite.empty()) wanted.push_back(arguments.invite);
+  absl::StatusOr<bool> waiting;
   for (int i = 0; i < kTries; ++i) {
-    status = RegisterOnce(context, user, password, picture_path);
-    const bool misread = !status.ok() && FailCodeOf(status) == FailCode::kWrongCaptcha;
+    waiting = RegisterOnce(context, wanted, picture_path);
+    const bool misread = !waiting.ok() && FailCodeOf(waiting.status()) == FailCode::kWrongCaptcha;
     if (!misread || !InputIsTerminal()) break;
     std::cerr << "That is not what it shows; here is another.\n";
   }
   if (arguments.captcha_file.empty()) unlink(picture_path.c_str());
-  CVG_RETURN_IF_ERROR(status);
+  CVG_RETURN_IF_ERROR(waiting.status());
   CVG_RETURN_IF_ERROR(context.Save());
-  std::cout << "The account " << user << " is yours. Try: convergia chat" << std::endl;
+  std::cout << "The account " << user
+            << (*waiting ? " waits for an operator to let it in. Then try: convergia chat"
+                         : " is yours. Try: convergia chat")
+            << std::endl;
   return absl::OkStatus();
 }
 
@@ -98,6 +108,7 @@ void AddRegisterCommand(CLI::App& app, CommandLine* line) {
   command->add_option("user", arguments->user, "Its name");
   command->add_option("--captcha-file", arguments->captcha_file,
                       "Write the picture here, and leave it there");
+  command->add_option("--invite", arguments->invite, "A code from a member or an operator");
   command->callback([line, arguments] {
     if (!arguments->user.empty()) line->options.user = arguments->user;
     line->run = [arguments](CommandContext& context) { return Register(context, *arguments); };

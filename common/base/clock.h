@@ -37,6 +37,8 @@ class FakeClock final : public Clock {
   absl::Time Now() const override ABSL_LOCKS_EXCLUDED(mu_);
   absl::Duration Elapsed() const override ABSL_LOCKS_EXCLUDED(mu_);
   void Advance(absl::Duration by) ABSL_LOCKS_EXCLUDED(mu_);
+  // Somebody sets the wall clock; Elapsed() stays.
+  void Jump(absl::Duration by) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   mutable absl::Mutex mu_;

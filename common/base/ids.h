@@ -23,6 +23,10 @@ using NodeId = uint32_t;
 // An account's number: given at registration, never reused, never 0.
 using AccountId = uint64_t;
 
+// How often an account's tickets were made void: a ticket is good only in the generation in which
+// it was issued.
+using Generation = uint64_t;
+
 // Which start of a node: grows at every start.
 using Epoch = uint64_t;
 

@@ -14,6 +14,9 @@ inline constexpr size_t kNameBytesMax = 32;
 // Argon2id reads it all; more than this is not a password but a load.
 inline constexpr size_t kPasswordBytesMax = 256;
 inline constexpr size_t kPasswordBytesMin = 1;
+// Of new ones, unless mgmt's configuration says otherwise: the shortest that guessing at the rates
+// which throttles allow does not find.
+inline constexpr size_t kNewPasswordBytesMin = 8;
 
 // Packets, unescaped and without the ending LF.
 inline constexpr size_t kPacketBytesMaxBeforeSignIn = 4 * 1024;     // A name, a ticket, a captcha.
@@ -63,6 +66,15 @@ inline constexpr size_t kLinkUnworkedBytesMax = 8 * 1024 * 1024;  // Then readin
 
 // Accounts.
 inline constexpr absl::Duration kTicketLifetime = absl::Hours(24);
+// How long nodes are told that an account's tickets were made void: the lifetime of a ticket and a
+// week, so that clocks which jump by hours or days forget nothing that still matters.
+inline constexpr absl::Duration kGenerationsToldFor = absl::Hours(24 + 7 * 24);
+// After a new ticket key was told to the edges, and before tickets are signed with it.
+inline constexpr absl::Duration kTicketKeyLead = absl::Minutes(1);
+// An old ticket key verifies so long after its last ticket: the lifetime of that, and what clocks
+// may have jumped.
+inline constexpr absl::Duration kTicketKeyKeptFor = absl::Hours(24 + 4);
+inline constexpr size_t kTicketKeysMax = 4;  // Verified with at once.
 inline constexpr absl::Duration kCaptchaLifetime = absl::Seconds(60);
 inline constexpr size_t kPendingRegistrationsMax = 10'000;
 

@@ -20,7 +20,6 @@ SignedIn MakeSignedIn(const Username& user) {
   return {.account = 1,
           .user = user,
           .ticket = absl::StrCat("ticket-of-", user.str()),
-          .issued = absl::FromUnixMillis(1000),
           .expires = absl::FromUnixMillis(2000)};
 }
 

@@ -20,8 +20,8 @@ class Session;
 struct SignedIn {
   AccountId account = 0;
   Username user;
-  std::string ticket;  // Given to the client; empty if the owner makes none.
-  absl::Time issued;
+  std::string ticket;         // Given to the client; empty if the owner makes none.
+  Generation generation = 0;  // Of the ticket.
   absl::Time expires;
 };
 

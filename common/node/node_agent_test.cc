@@ -288,7 +288,8 @@ TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
     v1::ToNode revocations;
     v1::TicketRevocation* const ticket = revocations.mutable_revocations()->add_tickets();
     ticket->set_account_id(5);
-    ticket->set_issued_before_ms(absl::ToUnixMillis(RealClock::Get().Now()));
+    ticket->set_generation(1);
+    ticket->set_raised_ms(absl::ToUnixMillis(RealClock::Get().Now()));
     mgmt_.Push(revocations);
     v1::ToNode ways;
     ways.mutable_edges()->add_edges()->add_grpc_addresses("there:1");

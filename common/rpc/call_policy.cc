@@ -28,6 +28,8 @@ constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Accounts/Confirm", kEdges},
     {"/convergia.v1.Accounts/SignIn", kEdges},
     {"/convergia.v1.Accounts/LookUp", kDatamgr},
+    {"/convergia.v1.Accounts/ListSessions", kEdges},
+    {"/convergia.v1.Accounts/EndSession", kEdges},
     {"/convergia.v1.Accounts/GetServerMap", kEdges},
     {"/convergia.v1.Accounts/WatchServerMap", kEdges},
 

@@ -40,6 +40,8 @@ const std::map<std::string, std::string>& Expected() {
       {"/convergia.v1.Accounts/Confirm", "e"},
       {"/convergia.v1.Accounts/SignIn", "e"},
       {"/convergia.v1.Accounts/LookUp", "g"},
+      {"/convergia.v1.Accounts/ListSessions", "e"},
+      {"/convergia.v1.Accounts/EndSession", "e"},
       {"/convergia.v1.Accounts/GetServerMap", "e"},
       {"/convergia.v1.Accounts/WatchServerMap", "e"},
       {"/convergia.v1.Relay/Link", "e"},

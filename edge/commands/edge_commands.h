@@ -25,6 +25,10 @@ void HandleRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,
                            lineserver::Fields fields, lineserver::Responder responder);
 void HandleConfirmRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,
                                   lineserver::Fields fields, lineserver::Responder responder);
+void HandleListSessions(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
+                        lineserver::Responder responder);
+void HandleEndSession(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
+                      lineserver::Responder responder);
 void HandleGetServerMap(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
                         lineserver::Responder responder);
 void HandleWatchServerMap(MapWatch& watch, lineserver::Session& session, lineserver::Fields fields,

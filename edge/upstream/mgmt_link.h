@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/clock.h"
+#include "common/lineserver/session_list.h"
 #include "common/node/node_agent.h"
 #include "edge/directory/location_loop.h"
 #include "edge/links/peer_links.h"
@@ -32,6 +33,7 @@ class MgmtLink final : public node::AttachHandler {
     MessageRouter* router = nullptr;
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
+    lineserver::SessionList* sessions = nullptr;
     MapWatch* map_watch = nullptr;
     Relocator* relocator = nullptr;
     LocationLoop* locations = nullptr;
@@ -65,10 +67,11 @@ class MgmtLink final : public node::AttachHandler {
   void OnExpelled(const absl::Status& why) override;
 
  private:
-  void TakeKeys(const v1::Welcome& welcome);
+  void TakeKeys(const google::protobuf::RepeatedPtrField<std::string>& pems);
   void OnEdges(const v1::Edges& edges);
   void OnRoutes(const v1::Routes& routes);
   void OnRevocations(const v1::Revocations& revocations);
+  void OnSessionsQuestion(const v1::SessionsQuestion& question);
 
   const Rooms rooms_;
   const Callbacks callbacks_;

@@ -10,21 +10,22 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/buckets.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
-#include "mgmt/accounts/throttle.h"
 
 namespace convergia::mgmt {
 
 // What a confirmed registration asked for. The password is wiped when it goes.
 struct WantedAccount {
-  WantedAccount(Username user, std::string password);
+  WantedAccount(Username user, std::string password, std::string invite = "");
   WantedAccount(WantedAccount&&) = default;
   WantedAccount& operator=(WantedAccount&&) = default;
   ~WantedAccount();
 
   Username user;
   std::string password;
+  std::string invite;
 };
 
 // Requests for an account that wait for the text of their captcha. Only in memory: a request lives
@@ -37,8 +38,10 @@ class Registrations {
   struct Options {
     size_t pending_max = limits::kPendingRegistrationsMax;
     absl::Duration lifetime = limits::kCaptchaLifetime;
-    // New requests of one address.
+    // New requests of one address; a site's IPv6 /48 has eight times as many.
     BucketRule per_address = {30, absl::Seconds(10), 60, 100'000};
+    // Of all together: whoever has many addresses has no more pictures than that to learn from.
+    BucketRule in_all = {1'000, absl::Seconds(1), 1'300, 1};
   };
   Registrations() : Registrations(Options()) {}
   explicit Registrations(const Options& options);
@@ -75,7 +78,8 @@ class Registrations {
   const std::string hash_key_;  // So that a leaked hash says nothing about a five letter word.
 
   absl::Mutex mu_;
-  Buckets asked_by_address_ ABSL_GUARDED_BY(mu_);
+  AddressBuckets asked_by_address_ ABSL_GUARDED_BY(mu_);
+  Buckets asked_in_all_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, Pending> pending_ ABSL_GUARDED_BY(mu_);
   std::deque<std::pair<absl::Duration, std::string>> order_ ABSL_GUARDED_BY(mu_);  // (asked, id)
 };

@@ -18,6 +18,7 @@
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/assignment/move_planner.h"
 #include "mgmt/cluster/cluster_state.h"
+#include "mgmt/cluster/session_queries.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/members/pin_diff.h"
 
@@ -71,7 +72,6 @@ class Cluster {
     Epoch epoch = 0;  // Of this start of mgmt: greater than at any start before.
     NodeId self = 0;
     std::string version;
-    std::vector<std::string> ticket_key_pems;
     bool hide_clients = false;  // No clients among map_rows.
     Rebalancer::Options rebalancing;
   };
@@ -91,8 +91,24 @@ class Cluster {
   void OnTick(absl::Duration now);
 
   void OnAccountAdded(const Account& account);
-  // Of several calls for one account the one with the newest `not_before` counts.
+  // Of several calls for one account the one with the greatest generation counts.
   void OnTicketsVoid(const Account& account, absl::string_view reason, absl::Duration now);
+
+  // What tickets are verified with from now on. A key is forgotten once `now` has come to its
+  // `until`.
+  struct TicketKeyUntil {
+    std::string public_pem;
+    absl::Duration until = absl::InfiniteDuration();
+  };
+  void SetTicketKeys(std::vector<TicketKeyUntil> keys);
+
+  // Asks the edges where the directory has `user` for the sessions of `account`. False if too many
+  // questions are open, and then `done` is dropped.
+  bool AskSessions(absl::string_view user, AccountId account, absl::Duration now,
+                   SessionQueries::Done done);
+  // Has one ended there; the outcome has its row if there was one. False as AskSessions().
+  bool EndSession(NodeId edge, AccountId account, uint64_t session, absl::Duration now,
+                  SessionQueries::Done done);
 
   // Where mgmt itself listens: known once it does.
   void SetSelfAddresses(const v1::NodeAddresses& addresses) { state_.self_addresses = addresses; }
@@ -110,9 +126,10 @@ class Cluster {
   struct Stream {
     NodeId node = 0;
     bool is_edge = false;
-    bool knows_all = false;  // Was told edges and routes; from then on changes.
-    bool announced = false;  // Has begun to say where its users are.
-    bool follows = false;    // Has the directory; from then on batches.
+    bool judges_tickets = false;  // Edges and datamgr.
+    bool knows_all = false;       // Was told edges and routes; from then on changes.
+    bool announced = false;       // Has begun to say where its users are.
+    bool follows = false;         // Has the directory; from then on batches.
     uint64_t routes_version = 0;
     std::string data_told;  // Of what only data servers or datamgr hear: as last told, in bytes.
   };
@@ -163,6 +180,9 @@ class Cluster {
   Message DatamgrMessage() const;  // Null while none was heard of.
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
+  void SendTicketKeys();
+  bool AskEdges(const std::vector<NodeId>& edges, v1::SessionsQuestion question, absl::Duration now,
+                SessionQueries::Done done);
   // Forgets those that concern only tickets that have expired by themselves.
   void SweepRevocations(absl::Duration now);
 
@@ -175,6 +195,8 @@ class Cluster {
   std::map<StreamId, Stream> streams_;
   std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.
   std::optional<absl::Duration> members_known_at_;
+  std::vector<TicketKeyUntil> ticket_keys_;
+  SessionQueries session_queries_;
   std::map<AccountId, Revocation> revocations_;  // The newest of each account.
   absl::Duration revocations_swept_;
 

@@ -24,25 +24,27 @@ grpc::ServerUnaryReactor* AccountsService::Register(grpc::CallbackServerContext*
                                                     v1::RegisterResponse* response) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  executor_.Register(request->username(), request->password(), request->client_address(),
-                     [reply = std::move(reply), response](
-                         absl::StatusOr<AccountsExecutor::Registration> registration) mutable {
-                       if (!registration.ok()) return reply.Finish(registration.status());
-                       response->set_registration_id(registration->id);
-                       response->set_captcha_jpeg(registration->captcha_jpeg);
-                       reply.Finish(absl::OkStatus());
-                     });
+  executor_.Register(
+      request->username(), request->password(), request->invite(), request->client_address(),
+      [reply = std::move(reply),
+       response](absl::StatusOr<AccountsExecutor::Registration> registration) mutable {
+        if (!registration.ok()) return reply.Finish(registration.status());
+        response->set_registration_id(registration->id);
+        response->set_captcha_jpeg(registration->captcha_jpeg);
+        reply.Finish(absl::OkStatus());
+      });
   return reactor;
 }
 
 grpc::ServerUnaryReactor* AccountsService::Confirm(grpc::CallbackServerContext* context,
                                                    const v1::ConfirmRequest* request,
-                                                   v1::ConfirmResponse* /*response*/) {
+                                                   v1::ConfirmResponse* response) {
   rpc::LaterReply reply(context);
   auto* reactor = reply.reactor();
-  executor_.Confirm(request->registration_id(), request->captcha_text(),
-                    [reply = std::move(reply)](const absl::Status& confirmed) mutable {
-                      reply.Finish(confirmed);
+  executor_.Confirm(request->registration_id(), request->captcha_text(), request->client_address(),
+                    [reply = std::move(reply), response](absl::StatusOr<Account> account) mutable {
+                      if (account.ok()) response->set_waiting(account->waiting);
+                      reply.Finish(account.status());
                     });
   return reactor;
 }
@@ -65,6 +67,7 @@ grpc::ServerUnaryReactor* AccountsService::SignIn(grpc::CallbackServerContext* c
                      response->set_username(signed_in->account.user.str());
                      response->set_ticket(signed_in->ticket_text);
                      response->set_issued_ms(absl::ToUnixMillis(signed_in->ticket.issued));
+                     response->set_generation(signed_in->ticket.generation);
                      response->set_expires_ms(absl::ToUnixMillis(signed_in->ticket.expires));
                      reply.Finish(absl::OkStatus());
                    });
@@ -83,6 +86,37 @@ grpc::ServerUnaryReactor* AccountsService::LookUp(grpc::CallbackServerContext* c
     }
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* AccountsService::ListSessions(grpc::CallbackServerContext* context,
+                                                        const v1::ListSessionsRequest* request,
+                                                        v1::ListSessionsResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  const absl::StatusOr<Username> user = Username::Parse(request->username());
+  if (!user.ok()) {
+    reply.Finish(user.status());
+    return reactor;
+  }
+  sessions_.List(
+      *user, request->account_id(),
+      [reply = std::move(reply), response](absl::StatusOr<OwnSessions::Rows> rows) mutable {
+        if (!rows.ok()) return reply.Finish(rows.status());
+        for (v1::ServerSession& row : *rows) *response->add_sessions() = std::move(row);
+        reply.Finish(absl::OkStatus());
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AccountsService::EndSession(grpc::CallbackServerContext* context,
+                                                      const v1::EndSessionRequest* request,
+                                                      v1::EndSessionResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  sessions_.End(
+      request->account_id(), request->server(), request->session(),
+      [reply = std::move(reply)](const absl::Status& ended) mutable { reply.Finish(ended); });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* AccountsService::GetServerMap(grpc::CallbackServerContext* context,

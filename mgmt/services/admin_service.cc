@@ -196,6 +196,35 @@ grpc::ServerUnaryReactor* AdminService::RenewOperator(grpc::CallbackServerContex
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminService::DecideAccount(grpc::CallbackServerContext* context,
+                                                      const v1::DecideAccountRequest* request,
+                                                      v1::DecideAccountResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.Decide(
+      request->username(), request->refuse(),
+      AnswerStatus(context,
+                   absl::StrCat(request->refuse() ? "refused account " : "let in account ",
+                                request->username()),
+                   std::move(reply)));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateInvite(grpc::CallbackServerContext* context,
+                                                     const v1::CreateInviteRequest* /*request*/,
+                                                     v1::CreateInviteResponse* response) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.MakeInvite(
+      Invites::kOperators,
+      Answer<Invites::Invite>(context, "made an invite", std::move(reply),
+                              [response](const Invites::Invite& invite) {
+                                response->set_invite(invite.code);
+                                response->set_expires_ms(absl::ToUnixMillis(invite.expires));
+                              }));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::CreateAccount(grpc::CallbackServerContext* context,
                                                       const v1::CreateAccountRequest* request,
                                                       v1::CreateAccountResponse* response) {
@@ -234,6 +263,20 @@ grpc::ServerUnaryReactor* AdminService::RevokeTickets(grpc::CallbackServerContex
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminService::RotateTicketKey(grpc::CallbackServerContext* context,
+                                                        const v1::RotateTicketKeyRequest* request,
+                                                        v1::RotateTicketKeyResponse* /*response*/) {
+  rpc::LaterReply reply(context);
+  auto* reactor = reply.reactor();
+  accounts_.RotateTicketKey(
+      request->drop_older(),
+      AnswerStatus(context,
+                   request->drop_older() ? "made a new ticket key and dropped the older ones"
+                                         : "made a new ticket key",
+                   std::move(reply)));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext* context,
                                                      const v1::ListAccountsRequest* request,
                                                      v1::ListAccountsResponse* response) {
@@ -242,10 +285,13 @@ grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext
   auto* reactor = reply.reactor();
   const int asked = static_cast<int>(std::min<uint32_t>(request->limit(), limits::kListRowsMax));
   loop_.Ask<Accounts>(
-      [after = request->after(), limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
+      [after = request->after(), waiting = request->waiting(),
+       limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
         Accounts accounts;
         size_t bytes = 0;
-        for (const Account& account : cluster.accounts().ListByName(after, limit)) {
+        const AccountStore& book = cluster.accounts();
+        for (const Account& account :
+             waiting ? book.ListWaiting(after, limit) : book.ListByName(after, limit)) {
           accounts.push_back(DescribeAccount(cluster.state(), account));
           bytes += accounts.back().ByteSizeLong();
           if (bytes > kListedBytesMax) break;

@@ -42,6 +42,12 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RenewOperator(grpc::CallbackServerContext* context,
                                           const v1::RenewOperatorRequest* request,
                                           v1::RenewOperatorResponse* response) override;
+  grpc::ServerUnaryReactor* DecideAccount(grpc::CallbackServerContext* context,
+                                          const v1::DecideAccountRequest* request,
+                                          v1::DecideAccountResponse* response) override;
+  grpc::ServerUnaryReactor* CreateInvite(grpc::CallbackServerContext* context,
+                                         const v1::CreateInviteRequest* request,
+                                         v1::CreateInviteResponse* response) override;
   grpc::ServerUnaryReactor* CreateAccount(grpc::CallbackServerContext* context,
                                           const v1::CreateAccountRequest* request,
                                           v1::CreateAccountResponse* response) override;
@@ -51,6 +57,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RevokeTickets(grpc::CallbackServerContext* context,
                                           const v1::RevokeTicketsRequest* request,
                                           v1::RevokeTicketsResponse* response) override;
+  grpc::ServerUnaryReactor* RotateTicketKey(grpc::CallbackServerContext* context,
+                                            const v1::RotateTicketKeyRequest* request,
+                                            v1::RotateTicketKeyResponse* response) override;
   grpc::ServerUnaryReactor* ListAccounts(grpc::CallbackServerContext* context,
                                          const v1::ListAccountsRequest* request,
                                          v1::ListAccountsResponse* response) override;

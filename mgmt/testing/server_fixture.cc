@@ -126,6 +126,7 @@ ServerFixture::ServerFixture() {
   config_.set_grpc_listen("127.0.0.1:0");
   config_.set_line_listen("127.0.0.1:0");
   config_.set_open_line_listen("127.0.0.1:0");
+  config_.set_password_bytes_min(1);
   ca_pem_path_ = Path("ca.pem");
 }
 

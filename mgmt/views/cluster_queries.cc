@@ -179,6 +179,7 @@ v1::Account DescribeAccount(const ClusterState& state, const Account& account) {
   described.set_account_id(account.id);
   described.set_username(account.user.str());
   described.set_disabled(account.disabled);
+  described.set_waiting(account.waiting);
   described.set_created_ms(absl::ToUnixMillis(account.created));
   for (const NodeId edge : state.directory.EdgesOf(account.user.str())) {
     described.add_edges(NameOf(state, edge));

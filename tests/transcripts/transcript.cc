@@ -118,7 +118,7 @@ std::string WithoutChance(absl::string_view text) {
   const size_t picture = result.find("\\xff\\xd8\\xff");
   if (picture != std::string::npos) result = absl::StrCat(result.substr(0, picture), "<picture>");
   static const auto* const kRules = new std::vector<std::pair<std::regex, const char*>>{
-      {std::regex(R"(cvt1\.[A-Za-z0-9._-]+)"), "<ticket>"},
+      {std::regex(R"(cvt2\.[A-Za-z0-9._-]+)"), "<ticket>"},
       {std::regex(R"(OK [0-9a-f]{16,64}~\\n<picture>)"), "OK <registration>~\\n<picture>"},
       {std::regex(R"((^|[^0-9a-f])[0-9a-f]{64}(?![0-9a-f]))"), "$1<pin>"},
       {std::regex(R"(127\.0\.0\.1:[0-9]+)"), "<address>"},
