@@ -45,7 +45,8 @@ class DataServerTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
-  void StartServer() {
+  // Waits until the server keeps `streams` streams: a datamgr of a lower epoch keeps none.
+  void StartServer(int streams = 3) {
     auto server = DataServer::Create(settings_, [this](const absl::Status& why) {
       absl::MutexLock lock(&mu_);
       expelled_ = why;
@@ -63,7 +64,7 @@ class DataServerTest : public testing::Test {
     entry->set_name(pin.name);
     entry->set_node_id(pin.node);
     mgmt_.Push(message);
-    datamgr_.AwaitLanes(3);
+    datamgr_.AwaitLanes(streams);
   }
 
   void ExpectHolds(int stream, const ChunkKey& key, const std::string& bytes) {
@@ -276,7 +277,7 @@ TEST_F(DataServerTest, ADatamgrThatWasReplacedDropsNoVolume) {
     datamgr_.SetEpoch(4);
     datamgr_.AskAtOnce(MakeDrop(1));
     datamgr_.Start();
-    if (restart) StartServer();
+    if (restart) StartServer(/*streams=*/0);
     datamgr_.AwaitHellos(6);
     datamgr_.Stop();
     datamgr_.SetEpoch(5);

@@ -366,14 +366,18 @@ TEST_F(EdgesTest, ACheckThatAnswersLaterHoldsUpItsSenderAlone) {
     ASSERT_TRUE(alice->Send("1 SENDMESSAGE bob~\n1\n2 SENDMESSAGE bob~\n2\n"));
     ASSERT_TRUE(carol->Send("SENDMESSAGE bob~\nhi\n"));
     EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE carol hi");
-    if (checking == 1) EXPECT_EQ(carol->ReadPacket(), "OK 1");
+    if (checking == 1) {
+      EXPECT_EQ(carol->ReadPacket(), "OK 1");
+    }
     edge(checking).AnswerCheck(Fail(FailCode::kDenied, "bob does not want to hear from you"));
     EXPECT_EQ(alice->ReadPacket().substr(0, 13), "1 FAIL DENIED");
     edge(checking).AnswerCheck(absl::OkStatus());
     EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice 2");
     EXPECT_EQ(alice->ReadPacket(), "2 OK 1");
     // Results of one relay channel go back in order.
-    if (checking == 2) EXPECT_EQ(carol->ReadPacket(), "OK 1");
+    if (checking == 2) {
+      EXPECT_EQ(carol->ReadPacket(), "OK 1");
+    }
     edge(checking).CheckLater("");
   }
 }

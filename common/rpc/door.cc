@@ -1,6 +1,7 @@
 #include "common/rpc/door.h"
 
 #include <grpc/grpc.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/support/server_interceptor.h>
 
 #include <memory>
@@ -22,9 +23,13 @@ constexpr absl::string_view kOurServices = "/convergia.";
 class GuardedContexts final : public grpc::ContextAllocator {
  public:
   grpc::CallbackServerContext* NewCallbackServerContext() override { return new GuardedContext; }
-  void Release(grpc::CallbackServerContext* context) override {
-    delete static_cast<GuardedContext*>(context);
+  // For methods that no service has. gRPC gives contexts of both kinds to the first Release(), so
+  // both must come from here: one of gRPC's own is part of a larger object and cannot be deleted.
+  grpc::GenericCallbackServerContext* NewGenericCallbackServerContext() override {
+    return new grpc::GenericCallbackServerContext;
   }
+  void Release(grpc::CallbackServerContext* context) override { delete context; }
+  void Release(grpc::GenericCallbackServerContext* context) override { delete context; }
 };
 
 // The caller gets the status at once; what the method still does with the call goes nowhere.

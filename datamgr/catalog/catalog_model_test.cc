@@ -255,8 +255,11 @@ class World {
     Model::Node& node = model_.nodes[path];
     ASSERT_OK_AND_ASSIGN(const FileFacts facts, catalog_->files().Describe(user, path));
     ASSERT_EQ(facts.is_part, node.is_part) << path;
-    if (node.version == 0) ASSERT_TRUE(versions_.insert(facts.version).second) << path;
-    if (node.version != 0) ASSERT_EQ(facts.version, node.version) << path;
+    if (node.version == 0) {
+      ASSERT_TRUE(versions_.insert(facts.version).second) << path;
+    } else {
+      ASSERT_EQ(facts.version, node.version) << path;
+    }
     node.version = facts.version;
     for (const uint64_t version : {facts.version, *versions_.begin()}) {
       ASSERT_EQ(Code(catalog_->files().Read(user, path, 0, 1, version)),

@@ -181,7 +181,7 @@ TEST_F(ContentTest, AVersionIsOfOneContentOnly) {
   ASSERT_OK(files().Write("ann", "/a/f", 5, std::nullopt));
   ASSERT_OK(files().Truncate("ann", "/a/f", 5));
   ASSERT_OK(tree().Move("ann", "/a/f", "/a/g"));
-  EXPECT_OK(files().Read("ann", "/a/g", 0, 5, version)) << "nothing has changed";
+  EXPECT_OK(files().Read("ann", "/a/g", 0, 5, version));  // Nothing has changed.
   ASSERT_OK(files().Truncate("ann", "/a/g", 4));
   EXPECT_TRUE(is_new("/a/g"));
   EXPECT_EQ(Code(files().Read("ann", "/a/g", 0, 4, version)), "NOTFOUND");
