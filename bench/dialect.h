@@ -9,7 +9,7 @@
 
 namespace convergia::bench {
 
-// What one piece of input meant.
+// The content of one piece of input.
 struct Tally {
   int answers = 0;      // Acknowledgements of what this connection sent.
   int deliveries = 0;   // Messages from the other end.
@@ -17,32 +17,32 @@ struct Tally {
   std::string refusal;  // and why the last one was.
 };
 
-// How one connection of the load speaks to the server under test, so that the same generator loads
-// us and our peers. One per connection; not thread-safe.
+// The protocol of one connection of the load, so that the same generator loads our servers and
+// their peers. One per connection; not thread-safe.
 class Dialect {
  public:
   virtual ~Dialect() = default;
 
-  // True if the server speaks one line in plain text before TLS begins.
+  // True if the server sends one line in plain text before TLS begins.
   virtual bool greets_in_plain() const { return false; }
 
-  // What goes out right after the TLS handshake.
+  // The bytes to send right after the TLS handshake.
   virtual std::string Opening() = 0;
 
   // True once messages may be sent and received.
   virtual bool ready() const = 0;
 
-  // True if each message is answered; if not, its delivery is what makes room for the next.
+  // True if each message is answered; if not, its delivery makes room for the next one.
   virtual bool answers() const = 0;
 
   virtual void AppendMessage(std::string* out) = 0;
 
-  // Reads `input`, which it may overwrite; may append what must be answered to `*out`.
+  // Reads `input`, which it may overwrite; may append an answer to `*out`.
   virtual absl::Status Read(absl::Span<char> input, Tally* tally, std::string* out) = 0;
 };
 
-// Signs in as `user` with `*secret`, a password or a ticket, and sends `body` to `to`. Puts the
-// ticket that it is given into `*secret`, which outlives the dialect.
+// Signs in as `user` with `*secret`, a password or a ticket, and sends `body` to `to`. Stores the
+// ticket that it gets in `*secret`, which must outlive the dialect.
 std::unique_ptr<Dialect> MakeConvergiaDialect(std::string user, std::string* secret, std::string to,
                                               std::string body);
 

@@ -19,11 +19,11 @@ struct Place {
   int port = 0;
 };
 
-// The servers under test, and who connects to them: a cluster of two edges, nats-servers beside it
-// where there are any, and accounts for everybody.
+// The servers under test and their users: a cluster of two edges, nats-servers beside it if they
+// are installed, and accounts.
 //
-// Pair p is a sender, who has several sessions when there are many pairs, and a receiver of its
-// own. All end with this object. One thread.
+// Pair p is a sender, which has several sessions when there are many pairs, and a receiver of its
+// own. Everything ends with this object. One thread.
 class Lineup {
  public:
   struct Options {
@@ -31,8 +31,8 @@ class Lineup {
     int pairs = 0;    // The most that will be asked for.
     int body_bytes = 0;
   };
-  // Starts all, makes accounts, and signs everybody in once, since later sign-ins are by ticket.
-  // Takes some 50 ms an account.
+  // Starts all servers, makes accounts, and signs every user in once, because later sign-ins are by
+  // ticket. Takes some 50 ms an account.
   static absl::StatusOr<std::unique_ptr<Lineup>> Start(const Options& options);
 
   const std::string& dir() const { return dir_; }
@@ -44,7 +44,7 @@ class Lineup {
   };
   // Both ends on one edge, or on two.
   Load Ours(int pairs, bool across);
-  // Both ends on one nats-server, or on two. `answering`: each message is.
+  // Both ends on one nats-server, or on two. `answering`: the server answers each message.
   Load Nats(int pairs, bool across, bool answering);
 
   // Sessions that do nothing, on one server.

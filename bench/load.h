@@ -23,7 +23,7 @@ struct LoadOptions {
   // nothing).
   int in_flight = 1;
 
-  // If not 0: so many messages a second, all senders together, at even times, whatever is in
+  // If not 0: messages a second, all senders together, at even times, regardless of what is in
   // flight. Latencies then count from the time at which a message was due.
   double rate = 0;
   absl::Duration warm_up = absl::Seconds(1);
@@ -43,14 +43,14 @@ struct LoadResult {
   absl::Duration p50, p99;
 };
 
-// Connects all, over TLS, waits until each is ready and each sender has reached its receiver, then
-// keeps messages under way as `options` say, for the given time. Blocks; one thread.
+// Connects all over TLS, and waits until each is ready and each sender has reached its receiver.
+// Then sends messages as `options` say, for the given time. Blocks; one thread.
 //
 // Errors: the first of any connection; a message that is refused.
 absl::StatusOr<LoadResult> RunLoad(std::vector<LoadConnection> connections,
                                    const LoadOptions& options);
 
-// What sessions cost that do nothing.
+// The cost of idle sessions.
 struct SessionCost {
   absl::Duration sign_in_cpu;  // Of the servers, from the connection to the sign-in's answer.
   double idle_bytes = 0;       // Of their resident memory, each, a second later.
@@ -61,10 +61,10 @@ absl::StatusOr<SessionCost> MeasureSessions(std::vector<LoadConnection> warm_up,
                                             std::vector<LoadConnection> measured,
                                             const std::vector<int>& server_pids);
 
-// Bytes of memory that process `pid` holds; zero if it is gone.
+// The memory of process `pid` in bytes; zero if it is gone.
 int64_t ProcessMemory(int pid);
 
-// CPU time that process `pid` used so far; zero if it is gone.
+// The CPU time that process `pid` has used; zero if it is gone.
 absl::Duration ProcessCpu(int pid);
 
 }  // namespace convergia::bench

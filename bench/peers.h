@@ -9,8 +9,8 @@
 
 namespace convergia::bench {
 
-// One or two nats-servers on 127.0.0.1 with TLS, two of them joined by a route: the peer beside
-// which we are measured. They end with this object.
+// The peer for comparison: one or two nats-servers on 127.0.0.1 with TLS; two are joined by a
+// route. They end with this object.
 class NatsPeer {
  public:
   // True if Debian's package nats-server is installed.

@@ -131,7 +131,7 @@ class ConvergiaTest : public testing::Test {
     if (word == "CONFIRMREGISTERACCOUNT") {
       if (data != "r1\nK7TP") return Fail(FailCode::kWrongCaptcha, "not what it shows");
       passwords_[registering_[0]] = registering_[1];
-      return std::string();
+      return std::string(registering_.size() > 2 ? "waiting" : "");
     }
     if (word == "LOGIN") {
       const auto it = passwords_.find(fields[0]);
@@ -164,6 +164,7 @@ class ConvergiaTest : public testing::Test {
       return LoginRows(user);
     }
     if (word != "SENDMESSAGE") return Fail(FailCode::kUnknownCommand, "no");
+    if (busy_ > 0 && busy_-- > 0) return Fail(FailCode::kBusy, "the way there is full");
     if (absl::StartsWith(data, "carol\n")) return Fail(FailCode::kOffline, "carol is not there");
     if (absl::StartsWith(data, "nobody\n")) return Fail(FailCode::kNoSuchUser, "no such user");
     return std::string("1");
@@ -234,6 +235,7 @@ class ConvergiaTest : public testing::Test {
   std::map<std::string, std::string> passwords_;
   std::vector<std::string> registering_;
   int tickets_ = 1;
+  int busy_ = 0;  // So many messages find no room.
   std::string signed_in_;
   FakeServer edge_;
   FakeServer mgmt_;
@@ -251,6 +253,13 @@ TEST_F(ConvergiaTest, RegisterAsksForPasswordAndCaptcha) {
   EXPECT_EQ(OnServers([this] { return passwords_["alice"]; }), "secret");
   // The profile knows all there is to know now.
   EXPECT_EQ(Await(Spawn({kProgram, "send", "bob", "hi"}, "secret\n")).exit_code, 0);
+}
+
+TEST_F(ConvergiaTest, RegisterSendsAnInviteAndSaysWhenAnOperatorDecides) {
+  const Outcome outcome = Run({"register", "alice", "--invite=c0de"}, "secret\nK7TP\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(OnServers([this] { return registering_.at(2); }), "c0de");
+  EXPECT_THAT(outcome.out, HasSubstr("The account alice waits for an operator"));
 }
 
 // A desktop of which we only hear what it was told to open.
@@ -420,12 +429,38 @@ TEST_F(ConvergiaTest, ChatTakesLinesFromAPipe) {
   const Outcome outcome =
       Run({"chat", "--user=alice"},
           "secret\n/to bob\nfirst\n/msg carol second\n/nonsense\n/to\nbob: third");
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.exit_code, 4) << outcome.err;  // Of the first that was lost.
+  EXPECT_THAT(outcome.err, HasSubstr("2 lines were not sent or not delivered; the first: carol"));
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nfirst"));
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE carol\nsecond"));
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nthird"));
   EXPECT_THAT(outcome.out, HasSubstr("not delivered to carol: OFFLINE carol is not there"));
   EXPECT_THAT(outcome.out, HasSubstr("there is no /nonsense"));
+}
+
+TEST_F(ConvergiaTest, ALineFromAPipeForWhichThereIsNoRoomIsSentAgainBeforeTheNext) {
+  AddAccount("alice", "secret");
+  OnServers([this] { busy_ = 3; });
+  const Outcome outcome = Run({"chat", "--user=alice"}, "secret\n/to bob\nfirst\nsecond\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const std::vector<std::string> requests = EdgeRequests();
+  std::vector<std::string> sent;
+  std::copy_if(requests.begin(), requests.end(), std::back_inserter(sent),
+               [](const std::string& one) { return absl::StartsWith(one, "SENDMESSAGE"); });
+  EXPECT_EQ(std::count(sent.begin(), sent.end(), "SENDMESSAGE bob\nfirst"), 4);
+  EXPECT_EQ(sent.back(), "SENDMESSAGE bob\nsecond");
+}
+
+TEST_F(ConvergiaTest, ATabThatIsTypedInAChatIsSent) {
+  AddAccount("alice", "secret");
+  ASSERT_EQ(Run({"map", "--user=alice"}, "secret\n").exit_code, 0);
+  OnTerminal chat(Arguments({"chat"}));
+  chat.AwaitShown("* connected to edge1");
+  chat.Type("/msg bob one\ttwo\r/msg carol x\r");
+  chat.AwaitShown("not delivered to carol");
+  EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\none\ttwo"));
+  chat.Type("/quit\r");
+  EXPECT_EQ(chat.AwaitExit(), 0);
 }
 
 TEST_F(ConvergiaTest, ChatAtATerminalKeepsTheLineBeingTyped) {

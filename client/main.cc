@@ -3,14 +3,21 @@
 #include <glog/logging.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
+#include "client/commands/output.h"
 #include "client/commands/text.h"
-#include "common/base/fail.h"
+#include "client/commands/text_arguments.h"
+#include "common/base/version.h"
 
 namespace convergia::client {
 namespace {
@@ -43,39 +50,58 @@ absl::Status Run(const CommandLine& line) {
   return line.run(**context);
 }
 
-int Main(int argc, char** argv) {
-  CommandLine line;
+// Reads the command line. False: `exit_code` is all there is to it.
+bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   CLI::App app("Convergia: messages between people, and their files", "convergia");
   app.require_subcommand(1);
   app.fallthrough();  // Global options may stand after the command, too.
   app.footer(kExitCodeHelp);
-  AddGlobalOptions(app, &line.options);
-  AddRegisterCommand(app, &line);
-  AddChatCommand(app, &line);
-  AddSendCommand(app, &line);
-  AddListenCommand(app, &line);
-  AddMapCommand(app, &line);
-  AddPasswdCommand(app, &line);
-  AddFilesCommands(app, &line);
-  AddTransferCommands(app, &line);
-  AddMailCommands(app, &line);
-  AddMetaCommands(app, &line);
+  app.set_version_flag("--version", VersionText("convergia"), "Show the version");
+  AddGlobalOptions(app, &line->options);
+  AddRegisterCommand(app, line);
+  AddChatCommand(app, line);
+  AddSendCommand(app, line);
+  AddListenCommand(app, line);
+  AddMapCommand(app, line);
+  AddPasswdCommand(app, line);
+  AddFilesCommands(app, line);
+  AddTransferCommands(app, line);
+  AddMailCommands(app, line);
+  AddMetaCommands(app, line);
+  std::vector<std::string> arguments =
+      WithTextMarked(app, std::vector<std::string>(argv + 1, argv + argc));
+  std::reverse(arguments.begin(), arguments.end());  // As the parser takes them.
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+    *exit_code = app.exit(error, std::cout, std::cerr) == 0 ? kExitDone : kExitUsage;
+    return false;
   }
-  const absl::Status status = Run(line);
-  if (!status.ok()) {
-    std::cerr << "convergia: " << Printable(status.message()) << std::endl;
+  return true;
+}
+
+int Main(int argc, char** argv) {
+  Output output;
+  CommandLine line;
+  int exit_code = kExitDone;
+  if (Parse(argc, argv, &line, &exit_code)) {
+    const absl::Status status = Run(line);
+    std::cout.flush();
+    if (!status.ok() && !status.message().empty()) std::cerr << ErrorLine(status.message());
+    exit_code = ExitCodeOf(status);
+    if (!status.ok() && status == Output::Current()) return exit_code;  // It is said.
   }
-  return ExitCodeOf(status);
+  const absl::Status written = output.Close();
+  if (written.ok()) return exit_code;
+  std::cerr << ErrorLine(written.message());
+  return exit_code == kExitDone ? ExitCodeOf(written) : exit_code;
 }
 
 }  // namespace
 }  // namespace convergia::client
 
 int main(int argc, char** argv) {
+  convergia::client::KeepStandardDescriptors();
   google::InitGoogleLogging(argv[0]);
   std::signal(SIGPIPE, SIG_IGN);  // A server that goes away is an error like others.
   return convergia::client::Main(argc, argv);

@@ -12,20 +12,19 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
-// Where the two halves of datamgr meet. Above: the catalog, which knows files, people and messages,
-// and which pieces of bytes they are made of. Below: volumes on data servers, which keep those
-// pieces, each in as many copies as its class asks for.
+// The interface between the two halves of datamgr. Above is the catalog, which knows files, people
+// and messages, and the chunks that they are made of. Below are the volumes on data servers, which
+// keep those chunks, each in as many copies as its class asks for.
 //
 //   WRITEFILE:  Write() -> the catalog's commit names the chunk -> OK
-//   overwrite:  the catalog's commit moves the chunk to its trash -> a grace for readers ->
-//   Release()
+//   overwrite:  the catalog's commit moves the chunk to its trash -> a grace for readers
+//               -> Release()
 //
 // Both keep their rows in one store: keys of the catalog begin with "c/", those of volumes with
 // "v/".
 namespace convergia::datamgr {
 
-// Names one chunk for ever: neither its bytes nor their number change, and a name is never given
-// twice.
+// The name of a chunk. The bytes of a chunk never change, and a name is never given twice.
 struct ChunkRef {
   uint64_t volume = 0;  // Never 0.
   uint64_t chunk = 0;
@@ -41,8 +40,8 @@ struct ChunkRef {
   }
 };
 
-// Which class of data servers to take, where there is a choice. Without servers of that class the
-// other serves too.
+// The preferred class of data servers. If there is no server of that class, the other class is
+// used.
 enum class ClassPreference { kNone, kVolatile, kNonVolatile };
 
 // A data server that holds a copy, for people.
@@ -84,8 +83,8 @@ class ChunkLayer {
   // Answers within kChunkReadDeadline.
   virtual void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) = 0;
 
-  // The catalog needs these no more, neither now nor after a crash. OK: nothing need be asked again
-  // (deletes are durable, or remembered). Any of them may be gone already. At most
+  // The catalog no longer needs these, neither now nor after a crash. OK: the deletes are durable
+  // or remembered, so the caller need not ask again. Any of them may be gone already. At most
   // kReleasedChunksMax.
   virtual void Release(std::vector<ChunkRef> refs, ReleaseDone done) = 0;
 
@@ -93,16 +92,16 @@ class ChunkLayer {
   virtual void Describe(std::vector<uint64_t> volumes, DescribeDone done) = 0;
 };
 
-// How the lower half learns which chunks are orphans. Thread-safe; reads the store, so it blocks:
-// for work queues.
+// Tells the lower half which chunks are orphans. Thread-safe. It reads the store, so it blocks: for
+// work queues.
 class LiveChunks {
  public:
   virtual ~LiveChunks() = default;
 
-  // For each of `refs` whether the catalog needs it: files, messages, drafts, and trash that
-  // readers may still read. A chunk whose Write() was answered only a while ago may not be known
-  // yet: ask, and drop, only chunks that were written more than kOrphanAge ago or before this start
-  // of datamgr. What was not live then never becomes live.
+  // For each of `refs`, whether the catalog needs it: files, messages, drafts, and trash within the
+  // grace of readers. A chunk whose Write() was answered only a while ago may not be known yet: ask
+  // for, and drop, only chunks that were written more than kOrphanAge ago or before this start of
+  // datamgr. A chunk that is not live then never becomes live.
   virtual absl::StatusOr<std::vector<bool>> AreLive(absl::Span<const ChunkRef> refs) const = 0;
 
   // The live chunks of `volume` with greater numbers than `after`, ascending, at most `limit` (1 to

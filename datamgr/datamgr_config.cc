@@ -72,6 +72,7 @@ absl::StatusOr<DatamgrSettings> ReadSettings(const v1::DatamgrConfig& config) {
   DatamgrSettings settings;
   CVG_ASSIGN_OR_RETURN(static_cast<node::NodeSettings&>(settings),
                        node::ReadNodeSettings(config, "0.0.0.0:64481"));
+  settings.epoch_at_least = config.epoch_at_least();
   CVG_RETURN_IF_ERROR(ReadCatalog(config, &settings.catalog));
   CVG_RETURN_IF_ERROR(ReadPolicies(config, &settings));
   return settings;

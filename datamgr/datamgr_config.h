@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/base/ids.h"
 #include "common/node/node_settings.h"
 #include "convergia/v1/config.pb.h"
 #include "datamgr/catalog/catalog_env.h"
@@ -15,6 +16,7 @@ namespace convergia::datamgr {
 // datamgr's configuration with every default in its place.
 struct DatamgrSettings : node::NodeSettings {
   CatalogOptions catalog;
+  Epoch epoch_at_least = 0;
   ClassPreference prefer = ClassPreference::kNone;
   std::map<std::string, ClassPreference, std::less<>> folder_preferences;
 

@@ -9,14 +9,16 @@
 
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
+#include "common/store/start_counter.h"
 
 namespace convergia::datamgr {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
+constexpr absl::string_view kStartKey = "counter/start";
 // Requests under way are finished, if data servers answer: far below the time after which service
 // supervisors kill.
 constexpr absl::Duration kDrainMax = absl::Seconds(5);
@@ -61,6 +63,9 @@ absl::Status DatamgrServer::Start(const std::function<bool()>& cancelled) {
 absl::Status DatamgrServer::OpenStore() {
   CVG_ASSIGN_OR_RETURN(
       store_, store::RocksStore::Open({.dir = settings_.dir + "/store", .on_fenced = on_fenced_}));
+  CVG_ASSIGN_OR_RETURN(
+      epoch_, store::CountStart(*store_, kStartKey, clock_.Now(), settings_.epoch_at_least));
+  LOG(INFO) << "this start of datamgr has epoch " << epoch_;
   CVG_ASSIGN_OR_RETURN(catalog_, Catalog::Open(*store_, clock_, settings_.catalog));
   live_chunks_ = std::make_unique<CatalogChunks>(*store_);
   return absl::OkStatus();
@@ -70,9 +75,10 @@ absl::Status DatamgrServer::MakeRooms() {
   CVG_ASSIGN_OR_RETURN(volumes_, VolumeLayer::Open({.store = store_.get(),
                                                     .live = live_chunks_.get(),
                                                     .pins = &agent_->pins(),
-                                                    .clock = &clock_}));
+                                                    .clock = &clock_,
+                                                    .epoch = epoch_}));
   users_ = std::make_unique<MgmtUsers>(agent_->mgmt_channel());
-  service_ = std::make_unique<DataService>(&agent_->pins());
+  service_ = std::make_unique<DataService>(&agent_->pins(), epoch_);
   scheduler_ = std::make_unique<RequestScheduler>(RequestScheduler::Parts{
       .catalog = catalog_.get(),
       .chunks = volumes_.get(),
@@ -97,7 +103,7 @@ absl::Status DatamgrServer::MakeRpcServer() {
 
 v1::Hello DatamgrServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);

@@ -84,6 +84,7 @@ class DatamgrServer final : private node::AttachHandler {
   std::atomic<bool> draining_ = false;
 
   // In the order in which they need one another; made in Start().
+  Epoch epoch_ = 0;  // Which start on this store.
   std::unique_ptr<store::RocksStore> store_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<CatalogChunks> live_chunks_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/disk/real_disk.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
@@ -13,8 +14,6 @@
 
 namespace convergia::dataserver {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 // What datamgr may have asked and we not answered: some chunks a stream keep the disk busy.
 constexpr size_t kWindowBytes = 32 * 1024 * 1024;

@@ -45,7 +45,8 @@ class DataServerTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
-  void StartServer() {
+  // Waits until the server keeps `streams` streams: a datamgr of a lower epoch keeps none.
+  void StartServer(int streams = 3) {
     auto server = DataServer::Create(settings_, [this](const absl::Status& why) {
       absl::MutexLock lock(&mu_);
       expelled_ = why;
@@ -63,7 +64,7 @@ class DataServerTest : public testing::Test {
     entry->set_name(pin.name);
     entry->set_node_id(pin.node);
     mgmt_.Push(message);
-    datamgr_.AwaitLanes(3);
+    datamgr_.AwaitLanes(streams);
   }
 
   void ExpectHolds(int stream, const ChunkKey& key, const std::string& bytes) {
@@ -252,6 +253,66 @@ TEST_F(DataServerTest, ARestartKeepsWhatWasStored) {
   EXPECT_EQ(server_->store().store_id(), store_id);
   EXPECT_EQ(datamgr_.AwaitLanes(3)[0].epoch(), 2);
   ExpectHolds(0, {1, 1}, bytes);
+}
+
+v1::ChunkRequest MakeDrop(uint64_t volume) {
+  v1::ChunkRequest request;
+  request.mutable_drop_volume()->set_volume(volume);
+  return request;
+}
+
+TEST_F(DataServerTest, ADatamgrThatWasReplacedDropsNoVolume) {
+  datamgr_.Stop();
+  datamgr_.SetEpoch(5);
+  datamgr_.Start();
+  datamgr_.AwaitHellos(3);
+  ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
+  for (const bool restart : {false, true}) {
+    if (restart) {
+      server_.reset();
+      datamgr_.AwaitNoLanes();
+    }
+    // Each stream that the data server opens to it is asked to drop the volume.
+    datamgr_.Stop();
+    datamgr_.SetEpoch(4);
+    datamgr_.AskAtOnce(MakeDrop(1));
+    datamgr_.Start();
+    if (restart) StartServer(/*streams=*/0);
+    datamgr_.AwaitHellos(6);
+    datamgr_.Stop();
+    datamgr_.SetEpoch(5);
+    datamgr_.AskAtOnce(MakeRead({1, 1}, 0, 1));
+    datamgr_.Start();
+    datamgr_.AwaitLanes(3);
+    ExpectHolds(0, {1, 1}, "hello");
+  }
+  // The latest may.
+  datamgr_.Stop();
+  datamgr_.SetEpoch(6);
+  datamgr_.Start();
+  datamgr_.AwaitHellos(3);
+  ASSERT_FALSE(datamgr_.Ask(0, MakeDrop(1))->has_error());
+  EXPECT_EQ(datamgr_.Ask(0, MakeRead({1, 1}, 0, 1))->error().fail_code(), "NOTFOUND");
+}
+
+TEST_F(DataServerTest, ARefusalOfADatamgrThatWasReplacedStopsNothing) {
+  datamgr_.Stop();
+  datamgr_.SetEpoch(5);
+  datamgr_.Start();
+  datamgr_.AwaitHellos(3);
+  datamgr_.Stop();
+  datamgr_.SetEpoch(4);
+  datamgr_.RefuseLanes(absl::FailedPreconditionError("a newer start of d1 is here"));
+  datamgr_.Start();
+  datamgr_.AwaitRefusals(6);
+  {
+    absl::MutexLock lock(&mu_);
+    EXPECT_OK(expelled_);
+  }
+  datamgr_.RefuseLanes(absl::OkStatus());
+  datamgr_.SetEpoch(5);
+  datamgr_.AwaitLanes(3);
+  ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
 }
 
 TEST_F(DataServerTest, StopsWhenANewerStartIsThere) {

@@ -47,7 +47,6 @@ TEST(EdgeConfigTest, NamesTheFieldThatIsWrong) {
       {"name", [](v1::EdgeConfig* config) { config->set_name("Edge One"); }},
       {"name", [](v1::EdgeConfig* config) { config->clear_name(); }},
       {"dir", [](v1::EdgeConfig* config) { config->clear_dir(); }},
-      {"mgmt", [](v1::EdgeConfig* config) { config->clear_mgmt(); }},
       {"mgmt", [](v1::EdgeConfig* config) { config->set_mgmt("host:99999"); }},
       {"grpc_listen", [](v1::EdgeConfig* config) { config->set_grpc_listen("nowhere"); }},
       {"line_listen", [](v1::EdgeConfig* config) { config->set_line_listen(":80"); }},

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/disk/real_disk.h"
 #include "common/identity/files.h"
 #include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
@@ -15,8 +17,6 @@
 
 namespace convergia::edge {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 // Sign-ins and registrations that wait for mgmt; the others read BUSY.
 constexpr int kMgmtCallsMax = 1000;
@@ -47,9 +47,13 @@ EdgeServer::~EdgeServer() { Stop(); }
 
 absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
   CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
+  CVG_ASSIGN_OR_RETURN(
+      datamgr_epochs_,
+      node::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
+                               RoleWord(Role::kDatamgr)));
   MakeRooms();
   CVG_RETURN_IF_ERROR(MakeLineServer());
-  router_->Attach(loop_.get(), line_server_->shards());
+  messages_->Start(line_server_->shards());
   CVG_RETURN_IF_ERROR(MakeRpcServer());
   agent_->Start(MakeHello(), mgmt_link_.get());
   CVG_RETURN_IF_ERROR(AwaitNodeId(cancelled));
@@ -68,7 +72,9 @@ void EdgeServer::MakeRooms() {
   mgmt_ = std::make_unique<MgmtClient>(agent_->mgmt_channel(), kMgmtCallsMax);
   authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
   map_watch_ = std::make_unique<MapWatch>(&mgmt_->stub());
-  router_ = std::make_unique<MessageRouter>(&hub_, &clock_);
+  loop_ = MakeRelayLoop();
+  messages_ = std::make_unique<MessageShell>(
+      MessageShell::Deps{.hub = &hub_, .loop = loop_.get(), .clock = &clock_});
   data_ = MakeDataClient();
   const auto make_channel = [this](const DialPlan::Dial& dial) {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
@@ -79,34 +85,31 @@ void EdgeServer::MakeRooms() {
   locations_ = std::make_unique<LocationLoop>(
       LocationLoop::Rooms{.directory = &directory_,
                           .hub = &hub_,
+                          .relay = loop_.get(),
                           .clock = &clock_,
                           .send = send,
                           .is_edge = [this](NodeId node) { return IsEdge(node); },
-                          .on_fresh = [this](bool fresh) { router_->SetDirectoryFresh(fresh); }});
+                          .on_fresh = [this](bool fresh) { messages_->SetDirectoryFresh(fresh); }});
   links_ = std::make_unique<PeerLinks>(
-      PeerLinks::Options{.epoch = agent_->epoch(),
+      PeerLinks::Options{.loop = loop_.get(),
+                         .epoch = agent_->epoch(),
                          .pins = &agent_->pins(),
                          .locations = locations_.get(),
                          .make_channel = make_channel},
       [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
-  Switchboard::Options relaying;
-  relaying.is_edge = [this](NodeId node) { return IsEdge(node); };
-  loop_ =
-      std::make_unique<RelayLoop>(agent_->epoch(), relaying, clock_, router_.get(), links_.get());
-  links_->Attach(loop_.get());
   relocator_ = std::make_unique<Relocator>(
       Relocator::Rooms{
-          .hub = &hub_, .router = router_.get(), .directory = &directory_, .clock = &clock_},
+          .hub = &hub_, .messages = messages_.get(), .directory = &directory_, .clock = &clock_},
       [this] { agent_->BeatNow(); });
-  traffic_ = std::make_unique<TrafficReporter>(router_.get(), send);
-  locations_->Attach(loop_.get());
+  traffic_ = std::make_unique<TrafficReporter>(messages_.get(), send);
   mgmt_link_ = std::make_unique<MgmtLink>(
       MgmtLink::Rooms{.hub = &hub_,
                       .loop = loop_.get(),
                       .links = links_.get(),
-                      .router = router_.get(),
+                      .messages = messages_.get(),
                       .authenticator = authenticator_.get(),
                       .revoked = &revoked_,
+                      .sessions = &sessions_,
                       .map_watch = map_watch_.get(),
                       .relocator = relocator_.get(),
                       .locations = locations_.get(),
@@ -115,6 +118,27 @@ void EdgeServer::MakeRooms() {
       MgmtLink::Callbacks{.send = send,
                           .renewed = [this](const std::string& chain) { OnRenewed(chain); },
                           .expelled = on_expelled_});
+}
+
+std::unique_ptr<RelayLoop> EdgeServer::MakeRelayLoop() {
+  Switchboard::Options relaying;
+  relaying.is_edge = [this](NodeId node) { return IsEdge(node); };
+  RelayLoop::Deps deps;
+  deps.clock = &clock_;
+  deps.deliver = [this](auto deliveries) { messages_->OnDeliveries(std::move(deliveries)); };
+  deps.results = [this](auto& results, Switchboard& to) { messages_->OnResults(results, to); };
+  deps.answer = [this](const auto& answers) { messages_->OnAnswers(answers); };
+  deps.send_frame = [this](LinkId link, v1::Frame frame) {
+    links_->SendFrame(link, std::move(frame));
+  };
+  deps.close_link = [this](LinkId link) { links_->CloseSilent(link); };
+  deps.links_changed = [this](auto links) { links_->OnLinksChanged(std::move(links)); };
+  deps.locations_taken = [this](auto peers) { links_->OnLocationsTaken(std::move(peers)); };
+  deps.tick = [this](absl::Duration now) {
+    links_->OnTick(now);
+    messages_->OnTick(now);
+  };
+  return std::make_unique<RelayLoop>(agent_->epoch(), relaying, std::move(deps));
 }
 
 bool EdgeServer::IsEdge(NodeId node) const {
@@ -129,12 +153,13 @@ std::unique_ptr<DataClient> EdgeServer::MakeDataClient() {
   options.make_channel = [this](const std::string& name, const std::string& address) {
     return rpc::MakeChannel(address, agent_->tls_files(), {Role::kDatamgr, name}, &agent_->pins());
   };
+  options.epochs = datamgr_epochs_.get();
   options.on_arrival = [this](const v1::MessageArrival& arrival) {
-    router_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE", AvailableText(arrival.message()));
+    messages_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE", AvailableText(arrival.message()));
   };
   // Who signed in while it was away hears of his messages now.
   options.on_up = [this] {
-    router_->ForEachSession(
+    messages_->ForEachSession(
         [this](lineserver::Session& session) { PushWaitingMessages(*data_, session); });
   };
   return std::make_unique<DataClient>(std::move(options));
@@ -147,7 +172,7 @@ absl::Status EdgeServer::MakeLineServer() {
   CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(files.key));
   CVG_ASSIGN_OR_RETURN(tls_, tls::TlsContext::Server(chain, key));
   commands_ =
-      std::make_unique<lineserver::CommandTable>(MakeEdgeCommands({.router = router_.get(),
+      std::make_unique<lineserver::CommandTable>(MakeEdgeCommands({.messages = messages_.get(),
                                                                    .mgmt = mgmt_.get(),
                                                                    .map_watch = map_watch_.get(),
                                                                    .data = data_.get()}));
@@ -162,6 +187,7 @@ absl::Status EdgeServer::MakeLineServer() {
                       {"version", kVersion},
                       {"server", settings_.name},
                       {"type", "mainserver"},
+                      {"features", std::string(kStorageFeatures)},
                       {"sessions_per_user_max", absl::StrCat(settings_.sessions_per_user_max)}};
   CVG_ASSIGN_OR_RETURN(line_server_, lineserver::LineServer::Create(std::move(options)));
   line_address_ = line_server_->addresses().front();
@@ -181,12 +207,12 @@ absl::Status EdgeServer::MakeRpcServer() {
 
 v1::Hello EdgeServer::MakeHello() const {
   std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), settings_.mgmt_address)};
+  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
   v1::Hello hello;
   hello.mutable_addresses()->set_grpc(grpc.front());
   hello.mutable_addresses()->set_line(
       settings_.advertise_line.empty()
-          ? node::ReachableAddress(line_address_, settings_.mgmt_address)
+          ? node::ReachableAddress(line_address_, agent_->mgmt_address())
           : settings_.advertise_line);
   for (const std::string& address : grpc) hello.add_grpc_addresses(address);
   return hello;
@@ -210,10 +236,11 @@ void EdgeServer::OnRenewed(const std::string& chain_pem) {
 absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   CVG_RETURN_IF_ERROR(relocator_->Admit());
   const lineserver::SignedIn& who = *session.signed_in();
-  if (revoked_.IsRevoked(who.account, who.issued)) {  // Since it was checked.
+  if (revoked_.IsRevoked(who.account, who.generation)) {  // Since it was checked.
     return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
   }
-  CVG_RETURN_IF_ERROR(router_->OnSignedIn(session));
+  CVG_RETURN_IF_ERROR(messages_->OnSignedIn(session));
+  sessions_.Add(session, clock_.Now());
   locations_->OnChange();
   // After the OK.
   session.shard().Post([this, weak = session.weak_from_this()] {
@@ -228,7 +255,8 @@ bool EdgeServer::HoldsQuit(lineserver::Session& session) { return relocator_->Ho
 void EdgeServer::OnClosed(lineserver::Session& session) {
   relocator_->OnClosed(session);
   map_watch_->Remove(session);
-  router_->OnClosed(session);
+  sessions_.Remove(session);
+  messages_->OnClosed(session);
   locations_->OnChange();
 }
 

@@ -18,7 +18,7 @@
 #include "edge/edge_config.h"
 #include "edge/links/peer_links.h"
 #include "edge/links/relay_service.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/messages/traffic_reporter.h"
 #include "edge/relay/relay_loop.h"
 #include "edge/sessions/authenticator.h"
@@ -32,8 +32,8 @@ namespace convergia::edge {
 
 // A main server: lines in, RPCs out, lines back. Wires the rooms together and does nothing else.
 //
-//   clients -- LineServer -- commands -- MessageRouter -- SessionHub, Directory
-//                                             |
+//   clients -- LineServer -- commands -- MessageShell -- SessionHub, Directory
+//                                            |
 //   other edges -- PeerLinks, RelayService -- RelayLoop
 //   datamgr -- DataClient: all that is stored
 //   mgmt -- NodeAgent -- MgmtLink -> all of them;  MgmtClient: what clients ask of mgmt
@@ -81,6 +81,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   v1::Hello MakeHello() const;
   absl::Status AwaitNodeId(const std::function<bool()>& cancelled);
   void OnRenewed(const std::string& chain_pem);
+  std::unique_ptr<RelayLoop> MakeRelayLoop();
   std::unique_ptr<DataClient> MakeDataClient();
 
   // lineserver::SessionObserver:
@@ -97,14 +98,16 @@ class EdgeServer final : private lineserver::SessionObserver {
   // In the order in which they need one another; made in Start().
   Directory directory_;
   RevokedTickets revoked_;
+  lineserver::SessionList sessions_;
   EdgeSessionHub hub_;
   std::unique_ptr<MgmtClient> mgmt_;
   std::unique_ptr<EdgeAuthenticator> authenticator_;
   std::unique_ptr<MapWatch> map_watch_;
-  std::unique_ptr<MessageRouter> router_;
+  std::unique_ptr<RelayLoop> loop_;
+  std::unique_ptr<MessageShell> messages_;
+  std::unique_ptr<node::HighestEpoch> datamgr_epochs_;
   std::unique_ptr<DataClient> data_;
   std::unique_ptr<PeerLinks> links_;
-  std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<TrafficReporter> traffic_;
   std::unique_ptr<LocationLoop> locations_;

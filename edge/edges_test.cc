@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
+#include "common/base/fail.h"
 #include "common/base/status_testing.h"
 #include "common/lineserver/line_server.h"
 #include "common/lineserver/test_client.h"
@@ -18,7 +20,7 @@
 #include "common/rpc/test_pki.h"
 #include "edge/links/peer_links.h"
 #include "edge/links/relay_service.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/relay/relay_loop.h"
 
 namespace convergia::edge {
@@ -40,8 +42,10 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
       : id_(id), on_location_(std::move(on_location)) {
     const rpc::TlsFiles files = pki->FilesOf({Role::kEdge, NameOf(id)});
     hub_.set_self(id);
+    MakeRelay(id);
     links_ = std::make_unique<PeerLinks>(
         PeerLinks::Options{
+            .loop = loop_.get(),
             .epoch = 7 + id,
             .pins = pins,
             .make_channel =
@@ -53,9 +57,6 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
           up_.clear();
           for (const auto& link : links) up_.push_back(link.peer);
         });
-    loop_ = std::make_unique<RelayLoop>(7 + id, Switchboard::Options(), RealClock::Get(), &router_,
-                                        links_.get());
-    links_->Attach(loop_.get());
     StartLineServer(files);
     service_ = std::make_unique<RelayService>(pins, links_.get());
     rpc_ = *rpc::Server::Create(
@@ -95,10 +96,60 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
 
   void StopClients() { line_->Stop(); }
 
+  // Messages of `user`, signed in anywhere, wait for AnswerCheck().
+  void CheckLater(const std::string& user) {
+    absl::MutexLock lock(&mu_);
+    checked_ = user;
+  }
+  // Waits for the next question, and answers it.
+  void AnswerCheck(const absl::Status& answer) {
+    MessageId message;
+    {
+      absl::MutexLock lock(&mu_);
+      ASSERT_TRUE(mu_.AwaitWithTimeout(absl::Condition(this, &TestEdge::HasAsked), kPatience));
+      message = asked_.front();
+      asked_.erase(asked_.begin());
+    }
+    messages_->OnCheckAnswered(message, answer);
+  }
+
   Directory& directory() { return directory_; }
   PeerLinks& links() { return *links_; }
 
  private:
+  void MakeRelay(NodeId id) {
+    RelayLoop::Deps deps;
+    deps.clock = &RealClock::Get();
+    deps.deliver = [this](auto deliveries) { messages_->OnDeliveries(std::move(deliveries)); };
+    deps.results = [this](auto& results, Switchboard& to) { messages_->OnResults(results, to); };
+    deps.answer = [this](const auto& answers) { messages_->OnAnswers(answers); };
+    deps.send_frame = [this](LinkId link, v1::Frame frame) {
+      links_->SendFrame(link, std::move(frame));
+    };
+    deps.close_link = [this](LinkId link) { links_->CloseSilent(link); };
+    deps.links_changed = [this](auto links) { links_->OnLinksChanged(std::move(links)); };
+    deps.locations_taken = [](const auto&) {};
+    deps.tick = [this](absl::Duration now) {
+      links_->OnTick(now);
+      messages_->OnTick(now);
+    };
+    loop_ = std::make_unique<RelayLoop>(7 + id, Switchboard::Options(), std::move(deps));
+    messages_ = std::make_unique<MessageShell>(
+        MessageShell::Deps{.hub = &hub_,
+                           .loop = loop_.get(),
+                           .clock = &RealClock::Get(),
+                           .check = [this](const auto& question) { return Check(question); }});
+  }
+
+  // Asks later for whom SetSlowCheck() names, from another thread.
+  std::optional<absl::Status> Check(const MessageCore::Question& question) {
+    absl::MutexLock lock(&mu_);
+    if (question.from != checked_) return absl::OkStatus();
+    asked_.push_back(question.message);
+    return std::nullopt;
+  }
+  bool HasAsked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !asked_.empty(); }
+
   void StartLineServer(const rpc::TlsFiles& files) {
     tls_ = *tls::TlsContext::Server(rpc::ReadOrDie(files.certificate_chain),
                                     rpc::ReadOrDie(files.key));
@@ -108,7 +159,7 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
                         .fields_max = 2,
                         .handler = [this](lineserver::Session& session, lineserver::Fields fields,
                                           lineserver::Responder responder) {
-                          router_.HandleSendMessage(session, fields, std::move(responder));
+                          messages_->HandleSendMessage(session, fields, std::move(responder));
                         }});
     table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
     lineserver::LineServer::Options options;
@@ -118,7 +169,7 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     options.observer = this;
     options.shards = 3;
     line_ = *lineserver::LineServer::Create(std::move(options));
-    router_.Attach(loop_.get(), line_->shards());
+    messages_->Start(line_->shards());
     line_->Start();
   }
 
@@ -128,12 +179,12 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     done(lineserver::SignedIn{.account = 1, .user = user});
   }
   absl::Status OnSignedIn(lineserver::Session& session) override {
-    const absl::Status added = router_.OnSignedIn(session);
+    const absl::Status added = messages_->OnSignedIn(session);
     if (added.ok()) on_location_(id_, session.signed_in()->user.str(), true);
     return added;
   }
   void OnClosed(lineserver::Session& session) override {
-    router_.OnClosed(session);
+    messages_->OnClosed(session);
     const std::string& user = session.signed_in()->user.str();
     if (hub_.FindHere(user).empty()) on_location_(id_, user, false);
   }
@@ -142,9 +193,9 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
   const OnLocation on_location_;
   Directory directory_;
   EdgeSessionHub hub_{&directory_, /*sessions_per_user_max=*/10};
-  MessageRouter router_{&hub_, &RealClock::Get()};
-  std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<RelayLoop> loop_;
+  std::unique_ptr<MessageShell> messages_;
+  std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<tls::TlsContext> tls_;
   std::unique_ptr<lineserver::CommandTable> table_;
   std::unique_ptr<lineserver::LineServer> line_;
@@ -154,6 +205,8 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
   absl::Mutex mu_;
   std::vector<NodeId> up_ ABSL_GUARDED_BY(mu_);
   std::vector<NodeId> wanted_ ABSL_GUARDED_BY(mu_);
+  std::string checked_ ABSL_GUARDED_BY(mu_);
+  std::vector<MessageId> asked_ ABSL_GUARDED_BY(mu_);
 };
 
 // Edges 1 and 2, linked, with a directory that is right at once.
@@ -302,6 +355,31 @@ TEST_F(EdgesTest, WhoLeavesIsOfflineAndMayComeBackElsewhere) {
   bob = edge(1).SignIn("bob");
   EXPECT_EQ(alice->Ask("SENDMESSAGE bob~\n2\n"), "OK 1");
   EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice 2");
+}
+
+TEST_F(EdgesTest, ACheckThatAnswersLaterHoldsUpItsSenderAlone) {
+  auto alice = edge(1).SignIn("alice");
+  auto carol = edge(1).SignIn("carol");
+  auto bob = edge(2).SignIn("bob");
+  for (const NodeId checking : {1, 2}) {  // The sender's edge, then the recipient's.
+    edge(checking).CheckLater("alice");
+    ASSERT_TRUE(alice->Send("1 SENDMESSAGE bob~\n1\n2 SENDMESSAGE bob~\n2\n"));
+    ASSERT_TRUE(carol->Send("SENDMESSAGE bob~\nhi\n"));
+    EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE carol hi");
+    if (checking == 1) {
+      EXPECT_EQ(carol->ReadPacket(), "OK 1");
+    }
+    edge(checking).AnswerCheck(Fail(FailCode::kDenied, "bob does not want to hear from you"));
+    EXPECT_EQ(alice->ReadPacket().substr(0, 13), "1 FAIL DENIED");
+    edge(checking).AnswerCheck(absl::OkStatus());
+    EXPECT_EQ(Received(*bob), "RECEIVEMESSAGE alice 2");
+    EXPECT_EQ(alice->ReadPacket(), "2 OK 1");
+    // Results of one relay channel go back in order.
+    if (checking == 2) {
+      EXPECT_EQ(carol->ReadPacket(), "OK 1");
+    }
+    edge(checking).CheckLater("");
+  }
 }
 
 TEST_F(EdgesTest, ARevokedEdgeIsCutOffAndComesBackWhenItsKeyDoes) {

@@ -12,7 +12,8 @@ TEST(CompleteConfigTest, FillsInDefaults) {
   EXPECT_EQ(config.grpc_listen(), "0.0.0.0:64478");
   EXPECT_EQ(config.line_listen(), "0.0.0.0:64475");
   EXPECT_EQ(config.open_line_listen(), "0.0.0.0:64474");
-  EXPECT_TRUE(config.registration_open());
+  EXPECT_EQ(config.registration(), v1::MgmtConfig::OPEN);
+  EXPECT_EQ(config.password_bytes_min(), 8);
   EXPECT_EQ(config.registration_limits().per_address_per_hour(), 20);
   EXPECT_EQ(config.line_limits().sessions_per_user_max(), 10);
   EXPECT_EQ(Paths(config).store, "/d/store");
@@ -25,7 +26,7 @@ TEST(CompleteConfigTest, KeepsWhatIsSaid) {
   config.set_line_listen("127.0.0.1:0");
   config.mutable_registration_limits()->set_per_address_per_hour(7);
   ASSERT_OK_AND_ASSIGN(config, CompleteConfig(config));
-  EXPECT_FALSE(config.registration_open());
+  EXPECT_EQ(config.registration(), v1::MgmtConfig::CLOSED);
   EXPECT_EQ(config.line_listen(), "127.0.0.1:0");
   EXPECT_EQ(config.registration_limits().per_address_per_hour(), 7);
 }

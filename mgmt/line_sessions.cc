@@ -27,7 +27,7 @@ void LineSessions::SignIn(const Username& user, absl::string_view secret,
         done(lineserver::SignedIn{.account = result->account.id,
                                   .user = result->account.user,
                                   .ticket = std::move(result->ticket_text),
-                                  .issued = result->ticket.issued,
+                                  .generation = result->ticket.generation,
                                   .expires = result->ticket.expires});
       });
 }
@@ -40,16 +40,20 @@ absl::Status LineSessions::OnSignedIn(lineserver::Session& session) {
     if (sessions.size() >= sessions_per_user_max_) {
       return Fail(FailCode::kBusy, "too many sessions of this user; end one of them");
     }
-    sessions.emplace(session.id(), Entry{session.handle(), who.issued});
+    sessions.emplace(session.id(), Entry{session.handle(), who.generation});
   }
   // Now that OnTicketsVoid() sees it: was the ticket voided between its check and here?
   const std::optional<Account> account = accounts_.Find(who.user);
-  if (account && who.issued >= account->not_before) return absl::OkStatus();
+  if (account && who.generation >= account->generation) {
+    list_.Add(session, clock_.Now());
+    return absl::OkStatus();
+  }
   OnClosed(session);
   return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
 }
 
 void LineSessions::OnClosed(lineserver::Session& session) {
+  list_.Remove(session);
   absl::MutexLock lock(&mu_);
   const auto sessions = by_account_.find(session.signed_in()->account);
   if (sessions == by_account_.end()) return;
@@ -64,8 +68,9 @@ void LineSessions::OnTicketsVoid(const Account& account, absl::string_view reaso
     const auto sessions = by_account_.find(account.id);
     if (sessions == by_account_.end()) return;
     for (const auto& [id, entry] : sessions->second) {
-      if (entry.protections == 0 && entry.issued < account.not_before)
+      if (entry.protections == 0 && entry.generation < account.generation) {
         ended.push_back(entry.handle);
+      }
     }
   }
   for (const lineserver::SessionHandle& handle : ended) End(handle, reason);
@@ -85,16 +90,16 @@ void LineSessions::Protect(const lineserver::Session& session) {
 }
 
 void LineSessions::Renewed(const Username& user, AccountId account, uint64_t session,
-                           std::optional<absl::Time> issued) {
+                           std::optional<Generation> generation) {
   std::optional<lineserver::SessionHandle> ended;
   {
     absl::MutexLock lock(&mu_);
     Entry* const entry = Find(account, session);
     if (entry == nullptr) return;
-    if (issued) entry->issued = std::max(entry->issued, *issued);
+    if (generation) entry->generation = std::max(entry->generation, *generation);
     if (--entry->protections > 0) return;
     const std::optional<Account> now = accounts_.Find(user);
-    if (!now || entry->issued < now->not_before) ended = entry->handle;
+    if (!now || entry->generation < now->generation) ended = entry->handle;
   }
   if (ended) End(*ended, "your sign-in was ended; sign in again");
 }

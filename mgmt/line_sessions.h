@@ -10,8 +10,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/lineserver/session.h"
+#include "common/lineserver/session_list.h"
 #include "common/lineserver/session_types.h"
 #include "mgmt/accounts/accounts_executor.h"
 
@@ -22,8 +24,9 @@ namespace convergia::mgmt {
 class LineSessions final : public lineserver::Authenticator, public lineserver::SessionObserver {
  public:
   // `accounts` outlives this; `executor` too, and is given before anybody signs in.
-  LineSessions(const AccountStore& accounts, int sessions_per_user_max)
-      : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max) {}
+  LineSessions(const AccountStore& accounts, int sessions_per_user_max, const Clock& clock)
+      : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max), clock_(clock) {}
+  lineserver::SessionList& list() { return list_; }
   void set_desk(AccountsExecutor* executor) { executor_ = executor; }
 
   void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
@@ -31,22 +34,22 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   absl::Status OnSignedIn(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Closes the sessions whose ticket is older than `account.not_before`, but those that Protect()
-  // protects.
+  // Closes the sessions whose ticket is of another generation than `account.generation`, but those
+  // that Protect() protects.
   void OnTicketsVoid(const Account& account, absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The session that changes its user's password outlives that: between the two calls it is not
-  // closed, and after Renewed() it is as if signed in at `issued`; nullopt if the change failed.
-  // Each Protect() has its Renewed(); after the last one the session is closed if its tickets were
-  // voided meanwhile by somebody else.
+  // closed, and after Renewed() it is as if signed in with a ticket of `generation`; nullopt if the
+  // change failed. Each Protect() has its Renewed(); after the last one the session is closed if
+  // its tickets were voided meanwhile by somebody else.
   void Protect(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
   void Renewed(const Username& user, AccountId account, uint64_t session,
-               std::optional<absl::Time> issued) ABSL_LOCKS_EXCLUDED(mu_);
+               std::optional<Generation> generation) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {
     lineserver::SessionHandle handle;
-    absl::Time issued;
+    Generation generation = 0;
     int protections = 0;  // Changes of the password under way.
   };
   using Sessions = absl::flat_hash_map<uint64_t, Entry>;
@@ -54,7 +57,9 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
 
   const AccountStore& accounts_;
   const int sessions_per_user_max_;
+  const Clock& clock_;
   AccountsExecutor* executor_ = nullptr;
+  lineserver::SessionList list_;
 
   absl::Mutex mu_;
   absl::flat_hash_map<AccountId, Sessions> by_account_ ABSL_GUARDED_BY(mu_);

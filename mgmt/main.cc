@@ -22,8 +22,8 @@ int Serve(const convergia::v1::MgmtConfig& config, node::ShutdownSignal& shutdow
   std::atomic<bool> fenced = false;
   auto server =
       mgmt::MgmtServer::Create({.config = config, .on_fenced = [&](const absl::Status& why) {
-                                  LOG(ERROR) << "this node cannot go on, and ends to be started "
-                                             << "anew: " << why.message();
+                                  LOG(ERROR) << "fatal error; exiting so the supervisor restarts "
+                                             << "this node: " << why.message();
                                   fenced = true;
                                   shutdown.Trigger();
                                 }});

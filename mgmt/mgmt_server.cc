@@ -9,37 +9,45 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/host_port.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/lineserver/line_server.h"
+#include "common/node/reachable_address.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/store/rocks_store.h"
+#include "common/store/start_counter.h"
 #include "common/tls/context.h"
 #include "mgmt/accounts/account_store.h"
+#include "mgmt/accounts/invites.h"
+#include "mgmt/accounts/known_networks.h"
 #include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/commands/account_commands.h"
+#include "mgmt/commands/enrol_commands.h"
 #include "mgmt/commands/main_server_commands.h"
 #include "mgmt/commands/map_commands.h"
+#include "mgmt/commands/session_commands.h"
 #include "mgmt/config.h"
 #include "mgmt/line_sessions.h"
 #include "mgmt/members/members_executor.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/own_certificate.h"
+#include "mgmt/own_sessions.h"
 #include "mgmt/services/accounts_service.h"
 #include "mgmt/services/admin_service.h"
 #include "mgmt/services/cluster_service.h"
-#include "mgmt/start_counter.h"
 #include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
+constexpr absl::string_view kStartKey = "counter/start";
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
 
 using lineserver::CommandSpec;
@@ -54,13 +62,28 @@ BucketRule Rule(uint32_t count, absl::Duration per) {
           .keys_max = 100'000};
 }
 
+AccountsExecutor::RegistrationMode ModeOf(v1::MgmtConfig::Registration registration) {
+  using Mode = AccountsExecutor::RegistrationMode;
+  switch (registration) {
+    case v1::MgmtConfig::OPEN:
+      return Mode::kOpen;
+    case v1::MgmtConfig::APPROVAL:
+      return Mode::kApproval;
+    case v1::MgmtConfig::INVITE:
+      return Mode::kInvite;
+    default:
+      return Mode::kClosed;
+  }
+}
+
 AccountsExecutor::Options DeskOptions(const MgmtServer::Options& options) {
   const v1::RegistrationLimits& limits = options.config.registration_limits();
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   AccountsExecutor::Options executor;
   executor.threads = options.hash_threads > 0 ? options.hash_threads : std::max(1, cores / 2);
-  executor.registration_open = options.config.registration_open();
+  executor.registration = ModeOf(options.config.registration());
   executor.hash_cost = options.hash_cost;
+  executor.password_bytes_min = options.config.password_bytes_min();
   executor.registrations.per_address = Rule(limits.per_address_per_hour(), absl::Hours(1));
   executor.sign_ins.address =
       Rule(limits.failed_sign_ins_per_address_per_minute(), absl::Minutes(1));
@@ -74,6 +97,18 @@ lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
   limits.signed_in_per_address_max = static_cast<int>(config.signed_in_per_address_max());
   limits.memory_bytes_max = lineserver::QuarterOfMemory() / 2;  // There are two line servers.
   return limits;
+}
+
+// An address of TEST-NET-1, where nobody is: asking for the way there sends nothing.
+constexpr char kElsewhere[] = "192.0.2.1:9";
+
+// `bound` with a host that others can dial: that of `told`, if there is one, in place of "all".
+std::string DialableAddress(const std::string& bound, const std::string& told) {
+  const absl::StatusOr<HostPort> ours = HostPort::Parse(bound);
+  const absl::StatusOr<HostPort> theirs = HostPort::Parse(told);
+  const bool is_all = ours.ok() && (ours->host == "0.0.0.0" || ours->host == "::");
+  if (is_all && theirs.ok()) return HostPort{theirs->host, ours->port}.ToString();
+  return node::ReachableAddress(bound, kElsewhere);
 }
 
 std::vector<CommandSpec> Joined(std::vector<std::vector<CommandSpec>> families) {
@@ -98,11 +133,14 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   absl::Status MakeCores(const Options& options);
   absl::Status Listen(const Options& options);
   absl::Status ListenForClients(const Options& options);
+  std::vector<std::string> EnrolAddresses() const;
   void PublishMembers();
+  std::vector<Cluster::TicketKeyUntil> TicketKeysNow();
 
   // AccountsObserver: on the executor's threads.
   void OnAccountAdded(const Account& account) override;
   void OnTicketsVoid(const Account& account, absl::string_view reason) override;
+  void OnTicketKeys() override;
   // ClusterOutput: on the loop's thread.
   void Send(StreamId stream, const v1::ToNode& message) override {
     cluster_service->Send(stream, message);
@@ -124,6 +162,8 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<NodeRegistry> registry;
   std::unique_ptr<AccountStore> book;
   std::unique_ptr<TicketIssuer> tickets;
+  std::unique_ptr<KnownNetworks> known;
+  std::unique_ptr<Invites> invites;
   NodeId self = 0;
   Epoch epoch = 0;
 
@@ -136,6 +176,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<ClusterLoop> loop;
   std::unique_ptr<MembersExecutor> members;
   std::unique_ptr<AccountsExecutor> executor;
+  std::unique_ptr<OwnSessions> own_sessions;
   std::unique_ptr<AccountsService> accounts_service;
   std::unique_ptr<AdminService> admin_service;
 
@@ -143,6 +184,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<CommandTable> table, open_table;
   std::unique_ptr<LineServer> line, open_line;
   std::string line_address, open_line_address;
+  std::vector<std::string> grpc_addresses;  // Where nodes reach it.
   std::unique_ptr<rpc::Server> rpc;
   bool stopped = false;
 };
@@ -163,7 +205,11 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
   CVG_ASSIGN_OR_RETURN(book, AccountStore::Create(*store));
   CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
-  CVG_ASSIGN_OR_RETURN(epoch, CountStart(*store));
+  CVG_ASSIGN_OR_RETURN(known, KnownNetworks::Create(*store));
+  CVG_ASSIGN_OR_RETURN(invites, Invites::Create(*store));
+  CVG_ASSIGN_OR_RETURN(epoch,
+                       store::CountStart(*store, kStartKey, clock.Now(), config.epoch_at_least()));
+  LOG(INFO) << "this start of mgmt has epoch " << epoch;
   return absl::OkStatus();
 }
 
@@ -173,28 +219,32 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
           .epoch = epoch,
           .self = self,
           .version = kVersion,
-          .ticket_key_pems = tickets->PublicKeyPems(),
           .hide_clients = config.hide_other_clients(),
           .rebalancing = {.moves_per_minute = static_cast<int>(config.moves_per_minute())}},
       *book);
   cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
-  for (const Account& account : book->WithVoidTickets(clock.Now(), limits::kTicketLifetime)) {
+  cluster->SetTicketKeys(TicketKeysNow());
+  for (const Account& account : book->RaisedLately(clock.Now(), limits::kGenerationsToldFor)) {
     cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again",
                            clock.Elapsed());
   }
   pins.Replace(registry->ValidPins());
   sessions = std::make_unique<LineSessions>(
-      *book, static_cast<int>(config.line_limits().sessions_per_user_max()));
-  members = std::make_unique<MembersExecutor>(*registry, clock, [this] { PublishMembers(); });
-  cluster_service = std::make_unique<ClusterService>(*members, pins);
+      *book, static_cast<int>(config.line_limits().sessions_per_user_max()), clock);
+  members = std::make_unique<MembersExecutor>(
+      *registry, clock,
+      Rule(config.registration_limits().failed_sign_ins_per_address_per_minute(), absl::Minutes(1)),
+      [this] { PublishMembers(); });
+  cluster_service = std::make_unique<ClusterService>(*members, pins, epoch);
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service->set_loop(loop.get());
   executor = std::make_unique<AccountsExecutor>(
-      AccountsExecutor::Parts{clock, *book, *tickets, *painter, *this}, DeskOptions(options));
+      AccountsExecutor::Parts{clock, *book, *tickets, *known, *invites, *painter, *this},
+      DeskOptions(options));
   sessions->set_desk(executor.get());
-  accounts_service = std::make_unique<AccountsService>(*executor, *loop, watchers, pins,
-                                                       config.hide_other_clients());
-  admin_service = std::make_unique<AdminService>(*executor, *members, *loop);
+  own_sessions = std::make_unique<OwnSessions>(*loop, sessions->list(), kOwnName);
+  accounts_service = std::make_unique<AccountsService>(*executor, *loop, *own_sessions, watchers,
+                                                       pins, config.hide_other_clients());
   return absl::OkStatus();
 }
 
@@ -203,10 +253,12 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
   CVG_ASSIGN_OR_RETURN(const std::string key, identity::ReadFileToString(paths.key_pem));
   CVG_ASSIGN_OR_RETURN(tls, tls::TlsContext::Server(chain, key));
   table = std::make_unique<CommandTable>(
-      Joined({RegistrationCommands(*executor), PasswordCommands(*executor, *sessions),
+      Joined({RegistrationCommands(*executor), AccountCommands(*executor, *sessions),
+              SessionCommands(*own_sessions), EnrolCommands(*members, grpc_addresses),
               MainServerCommands(*loop),
               MapCommands(*loop, watchers, line_watchers, config.hide_other_clients())}));
-  open_table = std::make_unique<CommandTable>(RegistrationCommands(*executor));
+  open_table = std::make_unique<CommandTable>(
+      Joined({RegistrationCommands(*executor), EnrolCommands(*members, grpc_addresses)}));
   LineServer::Options line_options;
   line_options.listen = {{.address = config.line_listen(), .table = table.get()}};
   line_options.tls = tls.get();
@@ -238,11 +290,12 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
 
 absl::Status MgmtServer::Parts::Listen(const Options& options) {
   CVG_RETURN_IF_ERROR(ListenForClients(options));
+  admin_service = std::make_unique<AdminService>(*executor, *members, *loop, EnrolAddresses());
   CVG_ASSIGN_OR_RETURN(
       auto credentials,
       rpc::MakeServerCredentials(
           {.ca = paths.ca_pem, .certificate_chain = paths.chain_pem, .key = paths.key_pem},
-          rpc::CallPolicy::Cluster(), pins));
+          rpc::CallPolicy::Cluster(), pins, rpc::Handshake::kOurCa));
   CVG_ASSIGN_OR_RETURN(
       rpc, rpc::Server::Create(
                {.listen = config.grpc_listen(),
@@ -250,6 +303,8 @@ absl::Status MgmtServer::Parts::Listen(const Options& options) {
                 .services = {cluster_service.get(), accounts_service.get(), admin_service.get()}}));
   v1::NodeAddresses addresses;
   const v1::NodeAddressesConfig& told = config.advertise();
+  grpc_addresses.assign(told.grpc().begin(), told.grpc().end());
+  if (grpc_addresses.empty()) grpc_addresses = {DialableAddress(rpc->address(), told.line())};
   addresses.set_grpc(told.grpc().empty() ? rpc->address() : told.grpc(0));
   addresses.set_line(told.line().empty() ? line_address : told.line());
   const bool posted =
@@ -257,6 +312,15 @@ absl::Status MgmtServer::Parts::Listen(const Options& options) {
   CHECK(posted) << "the loop has not even started";
   loop->Start();
   return absl::OkStatus();
+}
+
+std::vector<std::string> MgmtServer::Parts::EnrolAddresses() const {
+  if (config.enrol_addresses_size() > 0) {
+    return {config.enrol_addresses().begin(), config.enrol_addresses().end()};
+  }
+  const v1::NodeAddressesConfig& told = config.advertise();
+  const std::string host = told.line().empty() && told.grpc_size() > 0 ? told.grpc(0) : told.line();
+  return {DialableAddress(open_line_address, host)};
 }
 
 void MgmtServer::Parts::PublishMembers() {
@@ -281,6 +345,22 @@ void MgmtServer::Parts::OnTicketsVoid(const Account& account, absl::string_view 
   LOG_IF(ERROR, !posted) << "edges were not told that tickets of " << account.user.str()
                          << " are void";
   sessions->OnTicketsVoid(account, reason);
+}
+
+// The clock of the cluster's core does not jump.
+std::vector<Cluster::TicketKeyUntil> MgmtServer::Parts::TicketKeysNow() {
+  const absl::Time now = clock.Now();
+  std::vector<Cluster::TicketKeyUntil> keys;
+  for (const TicketKey& key : tickets->PublicKeys(now)) {
+    keys.push_back({key.public_pem, clock.Elapsed() + (key.until - now)});
+  }
+  return keys;
+}
+
+void MgmtServer::Parts::OnTicketKeys() {
+  const bool posted =
+      loop->PostUrgent([keys = TicketKeysNow()](Cluster& cluster) { cluster.SetTicketKeys(keys); });
+  LOG_IF(ERROR, !posted) << "edges were not told of the new ticket key; they are when they attach";
 }
 
 absl::StatusOr<std::unique_ptr<MgmtServer>> MgmtServer::Create(const Options& options) {
@@ -317,7 +397,8 @@ void MgmtServer::Drain(absl::Duration deadline) {
   parts_->line->Drain(deadline / 2);
 }
 
-// First those who ask, then those who answer: a request under way is answered by desks and loop.
+// Stops the servers that ask before the executors and the loop that answer, so that requests under
+// way are still answered.
 void MgmtServer::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   if (parts_->open_line != nullptr) parts_->open_line->Stop();

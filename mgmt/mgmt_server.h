@@ -20,9 +20,9 @@ namespace convergia::mgmt {
 //   CVG_ASSIGN_OR_RETURN(auto server, MgmtServer::Create(options));
 //   server->Start();  ...  server->Drain(absl::Seconds(5));  server->Stop();
 //
-// Threads: the gRPC callbacks, the line server's shards, the desks' work queues and the cluster's
-// loop. They meet at the desks' Post and at ClusterLoop; nothing else is shared but the thread-safe
-// AccountStore, NodeRegistry and PinSet.
+// Threads: the gRPC callbacks, the line server's shards, the executors' work queues and the
+// cluster's loop. They meet at the executors and at ClusterLoop; nothing else is shared but the
+// thread-safe AccountStore, NodeRegistry and PinSet.
 class MgmtServer {
  public:
   struct Options {

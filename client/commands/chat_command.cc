@@ -6,12 +6,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "client/commands/chat_line.h"
 #include "client/commands/chat_terminal.h"
 #include "client/commands/commands.h"
 #include "client/commands/prompt.h"
 #include "client/commands/text.h"
+#include "client/files/transfer.h"
+#include "common/base/backoff.h"
 #include "common/base/fail.h"
+#include "common/base/random.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::client {
@@ -19,6 +23,10 @@ namespace {
 
 // At the end, what was sent last still waits for its answer.
 constexpr absl::Duration kLastAnswersTimeout = absl::Seconds(25);
+// A line from a pipe for which there is no room is sent again for so long.
+constexpr absl::Duration kBusyPatience = absl::Seconds(30);
+constexpr absl::Duration kBusyPauseFirst = absl::Milliseconds(50);
+constexpr absl::Duration kBusyPauseMax = absl::Seconds(2);
 
 // What happens, as lines on the terminal.
 class Reporter : public ClientObserver {
@@ -85,12 +93,19 @@ class Chat {
   Chat(CommandContext* context, BlockingClient* client, Reporter* reporter, ChatTerminal* terminal)
       : context_(context), client_(client), reporter_(reporter), terminal_(terminal) {}
 
-  void Run() {
+  // Errors, where no person types: that of the first line that was not delivered, which then says
+  // how many there were.
+  absl::Status Run() {
     terminal_->Print("* /help lists what you can type");
     while (!done_) {
       const std::optional<std::string> line =
           terminal_->ReadLine(to_.empty() ? "> " : absl::StrCat("to ", to_, "> "));
       if (!line.has_value()) break;
+      if (line->size() > ChatTerminal::kLineBytesMax) {
+        Do(ChatMistake{absl::StrCat("not sent: a message has at most ", ChatTerminal::kLineBytesMax,
+                                    " bytes; send less")});
+        continue;
+      }
       const ChatLine typed = ParseChatLine(*line, to_);
       const bool leaves = std::holds_alternative<ChatQuit>(typed);
       if (!leaves && reporter_->TakeNeedsPassword()) SignInAgain();
@@ -98,6 +113,7 @@ class Chat {
     }
     pending_.AwaitNone(kLastAnswersTimeout);
     terminal_->Flush();
+    return Verdict();
   }
 
  private:
@@ -113,14 +129,49 @@ class Chat {
   void Do(const ChatQuit&) { done_ = true; }
   void Do(const ChatHelp&) { terminal_->Print(kChatHelp); }
   void Do(const ChatTo& typed) { to_ = typed.user; }
-  void Do(const ChatMistake& typed) { terminal_->Print(absl::StrCat("* ", Printable(typed.text))); }
+  void Do(const ChatMistake& typed) {
+    terminal_->Print(absl::StrCat("* ", Printable(typed.text)));
+    CountLost(Fail(FailCode::kBadField, typed.text));
+  }
   void Do(const ChatSend& typed) {
+    if (!terminal_->is_interactive()) return SendInOrder(typed);
     pending_.Add();
     client_->SendMessageThen(typed.to, typed.body,
                              [this, to = typed.to](const absl::StatusOr<int>& sessions) {
                                if (!sessions.ok()) Complain(to, sessions.status());
                                pending_.Remove();
                              });
+  }
+  // One after the other, as fast as answers come: so a line that finds no room can be sent again
+  // and still comes before the next.
+  void SendInOrder(const ChatSend& typed) {
+    Backoff backoff(kBusyPauseFirst, kBusyPauseMax, RandomSeed());
+    absl::Status status;
+    for (absl::Duration waited; waited < kBusyPatience;) {
+      status = client_->SendMessage(typed.to, typed.body).status();
+      // Only then it is sure that nobody has it.
+      if (status.ok() || FailCodeOf(status) != FailCode::kBusy) break;
+      const absl::Duration pause = backoff.Next();
+      absl::Notification().WaitForNotificationWithTimeout(pause);
+      waited += pause;
+      terminal_->Flush();
+    }
+    if (status.ok()) return;
+    Complain(typed.to, status);
+    // Without a connection the next line would wait in vain, too.
+    const FailCode code = FailCodeOf(status);
+    done_ = code == FailCode::kUnavailable || code == FailCode::kNotSignedIn ||
+            code == FailCode::kSignInFailed || code == FailCode::kExpired;
+    CountLost(About(typed.to, status));
+  }
+  void CountLost(const absl::Status& why) {
+    if (lost_++ == 0) first_loss_ = why;
+  }
+  absl::Status Verdict() const {
+    if (lost_ == 0 || terminal_->is_interactive()) return absl::OkStatus();
+    return Fail(FailCodeOf(first_loss_),
+                absl::StrCat(lost_, lost_ == 1 ? " line was" : " lines were",
+                             " not sent or not delivered; the first: ", first_loss_.message()));
   }
   void Complain(const std::string& to, const absl::Status& status) {
     terminal_->Print(absl::StrCat("* not delivered to ", to, ": ", FailCodeWord(FailCodeOf(status)),
@@ -134,6 +185,8 @@ class Chat {
   Pending pending_;
   std::string to_;
   bool done_ = false;
+  int lost_ = 0;
+  absl::Status first_loss_;
 };
 
 absl::Status RunChat(CommandContext& context) {
@@ -141,10 +194,11 @@ absl::Status RunChat(CommandContext& context) {
   Reporter reporter(terminal.get());
   CVG_ASSIGN_OR_RETURN(const auto client,
                        context.Connect(&reporter, BlockingClient::Messages::kToObserver));
-  Chat(&context, client.get(), &reporter, terminal.get()).Run();
+  const absl::Status status = Chat(&context, client.get(), &reporter, terminal.get()).Run();
   client->Close();
   terminal->Flush();
-  return context.Save();
+  context.Save();
+  return status;
 }
 
 }  // namespace

@@ -35,13 +35,14 @@ ChatLine ParseTo(absl::string_view rest) {
 ChatLine ParseMsg(absl::string_view rest) {
   const absl::StatusOr<Username> user = Username::Parse(TakeWord(&rest));
   if (!user.ok()) return Mistake(user.status().message());
-  if (rest.empty()) return Mistake("what shall be sent? Write /msg NAME TEXT");
+  if (rest.empty()) return Mistake("there is no text; write /msg NAME TEXT");
   return ChatSend{user->str(), std::string(rest)};
 }
 
 ChatLine ParseSlash(absl::string_view line) {
   absl::string_view rest = line;
   const absl::string_view word = TakeWord(&rest);
+  if (word != "/msg") rest = absl::StripTrailingAsciiWhitespace(rest);
   if (word == "/to") return ParseTo(rest);
   if (word == "/msg") return ParseMsg(rest);
   if (word == "/quit" || word == "/exit") return ChatQuit{};
@@ -59,8 +60,8 @@ const char kChatHelp[] =
     "/quit            or Ctrl-D";
 
 ChatLine ParseChatLine(absl::string_view line, absl::string_view to) {
-  line = absl::StripTrailingAsciiWhitespace(line);
-  if (line.empty()) return ChatNothing{};
+  absl::ConsumeSuffix(&line, "\r");  // Of a file with lines of another system.
+  if (absl::StripAsciiWhitespace(line).empty()) return ChatNothing{};
   if (line.front() == '/') {
     if (!absl::ConsumePrefix(&line, "//")) return ParseSlash(line);
     line = absl::string_view(line.data() - 1, line.size() + 1);  // One "/" is of the text.

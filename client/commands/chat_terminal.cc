@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cwchar>
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,12 +21,8 @@ namespace convergia::client {
 namespace {
 
 constexpr int kHistoryLines = 200;
-constexpr size_t kLineBytesMax = 1024 * 1024;  // What one message may hold; the rest is cut off.
 
-void Write(absl::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
+void Write(absl::string_view text) { std::cout << text << std::flush; }
 
 size_t Columns() {
   winsize size = {};
@@ -60,6 +57,7 @@ class EditedTerminal : public ChatTerminal {
     el_set(editor_, EL_EDITOR, "emacs");
     el_set(editor_, EL_SIGNAL, 1);  // A signal finds the terminal as it was before.
     el_set(editor_, EL_HIST, history, history_);
+    el_set(editor_, EL_BIND, "^I", "ed-insert", nullptr);  // A tab is text.
     el_set(editor_, EL_GETCFN, &EditedTerminal::GetCharacter);
     el_source(editor_, nullptr);  // ~/.editrc, where a person has one.
   }
@@ -67,6 +65,8 @@ class EditedTerminal : public ChatTerminal {
     el_end(editor_);
     history_end(history_);
   }
+
+  bool is_interactive() const override { return true; }
 
   std::optional<std::string> ReadLine(const std::string& prompt) override {
     prompt_ = prompt;
@@ -131,6 +131,8 @@ class EditedTerminal : public ChatTerminal {
 // For pipes and files.
 class PlainTerminal : public ChatTerminal {
  public:
+  bool is_interactive() const override { return false; }
+
   std::optional<std::string> ReadLine(const std::string&) override {
     while (true) {
       Flush();
@@ -146,21 +148,27 @@ class PlainTerminal : public ChatTerminal {
   }
 
  private:
+  // A line that is too long is cut, yet stays too long.
   void Append(absl::string_view bytes) {
-    const bool is_overlong = read_.size() >= kLineBytesMax && read_.find('\n') == std::string::npos;
+    const bool is_overlong = read_.size() > kLineBytesMax && newline_ == std::string::npos;
     if (is_overlong) bytes.remove_prefix(std::min(bytes.find('\n'), bytes.size()));
+    const size_t newline = bytes.find('\n');
+    if (newline_ == std::string::npos && newline != std::string::npos) {
+      newline_ = read_.size() + newline;
+    }
     absl::StrAppend(&read_, bytes);
   }
 
   std::optional<std::string> TakeLine() {
-    const size_t newline = read_.find('\n');
-    if (newline == std::string::npos && !(ended_ && !read_.empty())) return std::nullopt;
-    std::string line = read_.substr(0, newline);
-    read_.erase(0, newline == std::string::npos ? newline : newline + 1);
+    if (newline_ == std::string::npos && !(ended_ && !read_.empty())) return std::nullopt;
+    std::string line = read_.substr(0, newline_);
+    read_.erase(0, newline_ == std::string::npos ? newline_ : newline_ + 1);
+    newline_ = read_.find('\n');
     return line;
   }
 
   std::string read_;
+  size_t newline_ = std::string::npos;  // The first one in read_.
   bool ended_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/limits.h"
 
 namespace convergia::client {
 
@@ -19,6 +20,8 @@ class ChatTerminal {
  public:
   // Printed lines wait here while the reader is busy; past this they are counted and not shown.
   static constexpr size_t kWaitingMax = 10'000;
+  // A longer line can be no message. It comes cut, and longer than this.
+  static constexpr size_t kLineBytesMax = limits::kPacketBytesMax;
 
   static std::unique_ptr<ChatTerminal> Create();
   virtual ~ChatTerminal();
@@ -27,6 +30,9 @@ class ChatTerminal {
 
   // Shows `text`, which holds nothing the terminal would obey, and an LF. Any thread.
   void Print(absl::string_view text) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether a person types the lines, and sees what is printed.
+  virtual bool is_interactive() const = 0;
 
   // The next line, without its LF; nullopt at the end of input. One thread.
   virtual std::optional<std::string> ReadLine(const std::string& prompt) = 0;

@@ -48,6 +48,9 @@ INSTANTIATE_TEST_SUITE_P(Lines, ChatLineTest,
                          testing::ValuesIn<ChatCase>({
                              {"EmptyLine", "   ", "bob", "nothing"},
                              {"TextGoesToTheRecipient", "hi there", "bob", "send bob|hi there"},
+                             {"BlanksAtTheEndAreText", "a\tb\t ", "bob", "send bob|a\tb\t "},
+                             {"BlanksAfterAMessageAreText", "/msg bob a\t", "", "send bob|a\t"},
+                             {"CrOfAnotherSystemIsNone", "hi\r", "bob", "send bob|hi"},
                              {"ColonIsTextWhileThereIsARecipient", "note: x", "bob",
                               "send bob|note: x"},
                              {"NameAndColonNameTheRecipient", "Bob: hi", "", "send bob|hi"},
@@ -83,6 +86,13 @@ TEST(PrintableTest, WhatIsNoUtf8IsReplaced) {
   EXPECT_EQ(Printable("\xc0\x80"), "??");            // Overlong.
   EXPECT_EQ(Printable("\xed\xa0\x80"), "???");       // A surrogate.
   EXPECT_EQ(Printable("\xf4\x90\x80\x80"), "????");  // Beyond the last character.
+}
+
+TEST(ErrorLineTest, IsOneLineInTheWordsOfTheCommands) {
+  EXPECT_EQ(ErrorLine("/a\nb: nothing; LISTFOLDER shows what there is"),
+            "convergia: /a?b: nothing; `convergia ls` shows what there is\n");
+  EXPECT_EQ(ErrorLine("REMOVED, MOVED and MOVE_2"),
+            "convergia: REMOVED, MOVED and `convergia mv`_2\n");
 }
 
 TEST(FormatTest, FurtherLinesOfAMessageAreIndented) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/commands/prompt.h"
+#include "client/commands/text.h"
 #include "client/commands/trust.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
@@ -83,7 +84,10 @@ absl::StatusOr<std::unique_ptr<CommandContext>> CommandContext::Create(
     const GlobalOptions& options) {
   CVG_ASSIGN_OR_RETURN(const std::string home, Profile::DefaultHome());
   CVG_ASSIGN_OR_RETURN(Profile profile, Profile::Load(home, options.profile));
-  return std::unique_ptr<CommandContext>(new CommandContext(options, std::move(profile)));
+  const absl::Status trouble = profile.trouble();
+  std::unique_ptr<CommandContext> context(new CommandContext(options, std::move(profile)));
+  context->Remember(trouble);
+  return context;
 }
 
 absl::StatusOr<Address> CommandContext::Server() const {
@@ -153,7 +157,7 @@ absl::StatusOr<ClientOptions> CommandContext::MakeOptions() {
   ClientOptions client;
   CVG_ASSIGN_OR_RETURN(client.management, Server());
   CVG_ASSIGN_OR_RETURN(client.ca_pem, TrustedCa());
-  if (client.ca_pem != profile_.ca_pem()) CVG_RETURN_IF_ERROR(profile_.PinCa(client.ca_pem));
+  if (client.ca_pem != profile_.ca_pem()) Remember(profile_.PinCa(client.ca_pem));
   client.memory = profile_.memory();
   client.plan.only = options_.main_server;
   return client;
@@ -181,8 +185,9 @@ absl::Status CommandContext::WithSecret(const Attempt& attempt) {
   if (const std::optional<std::string> ticket = UsableTicket(client); ticket.has_value()) {
     client.ticket = *ticket;
     const absl::Status status = attempt(client);
-    if (!IsRefusedSecret(status)) return status.ok() ? Save() : status;
-    CVG_RETURN_IF_ERROR(profile_.ForgetTicket());
+    if (status.ok()) Save();
+    if (!IsRefusedSecret(status)) return status;
+    ForgetTicket();
     if (is_in_file) return status;  // The password was refused, too.
     client.ticket.clear();
   }
@@ -190,7 +195,8 @@ absl::Status CommandContext::WithSecret(const Attempt& attempt) {
     CVG_ASSIGN_OR_RETURN(client.password, Password(prompt));
   }
   CVG_RETURN_IF_ERROR(attempt(client));
-  return Save();
+  Save();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<BlockingClient>> CommandContext::Connect(
@@ -233,22 +239,29 @@ void CommandContext::KeepTicket(absl::string_view ticket, absl::Time expires) {
   keeper_->OnTicket(ticket, expires);
 }
 
-absl::Status CommandContext::Save() {
-  CVG_ASSIGN_OR_RETURN(const Address server, Server());
-  CVG_ASSIGN_OR_RETURN(const std::string user, User());
+void CommandContext::Remember(const absl::Status& status) {
+  if (status.ok() || std::exchange(has_warned_, true)) return;
+  std::cerr << ErrorLine(
+      absl::StrCat("nothing is remembered for the next time: ", status.message()));
+}
+
+void CommandContext::ForgetTicket() { Remember(profile_.ForgetTicket()); }
+
+void CommandContext::Save() {
+  const absl::StatusOr<Address> server = Server();
+  const absl::StatusOr<std::string> user = User();
+  if (!server.ok() || !user.ok()) return;  // Then there is nothing to remember.
   if (profile_.server().empty()) {
-    CVG_RETURN_IF_ERROR(profile_.SetServerAndUser(server.ToString(), user));
+    Remember(profile_.SetServerAndUser(server->ToString(), *user));
   }
   if (const auto ticket = keeper_->TakeTicket(); ticket.has_value()) {
-    CVG_RETURN_IF_ERROR(
-        profile_.SetTicket({user, server.ToString(), ticket->second, ticket->first}));
+    Remember(profile_.SetTicket({*user, server->ToString(), ticket->second, ticket->first}));
   }
   // A report of one chosen server would bind the next start to it, too.
   if (const auto memory = keeper_->TakeMemory();
       memory.has_value() && options_.main_server.empty()) {
-    CVG_RETURN_IF_ERROR(profile_.SetMemory(*memory));
+    Remember(profile_.SetMemory(*memory));
   }
-  return absl::OkStatus();
 }
 
 }  // namespace convergia::client

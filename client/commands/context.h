@@ -63,8 +63,10 @@ class CommandContext {
                                                const std::vector<std::string>& fields);
 
   // Writes what was learnt to the profile: server and user (the first time), ticket, report. Called
-  // by Connect() and the Ask...() when they have succeeded, and by commands that run long.
-  absl::Status Save();
+  // by Connect() and the Ask...() when they have succeeded, and by commands that run long. What
+  // cannot be written costs a question the next time, and no more: there is one warning.
+  void Save();
+  void ForgetTicket();
   // `ticket` came in an answer and takes the place of the one that is kept.
   void KeepTicket(absl::string_view ticket, absl::Time expires);
 
@@ -73,6 +75,8 @@ class CommandContext {
 
   CommandContext(const GlobalOptions& options, Profile profile);
   absl::StatusOr<Address> Server() const;
+  // Warns if something could not be kept for the next time.
+  void Remember(const absl::Status& status);
   absl::StatusOr<std::string> TrustedCa();
   absl::StatusOr<std::string> MeetCa(const Address& address);
   // Without a secret.
@@ -87,6 +91,7 @@ class CommandContext {
   Profile profile_;
   std::unique_ptr<Keeper> keeper_;
   std::string user_;
+  bool has_warned_ = false;
 };
 
 }  // namespace convergia::client

@@ -1,4 +1,4 @@
-// ls, mkdir, rm, mv, cat, share, info.
+// ls, mkdir, rm, mv, cat, info, share.
 
 #include <iostream>
 #include <memory>
@@ -19,38 +19,48 @@
 namespace convergia::client {
 namespace {
 
+constexpr int kPathsMax = 1'000'000;  // More than a command line holds.
+
 struct Arguments {
   std::string path = "/";
-  std::string to;
+  std::string output = "-";
   std::vector<std::string> paths;
   std::string user;
   std::string permission;
   bool is_long = false;
+  bool all = false;
+  bool force = false;
+  bool keep = false;
   bool recursive = false;
   bool parents = false;
 };
 
 void PrintEntry(const StoredEntry& entry, bool is_long) {
-  const std::string name = absl::StrCat(Printable(entry.name), entry.is_folder ? "/" : "");
+  const std::string name = absl::StrCat(ForOutput(entry.name), entry.is_folder ? "/" : "");
   if (!is_long) {
     std::cout << name << "\n";
     return;
   }
-  std::cout << absl::StrFormat("%10s  %s  %s\n", entry.is_folder ? "" : FormatBytes(entry.bytes),
-                               FormatLocalTime(entry.changed), name);
+  std::cout << absl::StrFormat("%10s  %s  %s%s\n", entry.is_folder ? "" : FormatBytes(entry.bytes),
+                               FormatLocalTime(entry.changed), name,
+                               entry.is_part ? "  (not whole yet)" : "");
 }
 
 absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  auto entries = storage.ListFolder(arguments.path);
+  const StoredPath path = StoredPath::Of(arguments.path);
+  auto entries = storage.ListFolder(path.path);
   if (!entries.ok() && FailCodeOf(entries.status()) == FailCode::kNotAFolder) {
-    CVG_ASSIGN_OR_RETURN(const StoredInfo info, storage.GetInfo(arguments.path));
-    entries = {{LastName(arguments.path), false, info.bytes, info.changed}};
+    CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, path));
+    PrintEntry({LastName(path.path), false, info.bytes, info.changed, info.is_part},
+               arguments.is_long);
+    return absl::OkStatus();
   }
-  CVG_RETURN_IF_ERROR(entries.status());
-  for (const StoredEntry& entry : *entries) PrintEntry(entry, arguments.is_long);
-  std::cout.flush();
+  if (!entries.ok()) return About(path.path, entries.status());
+  for (const StoredEntry& entry : *entries) {
+    if (!entry.is_part || arguments.all) PrintEntry(entry, arguments.is_long);
+  }
   return absl::OkStatus();
 }
 
@@ -71,52 +81,99 @@ absl::Status MakeWithParents(Storage& storage, const std::string& path) {
 absl::Status MakeFolder(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  for (const std::string& path : arguments.paths) {
-    CVG_RETURN_IF_ERROR(arguments.parents ? MakeWithParents(storage, path)
-                                          : storage.CreateFolder(path));
+  EachOnItsOwn each;
+  for (const std::string& text : arguments.paths) {
+    const std::string path = StoredPath::Of(text).path;
+    each.Add(path, arguments.parents ? MakeWithParents(storage, path) : storage.CreateFolder(path));
   }
-  return absl::OkStatus();
+  return each.Result();
+}
+
+absl::Status RemoveOne(Storage& storage, const StoredPath& path, const Arguments& arguments) {
+  CVG_RETURN_IF_ERROR(CheckIsFolder(storage, path));
+  const absl::Status removed = storage.DeleteFile(path.path);
+  if (removed.ok() || FailCodeOf(removed) != FailCode::kNotAFile) return removed;
+  const absl::Status emptied = storage.DeleteFolder(path.path, arguments.recursive);
+  if (emptied.ok() || FailCodeOf(emptied) != FailCode::kNotEmpty) return emptied;
+  return Fail(FailCode::kNotEmpty,
+              absl::StrCat(path.path, " is a folder that is not empty; rm -r deletes all of it"));
 }
 
 absl::Status Remove(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  for (const std::string& path : arguments.paths) {
-    absl::Status removed = storage.DeleteFile(path);
-    if (!removed.ok() && FailCodeOf(removed) == FailCode::kNotAFile) {
-      removed = storage.DeleteFolder(path, arguments.recursive);
-    }
-    CVG_RETURN_IF_ERROR(removed);
+  EachOnItsOwn each;
+  for (const std::string& text : arguments.paths) {
+    const StoredPath path = StoredPath::Of(text);
+    const absl::Status removed = RemoveOne(storage, path, arguments);
+    const bool is_gone = !removed.ok() && FailCodeOf(removed) == FailCode::kNotFound;
+    if (!is_gone || !arguments.force) each.Add(path.path, removed);
   }
-  return absl::OkStatus();
+  return each.Result();
 }
 
-// As mv does: into `to` if that is a folder, else to that name.
+absl::Status MoveOne(Storage& storage, const StoredPath& from, const StoredPath& to, bool keep) {
+  CVG_RETURN_IF_ERROR(CheckIsFolder(storage, from));
+  absl::StatusOr<std::string> place = PlaceFor(storage, to, LastName(from.path));
+  if (!place.ok() && FailCodeOf(place.status()) == FailCode::kNotFound) {
+    // "mv FOLDER NEW/": what will be there is a folder.
+    CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, from));
+    if (info.is_folder) place = to.path;
+  }
+  CVG_RETURN_IF_ERROR(place.status());
+  if (*place == from.path) {
+    return Fail(FailCode::kBadField, absl::StrCat(from.path, " is there already"));
+  }
+  const absl::Status moved = storage.Move(from.path, *place);
+  if (moved.ok() || FailCodeOf(moved) != FailCode::kExists) return About(from.path, moved);
+  if (keep) return About(*place, moved);
+  const absl::Status replaced = storage.Move(from.path, *place, /*replace=*/true);
+  if (replaced.ok() || FailCodeOf(replaced) != FailCode::kNotAFile) {
+    return About(from.path, replaced);
+  }
+  return About(*place, moved);  // Where a folder is concerned, nothing is replaced.
+}
+
 absl::Status Move(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  std::string to = arguments.to;
-  const auto info = storage.GetInfo(to);
-  if (info.ok() && info->is_folder) to = JoinPath(to, LastName(arguments.path));
-  return storage.Move(arguments.path, to);
+  StoredPath to = StoredPath::Of(arguments.paths.back());
+  const size_t count = arguments.paths.size() - 1;
+  if (count > 1) {
+    to.is_folder = true;
+    CVG_RETURN_IF_ERROR(PlaceFor(storage, to, "").status());
+  }
+  EachOnItsOwn each;
+  for (size_t i = 0; i < count; ++i) {
+    const StoredPath from = StoredPath::Of(arguments.paths[i]);
+    each.Add(from.path, MoveOne(storage, from, to, arguments.keep));
+  }
+  return each.Result();
 }
+
+// Bytes go straight to standard output: there is nothing to tell but what goes wrong.
+class CatObserver final : public TransferObserver {
+ public:
+  void OnTrouble(absl::string_view name, const absl::Status& why) override {
+    std::cerr << ErrorLine(About(name, why).message());
+  }
+};
 
 absl::Status Cat(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  for (uint64_t offset = 0;;) {
-    CVG_ASSIGN_OR_RETURN(const std::string piece,
-                         storage.Read(arguments.path, offset, kPieceBytesMax));
-    std::cout.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush();
-    if (!std::cout) return Fail(FailCode::kInternal, "cannot write to standard output");
-    if (piece.empty()) return absl::OkStatus();
-    offset += piece.size();
-  }
+  const StoredPath path = StoredPath::Of(arguments.path);
+  CVG_RETURN_IF_ERROR(CheckIsFolder(storage, path));
+  CatObserver observer;
+  return About(
+      path.path,
+      Transfer(client.get(), TransferOptions(), &observer).Get(path.path, arguments.output));
 }
 
 absl::Status Info(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  CVG_ASSIGN_OR_RETURN(const StoredInfo info, Storage(client.get()).GetInfo(arguments.path));
+  Storage storage(client.get());
+  CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, StoredPath::Of(arguments.path)));
   std::vector<std::vector<std::string>> rows = {{"WHAT", "VALUE"}};
   for (const auto& [key, value] : info.rows) {
     int64_t milliseconds = 0;
@@ -130,7 +187,10 @@ absl::Status Info(CommandContext& context, const Arguments& arguments) {
 
 absl::Status Share(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  return Storage(client.get()).SetPermission(arguments.path, arguments.user, arguments.permission);
+  Storage storage(client.get());
+  const StoredPath path = StoredPath::Of(arguments.path);
+  CVG_RETURN_IF_ERROR(CheckIsFolder(storage, path));
+  return About(path.path, storage.SetPermission(path.path, arguments.user, arguments.permission));
 }
 
 using Command = absl::Status (*)(CommandContext&, const Arguments&);
@@ -139,7 +199,9 @@ CLI::App* Add(CLI::App& app, CommandLine* line, const std::string& word, const s
               const std::shared_ptr<Arguments>& arguments, Command command) {
   CLI::App* const added = app.add_subcommand(word, help);
   added->callback([line, arguments, command] {
-    line->run = [arguments, command](CommandContext& context) {
+    line->run = [arguments, command](CommandContext& context) -> absl::Status {
+      CVG_RETURN_IF_ERROR(CheckPath(arguments->path));
+      for (const std::string& path : arguments->paths) CVG_RETURN_IF_ERROR(CheckPath(path));
       return command(context, *arguments);
     };
   });
@@ -153,22 +215,32 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   CLI::App* ls = Add(app, line, "ls", "List a folder", arguments, &List);
   ls->add_option("path", arguments->path, "The folder")->capture_default_str();
   ls->add_flag("-l,--long", arguments->is_long, "Sizes and times too");
+  ls->add_flag("-a,--all", arguments->all, "Files too that are not whole yet: a put is at them");
 
   CLI::App* mkdir = Add(app, line, "mkdir", "Make folders", arguments, &MakeFolder);
   mkdir->add_option("paths", arguments->paths, "The folders")->required();
   mkdir->add_flag("-p,--parents", arguments->parents,
-                  "Those above them too; say nothing if they are there");
+                  "Create missing parents; no error if the folder exists");
 
   CLI::App* rm = Add(app, line, "rm", "Delete files and empty folders", arguments, &Remove);
   rm->add_option("paths", arguments->paths, "What to delete")->required();
   rm->add_flag("-r,--recursive", arguments->recursive, "Folders with all that is in them");
+  rm->add_flag("-f,--force", arguments->force, "No error for what is not there");
 
-  CLI::App* mv = Add(app, line, "mv", "Move or rename a file or folder", arguments, &Move);
-  mv->add_option("from", arguments->path, "What to move")->required();
-  mv->add_option("to", arguments->to, "Where to: a folder, or a new name")->required();
+  CLI::App* mv = Add(app, line, "mv",
+                     "Move or rename files and folders. A file replaces the file that is there",
+                     arguments, &Move);
+  mv->add_option("paths", arguments->paths,
+                 "What to move, and last where to: a folder, or a new name for one")
+      ->required()
+      ->expected(2, kPathsMax);
+  mv->add_flag("-n,--no-clobber", arguments->keep, "Replace nothing");
 
-  CLI::App* cat = Add(app, line, "cat", "Write a file to standard output", arguments, &Cat);
+  CLI::App* cat =
+      Add(app, line, "cat", "Write a file to standard output, or to another file", arguments, &Cat);
   cat->add_option("path", arguments->path, "The file")->required();
+  cat->add_option("-o,--output", arguments->output, "A file to write it to; - is standard output")
+      ->capture_default_str();
 
   CLI::App* info =
       Add(app, line, "info", "Show all there is to know of a file or folder", arguments, &Info);
@@ -177,9 +249,9 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   CLI::App* share = Add(app, line, "share", "Say who may do what in a folder", arguments, &Share);
   share->add_option("path", arguments->path, "The folder")->required();
   share->add_option("user", arguments->user, "Who; * is everybody else")->required();
-  share->add_option("permission", arguments->permission, "What")
+  share->add_option("permission", arguments->permission, "What; inherit: as the folder above says")
       ->required()
-      ->check(CLI::IsMember({"none", "read", "write", "admin"}));
+      ->check(CLI::IsMember({"none", "read", "write", "admin", "inherit"}));
 }
 
 }  // namespace convergia::client

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/commands/output.h"
 #include "client/commands/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
@@ -37,10 +38,11 @@ absl::Status Listen(CommandContext& context, const Arguments& arguments) {
   for (uint64_t taken = 0; arguments.count == 0 || taken < arguments.count; ++taken) {
     CVG_ASSIGN_OR_RETURN(const Message message, client->NextMessage(absl::InfiniteDuration()));
     std::cout << FormatMessage(message, "%Y-%m-%d %H:%M:%S") << std::endl;
-    if (!std::cout) return absl::CancelledError("nobody reads the output any more");
+    CVG_RETURN_IF_ERROR(Output::Current());
   }
   client->Close();
-  return context.Save();
+  context.Save();
+  return absl::OkStatus();
 }
 
 }  // namespace

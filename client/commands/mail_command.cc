@@ -1,17 +1,27 @@
 // mail: offline messages.
 
-#include <fstream>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
 #include "client/commands/text.h"
+#include "client/files/local_file.h"
 #include "client/files/storage.h"
+#include "client/files/transfer.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
 #include "common/base/status_macros.h"
@@ -27,16 +37,24 @@ struct Arguments {
   bool keep = false;
 };
 
-absl::Status AppendAll(Mailbox& mailbox, const std::string& draft, std::istream& in) {
-  std::string piece(kPieceBytesMax, '\0');
-  while (in) {
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    if (in.gcount() == 0) break;
-    CVG_RETURN_IF_ERROR(
-        mailbox.Append(draft, absl::string_view(piece.data(), in.gcount())).status());
+absl::Status AppendAll(Mailbox& mailbox, const std::string& draft, int fd) {
+  for (uint64_t length = kPieceBytesMax; length == kPieceBytesMax;) {
+    CVG_ASSIGN_OR_RETURN(const std::string piece, ReadNextOf(fd, kPieceBytesMax));
+    length = piece.size();
+    if (length > 0) CVG_RETURN_IF_ERROR(mailbox.Append(draft, piece).status());
   }
-  if (in.bad()) return Fail(FailCode::kInternal, "cannot read the message");
   return absl::OkStatus();
+}
+
+// A file, or a pipe: `-f <(command)` is one.
+absl::StatusOr<Descriptor> OpenMessage(const std::string& path) {
+  if (path == "-") return Descriptor(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return Fail(FailCode::kNotAFile, absl::StrCat(path, " is a folder, not a file"));
+  }
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  return fd.get() >= 0 ? absl::StatusOr<Descriptor>(std::move(fd)) : LocalFail(errno, "read", path);
 }
 
 absl::Status Send(CommandContext& context, const Arguments& arguments) {
@@ -45,17 +63,13 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
     CVG_ASSIGN_OR_RETURN(const Username user, Username::Parse(name));
     to.push_back(user.str());
   }
-  std::ifstream file;
-  const bool from_stdin = arguments.file == "-";
-  if (!from_stdin) {
-    file.open(arguments.file, std::ios::binary);
-    if (!file) return Fail(FailCode::kNotFound, absl::StrCat("cannot open ", arguments.file));
-  }
+  CVG_ASSIGN_OR_RETURN(const Descriptor message, OpenMessage(arguments.file));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Mailbox mailbox(client.get());
   CVG_ASSIGN_OR_RETURN(const std::string draft, mailbox.Begin(to));
   absl::Cleanup cancel = [&] { mailbox.Cancel(draft).IgnoreError(); };
-  CVG_RETURN_IF_ERROR(AppendAll(mailbox, draft, from_stdin ? std::cin : file));
+  CVG_RETURN_IF_ERROR(About(arguments.file == "-" ? "standard input" : arguments.file,
+                            AppendAll(mailbox, draft, message.get())));
   CVG_RETURN_IF_ERROR(mailbox.Send(draft));
   std::move(cancel).Cancel();
   return absl::OkStatus();
@@ -77,31 +91,49 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-absl::Status ReadAll(Mailbox& mailbox, const std::string& id, std::ostream& out) {
+// Calls `take` with one piece after the other.
+absl::Status ReadAll(Mailbox& mailbox, const std::string& id,
+                     const std::function<absl::Status(const std::string&)>& take) {
   for (uint64_t offset = 0;;) {
     CVG_ASSIGN_OR_RETURN(const std::string piece, mailbox.Read(id, offset, kPieceBytesMax));
-    out.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush();
-    if (!out) return Fail(FailCode::kInternal, "cannot write the message; it stays where it is");
     if (piece.empty()) return absl::OkStatus();
+    CVG_RETURN_IF_ERROR(take(piece));
     offset += piece.size();
   }
+}
+
+// What others wrote must not steer the terminal, so it is shown whole and made harmless.
+absl::Status ShowAtTerminal(Mailbox& mailbox, const std::string& id) {
+  std::string text;
+  CVG_RETURN_IF_ERROR(ReadAll(mailbox, id, [&text](const std::string& piece) {
+    text += piece;
+    return absl::OkStatus();
+  }));
+  std::cout << Printable(text) << (absl::EndsWith(text, "\n") ? "" : "\n");
+  return absl::OkStatus();
 }
 
 absl::Status Read(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Mailbox mailbox(client.get());
   const std::string& id = arguments.ids.front();
-  if (arguments.output == "-") return ReadAll(mailbox, id, std::cout);
-  std::ofstream file(arguments.output, std::ios::binary | std::ios::trunc);
-  if (!file) return Fail(FailCode::kNotFound, absl::StrCat("cannot write ", arguments.output));
-  return ReadAll(mailbox, id, file);
+  if (arguments.output == "-" && isatty(STDOUT_FILENO) == 1) {
+    return About(id, ShowAtTerminal(mailbox, id));
+  }
+  CVG_ASSIGN_OR_RETURN(const LocalTarget target, LocalTarget::Find(arguments.output));
+  CVG_ASSIGN_OR_RETURN(const auto output, LocalOutput::Open(target));
+  const absl::Status read =
+      ReadAll(mailbox, id, [&output](const std::string& piece) { return output->Write(piece); });
+  if (!read.ok()) return About(id, read);
+  return output->Commit(std::nullopt, /*sync=*/true);
 }
 
 absl::Status Delete(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Mailbox mailbox(client.get());
-  for (const std::string& id : arguments.ids) CVG_RETURN_IF_ERROR(mailbox.Delete(id));
-  return absl::OkStatus();
+  EachOnItsOwn each;
+  for (const std::string& id : arguments.ids) each.Add(id, mailbox.Delete(id));
+  return each.Result();
 }
 
 }  // namespace
@@ -130,7 +162,7 @@ void AddMailCommands(CLI::App& app, CommandLine* line) {
 
   CLI::App* read = mail->add_subcommand("read", "Read a message; it stays until you delete it");
   read->add_option("id", arguments->ids, "Which, as list shows it")->required()->expected(1);
-  read->add_option("-o,--output", arguments->output, "A file to write it to")
+  read->add_option("-o,--output", arguments->output, "A file to write it to; - is standard output")
       ->capture_default_str();
   read->callback([run] { run(&Read); });
 

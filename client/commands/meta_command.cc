@@ -35,7 +35,7 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
   CVG_ASSIGN_OR_RETURN(const std::string value, Metadata(client.get()).Get(user, arguments.key));
-  std::cout << Printable(value) << std::endl;
+  std::cout << ForOutput(value) << std::endl;
   return absl::OkStatus();
 }
 
@@ -43,7 +43,7 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
   CVG_ASSIGN_OR_RETURN(const auto rows, Metadata(client.get()).List(user));
-  for (const auto& row : rows) std::cout << Printable(absl::StrJoin(row, "\t")) << "\n";
+  for (const auto& row : rows) std::cout << ForOutput(absl::StrJoin(row, "\t")) << "\n";
   std::cout.flush();
   return absl::OkStatus();
 }

@@ -33,9 +33,9 @@ absl::Status ChangePassword(CommandContext& context) {
   if (!ticket.empty() && absl::SimpleAtoi(line::ValueInRows(answer, "expires"), &expires_ms)) {
     context.KeepTicket(ticket, absl::FromUnixMillis(expires_ms));
   } else {
-    CVG_RETURN_IF_ERROR(context.profile().ForgetTicket());
+    context.ForgetTicket();
   }
-  CVG_RETURN_IF_ERROR(context.Save());
+  context.Save();
   std::cout << "The password of " << user << " is changed." << std::endl;
   return absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 #include "client/commands/profile.h"
 
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -37,6 +40,20 @@ absl::string_view WithoutFinalNewline(absl::string_view contents) {
   return contents;
 }
 
+// The home that the system's user database has for whoever runs this.
+absl::StatusOr<std::string> HomeOfSystem() {
+  std::vector<char> buffer(16 * 1024);
+  passwd entry = {};
+  passwd* found = nullptr;
+  const int error = getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found);
+  if (error != 0 || found == nullptr || found->pw_dir == nullptr || *found->pw_dir == '\0') {
+    return Fail(FailCode::kBadField,
+                "there is no folder for the profile: neither CONVERGIA_HOME nor HOME is set, and "
+                "the system knows no home for this user; set CONVERGIA_HOME");
+  }
+  return std::string(found->pw_dir);
+}
+
 bool ReadMeasure(const std::vector<absl::string_view>& row, StartMemory* memory) {
   if (row.size() != 3) return false;
   Measure measure{.name = std::string(row[1])};
@@ -62,10 +79,9 @@ absl::StatusOr<std::string> Profile::DefaultHome() {
     return std::string(home);
   }
   const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') {
-    return absl::NotFoundError("neither CONVERGIA_HOME nor HOME is set; set one of them");
-  }
-  return absl::StrCat(home, "/.config/convergia");
+  if (home != nullptr && *home != '\0') return absl::StrCat(home, "/.config/convergia");
+  CVG_ASSIGN_OR_RETURN(const std::string of_system, HomeOfSystem());
+  return absl::StrCat(of_system, "/.config/convergia");
 }
 
 absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view name) {
@@ -77,8 +93,8 @@ absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view
   Profile profile(absl::StrCat(home, "/", folder->str()));
   CVG_RETURN_IF_ERROR(profile.ReadSettings());
   CVG_ASSIGN_OR_RETURN(profile.ca_pem_, profile.Read(kCaFile));
-  CVG_RETURN_IF_ERROR(profile.ReadTicket());
-  CVG_RETURN_IF_ERROR(profile.ReadMemory());
+  profile.trouble_ = profile.ReadTicket();
+  profile.trouble_.Update(profile.ReadMemory());
   return profile;
 }
 
@@ -129,12 +145,14 @@ absl::Status Profile::ReadTicket() {
 
 absl::Status Profile::ReadMemory() {
   CVG_ASSIGN_OR_RETURN(const std::string contents, Read(kStartFile));
+  StartMemory memory;
   for (const auto& row : line::ParseRows(WithoutFinalNewline(contents))) {
-    const bool good = row[0] == "measure"    ? ReadMeasure(row, &memory_)
-                      : row[0] == "assigned" ? ReadAssigned(row, &memory_)
+    const bool good = row[0] == "measure"    ? ReadMeasure(row, &memory)
+                      : row[0] == "assigned" ? ReadAssigned(row, &memory)
                                              : false;
     if (!good) return Damaged(PathOf(kStartFile));
   }
+  memory_ = std::move(memory);
   return absl::OkStatus();
 }
 

@@ -33,15 +33,18 @@ struct CachedTicket {
 class Profile {
  public:
   // Reads the profile `name` under `home`; one that does not exist yet is empty. Nothing is
-  // written.
+  // written. A ticket or start file that cannot be read is as if it were not there, and trouble()
+  // says so: they only save time.
   //
   // Errors: FailCode::kBadField for a bad name or a file that cannot be understood, saying which.
   static absl::StatusOr<Profile> Load(const std::string& home, absl::string_view name);
 
-  // $CONVERGIA_HOME, else ~/.config/convergia. Errors: kNotFound without HOME.
+  // $CONVERGIA_HOME, else .config/convergia below $HOME, else below the home that the system's user
+  // database has. Errors: FailCode::kBadField if there is none of them.
   static absl::StatusOr<std::string> DefaultHome();
 
   const std::string& folder() const { return folder_; }
+  const absl::Status& trouble() const { return trouble_; }
 
   const std::string& server() const { return server_; }
   const std::string& user() const { return user_; }
@@ -72,6 +75,7 @@ class Profile {
   std::string ca_pem_;
   std::optional<CachedTicket> ticket_;
   StartMemory memory_;
+  absl::Status trouble_;
 };
 
 }  // namespace convergia::client

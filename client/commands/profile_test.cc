@@ -1,7 +1,9 @@
 #include "client/commands/profile.h"
 
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -82,20 +84,30 @@ TEST_F(ProfileTest, TicketIsForItsOwnerAlone) {
 }
 
 TEST_F(ProfileTest, DamagedFilesAreNamed) {
+  WriteFile("profile", "nonsense\n");
+  const absl::StatusOr<Profile> profile = Profile::Load(home_, "work");
+  ASSERT_FALSE(profile.ok());
+  EXPECT_EQ(FailCodeOf(profile.status()), FailCode::kBadField);
+  EXPECT_NE(profile.status().message().find("/work/profile"), absl::string_view::npos);
+}
+
+TEST_F(ProfileTest, WhatOnlySavesTimeIsLeftOutWhereItIsDamaged) {
   const struct {
     const char* file;
     const char* contents;
-  } kCases[] = {{"profile", "nonsense\n"},  {"ticket", "user\talice\n"},
-                {"start", "measure\ta\n"},  {"start", "measure\ta\tfast\n"},
-                {"start", "assigned\ta\n"}, {"start", "what\n"}};
+  } kCases[] = {{"ticket", "user\talice\n"},
+                {"start", "measure\ta\n"},
+                {"start", "measure\tb\t12\nmeasure\ta\tfast\n"},
+                {"start", "assigned\ta\n"},
+                {"start", "what\n"}};
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.contents);
     std::filesystem::remove_all(home_);
     WriteFile(c.file, c.contents);
-    const absl::StatusOr<Profile> profile = Profile::Load(home_, "work");
-    ASSERT_FALSE(profile.ok());
-    EXPECT_EQ(FailCodeOf(profile.status()), FailCode::kBadField);
-    EXPECT_NE(profile.status().message().find(absl::StrCat("/work/", c.file)),
+    const Profile profile = Load();
+    EXPECT_FALSE(profile.ticket().has_value());
+    EXPECT_TRUE(profile.memory().report.empty());
+    EXPECT_NE(profile.trouble().message().find(absl::StrCat("/work/", c.file)),
               absl::string_view::npos);
   }
 }
@@ -114,6 +126,20 @@ TEST_F(ProfileTest, HomeIsConvergiaHomeElseUnderHome) {
   setenv("CONVERGIA_HOME", "/elsewhere", 1);
   ASSERT_OK_AND_ASSIGN(const std::string own, Profile::DefaultHome());
   EXPECT_EQ(own, "/elsewhere");
+  unsetenv("CONVERGIA_HOME");
+}
+
+TEST_F(ProfileTest, WithoutHomeTheSystemsUserDatabaseIsAsked) {
+  unsetenv("CONVERGIA_HOME");
+  unsetenv("HOME");
+  const absl::StatusOr<std::string> home = Profile::DefaultHome();
+  const passwd* const user = getpwuid(getuid());
+  if (user == nullptr) {
+    EXPECT_EQ(FailCodeOf(home.status()), FailCode::kBadField);
+  } else {
+    ASSERT_OK(home);
+    EXPECT_EQ(*home, absl::StrCat(user->pw_dir, "/.config/convergia"));
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -54,8 +55,12 @@ void ProgressBar::OnFile(absl::string_view name, bool moved) {
 }
 
 void ProgressBar::OnTrouble(absl::string_view name, const absl::Status& why) {
+  // What is tried again and again fails again and again, in the same way.
+  std::string line = ErrorLine(About(name, why).message());
+  if (line == last_trouble_) return;
   Erase();
-  out_ << "convergia: " << Printable(name) << ": " << Printable(why.message()) << std::endl;
+  out_ << line << std::flush;
+  last_trouble_ = std::move(line);
 }
 
 void ProgressBar::Erase() {
@@ -78,7 +83,7 @@ std::string ProgressBar::Line(absl::Duration elapsed) const {
   const std::string speed = absl::StrCat(FormatBytes(static_cast<uint64_t>(rate)), "/s");
   if (is_tree_) {
     return absl::StrFormat("%d files, %s, %s  %s", files_moved_ + files_left_, FormatBytes(done_),
-                           speed, Printable(name_));
+                           speed, PrintableName(name_));
   }
   const double share = expected_ == 0 ? 1 : static_cast<double>(done_) / expected_;
   const int filled = std::clamp(static_cast<int>(share * kBarWidth), 0, kBarWidth);

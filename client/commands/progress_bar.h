@@ -47,6 +47,7 @@ class ProgressBar final : public TransferObserver {
   uint64_t files_moved_ = 0;
   uint64_t files_left_ = 0;
   std::string name_;
+  std::string last_trouble_;
 };
 
 // The width of the terminal at `fd`; 0 if it is none.

@@ -1,19 +1,25 @@
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/prompt.h"
+#include "client/files/local_file.h"
 #include "common/base/fail.h"
+#include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/identity/files.h"
 
 extern char** environ;
 
@@ -25,6 +31,7 @@ constexpr int kTries = 3;  // Of reading one captcha after another.
 struct Arguments {
   std::string user;
   std::string captcha_file;
+  std::string invite;
 };
 
 // Shows the picture where there is a desktop. Whether that worked cannot be known: the path is
@@ -52,41 +59,66 @@ absl::StatusOr<std::string> NewPassword(CommandContext& context) {
   return Fail(FailCode::kBadField, "the two passwords differ; begin again");
 }
 
-// One captcha: asks for it, shows it, sends what the person read.
-absl::Status RegisterOnce(CommandContext& context, const std::string& user,
-                          const std::string& password, const std::string& picture_path) {
+absl::Status WritePicture(const std::string& path, absl::string_view picture) {
+  CVG_ASSIGN_OR_RETURN(const LocalTarget target, LocalTarget::Find(path));
+  CVG_ASSIGN_OR_RETURN(const auto output, LocalOutput::Open(target));
+  CVG_RETURN_IF_ERROR(output->Write(picture));
+  return output->Commit(std::nullopt, /*sync=*/false);
+}
+
+// Where the picture goes if nobody says so: into the profile, or where that cannot be written to a
+// folder for passing things.
+std::string PictureOf(const Profile& profile) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(profile.folder()).parent_path(), error);
+  const bool is_made = mkdir(profile.folder().c_str(), 0700) == 0 || errno == EEXIST;
+  const bool is_writable = is_made && access(profile.folder().c_str(), W_OK | X_OK) == 0;
+  const std::filesystem::path folder = is_writable ? std::filesystem::path(profile.folder())
+                                                   : std::filesystem::temp_directory_path(error);
+  return folder / absl::StrCat("captcha-", SecureRandomHex(4), ".jpg");
+}
+
+// One captcha: asks for it, shows it, sends what the person read. The answer is true if an operator
+// must still let the account in.
+absl::StatusOr<bool> RegisterOnce(CommandContext& context, const std::vector<std::string>& wanted,
+                                  const std::string& picture_path) {
   CVG_ASSIGN_OR_RETURN(const std::string answer,
-                       context.AskWithoutSignIn("REGISTERACCOUNT", {user, password}));
+                       context.AskWithoutSignIn("REGISTERACCOUNT", wanted));
   const size_t newline = answer.find('\n');
   if (newline == std::string::npos) {
     return Fail(FailCode::kBadPacket, "the answer to REGISTERACCOUNT holds no picture");
   }
-  CVG_RETURN_IF_ERROR(identity::WriteFileAtomically(
-      picture_path, absl::string_view(answer).substr(newline + 1), identity::kSecretFileMode));
+  CVG_RETURN_IF_ERROR(WritePicture(picture_path, absl::string_view(answer).substr(newline + 1)));
   std::cerr << "The captcha is the picture " << picture_path << std::endl;
   OpenPicture(picture_path);
   CVG_ASSIGN_OR_RETURN(const std::string text, AskLine("What does it show? (within one minute) "));
-  return context.AskWithoutSignIn("CONFIRMREGISTERACCOUNT", {answer.substr(0, newline), text})
-      .status();
+  CVG_ASSIGN_OR_RETURN(
+      const std::string confirmed,
+      context.AskWithoutSignIn("CONFIRMREGISTERACCOUNT", {answer.substr(0, newline), text}));
+  return confirmed == "waiting";
 }
 
 absl::Status Register(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const std::string user, context.User());
   CVG_ASSIGN_OR_RETURN(const std::string password, NewPassword(context));
-  const std::string picture_path = arguments.captcha_file.empty()
-                                       ? absl::StrCat(context.profile().folder(), "/captcha.jpg")
-                                       : arguments.captcha_file;
-  absl::Status status;
+  const std::string picture_path =
+      arguments.captcha_file.empty() ? PictureOf(context.profile()) : arguments.captcha_file;
+  std::vector<std::string> wanted = {user, password};
+  if (!arguments.invite.empty()) wanted.push_back(arguments.invite);
+  absl::StatusOr<bool> waiting;
   for (int i = 0; i < kTries; ++i) {
-    status = RegisterOnce(context, user, password, picture_path);
-    const bool misread = !status.ok() && FailCodeOf(status) == FailCode::kWrongCaptcha;
+    waiting = RegisterOnce(context, wanted, picture_path);
+    const bool misread = !waiting.ok() && FailCodeOf(waiting.status()) == FailCode::kWrongCaptcha;
     if (!misread || !InputIsTerminal()) break;
     std::cerr << "That is not what it shows; here is another.\n";
   }
   if (arguments.captcha_file.empty()) unlink(picture_path.c_str());
-  CVG_RETURN_IF_ERROR(status);
-  CVG_RETURN_IF_ERROR(context.Save());
-  std::cout << "The account " << user << " is yours. Try: convergia chat" << std::endl;
+  CVG_RETURN_IF_ERROR(waiting.status());
+  context.Save();
+  std::cout << "The account " << user
+            << (*waiting ? " waits for an operator to let it in. Then try: convergia chat"
+                         : " is yours. Try: convergia chat")
+            << std::endl;
   return absl::OkStatus();
 }
 
@@ -98,6 +130,7 @@ void AddRegisterCommand(CLI::App& app, CommandLine* line) {
   command->add_option("user", arguments->user, "Its name");
   command->add_option("--captcha-file", arguments->captcha_file,
                       "Write the picture here, and leave it there");
+  command->add_option("--invite", arguments->invite, "A code from a member or an operator");
   command->callback([line, arguments] {
     if (!arguments->user.empty()) line->options.user = arguments->user;
     line->run = [arguments](CommandContext& context) { return Register(context, *arguments); };

@@ -1,10 +1,12 @@
+#include <unistd.h>
+
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/files/local_file.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
@@ -22,14 +24,10 @@ struct Arguments {
 
 // All of standard input; one LF at its end belongs to the terminal or the pipe, not to the message.
 absl::StatusOr<std::string> ReadBody() {
-  std::string body;
-  char byte = 0;
-  while (std::cin.get(byte)) {
-    body.push_back(byte);
-    if (body.size() > limits::kPacketBytesMax) {
-      return Fail(FailCode::kTooLong, absl::StrCat("a message has at most ",
-                                                   limits::kPacketBytesMax, " bytes; send less"));
-    }
+  CVG_ASSIGN_OR_RETURN(std::string body, ReadNextOf(STDIN_FILENO, limits::kPacketBytesMax + 1));
+  if (body.size() > limits::kPacketBytesMax) {
+    return Fail(FailCode::kTooLong, absl::StrCat("a message has at most ", limits::kPacketBytesMax,
+                                                 " bytes; send less"));
   }
   if (!body.empty() && body.back() == '\n') body.pop_back();
   return body;
@@ -56,12 +54,15 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
 void AddSendCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command =
-      app.add_subcommand("send", "Send one message; its text is TEXT, or standard input");
+      app.add_subcommand("send",
+                         "Send one message; its text is TEXT, or standard input. After TO, only "
+                         "the options listed here are no text");
   command->add_option("to", arguments->to, "To whom")->required();
-  CLI::Option* text = command->add_option("text", arguments->text, "The message");
+  CLI::Option* text =
+      command->add_option("text", arguments->text, "The message; - is standard input");
   command->add_flag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");
   command->callback([line, arguments, text] {
-    arguments->from_stdin = text->count() == 0;
+    arguments->from_stdin = text->count() == 0 || arguments->text == "-";
     line->options.stdin_is_taken = arguments->from_stdin;
     line->run = [arguments](CommandContext& context) { return Send(context, *arguments); };
   });

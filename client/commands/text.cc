@@ -1,8 +1,12 @@
 #include "client/commands/text.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
@@ -41,6 +45,61 @@ bool SteersTheTerminal(uint32_t code) {
          (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
 }
 
+// What people type for what a client sends.
+struct Word {
+  absl::string_view protocol;
+  absl::string_view command;
+};
+constexpr Word kWords[] = {
+    {"CREATEFOLDER", "mkdir"},
+    {"DELETEFOLDER", "rm"},
+    {"SETPERMISSIONS", "share"},
+    {"CREATEFILE", "put"},
+    {"WRITEFILE", "put"},
+    {"READFILE", "get"},
+    {"TRUNCATEFILE", "put"},
+    {"MOVE", "mv"},
+    {"DELETEFILE", "rm"},
+    {"LISTFOLDER", "ls"},
+    {"GETINFO", "info"},
+    {"INITOFFLINEMESSAGE", "mail send"},
+    {"APPENDOFFLINEMESSAGE", "mail send"},
+    {"SENDOFFLINEMESSAGE", "mail send"},
+    {"CANCELOFFLINEMESSAGE", "mail send"},
+    {"LISTOFFLINEMESSAGES", "mail list"},
+    {"READOFFLINEMESSAGE", "mail read"},
+    {"DELETEOFFLINEMESSAGE", "mail delete"},
+    {"SETMETADATA", "meta set"},
+    {"GETMETADATA", "meta get"},
+    {"LISTMETADATA", "meta list"},
+    {"DELETEMETADATA", "meta delete"},
+    {"SENDMESSAGE", "send"},
+    {"GETSERVERMAP", "map"},
+    {"REGISTERACCOUNT", "register"},
+    {"CONFIRMREGISTERACCOUNT", "register"},
+    {"CHANGEPASSWORD", "passwd"},
+};
+
+std::string InCommands(absl::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    size_t length = 0;
+    while (length < text.size() && absl::ascii_isalnum(text[length])) ++length;
+    const absl::string_view word = text.substr(0, length);
+    const auto* const known =
+        std::find_if(std::begin(kWords), std::end(kWords),
+                     [word](const Word& known) { return known.protocol == word; });
+    if (known != std::end(kWords)) {
+      absl::StrAppend(&result, "`convergia ", known->command, "`");
+    } else {
+      length = std::max<size_t>(length, 1);
+      absl::StrAppend(&result, text.substr(0, length));
+    }
+    text.remove_prefix(length);
+  }
+  return result;
+}
+
 size_t Width(absl::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
@@ -62,6 +121,18 @@ std::string Printable(absl::string_view text) {
     text.remove_prefix(std::max<size_t>(length, 1));
   }
   return printable;
+}
+
+std::string PrintableName(absl::string_view name) {
+  return absl::StrReplaceAll(Printable(name), {{"\n", "?"}});
+}
+
+std::string ForOutput(absl::string_view text) {
+  return isatty(STDOUT_FILENO) == 1 ? Printable(text) : std::string(text);
+}
+
+std::string ErrorLine(absl::string_view text) {
+  return absl::StrCat("convergia: ", PrintableName(InCommands(text)), "\n");
 }
 
 std::string FormatMessage(const Message& message, absl::string_view time_format) {

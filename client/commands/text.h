@@ -13,6 +13,16 @@ namespace convergia::client {
 // characters, escape sequences, changes of the writing direction. LF stays, TAB becomes a space.
 std::string Printable(absl::string_view text);
 
+// The same in one line: LF is replaced, too. For names.
+std::string PrintableName(absl::string_view name);
+
+// As it is shown on standard output: printable at a terminal, and else as it is, for programs.
+std::string ForOutput(absl::string_view text);
+
+// "convergia: ... LF", in one line and printable. Words of the protocol become the commands that
+// people type.
+std::string ErrorLine(absl::string_view text);
+
 // "[21:05:59] alice: hi", further lines of the body indented. `time_format` is absl::FormatTime's.
 std::string FormatMessage(const Message& message, absl::string_view time_format);
 

@@ -3,10 +3,14 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/progress_bar.h"
 #include "client/commands/stored.h"
@@ -23,36 +27,64 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string from;
+  std::vector<std::string> paths;  // All that stand there.
+  std::vector<std::string> from;
   std::string to;
   bool quiet = false;
 };
 
-// "/a/" names the folder "/a".
-std::string WithoutLastSlash(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
+constexpr char kStandardInput[] = "-";
+constexpr int kPathsMax = 1'000'000;  // More than a command line holds.
 
 // What was done, in one line, where people look.
-void PrintSum(const ProgressBar& bar) {
+void PrintSum(const ProgressBar& bar, uint64_t failed) {
   std::cout << bar.files_moved() << (bar.files_moved() == 1 ? " file moved" : " files moved");
+  if (failed > 0) std::cout << ", " << failed << " left out";
   if (bar.files_left() > 0) std::cout << ", " << bar.files_left() << " already there";
   std::cout << ", " << FormatBytes(bar.bytes()) << std::endl;
 }
 
 // Runs `move` with a bar that fits.
-template <typename Move>
 absl::Status WithBar(BlockingClient& client, const Arguments& arguments, bool is_tree,
-                     const Move& move) {
+                     const std::function<absl::Status(Transfer&, uint64_t* failed)>& move) {
   ProgressBar bar(&std::cerr, &RealClock::Get(), is_tree,
                   arguments.quiet ? 0 : TerminalColumns(STDERR_FILENO));
   Transfer transfer(&client, TransferOptions(), &bar);
-  const absl::Status status = move(transfer);
+  uint64_t failed = 0;
+  const absl::Status status = move(transfer, &failed);
   bar.End();
-  if (status.ok() && !arguments.quiet) PrintSum(bar);
+  if (!arguments.quiet && (status.ok() || is_tree)) PrintSum(bar, failed);
   return status;
 }
+
+// What becomes of several, of which each failure is told when it comes.
+class FirstFailure {
+ public:
+  FirstFailure(Transfer* transfer, uint64_t* failed) : transfer_(*transfer), failed_(*failed) {}
+
+  void Add(const std::string& name, const absl::Status& status) {
+    if (status.ok()) return;
+    ++failed_;
+    Tell(name, status);
+  }
+  // The tree has counted, and told of each but what ended it.
+  void AddTree(const std::string& name, const absl::Status& status, uint64_t failed) {
+    failed_ += failed;
+    if (!status.ok()) Tell(name, status);
+  }
+  // With no text: all has been said.
+  absl::Status Result() const { return first_; }
+
+ private:
+  void Tell(const std::string& name, const absl::Status& status) {
+    transfer_.observer().OnTrouble(name, status);
+    if (first_.ok()) first_ = Fail(FailCodeOf(status), "");
+  }
+
+  Transfer& transfer_;
+  uint64_t& failed_;
+  absl::Status first_;
+};
 
 // The name that a folder keeps where it goes; empty for "FOLDER/", whose content goes there. It
 // does not depend on what is there already, or else a repeated command would go elsewhere.
@@ -61,45 +93,149 @@ std::string KeptName(const std::string& path) {
   return name == "." || name == ".." ? "" : name;
 }
 
-absl::Status PutTree(Transfer& transfer, const fs::path& local, const std::string& to) {
+absl::Status PutTree(Transfer& transfer, const fs::path& local, std::string to, uint64_t* failed) {
   const std::string name = KeptName(local.string());
-  if (name.empty()) return TreeTransfer(&transfer).Put(local, to);
-  CVG_RETURN_IF_ERROR(transfer.Persist(to, [&] {
-    const absl::Status made = transfer.storage().CreateFolder(to);
-    return !made.ok() && FailCodeOf(made) == FailCode::kExists ? absl::OkStatus() : made;
-  }));
-  return TreeTransfer(&transfer).Put(local, JoinPath(to, name));
+  if (!name.empty()) {
+    const absl::Status made = transfer.Persist(to, [&] {
+      const absl::Status made = transfer.storage().CreateFolder(to);
+      return !made.ok() && FailCodeOf(made) == FailCode::kExists ? absl::OkStatus() : made;
+    });
+    if (!made.ok()) return About(to, made);
+    to = JoinPath(to, name);
+  }
+  TreeTransfer tree(&transfer);
+  const absl::Status status = tree.Put(local, to);
+  *failed = tree.failed();
+  return status;
+}
+
+absl::Status PutStandardInput(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  Storage storage(client.get());
+  const StoredPath to = StoredPath::Of(arguments.to);
+  const auto info = InfoOf(storage, to);
+  if (to.is_folder || (info.ok() && info->is_folder)) {
+    return Fail(FailCode::kNotAFile, absl::StrCat(to.path, " is a folder; name the file in it"));
+  }
+  return WithBar(*client, arguments, false, [&](Transfer& transfer, uint64_t*) {
+    return About(to.path, transfer.PutStream(STDIN_FILENO, to.path));
+  });
+}
+
+// Each into the folder `to`, whatever becomes of the others.
+absl::Status PutSeveral(CommandContext& context, const Arguments& arguments) {
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  Storage storage(client.get());
+  StoredPath to = StoredPath::Of(arguments.to);
+  to.is_folder = true;
+  CVG_RETURN_IF_ERROR(PlaceFor(storage, to, "").status());
+  return WithBar(*client, arguments, true, [&](Transfer& transfer, uint64_t* failed) {
+    FirstFailure failure(&transfer, failed);
+    for (const std::string& from : arguments.from) {
+      const fs::path local = fs::path(from).lexically_normal();
+      std::error_code error;
+      if (fs::is_directory(local, error)) {
+        uint64_t in_tree = 0;
+        failure.AddTree(from, PutTree(transfer, local, to.path, &in_tree), in_tree);
+      } else {
+        failure.Add(from, transfer.Put(local, JoinPath(to.path, local.filename().string())));
+      }
+    }
+    return failure.Result();
+  });
 }
 
 absl::Status Put(CommandContext& context, const Arguments& arguments) {
-  const fs::path local = fs::path(arguments.from).lexically_normal();
+  CVG_RETURN_IF_ERROR(CheckPath(arguments.to));
+  for (const std::string& from : arguments.from) {
+    // It gives the stored file its name.
+    CVG_RETURN_IF_ERROR(CheckPath(fs::path(from).filename().string()));
+  }
+  if (arguments.from.size() > 1) return PutSeveral(context, arguments);
+  const std::string& from = arguments.from.front();
+  if (from == kStandardInput) return PutStandardInput(context, arguments);
+  const fs::path local = fs::path(from).lexically_normal();
   std::error_code error;
   const bool is_tree = fs::is_directory(local, error);
+  // Before anybody is asked for a password.
+  if (!is_tree) CVG_RETURN_IF_ERROR(OpenRegular(local).status());
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  std::string to = WithoutLastSlash(arguments.to);
+  Storage storage(client.get());
+  const StoredPath path = StoredPath::Of(arguments.to);
+  std::string to = path.path;
   if (!is_tree) {
-    // As cp does: into `to` if that is a folder, else to that name.
-    const auto info = Storage(client.get()).GetInfo(to);
-    if (info.ok() && info->is_folder) to = JoinPath(to, local.filename().string());
+    CVG_ASSIGN_OR_RETURN(to, PlaceFor(storage, path, local.filename().string()));
   }
-  return WithBar(*client, arguments, is_tree, [&](Transfer& transfer) {
-    return is_tree ? PutTree(transfer, local, to) : transfer.Put(local, to);
+  return WithBar(*client, arguments, is_tree, [&](Transfer& transfer, uint64_t* failed) {
+    return is_tree ? PutTree(transfer, local, to, failed) : About(to, transfer.Put(local, to));
+  });
+}
+
+// Where a single file goes on this machine, as cp does.
+absl::StatusOr<std::string> LocalPlaceFor(const std::string& to, const std::string& name) {
+  std::error_code error;
+  if (fs::is_directory(to, error)) return (fs::path(to) / name).string();
+  if (!absl::EndsWith(to, "/")) return to;
+  return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", to));
+}
+
+absl::Status GetTree(Transfer& transfer, const std::string& from, const std::string& to,
+                     uint64_t* failed) {
+  TreeTransfer tree(&transfer);
+  const absl::Status status = tree.Get(StoredPath::Of(from).path, fs::path(to) / KeptName(from));
+  *failed = tree.failed();
+  return status;
+}
+
+// Each into the folder `to`, whatever becomes of the others.
+absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
+  std::error_code error;
+  if (!fs::is_directory(arguments.to, error)) {
+    return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", arguments.to));
+  }
+  CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
+  return WithBar(*client, arguments, true, [&](Transfer& transfer, uint64_t* failed) {
+    FirstFailure failure(&transfer, failed);
+    for (const std::string& from : arguments.from) {
+      const StoredPath path = StoredPath::Of(from);
+      const auto info = InfoOf(transfer.storage(), path);
+      uint64_t in_tree = 0;
+      if (!info.ok()) {
+        failure.Add(from, info.status());
+      } else if (info->is_folder) {
+        failure.AddTree(from, GetTree(transfer, from, arguments.to, &in_tree), in_tree);
+      } else {
+        const fs::path to = fs::path(arguments.to) / LastName(path.path);
+        failure.Add(from, transfer.Get(path.path, to.string()));
+      }
+    }
+    return failure.Result();
   });
 }
 
 absl::Status Get(CommandContext& context, const Arguments& arguments) {
+  for (const std::string& from : arguments.from) CVG_RETURN_IF_ERROR(CheckPath(from));
+  if (arguments.from.size() > 1) return GetSeveral(context, arguments);
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  const std::string from = WithoutLastSlash(arguments.from);
-  CVG_ASSIGN_OR_RETURN(const StoredInfo info, Storage(client.get()).GetInfo(from));
-  fs::path to = arguments.to;
-  std::error_code error;
-  if (info.is_folder) {
-    to /= KeptName(arguments.from);
-  } else if (fs::is_directory(to, error)) {
-    to /= LastName(from);
+  Storage storage(client.get());
+  const StoredPath from = StoredPath::Of(arguments.from.front());
+  CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, from));
+  if (!info.is_folder) {
+    CVG_ASSIGN_OR_RETURN(const std::string to, LocalPlaceFor(arguments.to, LastName(from.path)));
+    Arguments one = arguments;
+    // The sum is not of what was asked for.
+    const auto target = LocalTarget::Find(to);
+    one.quiet = one.quiet || (target.ok() && target->stream >= 0);
+    return WithBar(*client, one, false, [&](Transfer& transfer, uint64_t*) {
+      return About(from.path, transfer.Get(from.path, to));
+    });
   }
-  return WithBar(*client, arguments, info.is_folder, [&](Transfer& transfer) {
-    return info.is_folder ? TreeTransfer(&transfer).Get(from, to) : transfer.Get(from, to);
+  if (arguments.to == kStandardInput) {
+    return Fail(FailCode::kNotAFile,
+                absl::StrCat(from.path, " is a folder; only a file can go to standard output"));
+  }
+  return WithBar(*client, arguments, true, [&](Transfer& transfer, uint64_t* failed) {
+    return GetTree(transfer, arguments.from.front(), arguments.to, failed);
   });
 }
 
@@ -109,28 +245,42 @@ void AddTransferCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* put = app.add_subcommand(
       "put",
-      "Store a file or a folder; the same command goes on where it was broken off. A file goes "
-      "into "
-      "PATH if that is a folder, else to that name; a folder always into PATH, FOLDER/ without its "
-      "own name");
-  put->add_option("local", arguments->from, "What to store")->required();
-  put->add_option("path", arguments->to, "Where: a folder, or a name")->required();
+      "Store files and folders: LOCAL... PATH. The same command goes on where it was broken off, "
+      "and leaves what is there with the same content. A file goes into PATH if that is a folder, "
+      "else to that name; a folder always into PATH, FOLDER/ without its own name. Several go into "
+      "the folder PATH");
+  put->add_option("paths", arguments->paths,
+                  "What to store (- is standard input), and last where: a folder, or a name; PATH/ "
+                  "is always a folder")
+      ->required()
+      ->expected(2, kPathsMax);
   put->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
   put->callback([line, arguments] {
+    arguments->to = arguments->paths.back();
+    arguments->from.assign(arguments->paths.begin(), arguments->paths.end() - 1);
+    line->options.stdin_is_taken = arguments->from.front() == kStandardInput;
     line->run = [arguments](CommandContext& context) { return Put(context, *arguments); };
   });
 
-  CLI::App* get = app.add_subcommand("get",
-                                     "Fetch a file or a folder; the same command goes on where it "
-                                     "was broken off. A file goes into "
-                                     "LOCAL if that is a folder, else to that name; a folder "
-                                     "always into LOCAL, FOLDER/ without its "
-                                     "own name");
-  get->add_option("path", arguments->from, "What to fetch")->required();
-  arguments->to = ".";
-  get->add_option("local", arguments->to, "Where to")->capture_default_str();
+  CLI::App* get = app.add_subcommand(
+      "get",
+      "Fetch files and folders: PATH [LOCAL], or PATH... LOCAL. The same command goes on where it "
+      "was broken off, and leaves what is there with the same content. A file goes into LOCAL if "
+      "that is a folder, else to that name; a folder always into LOCAL, FOLDER/ without its own "
+      "name. Several go into the folder LOCAL");
+  get->add_option("paths", arguments->paths,
+                  "What to fetch, and last where to (. if only one is given): a folder, or a name; "
+                  "- is standard output, LOCAL/ always a folder")
+      ->required()
+      ->expected(1, kPathsMax);
   get->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
   get->callback([line, arguments] {
+    arguments->to = ".";
+    if (arguments->paths.size() > 1) {
+      arguments->to = arguments->paths.back();
+      arguments->paths.pop_back();
+    }
+    arguments->from = arguments->paths;
     line->run = [arguments](CommandContext& context) { return Get(context, *arguments); };
   });
 }

@@ -27,10 +27,13 @@ absl::StatusOr<absl::Time> ParseTime(absl::string_view text) {
   return absl::FromUnixMillis(milliseconds);
 }
 
-absl::StatusOr<bool> ParseIsFolder(absl::string_view type) {
-  if (type == "folder") return true;
-  if (type == "file") return false;
-  return Unreadable("type");
+// Fills in what the type says of a StoredEntry or StoredInfo.
+template <typename Stored>
+absl::Status ParseType(absl::string_view type, Stored* stored) {
+  if (type != "folder" && type != "file" && type != "part") return Unreadable("type");
+  stored->is_folder = type == "folder";
+  stored->is_part = type == "part";
+  return absl::OkStatus();
 }
 
 absl::StatusOr<StoredEntry> ParseEntry(const std::vector<absl::string_view>& row) {
@@ -41,7 +44,7 @@ absl::StatusOr<StoredEntry> ParseEntry(const std::vector<absl::string_view>& row
   const bool is_name = !entry.name.empty() && entry.name != "." && entry.name != ".." &&
                        entry.name.find('/') == std::string::npos;
   if (!is_name) return Unreadable("name");
-  CVG_ASSIGN_OR_RETURN(entry.is_folder, ParseIsFolder(row[1]));
+  CVG_RETURN_IF_ERROR(ParseType(row[1], &entry));
   CVG_ASSIGN_OR_RETURN(entry.bytes, ParseCount(row[2], "size"));
   CVG_ASSIGN_OR_RETURN(entry.changed, ParseTime(row[3]));
   return entry;
@@ -92,7 +95,8 @@ absl::Status Storage::SetPermission(absl::string_view path, absl::string_view us
   return Do("SETPERMISSIONS", {std::string(path), std::string(user), std::string(permission)});
 }
 
-absl::Status Storage::CreateFile(absl::string_view path) {
+absl::Status Storage::CreateFile(absl::string_view path, bool part) {
+  if (part) return Do("CREATEFILE", {std::string(path), "part"});
   return Do("CREATEFILE", {std::string(path)});
 }
 
@@ -100,7 +104,8 @@ absl::Status Storage::DeleteFile(absl::string_view path) {
   return Do("DELETEFILE", {std::string(path)});
 }
 
-absl::Status Storage::Move(absl::string_view from, absl::string_view to) {
+absl::Status Storage::Move(absl::string_view from, absl::string_view to, bool replace) {
+  if (replace) return Do("MOVE", {std::string(from), std::string(to), "replace"});
   return Do("MOVE", {std::string(from), std::string(to)});
 }
 
@@ -116,10 +121,11 @@ absl::StatusOr<uint64_t> Storage::Write(absl::string_view path, uint64_t offset,
   return ParseCount(size, "size");
 }
 
-absl::StatusOr<std::string> Storage::Read(absl::string_view path, uint64_t offset,
-                                          uint64_t length) {
-  return requester_->Request("READFILE",
-                             {std::string(path), absl::StrCat(offset), absl::StrCat(length)});
+absl::StatusOr<std::string> Storage::Read(absl::string_view path, uint64_t offset, uint64_t length,
+                                          std::optional<uint64_t> version) {
+  std::vector<std::string> fields = {std::string(path), absl::StrCat(offset), absl::StrCat(length)};
+  if (version.has_value()) fields.push_back(absl::StrCat(*version));
+  return requester_->Request("READFILE", std::move(fields));
 }
 
 absl::StatusOr<std::vector<StoredEntry>> Storage::ListPage(absl::string_view path,
@@ -153,9 +159,14 @@ absl::StatusOr<StoredInfo> Storage::GetInfo(absl::string_view path) {
   for (const auto& row : line::ParseRows(data)) {
     info.rows.emplace_back(row[0], absl::StrJoin(row.begin() + 1, row.end(), " "));
   }
-  CVG_ASSIGN_OR_RETURN(info.is_folder, ParseIsFolder(line::ValueInRows(data, "type")));
+  CVG_RETURN_IF_ERROR(ParseType(line::ValueInRows(data, "type"), &info));
   CVG_ASSIGN_OR_RETURN(info.bytes, ParseCount(line::ValueInRows(data, "bytes"), "size"));
   CVG_ASSIGN_OR_RETURN(info.changed, ParseTime(line::ValueInRows(data, "modified")));
+  CVG_ASSIGN_OR_RETURN(info.id, ParseCount(line::ValueInRows(data, "id"), "id"));
+  if (info.is_folder) return info;
+  CVG_ASSIGN_OR_RETURN(info.version, ParseCount(line::ValueInRows(data, "version"), "version"));
+  const absl::string_view hash = line::ValueInRows(data, "hash");
+  if (!hash.empty()) info.hash = std::string(hash);
   return info;
 }
 

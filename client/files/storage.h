@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ struct StoredEntry {
   bool is_folder = false;
   uint64_t bytes = 0;
   absl::Time changed;
+  bool is_part = false;  // A file that is being brought: see CreateFile().
 
   friend bool operator==(const StoredEntry&, const StoredEntry&) = default;
 };
@@ -29,6 +31,11 @@ struct StoredInfo {
   bool is_folder = false;
   uint64_t bytes = 0;
   absl::Time changed;
+  bool is_part = false;
+  uint64_t id = 0;       // Of this file or folder, whatever it is called; never another's.
+  uint64_t version = 0;  // Of files: of this content. No other content ever has it, of no file.
+  // Of files: of the content, as common/base/tree_hash.h has it, in hexadecimal. Not always known.
+  std::optional<std::string> hash;
   std::vector<std::pair<std::string, std::string>> rows;  // All that the server tells.
 };
 
@@ -43,15 +50,21 @@ class Storage {
   // `user` may be "*"; `permission` is none, read, write or admin.
   absl::Status SetPermission(absl::string_view path, absl::string_view user,
                              absl::string_view permission);
-  absl::Status CreateFile(absl::string_view path);
+  // `part`: it is not whole yet. Its folder can be deleted as if it were not there, and the server
+  // deletes it when nothing was written to it for days. Move() makes it a file like others.
+  absl::Status CreateFile(absl::string_view path, bool part = false);
   absl::Status DeleteFile(absl::string_view path);
-  absl::Status Move(absl::string_view from, absl::string_view to);
+  // `replace`: of a file, onto another file or a free name, in one step: whoever looks meanwhile
+  // sees the one or the other. FailCode::kNotAFile if either is a folder.
+  absl::Status Move(absl::string_view from, absl::string_view to, bool replace = false);
   absl::Status Truncate(absl::string_view path, uint64_t bytes);
 
   // At most kPieceBytesMax. The file's size after it.
   absl::StatusOr<uint64_t> Write(absl::string_view path, uint64_t offset, absl::string_view bytes);
-  // At most kPieceBytesMax; perhaps fewer, but none only at the end of the file.
-  absl::StatusOr<std::string> Read(absl::string_view path, uint64_t offset, uint64_t length);
+  // At most kPieceBytesMax; perhaps fewer, but none only at the end of the file. With `version`:
+  // FailCode::kNotFound once there is other content at this path.
+  absl::StatusOr<std::string> Read(absl::string_view path, uint64_t offset, uint64_t length,
+                                   std::optional<uint64_t> version = std::nullopt);
 
   // One page: at most `limit` entries behind the name `after`, by name.
   absl::StatusOr<std::vector<StoredEntry>> ListPage(absl::string_view path, absl::string_view after,

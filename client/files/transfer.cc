@@ -2,14 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <deque>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -23,49 +18,22 @@
 namespace convergia::client {
 namespace {
 
-constexpr char kPartPrefix[] = ".convergia-";
-constexpr char kPartSuffix[] = ".part";
 constexpr absl::Duration kPauseFirst = absl::Milliseconds(200);
 constexpr absl::Duration kPauseMax = absl::Seconds(5);
-// What is done to a file within one tick of the machine's clock gets the same time.
-constexpr absl::Duration kTick = absl::Milliseconds(20);
+// A file that changes more often than this while it is read is not to be had whole.
+constexpr int kVersionsMax = 20;
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-absl::Status ErrnoFail(const std::filesystem::path& path, absl::string_view what) {
-  const FailCode code = errno == ENOENT                     ? FailCode::kNotFound
-                        : errno == EACCES || errno == EPERM ? FailCode::kDenied
-                        : errno == ENOSPC                   ? FailCode::kNoSpace
-                                                            : FailCode::kInternal;
-  return Fail(code, absl::StrCat("cannot ", what, " ", path.string(), ": ", strerror(errno)));
+absl::Status ChangedMeanwhile(absl::string_view remote, absl::string_view advice) {
+  return Fail(FailCode::kBusy, absl::StrCat(remote, " changed while it was read; ", advice));
 }
 
-absl::Time TimeOf(const timespec& time) { return absl::TimeFromTimespec(time); }
+// Pieces begin where leaves of hashes do.
+uint64_t PieceAt(uint64_t offset) { return kPieceBytesMax - offset % kPieceBytesMax; }
 
-std::string PartNameOf(absl::string_view what) {
-  return absl::StrCat(
-      kPartPrefix, absl::Hex(XXH3_64bits(what.data(), what.size()), absl::kZeroPad16), kPartSuffix);
-}
+}  // namespace
 
-// Names what is on its way by what it is, so only the same content is ever gone on with.
-std::string PartName(absl::string_view name, const LocalFacts& facts) {
-  return PartNameOf(absl::StrCat(name, "\n", facts.bytes, "\n", absl::ToUnixNanos(facts.changed),
-                                 "\n", absl::ToUnixNanos(facts.status_changed)));
-}
-std::string PartName(absl::string_view name, const StoredInfo& info) {
-  return PartNameOf(absl::StrCat(name, "\n", info.bytes, "\n", absl::ToUnixMillis(info.changed)));
+std::string JoinPath(absl::string_view folder, absl::string_view name) {
+  return absl::StrCat(folder, absl::EndsWith(folder, "/") ? "" : "/", name);
 }
 
 std::pair<std::string, std::string> SplitPath(absl::string_view path) {
@@ -74,48 +42,9 @@ std::pair<std::string, std::string> SplitPath(absl::string_view path) {
   return {std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
 }
 
-}  // namespace
-
-LocalFacts LocalFacts::Of(const struct stat& facts) {
-  return {static_cast<uint64_t>(facts.st_size), TimeOf(facts.st_mtim), TimeOf(facts.st_ctim)};
-}
-
-struct Transfer::LocalFile {
-  std::filesystem::path path;
-  int fd = -1;
-  LocalFacts facts;
-
-  absl::Status Changed() const {
-    return Fail(FailCode::kBusy,
-                absl::StrCat(path.string(), " changes while it is read; put it again"));
-  }
-  absl::Status CheckUnchanged() const {
-    struct stat now = {};
-    if (fstat(fd, &now) != 0) return ErrnoFail(path, "look at");
-    return LocalFacts::Of(now) == facts ? absl::OkStatus() : Changed();
-  }
-};
-
-std::string JoinPath(absl::string_view folder, absl::string_view name) {
-  return absl::StrCat(folder, absl::EndsWith(folder, "/") ? "" : "/", name);
-}
-
-bool IsPartName(absl::string_view name) {
-  return absl::StartsWith(name, kPartPrefix) && absl::EndsWith(name, kPartSuffix);
-}
-
-absl::StatusOr<std::string> ReadPieceOf(int fd, uint64_t offset, uint64_t bytes) {
-  std::string piece(bytes, '\0');
-  size_t filled = 0;
-  while (filled < bytes) {
-    const ssize_t count = pread(fd, &piece[filled], bytes - filled, offset + filled);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Fail(FailCode::kInternal, absl::StrCat("cannot read: ", strerror(errno)));
-    if (count == 0) break;
-    filled += count;
-  }
-  piece.resize(filled);
-  return piece;
+absl::Status About(absl::string_view name, const absl::Status& status) {
+  if (status.ok() || absl::StrContains(status.message(), name)) return status;
+  return Fail(FailCodeOf(status), absl::StrCat(name, ": ", status.message()));
 }
 
 Transfer::Transfer(Requester* requester, TransferOptions options, TransferObserver* observer)
@@ -126,8 +55,18 @@ Transfer::Transfer(Requester* requester, TransferOptions options, TransferObserv
 
 void Transfer::OnProgress(uint64_t bytes) {
   moved_ += bytes;
-  counted_ += bytes;
   observer_->OnBytes(bytes);
+}
+
+void Transfer::BeginFile(uint64_t bytes) {
+  observer_->OnExpected(bytes);
+  counted_ = 0;
+}
+
+void Transfer::OnReached(uint64_t position) {
+  if (position <= counted_) return;
+  const uint64_t more = position - std::exchange(counted_, position);
+  OnProgress(more);
 }
 
 absl::Status Transfer::Persist(absl::string_view name,
@@ -154,206 +93,141 @@ absl::Status Transfer::Persist(absl::string_view name,
   }
 }
 
-absl::Status Transfer::Put(const std::filesystem::path& local, const std::string& remote) {
-  const Descriptor fd(open(local.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) return ErrnoFail(local, "open");
+absl::StatusOr<bool> Transfer::HasContent(const std::string& remote, const StoredInfo& info,
+                                          int fd) {
   struct stat facts = {};
-  if (fstat(fd.get(), &facts) != 0) return ErrnoFail(local, "look at");
-  if (!S_ISREG(facts.st_mode)) {
-    return Fail(FailCode::kNotAFile, absl::StrCat(local.string(), " is not a file"));
+  if (fstat(fd, &facts) != 0) return LocalFail(errno, "read", remote);
+  // A file whose size the system does not tell, as in /proc, says 0.
+  if (facts.st_size != 0 && static_cast<uint64_t>(facts.st_size) != info.bytes) return false;
+  if (info.hash.has_value()) {
+    CVG_ASSIGN_OR_RETURN(const ContentHash content, HashOf(fd));
+    return content.bytes == info.bytes && content.hash == *info.hash;
   }
-  const LocalFile file{local, fd.get(), LocalFacts::Of(facts)};
-  observer_->OnExpected(file.facts.bytes);
-  counted_ = 0;
-  bool is_there = false;
-  const auto attempt = [&]() -> absl::Status {
-    const auto info = storage_.GetInfo(remote);
-    if (!info.ok() && FailCodeOf(info.status()) != FailCode::kNotFound) return info.status();
-    if (info.ok() && info->is_folder) {
-      return Fail(FailCode::kNotAFile, absl::StrCat(remote, " is a folder; name the file in it"));
-    }
-    if (info.ok()) {
-      const std::string folder = SplitPath(remote).first;
-      CVG_ASSIGN_OR_RETURN(is_there, HasSame(folder, info->bytes, info->changed, file.facts));
-    }
-    return is_there ? absl::OkStatus() : PutWhole(file, remote, info.ok());
-  };
-  CVG_RETURN_IF_ERROR(Persist(remote, [&] {
-    const absl::Status status = attempt();
-    return file.CheckUnchanged().ok() ? status : absl::OkStatus();  // Waiting does not help it.
-  }));
-  CVG_RETURN_IF_ERROR(file.CheckUnchanged());
-  if (is_there) OnProgress(file.facts.bytes);
-  observer_->OnFile(remote, !is_there);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::optional<absl::Duration>> Transfer::ServerAhead(absl::string_view folder) {
-  if (server_ahead_.has_value()) return *server_ahead_;
-  // Nothing but what it writes shows the server's time.
-  const std::string probe =
-      JoinPath(folder, PartNameOf(absl::StrCat("clock\n", RandomSeed(), "\n", folder)));
-  const absl::Time before = options_.clock->Now();
-  std::optional<absl::Duration> ahead;
-  absl::Status status = storage_.CreateFile(probe);
-  if (status.ok()) {
-    const auto info = storage_.GetInfo(probe);
-    if (info.ok()) ahead = info->changed - before;
-    status = info.status();
-    storage_.DeleteFile(probe).IgnoreError();
-  }
-  if (MayPassLater(status)) return status;
-  server_ahead_ = ahead;
-  return ahead;
-}
-
-absl::StatusOr<bool> Transfer::HasSame(absl::string_view folder, uint64_t bytes, absl::Time written,
-                                       const LocalFacts& local) {
-  if (bytes != local.bytes) return false;
-  CVG_ASSIGN_OR_RETURN(const std::optional<absl::Duration> ahead, ServerAhead(folder));
-  if (!ahead.has_value()) return false;
-  return written - *ahead >= std::max(local.changed, local.status_changed) + kTick;
-}
-
-absl::Status Transfer::PutWhole(const LocalFile& file, const std::string& remote, bool exists) {
-  const auto [folder, name] = SplitPath(remote);
-  const std::string part = JoinPath(folder, PartName(name, file.facts));
-  if (!exists && file.facts.bytes <= kPieceBytesMax) {
-    // One write is whole or is not, so it needs no name of its own.
-    if (const absl::Status created = storage_.CreateFile(remote); !created.ok()) return created;
-    CVG_RETURN_IF_ERROR(PutPieces(file, remote));
-    const absl::Status unchanged = file.CheckUnchanged();
-    // It would look newer than the change that it lacks.
-    if (!unchanged.ok()) CVG_RETURN_IF_ERROR(storage_.DeleteFile(remote));
-    return unchanged;
-  }
-  CVG_RETURN_IF_ERROR(PutPieces(file, part));
-  CVG_RETURN_IF_ERROR(file.CheckUnchanged());
-  return Replace(part, remote);
-}
-
-absl::Status Transfer::PutPieces(const LocalFile& file, const std::string& part) {
-  uint64_t offset = 0;
-  if (const auto info = storage_.GetInfo(part); info.ok()) {
-    offset = info->bytes;
-  } else if (FailCodeOf(info.status()) != FailCode::kNotFound) {
-    return info.status();
-  } else {
-    CVG_RETURN_IF_ERROR(storage_.CreateFile(part));
-  }
-  if (offset > file.facts.bytes)
-    return Fail(FailCode::kExists, absl::StrCat(part, " is in the way"));
-  // An earlier try may have been told of fewer bytes than arrived.
-  if (offset > counted_) OnProgress(offset - counted_);
-
   RequestWindow window(requester_, options_.pieces_at_once);
-  std::deque<uint64_t> lengths;
-  while (offset < file.facts.bytes || !window.empty()) {
-    if (offset < file.facts.bytes && !window.full()) {
-      const uint64_t length = std::min(kPieceBytesMax, file.facts.bytes - offset);
-      CVG_ASSIGN_OR_RETURN(std::string piece, ReadPieceOf(file.fd, offset, length));
-      if (piece.size() < length) return file.Changed();
-      window.Send("WRITEFILE", {part, absl::StrCat(offset), std::move(piece)});
-      lengths.push_back(length);
-      offset += length;
-      continue;
-    }
-    CVG_RETURN_IF_ERROR(window.TakeNext().status());
-    OnProgress(lengths.front());
-    lengths.pop_front();
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Transfer::Replace(const std::string& part, const std::string& remote) {
-  absl::Status moved = storage_.Move(part, remote);
-  if (!moved.ok() && FailCodeOf(moved) == FailCode::kExists) {
-    CVG_RETURN_IF_ERROR(storage_.DeleteFile(remote));
-    moved = storage_.Move(part, remote);
-  }
-  return moved;
-}
-
-absl::Status Transfer::Get(const std::string& remote, const std::filesystem::path& local) {
-  StoredInfo info;
-  CVG_RETURN_IF_ERROR(Persist(remote, [&]() -> absl::Status {
-    CVG_ASSIGN_OR_RETURN(info, storage_.GetInfo(remote));
-    return absl::OkStatus();
-  }));
-  if (info.is_folder) {
-    return Fail(FailCode::kNotAFile, absl::StrCat(remote, " is a folder"));
-  }
-  observer_->OnExpected(info.bytes);
-  counted_ = 0;
-  struct stat facts = {};
-  if (stat(local.c_str(), &facts) == 0) {
-    if (!S_ISREG(facts.st_mode)) {
-      return Fail(FailCode::kExists, absl::StrCat(local.string(), " is in the way; it is no file"));
-    }
-    if (static_cast<uint64_t>(facts.st_size) == info.bytes &&
-        TimeOf(facts.st_mtim) == info.changed) {
-      OnProgress(info.bytes);
-      observer_->OnFile(remote, false);
-      return absl::OkStatus();
-    }
-  }
-  const std::filesystem::path part =
-      local.parent_path() / PartName(local.filename().string(), info);
-  const Descriptor fd(open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (fd.get() < 0) return ErrnoFail(part, "write");
-  CVG_RETURN_IF_ERROR(Persist(remote, [&] { return GetPieces(remote, info.bytes, fd.get()); }));
-  CVG_ASSIGN_OR_RETURN(const StoredInfo after, storage_.GetInfo(remote));
-  if (after.bytes != info.bytes || after.changed != info.changed) {
-    unlink(part.c_str());
-    return Fail(FailCode::kBusy, absl::StrCat(remote, " changed while it was read; get it again"));
-  }
-  const timespec times[2] = {absl::ToTimespec(info.changed), absl::ToTimespec(info.changed)};
-  if (futimens(fd.get(), times) != 0) return ErrnoFail(part, "set the time of");
-  // The next Get() believes in the time: so the bytes have to be there, whatever happens.
-  if (fdatasync(fd.get()) != 0) return ErrnoFail(part, "write");
-  if (rename(part.c_str(), local.c_str()) != 0) return ErrnoFail(local, "write");
-  observer_->OnFile(remote, true);
-  return absl::OkStatus();
-}
-
-absl::Status Transfer::GetPieces(const std::string& remote, uint64_t bytes, int fd) {
-  struct stat facts = {};
-  if (fstat(fd, &facts) != 0) return ErrnoFail("the part", "look at");
-  uint64_t have = facts.st_size;
-  if (have > bytes) {
-    have = 0;
-    if (ftruncate(fd, 0) != 0) return ErrnoFail("the part", "cut");
-  }
-  if (have > counted_) OnProgress(have - counted_);
-  uint64_t asked = have;
-  RequestWindow window(requester_, options_.pieces_at_once);
-  while (have < bytes) {
-    if (asked < bytes && !window.full()) {
-      const uint64_t length = std::min(kPieceBytesMax, bytes - asked);
-      window.Send("READFILE", {remote, absl::StrCat(asked), absl::StrCat(length)});
+  std::deque<std::string> local;
+  uint64_t asked = 0;
+  while (asked < info.bytes || !window.empty()) {
+    if (asked < info.bytes && !window.full()) {
+      const uint64_t length = std::min(PieceAt(asked), info.bytes - asked);
+      CVG_ASSIGN_OR_RETURN(std::string piece, ReadPieceOf(fd, asked, length));
+      if (piece.size() < length) return false;
+      window.Send("READFILE",
+                  {remote, absl::StrCat(asked), absl::StrCat(length), absl::StrCat(info.version)});
+      local.push_back(std::move(piece));
       asked += length;
       continue;
     }
-    CVG_ASSIGN_OR_RETURN(const std::string piece, window.TakeNext());
-    const uint64_t wanted = std::min(kPieceBytesMax, bytes - have);
-    if (piece.empty() || piece.size() > wanted) {
-      return Fail(FailCode::kBusy,
-                  absl::StrCat(remote, " changed while it was read; get it again"));
+    const absl::StatusOr<std::string> piece = window.TakeNext();
+    if (!piece.ok() && MayPassLater(piece.status())) return piece.status();
+    // A piece that is short of what was asked for may yet be the same; in doubt it is not.
+    if (!piece.ok() || *piece != local.front()) return false;
+    local.pop_front();
+  }
+  CVG_ASSIGN_OR_RETURN(const std::string more, ReadPieceOf(fd, info.bytes, 1));
+  return more.empty();
+}
+
+absl::Status Transfer::Get(const std::string& remote, const std::string& local) {
+  for (int versions = 0; versions < kVersionsMax; ++versions) {
+    StoredInfo info;
+    CVG_RETURN_IF_ERROR(Persist(remote, [&]() -> absl::Status {
+      CVG_ASSIGN_OR_RETURN(info, storage_.GetInfo(remote));
+      return absl::OkStatus();
+    }));
+    if (info.is_folder) return Fail(FailCode::kNotAFile, absl::StrCat(remote, " is a folder"));
+    CVG_ASSIGN_OR_RETURN(const LocalTarget target, LocalTarget::Find(local));
+    if (versions == 0) BeginFile(info.bytes);
+    bool is_there = false;
+    CVG_RETURN_IF_ERROR(Persist(remote, [&]() -> absl::Status {
+      CVG_ASSIGN_OR_RETURN(is_there, HasLocal(remote, info, target));
+      return absl::OkStatus();
+    }));
+    const absl::Status status = is_there ? absl::OkStatus() : GetOnce(remote, info, target);
+    if (status.ok()) {
+      OnReached(info.bytes);
+      observer_->OnFile(remote, !is_there);
+      return absl::OkStatus();
     }
-    if (piece.size() < wanted) {
+    if (!std::exchange(version_is_gone_, false)) return status;
+  }
+  return ChangedMeanwhile(remote, "get it again when it changes less often");
+}
+
+// Whether the file at `target` needs no more than its time.
+absl::StatusOr<bool> Transfer::HasLocal(const std::string& remote, const StoredInfo& info,
+                                        const LocalTarget& target) {
+  if (!target.facts.has_value()) return false;
+  const LocalFacts facts = LocalFacts::Of(*target.facts);
+  if (facts.bytes != info.bytes) return false;
+  // To compare every byte is worth it only where nothing speaks against it.
+  if (!info.hash.has_value() && facts.changed != info.changed) return false;
+  const auto fd = OpenRegular(target.path);
+  if (!fd.ok()) return false;  // It may be written and not read.
+  CVG_ASSIGN_OR_RETURN(const bool same, HasContent(remote, info, fd->get()));
+  if (!same || facts.changed == info.changed) return same;
+  const timespec times[2] = {absl::ToTimespec(info.changed), absl::ToTimespec(info.changed)};
+  return utimensat(AT_FDCWD, target.path.c_str(), times, 0) == 0;
+}
+
+absl::Status Transfer::GetOnce(const std::string& remote, const StoredInfo& info,
+                               const LocalTarget& target) {
+  const bool is_large = info.bytes > kPieceBytesMax;
+  CVG_ASSIGN_OR_RETURN(
+      const std::unique_ptr<LocalOutput> output,
+      LocalOutput::Open(target, is_large ? absl::StrCat(remote, "\n", info.id, "\n", info.version)
+                                         : std::string()));
+  const bool goes_on = !output->is_stream() && output->bytes() > 0;
+  if (goes_on) {
+    const uint64_t whole = output->bytes() - output->bytes() % kPieceBytesMax;
+    CVG_RETURN_IF_ERROR(output->CutTo(output->bytes() > info.bytes ? 0 : whole));
+    OnReached(output->bytes());
+  }
+  const auto pieces = [&] { return GetPieces(remote, info, *output); };
+  CVG_RETURN_IF_ERROR(Persist(remote, pieces));
+  if (goes_on && info.hash.has_value()) {
+    // What an earlier program left may have been lost in a power cut.
+    CVG_ASSIGN_OR_RETURN(const ContentHash content, HashOf(output->fd()));
+    if (content.hash != *info.hash) {
+      CVG_RETURN_IF_ERROR(output->CutTo(0));
+      CVG_RETURN_IF_ERROR(Persist(remote, pieces));
+    }
+  }
+  return output->Commit(info.changed, /*sync=*/is_large);
+}
+
+absl::Status Transfer::GetPieces(const std::string& remote, const StoredInfo& info,
+                                 LocalOutput& output) {
+  uint64_t asked = output.bytes();
+  RequestWindow window(requester_, options_.pieces_at_once);
+  while (output.bytes() < info.bytes) {
+    if (asked < info.bytes && !window.full()) {
+      const uint64_t length = std::min(PieceAt(asked), info.bytes - asked);
+      window.Send("READFILE",
+                  {remote, absl::StrCat(asked), absl::StrCat(length), absl::StrCat(info.version)});
+      asked += length;
+      continue;
+    }
+    const absl::StatusOr<std::string> piece = window.TakeNext();
+    if (!piece.ok() && FailCodeOf(piece.status()) == FailCode::kNotFound) {
+      if (output.is_stream() && output.bytes() > 0) {
+        return ChangedMeanwhile(remote, "what was written is not whole; read it again");
+      }
+      version_is_gone_ = true;
+      return piece.status();
+    }
+    CVG_RETURN_IF_ERROR(piece.status());
+    const uint64_t wanted = std::min(PieceAt(output.bytes()), info.bytes - output.bytes());
+    if (piece->empty() || piece->size() > wanted) {
+      return Fail(FailCode::kInternal, absl::StrCat(remote, ": the server sent ", piece->size(),
+                                                    " bytes where ", wanted, " are"));
+    }
+    CVG_RETURN_IF_ERROR(output.Write(*piece));
+    if (piece->size() < wanted) {
       // A file of many small pieces: what was asked beyond this one begins too late.
       while (!window.empty()) window.TakeNext().IgnoreError();
-      asked = have + piece.size();
+      asked = output.bytes();
     }
-    for (size_t written = 0; written < piece.size();) {
-      const ssize_t count =
-          pwrite(fd, piece.data() + written, piece.size() - written, have + written);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return ErrnoFail("the part", "write");
-      written += count;
-    }
-    have += piece.size();
-    OnProgress(piece.size());
+    OnReached(output.bytes());
   }
   return absl::OkStatus();
 }

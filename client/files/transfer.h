@@ -1,10 +1,9 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/connect/requester.h"
+#include "client/files/local_file.h"
 #include "client/files/storage.h"
 #include "common/base/clock.h"
 
@@ -43,43 +43,36 @@ struct TransferOptions {
   const Clock* clock = &RealClock::Get();  // The one by which local files get their times.
 };
 
-// What tells one content of a local file from another. A file whose bytes have been changed, or
-// that has been put in the place of another, has a later `status_changed`, whatever time it claims:
-// no program can set that one.
-struct LocalFacts {
-  uint64_t bytes = 0;
-  absl::Time changed;
-  absl::Time status_changed;
-
-  static LocalFacts Of(const struct stat& facts);
-  friend bool operator==(const LocalFacts&, const LocalFacts&) = default;
-};
-
 // Moves single files. Used by one thread; the requester and observer must outlive it.
+//
+// Two files are the same if their contents are: by the hash that the server knows, else byte by
+// byte. Sizes and times only save the look at what cannot be the same.
 class Transfer {
  public:
   Transfer(Requester* requester, TransferOptions options, TransferObserver* observer);
 
-  // Stores the file `local` as `remote`, whole or not at all: what arrives gathers under a name of
-  // its own beside it, which belongs to this very content (name, size and times of the local file),
-  // so the same Put() later goes on. If `remote` exists already it is replaced, or left if
-  // HasSame() says so.
+  // Stores the file `local` as `remote`, whole or not at all: what arrives gathers in a part, which
+  // takes the place of `remote` in one step. The part belongs to this very file, so that the same
+  // Put() later goes on with it; no two that run at once share one. Parts of what the file was
+  // before are removed. If `remote` has the content already it is left.
   //
   // Errors: those of Storage; FailCode::kNotFound, kNotAFile for `local`; kBusy if `local` changes
   // meanwhile.
   absl::Status Put(const std::filesystem::path& local, const std::string& remote);
 
-  // Brings `remote` as `local`, in the same way; `local` gets the time of `remote`, by which the
-  // next Get() knows it.
-  absl::Status Get(const std::string& remote, const std::filesystem::path& local);
+  // Stores all that can be read from `fd`, which may be a pipe, as `remote`.
+  absl::Status PutStream(int fd, const std::string& remote);
 
-  // Whether a file in `folder` of the server, of `bytes` and last written at `written`, can only be
-  // what the local file is: as large, and written after anything was done to that, also where the
-  // server's clock goes wrong. In doubt it is not.
+  // Brings `remote` as `local`, which is as LocalTarget::Find() takes it, in the same way. A file
+  // gets the time of `remote`. What changes meanwhile is begun again.
   //
-  // Errors: those that MayPassLater().
-  absl::StatusOr<bool> HasSame(absl::string_view folder, uint64_t bytes, absl::Time written,
-                               const LocalFacts& local);
+  // Errors: those of Storage and LocalOutput; kBusy if `remote` changes again and again, or once a
+  // part of it has gone to a stream.
+  absl::Status Get(const std::string& remote, const std::string& local);
+
+  // Whether the local file `fd` has the content of `remote`, of which `info` tells. False if that
+  // changes meanwhile.
+  absl::StatusOr<bool> HasContent(const std::string& remote, const StoredInfo& info, int fd);
 
   // Runs `attempt` until it is OK or will not be, pausing while it MayPassLater() and until nothing
   // has moved for options.patience.
@@ -94,13 +87,24 @@ class Transfer {
 
  private:
   struct LocalFile;
+  struct Part;
 
-  // How far the server's clock is ahead of ours, at most; nullopt if that cannot be known.
-  absl::StatusOr<std::optional<absl::Duration>> ServerAhead(absl::string_view folder);
-  absl::Status PutWhole(const LocalFile& file, const std::string& remote, bool exists);
-  absl::Status PutPieces(const LocalFile& file, const std::string& part);
-  absl::Status Replace(const std::string& part, const std::string& remote);
-  absl::Status GetPieces(const std::string& remote, uint64_t bytes, int fd);
+  // To be called for each file: progress counts from here.
+  void BeginFile(uint64_t bytes);
+  // The file under way has come to `position`, perhaps not for the first time.
+  void OnReached(uint64_t position);
+
+  absl::Status PutOnce(const LocalFile& file, const std::string& remote, Part* part,
+                       bool* is_there);
+  absl::Status PutPieces(const LocalFile& file, Part* part);
+  absl::Status MovePart(const std::string& part, const std::string& remote);
+  void RemoveOtherParts(const Part& part);
+
+  absl::StatusOr<bool> HasLocal(const std::string& remote, const StoredInfo& info,
+                                const LocalTarget& target);
+  absl::Status GetOnce(const std::string& remote, const StoredInfo& info,
+                       const LocalTarget& target);
+  absl::Status GetPieces(const std::string& remote, const StoredInfo& info, LocalOutput& output);
 
   Requester* const requester_;
   Storage storage_;
@@ -108,16 +112,18 @@ class Transfer {
   TransferObserver* const observer_;
   uint64_t moved_ = 0;    // Bytes, ever.
   uint64_t counted_ = 0;  // Of the file under way, told to the observer.
-  std::optional<std::optional<absl::Duration>> server_ahead_;  // Once it was asked for.
+  // Set where a request failed because what it is for was replaced or moved by another program.
+  bool version_is_gone_ = false;
+  bool part_is_gone_ = false;
 };
 
 // The path of `name` in the folder `folder`.
 std::string JoinPath(absl::string_view folder, absl::string_view name);
 
-// Whether `name` is that of a file that is still being transferred.
-bool IsPartName(absl::string_view name);
+// The folder of a path, "" for one in "/", and the name in it.
+std::pair<std::string, std::string> SplitPath(absl::string_view path);
 
-// Reads up to `bytes` from `offset` on. Errors: FailCode::kInternal.
-absl::StatusOr<std::string> ReadPieceOf(int fd, uint64_t offset, uint64_t bytes);
+// `status` with the name in its text, which then says it once.
+absl::Status About(absl::string_view name, const absl::Status& status);
 
 }  // namespace convergia::client

@@ -1,8 +1,10 @@
 #include "client/files/transfer.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/files/storage.h"
 #include "client/files/tree_transfer.h"
@@ -71,6 +74,16 @@ class TransferTest : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
   std::string Stored(const std::string& path) { return server_.nodes().at(path).bytes; }
+  int CountParts() {
+    return std::count_if(server_.nodes().begin(), server_.nodes().end(),
+                         [](const auto& node) { return node.second.is_part; });
+  }
+  // Of this machine: hidden files.
+  int CountLocalParts() {
+    return std::count_if(
+        fs::directory_iterator(dir_), fs::directory_iterator(),
+        [](const auto& at) { return at.path().filename().string().front() == '.'; });
+  }
 
   FakeStorage server_;
   // Later than the times that this machine gives to files during the test.
@@ -96,11 +109,11 @@ TEST_F(TransferTest, FilesOfAllSizesComeBackAsTheyWere) {
     EXPECT_EQ(counts_.done, bytes);
 
     const fs::path to = dir_ / absl::StrCat("to", bytes);
-    ASSERT_OK(transfer.Get(remote, to));
+    ASSERT_OK(transfer.Get(remote, to.string()));
     EXPECT_EQ(ReadLocal(to), content);
   }
-  for (const auto& [path, node] : server_.nodes())
-    EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
+  EXPECT_EQ(CountParts(), 0);
+  EXPECT_EQ(CountLocalParts(), 0);
 }
 
 TEST_F(TransferTest, WhatIsThereIsLeftAlone) {
@@ -110,8 +123,8 @@ TEST_F(TransferTest, WhatIsThereIsLeftAlone) {
   ASSERT_OK(transfer.Put(from, "/f/a"));
   EXPECT_EQ(counts_.files_moved, 1);
   EXPECT_EQ(counts_.files_left, 1);
-  ASSERT_OK(transfer.Get("/f/a", dir_ / "to"));
-  ASSERT_OK(transfer.Get("/f/a", dir_ / "to"));
+  ASSERT_OK(transfer.Get("/f/a", (dir_ / "to").string()));
+  ASSERT_OK(transfer.Get("/f/a", (dir_ / "to").string()));
   EXPECT_EQ(server_.Count("WRITEFILE"), 1);
   EXPECT_EQ(server_.Count("READFILE"), 1);
 }
@@ -121,7 +134,7 @@ TEST_F(TransferTest, AnotherContentReplacesTheFile) {
   ASSERT_OK(transfer.Put(WriteLocal("a", "a longer content"), "/f/a"));
   ASSERT_OK(transfer.Put(WriteLocal("b", "short"), "/f/a"));
   EXPECT_EQ(Stored("/f/a"), "short");
-  ASSERT_OK(transfer.Get("/f/a", dir_ / "a"));
+  ASSERT_OK(transfer.Get("/f/a", (dir_ / "a").string()));
   EXPECT_EQ(ReadLocal(dir_ / "a"), "short");
 }
 
@@ -151,8 +164,8 @@ TEST_F(TransferTest, AServerWhoseClockIsAheadIsNotBelieved) {
   WriteLocal("tree/a", "after!");
   ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
   EXPECT_EQ(Stored("/f/tree/a"), "after!");
-  for (const auto& [path, node] : server_.nodes())
-    EXPECT_FALSE(IsPartName(path.substr(path.rfind('/') + 1))) << path;
+  EXPECT_EQ(CountParts(), 0);
+  EXPECT_EQ(CountLocalParts(), 0);
 }
 
 TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
@@ -163,6 +176,7 @@ TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
   });
   Transfer transfer = MakeTransfer();
   ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
   EXPECT_EQ(Stored("/f/tree/a"), "after!");
   server_.set_trouble([this](const std::string& word) {
     if (word == "WRITEFILE") WriteLocal("b", absl::StrCat(server_.Count(word)));
@@ -170,6 +184,159 @@ TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
   });
   EXPECT_EQ(FailCodeOf(transfer.Put(WriteLocal("b", "x"), "/f/b")), FailCode::kBusy);
   EXPECT_FALSE(server_.nodes().contains("/f/b"));
+  EXPECT_EQ(CountParts(), 0);
+}
+
+TEST_F(TransferTest, SamenessIsDecidedByContentWhateverTheTimes) {
+  Transfer transfer = MakeTransfer();
+  const fs::path old_file = WriteLocal("old", "enabled=0");
+  ASSERT_OK(transfer.Put(WriteLocal("new", "enabled=1"), "/f/flag"));
+  ASSERT_OK(transfer.Put(old_file, "/f/flag"));
+  EXPECT_EQ(Stored("/f/flag"), "enabled=0");
+  // Of the same size and time on this machine, too.
+  ASSERT_OK(transfer.Get("/f/flag", (dir_ / "copy").string()));
+  const auto time = fs::last_write_time(dir_ / "copy");
+  WriteLocal("copy", "enabled=2");
+  fs::last_write_time(dir_ / "copy", time);
+  ASSERT_OK(transfer.Get("/f/flag", (dir_ / "copy").string()));
+  EXPECT_EQ(ReadLocal(dir_ / "copy"), "enabled=0");
+}
+
+TEST_F(TransferTest, AFileOfTheFutureIsNotSentEachTime) {
+  const fs::path from = WriteLocal("tree/from", "content");
+  fs::last_write_time(from, fs::last_write_time(from) + std::chrono::hours(24 * 3650));
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  EXPECT_EQ(counts_.files_left, 1);
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
+  EXPECT_EQ(counts_.files_left, 2);
+}
+
+TEST_F(TransferTest, WithoutAHashTheContentItselfIsCompared) {
+  const std::string content = RandomBytes(3 * kPieceBytesMax + 9);
+  const fs::path from = WriteLocal("from", content);
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  server_.nodes()["/f/a"].hash_known = false;
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  EXPECT_EQ(counts_.files_left, 1);
+  server_.nodes()["/f/a"].bytes[2 * kPieceBytesMax] ^= 1;
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  EXPECT_EQ(counts_.files_moved, 2);
+  EXPECT_EQ(Stored("/f/a"), content);
+}
+
+TEST_F(TransferTest, WhoLooksWhileAFileIsReplacedSeesTheOldOrTheNew) {
+  for (const size_t bytes : {size_t{5}, size_t{3 * kPieceBytesMax}}) {
+    const std::string before(bytes, 'b'), after(bytes, 'a');
+    Transfer transfer = MakeTransfer();
+    ASSERT_OK(transfer.Put(WriteLocal("from", before), "/f/a"));
+    server_.set_trouble([&](const std::string& word) {
+      EXPECT_TRUE(Stored("/f/a") == before || Stored("/f/a") == after) << word;
+      return absl::OkStatus();
+    });
+    ASSERT_OK(transfer.Put(WriteLocal("from", after), "/f/a"));
+    server_.set_trouble(nullptr);
+    EXPECT_EQ(Stored("/f/a"), after);
+  }
+}
+
+TEST_F(TransferTest, APutRemovesPartsOfWhatTheFileWas) {
+  server_.set_trouble([this](const std::string& word) {
+    return server_.Count("WRITEFILE") > 6 ? Fail(FailCode::kStorageDown, "away") : absl::OkStatus();
+  });
+  Transfer first = MakeTransfer();
+  EXPECT_FALSE(first.Put(WriteLocal("from", RandomBytes(10 * kPieceBytesMax)), "/f/a").ok());
+  EXPECT_EQ(CountParts(), 1);
+  server_.set_trouble(nullptr);
+  Transfer second = MakeTransfer();
+  ASSERT_OK(second.Put(WriteLocal("other", RandomBytes(2 * kPieceBytesMax)), "/f/other"));
+  EXPECT_EQ(CountParts(), 1);  // Of another file.
+  ASSERT_OK(second.Put(WriteLocal("from", "short"), "/f/a"));
+  EXPECT_EQ(CountParts(), 0);
+  EXPECT_EQ(Stored("/f/a"), "short");
+}
+
+// As two programs do, here one within a request of the other.
+TEST_F(TransferTest, TwoPutsOfOneFileNeverShareAPart) {
+  const std::string content = RandomBytes(8 * kPieceBytesMax);
+  const fs::path from = WriteLocal("from", content);
+  bool is_inside = false;
+  server_.set_trouble([&](const std::string& word) {
+    if (word != "WRITEFILE" || server_.Count(word) != 3 || is_inside) return absl::OkStatus();
+    is_inside = true;
+    EXPECT_EQ(CountParts(), 1);
+    Counts counts;
+    Transfer other(&server_, {.clock = &clock_}, &counts);
+    EXPECT_OK(other.Put(from, "/f/a"));
+    EXPECT_EQ(Stored("/f/a"), content);
+    return absl::OkStatus();
+  });
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put(from, "/f/a"));
+  EXPECT_TRUE(is_inside);
+  EXPECT_EQ(Stored("/f/a"), content);
+  EXPECT_EQ(CountParts(), 0);
+}
+
+TEST_F(TransferTest, TwoGetsOfOneFileNeverShareAPart) {
+  const std::string content = RandomBytes(8 * kPieceBytesMax);
+  server_.nodes()["/f/a"] = {.bytes = content, .modified = absl::FromUnixSeconds(1'900'000'000)};
+  const std::string to = (dir_ / "to").string();
+  bool is_inside = false;
+  server_.set_trouble([&](const std::string& word) {
+    if (word != "READFILE" || server_.Count(word) != 6 || is_inside) return absl::OkStatus();
+    is_inside = true;
+    Counts counts;
+    Transfer other(&server_, {.clock = &clock_}, &counts);
+    EXPECT_OK(other.Get("/f/a", to));
+    EXPECT_EQ(counts.done, content.size());
+    EXPECT_EQ(ReadLocal(to), content);
+    return absl::OkStatus();
+  });
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Get("/f/a", to));
+  EXPECT_TRUE(is_inside);
+  EXPECT_EQ(ReadLocal(to), content);
+  EXPECT_EQ(CountLocalParts(), 0);
+}
+
+TEST_F(TransferTest, FilesAreReadToTheirEndWhateverSizeTheSystemTells) {
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.Put("/proc/version", "/f/version"));
+  EXPECT_EQ(Stored("/f/version"), ReadLocal("/proc/version"));
+  EXPECT_NE(Stored("/f/version"), "");
+  ASSERT_OK(transfer.Put("/proc/version", "/f/version"));
+  EXPECT_EQ(counts_.files_left, 1);
+}
+
+TEST_F(TransferTest, NoRoomEndsAFolderAtOnceAndNamesTheFile) {
+  for (int i = 0; i < 100; ++i) WriteLocal(absl::StrCat("tree/", i), absl::StrCat("content ", i));
+  server_.set_trouble([this](const std::string& word) {
+    return word == "WRITEFILE" && server_.Count(word) > 40 ? Fail(FailCode::kNoSpace, "no room")
+                                                           : absl::OkStatus();
+  });
+  Transfer transfer = MakeTransfer();
+  const absl::Status put = TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree");
+  EXPECT_EQ(FailCodeOf(put), FailCode::kNoSpace);
+  EXPECT_TRUE(absl::StrContains(put.message(), "/tree/")) << put;
+  EXPECT_TRUE(counts_.troubles.empty());
+}
+
+TEST_F(TransferTest, WhatComesFromAPipeIsStoredWhole) {
+  const std::string content = RandomBytes(2 * kPieceBytesMax + 5);
+  const fs::path from = WriteLocal("from", content);
+  server_.set_trouble([this](const std::string& word) {
+    return word == "WRITEFILE" && server_.Count(word) == 2 ? Fail(FailCode::kUnconfirmed, "lost")
+                                                           : absl::OkStatus();
+  });
+  const Descriptor fd(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.PutStream(fd.get(), "/f/a"));
+  EXPECT_EQ(Stored("/f/a"), content);
+  EXPECT_EQ(CountParts(), 0);
 }
 
 TEST_F(TransferTest, ANameThatLeadsElsewhereIsRefused) {
@@ -203,18 +370,18 @@ TEST_F(TransferTest, PutGoesOnWhereItWasBrokenOff) {
 
 TEST_F(TransferTest, GetGoesOnWhereItWasBrokenOff) {
   const std::string content = RandomBytes(10 * kPieceBytesMax);
-  server_.nodes()["/f/a"] = {false, content, absl::FromUnixSeconds(1'900'000'000)};
+  server_.nodes()["/f/a"] = {.bytes = content, .modified = absl::FromUnixSeconds(1'900'000'000)};
   server_.set_trouble([this](const std::string& word) {
     return server_.Count("READFILE") > 6 ? Fail(FailCode::kUnavailable, "away") : absl::OkStatus();
   });
   Transfer first = MakeTransfer();
-  EXPECT_EQ(FailCodeOf(first.Get("/f/a", dir_ / "to")), FailCode::kUnavailable);
+  EXPECT_EQ(FailCodeOf(first.Get("/f/a", (dir_ / "to").string())), FailCode::kUnavailable);
   EXPECT_FALSE(fs::exists(dir_ / "to"));
 
   server_.set_trouble(nullptr);
   const int before = server_.Count("READFILE");
   Transfer second = MakeTransfer();
-  ASSERT_OK(second.Get("/f/a", dir_ / "to"));
+  ASSERT_OK(second.Get("/f/a", (dir_ / "to").string()));
   EXPECT_LE(server_.Count("READFILE") - before, 6);
   EXPECT_EQ(ReadLocal(dir_ / "to"), content);
 }
@@ -230,27 +397,44 @@ TEST_F(TransferTest, ShortTroubleIsWaitedFor) {
   EXPECT_EQ(Stored("/f/a"), content);
 }
 
-TEST_F(TransferTest, AFileThatChangesMeanwhileIsNotMixed) {
-  const std::string content = RandomBytes(6 * kPieceBytesMax);
-  server_.nodes()["/f/a"] = {false, content, absl::FromUnixSeconds(1'900'000'000)};
-  server_.set_trouble([this](const std::string& word) {
-    if (server_.Count("READFILE") == 5) {
-      server_.nodes()["/f/a"].modified = absl::FromUnixSeconds(1'900'000'001);
+TEST_F(TransferTest, AFileThatChangesMeanwhileIsBegunAgain) {
+  const std::string before(6 * kPieceBytesMax, 'b'), after(6 * kPieceBytesMax, 'a');
+  server_.nodes()["/f/a"] = {.bytes = before, .modified = absl::FromUnixSeconds(1'900'000'000)};
+  server_.set_trouble([&](const std::string& word) {
+    if (word == "READFILE" && server_.Count(word) == 5) {
+      server_.nodes()["/f/a"] = {.bytes = after, .modified = absl::FromUnixSeconds(1'900'000'000)};
     }
     return absl::OkStatus();
   });
   Transfer transfer = MakeTransfer();
-  EXPECT_EQ(FailCodeOf(transfer.Get("/f/a", dir_ / "to")), FailCode::kBusy);
-  EXPECT_FALSE(fs::exists(dir_ / "to"));
-  ASSERT_OK(transfer.Get("/f/a", dir_ / "to"));
+  ASSERT_OK(transfer.Get("/f/a", (dir_ / "to").string()));
+  EXPECT_TRUE(ReadLocal(dir_ / "to") == after);
+  // What has gone to a stream cannot be taken back.
+  server_.nodes()["/f/a"] = {.bytes = before};
+  const int read = server_.Count("READFILE");
+  server_.set_trouble([&, read](const std::string& word) {
+    if (word == "READFILE" && server_.Count(word) == read + 6) {
+      server_.nodes()["/f/a"] = {.bytes = after};
+    }
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f/a", "/dev/null")), FailCode::kBusy);
+  server_.set_trouble([&](const std::string& word) {
+    if (word == "READFILE") server_.nodes()["/f/a"].version = 0;
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f/a", (dir_ / "never").string())), FailCode::kBusy);
+  EXPECT_FALSE(fs::exists(dir_ / "never"));
 }
 
 TEST_F(TransferTest, WhatIsNoFileIsSaidSo) {
   Transfer transfer = MakeTransfer();
   EXPECT_EQ(FailCodeOf(transfer.Put(dir_ / "nothing", "/f/a")), FailCode::kNotFound);
   EXPECT_EQ(FailCodeOf(transfer.Put(dir_, "/f/a")), FailCode::kNotAFile);
-  EXPECT_EQ(FailCodeOf(transfer.Get("/f/nothing", dir_ / "to")), FailCode::kNotFound);
-  EXPECT_EQ(FailCodeOf(transfer.Get("/f", dir_ / "to")), FailCode::kNotAFile);
+  const absl::Status device = transfer.Put("/dev/zero", "/f/a");
+  EXPECT_EQ(device.message(), "/dev/zero is a device, not a file");
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f/nothing", (dir_ / "to").string())), FailCode::kNotFound);
+  EXPECT_EQ(FailCodeOf(transfer.Get("/f", (dir_ / "to").string())), FailCode::kNotAFile);
   const fs::path from = WriteLocal("from", "x");
   EXPECT_EQ(FailCodeOf(transfer.Put(from, "/f")), FailCode::kNotAFile);
 }
@@ -264,13 +448,13 @@ TEST_F(TransferTest, FoldersComeBackAsTheyWere) {
   Transfer transfer = MakeTransfer();
   ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
   EXPECT_EQ(counts_.files_moved, static_cast<int>(names.size()));
-  ASSERT_OK(TreeTransfer(&transfer).Get("/f/tree", dir_ / "back/tree"));
+  ASSERT_OK(TreeTransfer(&transfer).Get("/f/tree", (dir_ / "back/tree").string()));
   for (const std::string& name : names) {
     EXPECT_EQ(ReadLocal(dir_ / name), ReadLocal(dir_ / "back" / name)) << name;
   }
   counts_ = Counts();
   ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "tree", "/f/tree"));
-  ASSERT_OK(TreeTransfer(&transfer).Get("/f/tree", dir_ / "back/tree"));
+  ASSERT_OK(TreeTransfer(&transfer).Get("/f/tree", (dir_ / "back/tree").string()));
   EXPECT_EQ(counts_.files_moved, 0);
 }
 
@@ -278,10 +462,14 @@ TEST_F(TransferTest, OneBadFileDoesNotEndTheFolder) {
   WriteLocal("tree/a", "a");
   WriteLocal("tree/b", "b");
   fs::create_symlink("a", dir_ / "tree/link");
+  ASSERT_EQ(mkfifo((dir_ / "tree/pipe").c_str(), 0600), 0);
   Transfer transfer = MakeTransfer();
   TreeTransfer tree(&transfer);
-  EXPECT_EQ(FailCodeOf(tree.Put(dir_ / "tree", "/f/tree")), FailCode::kNotAFile);
-  EXPECT_EQ(tree.failed(), 1u);
+  const absl::Status put = tree.Put(dir_ / "tree", "/f/tree");
+  EXPECT_EQ(FailCodeOf(put), FailCode::kNotAFile);
+  EXPECT_TRUE(absl::StrContains(put.message(), "tree/link: is a symbolic link")) << put;
+  EXPECT_EQ(counts_.troubles.size(), 2u);
+  EXPECT_EQ(tree.failed(), 2u);
   EXPECT_EQ(Stored("/f/tree/a"), "a");
   EXPECT_EQ(Stored("/f/tree/b"), "b");
 }

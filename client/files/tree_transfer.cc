@@ -1,19 +1,17 @@
 #include "client/files/tree_transfer.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
-#include <fstream>
 #include <optional>
-#include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
+#include "common/line/rows.h"
 
 namespace convergia::client {
 namespace {
@@ -23,64 +21,76 @@ namespace fs = std::filesystem;
 // Of small files under way at once.
 constexpr uint64_t kSmallBytesMax = 4 * kPieceBytesMax;
 
-absl::Status LocalFail(const fs::path& path, const std::error_code& error) {
-  const FailCode code = error == std::errc::permission_denied           ? FailCode::kDenied
-                        : error == std::errc::no_such_file_or_directory ? FailCode::kNotFound
-                        : error == std::errc::not_a_directory           ? FailCode::kNotAFolder
-                                                                        : FailCode::kInternal;
-  return Fail(code, absl::StrCat(path.string(), ": ", error.message()));
-}
-
+// All of a file of at most kPieceBytesMax. Errors: kBusy if it is larger, or changes.
 absl::StatusOr<std::string> ReadSmall(const fs::path& path, const LocalFacts& facts) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return LocalFail(path, std::error_code(errno, std::generic_category()));
-  auto contents = ReadPieceOf(fd, 0, facts.bytes + 1);
+  CVG_ASSIGN_OR_RETURN(const Descriptor fd, OpenRegular(path));
+  CVG_ASSIGN_OR_RETURN(std::string contents, ReadPieceOf(fd.get(), 0, kPieceBytesMax + 1));
   struct stat now = {};
-  const bool is_same = fstat(fd, &now) == 0 && LocalFacts::Of(now) == facts;
-  close(fd);
-  if (contents.ok() && (contents->size() != facts.bytes || !is_same)) {
-    return Fail(FailCode::kBusy,
-                absl::StrCat(path.string(), " changes while it is read; put it again"));
-  }
-  return contents;
+  const bool is_same = fstat(fd.get(), &now) == 0 && LocalFacts::Of(now) == facts;
+  if (is_same && contents.size() <= kPieceBytesMax) return contents;
+  return Fail(FailCode::kBusy, absl::StrCat(path.string(), " changes while it is read"));
 }
 
 absl::Status WriteSmall(const fs::path& path, const std::string& contents, absl::Time changed) {
-  const fs::path part = path.parent_path() / ".convergia-small.part";
-  {
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
-    out << contents;
-    out.close();
-    if (!out) return Fail(FailCode::kInternal, absl::StrCat("cannot write ", part.string()));
-  }
-  const timespec times[2] = {absl::ToTimespec(changed), absl::ToTimespec(changed)};
-  if (utimensat(AT_FDCWD, part.c_str(), times, 0) != 0 || rename(part.c_str(), path.c_str()) != 0) {
-    return LocalFail(path, std::error_code(errno, std::generic_category()));
-  }
-  return absl::OkStatus();
+  CVG_ASSIGN_OR_RETURN(const LocalTarget target, LocalTarget::Find(path.string()));
+  CVG_ASSIGN_OR_RETURN(const auto output, LocalOutput::Open(target));
+  CVG_RETURN_IF_ERROR(output->Write(contents));
+  return output->Commit(changed, /*sync=*/false);
 }
 
-// Of a regular file; nullopt for anything else, and for nothing.
-std::optional<LocalFacts> FactsOf(const fs::path& path) {
-  struct stat facts = {};
-  if (lstat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+// Of a regular file; nullopt for anything else, and for nothing. `mode` says what it is.
+std::optional<LocalFacts> FactsOf(const struct stat& facts) {
+  if (!S_ISREG(facts.st_mode)) return std::nullopt;
   return LocalFacts::Of(facts);
+}
+
+// A file behind links, as it is written through them.
+std::optional<LocalFacts> FactsBehindLinks(const fs::path& path) {
+  struct stat facts = {};
+  return stat(path.c_str(), &facts) == 0 ? FactsOf(facts) : std::nullopt;
+}
+
+// Nothing that comes after such an error will do better.
+bool EndsAll(const absl::Status& status) {
+  const FailCode code = FailCodeOf(status);
+  return code == FailCode::kNoSpace || code == FailCode::kQuota ||
+         (MayPassLater(status) && code != FailCode::kBusy);
+}
+
+// Whether the answer to a GETINFO tells of a file with this very content.
+bool TellsOf(absl::string_view info, const ContentHash& content) {
+  return line::ValueInRows(info, "type") == "file" &&
+         line::ValueInRows(info, "hash") == content.hash;
 }
 
 }  // namespace
 
 absl::Status TreeTransfer::Judge(const std::string& name, const absl::Status& status) {
   if (status.ok()) return status;
+  if (EndsAll(status)) return About(name, status);
   transfer_.observer().OnTrouble(name, status);
   ++failed_;
-  if (first_failure_.ok()) first_failure_ = status;
-  // What Persist() could not wait for, the next file will not do either.
-  return MayPassLater(status) && FailCodeOf(status) != FailCode::kBusy ? status : absl::OkStatus();
+  if (first_failure_.ok()) first_failure_ = About(name, status);
+  return absl::OkStatus();
+}
+
+absl::Status TreeTransfer::Verdict() const {
+  if (first_failure_.ok()) return absl::OkStatus();
+  const absl::string_view how_many =
+      failed_ == 1 ? " was left out: " : " were left out; the first: ";
+  return Fail(FailCodeOf(first_failure_),
+              absl::StrCat(failed_, how_many, first_failure_.message()));
+}
+
+void TreeTransfer::OnDone(const Small& file, bool moved) {
+  transfer_.observer().OnExpected(file.facts.bytes);
+  transfer_.OnProgress(file.facts.bytes);
+  transfer_.observer().OnFile(file.remote, moved);
 }
 
 absl::Status TreeTransfer::Put(const fs::path& local, const std::string& remote) {
   CVG_RETURN_IF_ERROR(PutFolder(local, remote));
-  return first_failure_;
+  return Verdict();
 }
 
 absl::StatusOr<TreeTransfer::Listing> TreeTransfer::OpenRemote(const std::string& remote) {
@@ -100,113 +110,156 @@ absl::StatusOr<TreeTransfer::Listing> TreeTransfer::OpenRemote(const std::string
 }
 
 absl::Status TreeTransfer::PutFolder(const fs::path& local, const std::string& remote) {
-  CVG_ASSIGN_OR_RETURN(const Listing there, OpenRemote(remote));
+  auto there = OpenRemote(remote);
+  if (!there.ok()) return Judge(remote, there.status());
   std::error_code error;
-  std::set<fs::directory_entry> entries;  // Sorted, so that a second try does the same.
+  Entries files, folders;
   for (fs::directory_iterator at(local, error), end; !error && at != end; at.increment(error)) {
-    entries.insert(*at);
+    std::error_code ignored;
+    const bool is_folder = at->is_directory(ignored) && !at->is_symlink(ignored);
+    (is_folder ? folders : files).push_back(*at);
   }
-  if (error) return Judge(local.string(), LocalFail(local, error));
-  std::vector<Small> small;
+  if (error) return Judge(local.string(), LocalFail(error.value(), "read", local));
+  std::sort(files.begin(), files.end());  // So that a second try does the same.
+  std::sort(folders.begin(), folders.end());
+  CVG_RETURN_IF_ERROR(PutFiles(files, remote, *there));
+  for (const fs::directory_entry& folder : folders) {
+    const std::string name = folder.path().filename().string();
+    CVG_RETURN_IF_ERROR(
+        absl::StrContains(name, '\n')
+            ? Judge(folder.path().string(),
+                    Fail(FailCode::kBadField, "has a line break in its name; left out"))
+            : PutFolder(folder.path(), JoinPath(remote, name)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TreeTransfer::PutFiles(const Entries& entries, const std::string& folder,
+                                    const Listing& there) {
+  const bool has_parts = std::any_of(there.begin(), there.end(),
+                                     [](const auto& entry) { return entry.second.is_part; });
+  std::vector<Small> small, others, perhaps_same;
   for (const fs::directory_entry& entry : entries) {
-    if (entry.is_directory(error) && !entry.is_symlink(error)) continue;
-    CVG_RETURN_IF_ERROR(PutEntry(entry, remote, there, &small));
+    const fs::path& path = entry.path();
+    const std::string name = path.filename().string();
+    struct stat status = {};
+    if (lstat(path.c_str(), &status) != 0) {
+      CVG_RETURN_IF_ERROR(Judge(path.string(), LocalFail(errno, "read", path)));
+      continue;
+    }
+    const auto facts = FactsOf(status);
+    if (!facts.has_value()) {
+      CVG_RETURN_IF_ERROR(Judge(
+          path.string(),
+          Fail(FailCode::kNotAFile, absl::StrCat("is ", KindOf(status.st_mode), "; left out"))));
+      continue;
+    }
+    if (absl::StrContains(name, '\n')) {
+      CVG_RETURN_IF_ERROR(Judge(
+          path.string(), Fail(FailCode::kBadField, "has a line break in its name; left out")));
+      continue;
+    }
+    const auto known = there.find(name);
+    const bool is_there = known != there.end() && !known->second.is_part;
+    const bool is_same_size =
+        is_there && !known->second.is_folder && known->second.bytes == facts->bytes;
+    const bool is_small = facts->bytes <= kPieceBytesMax && !(is_there && known->second.is_folder);
+    // Where there are parts, one may be of what this file was: Put() knows.
+    (is_same_size             ? perhaps_same
+     : is_small && !has_parts ? small
+                              : others)
+        .push_back({path, JoinPath(folder, name), *facts});
   }
+  CVG_RETURN_IF_ERROR(LeaveSame(perhaps_same, [&](const Small& file) {
+    (file.facts.bytes <= kPieceBytesMax && !has_parts ? small : others).push_back(file);
+    return absl::OkStatus();
+  }));
   CVG_RETURN_IF_ERROR(PutSmall(small));
-  for (const fs::directory_entry& entry : entries) {
-    if (!entry.is_directory(error) || entry.is_symlink(error)) continue;
-    const std::string folder = JoinPath(remote, entry.path().filename().string());
-    const absl::Status status = PutFolder(entry.path(), folder);
-    if (!status.ok()) {
-      if (MayPassLater(status)) return status;
-      CVG_RETURN_IF_ERROR(Judge(folder, status));
+  for (const Small& file : others) CVG_RETURN_IF_ERROR(PutOne(file));
+  return absl::OkStatus();
+}
+
+absl::Status TreeTransfer::PutOne(const Small& file) {
+  return Judge(file.local.string(), transfer_.Put(file.local, file.remote));
+}
+
+absl::Status TreeTransfer::LeaveSame(const std::vector<Small>& files,
+                                     const std::function<absl::Status(const Small&)>& other) {
+  RequestWindow window(transfer_.requester(), transfer_.options().requests_at_once);
+  size_t asked = 0;
+  for (const Small& file : files) {
+    while (asked < files.size() && !window.full()) {
+      window.Send("GETINFO", {files[asked++].remote});
+    }
+    const absl::StatusOr<std::string> info = window.TakeNext();
+    bool is_same = false;
+    if (info.ok() && !line::ValueInRows(*info, "hash").empty()) {
+      const auto fd = OpenRegular(file.local);
+      const auto content = fd.ok() ? HashOf(fd->get()) : fd.status();
+      is_same = content.ok() && TellsOf(*info, *content);
+    }
+    if (is_same) {
+      OnDone(file, false);
+    } else {
+      CVG_RETURN_IF_ERROR(other(file));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status TreeTransfer::PutEntry(const fs::directory_entry& entry, const std::string& folder,
-                                    const Listing& there, std::vector<Small>* small) {
-  const std::string remote = JoinPath(folder, entry.path().filename().string());
-  const auto facts = FactsOf(entry.path());
-  if (!facts.has_value()) {
-    return Judge(entry.path().string(),
-                 Fail(FailCode::kNotAFile, "neither a file nor a folder; left out"));
-  }
-  const auto known = there.find(entry.path().filename().string());
-  if (known == there.end() && facts->bytes <= kPieceBytesMax) {
-    small->push_back({entry.path(), remote, *facts});
-    return absl::OkStatus();
-  }
-  bool is_there = false;
-  if (known != there.end() && !known->second.is_folder) {
-    const StoredEntry& stored = known->second;
-    CVG_RETURN_IF_ERROR(transfer_.Persist(remote, [&]() -> absl::Status {
-      CVG_ASSIGN_OR_RETURN(is_there,
-                           transfer_.HasSame(folder, stored.bytes, stored.changed, *facts));
-      return absl::OkStatus();
-    }));
-  }
-  if (is_there) {
-    transfer_.observer().OnExpected(facts->bytes);
-    transfer_.OnProgress(facts->bytes);
-    transfer_.observer().OnFile(remote, false);
-    return absl::OkStatus();
-  }
-  return Judge(remote, transfer_.Put(entry.path(), remote));
-}
-
 absl::Status TreeTransfer::PutSmall(const std::vector<Small>& files) {
+  struct UnderWay {
+    const Small* file;
+    std::string part;
+    uint64_t bytes;
+  };
+  constexpr size_t kRequests = 3;  // For each file.
   RequestWindow window(transfer_.requester(), transfer_.options().requests_at_once);
-  std::deque<const Small*> under_way;
+  std::deque<UnderWay> under_way;
   uint64_t bytes_under_way = 0;
   std::vector<const Small*> again;
   size_t next = 0;
   while (next < files.size() || !under_way.empty()) {
-    const bool has_room = under_way.size() * 2 + 2 <= transfer_.options().requests_at_once &&
-                          bytes_under_way < kSmallBytesMax;
+    const bool has_room =
+        (under_way.size() + 1) * kRequests <= transfer_.options().requests_at_once &&
+        bytes_under_way < kSmallBytesMax;
     if (next < files.size() && has_room) {
       const Small& file = files[next++];
       auto contents = ReadSmall(file.local, file.facts);
       if (!contents.ok()) {
-        CVG_RETURN_IF_ERROR(Judge(file.remote, contents.status()));
+        again.push_back(&file);
         continue;
       }
-      // Requests to the same file are carried out in their order.
-      window.Send("CREATEFILE", {file.remote});
-      window.Send("WRITEFILE", {file.remote, "0", *std::move(contents)});
-      under_way.push_back(&file);
-      bytes_under_way += file.facts.bytes;
+      const std::string part = JoinPath(SplitPath(file.remote).first, RandomPartName());
+      under_way.push_back({&file, part, contents->size()});
+      bytes_under_way += contents->size();
+      // Requests to the same file are carried out in their order, and fail if those before them do.
+      window.Send("CREATEFILE", {part, "part"});
+      window.Send("WRITEFILE", {part, "0", *std::move(contents)});
+      window.Send("MOVE", {part, file.remote, "replace"});
       continue;
     }
-    const Small& file = *under_way.front();
+    const UnderWay first = std::move(under_way.front());
     under_way.pop_front();
-    bytes_under_way -= file.facts.bytes;
+    bytes_under_way -= first.bytes;
     const absl::Status created = window.TakeNext().status();
     const absl::Status written = window.TakeNext().status();
-    if (!created.ok() || !written.ok()) {
-      again.push_back(&file);
+    const absl::Status moved = window.TakeNext().status();
+    if (!created.ok() || !written.ok() || !moved.ok()) {
+      // Put() tells what is wrong. The server removes the part, if this cannot.
+      if (created.ok() && !moved.ok()) transfer_.storage().DeleteFile(first.part).IgnoreError();
+      again.push_back(first.file);
       continue;
     }
-    if (FactsOf(file.local) != file.facts) {
-      // What was stored would look newer than the change that it lacks.
-      CVG_RETURN_IF_ERROR(Judge(file.remote, transfer_.storage().DeleteFile(file.remote)));
-      again.push_back(&file);
-      continue;
-    }
-    transfer_.observer().OnExpected(file.facts.bytes);
-    transfer_.OnProgress(file.facts.bytes);
-    transfer_.observer().OnFile(file.remote, true);
+    OnDone(*first.file, true);
   }
-  for (const Small* file : again) {
-    CVG_RETURN_IF_ERROR(Judge(file->remote, transfer_.Put(file->local, file->remote)));
-  }
+  for (const Small* file : again) CVG_RETURN_IF_ERROR(PutOne(*file));
   return absl::OkStatus();
 }
 
 absl::Status TreeTransfer::Get(const std::string& remote, const fs::path& local) {
   CVG_RETURN_IF_ERROR(GetFolder(remote, local));
-  return first_failure_;
+  return Verdict();
 }
 
 absl::Status TreeTransfer::GetFolder(const std::string& remote, const fs::path& local) {
@@ -218,29 +271,34 @@ absl::Status TreeTransfer::GetFolder(const std::string& remote, const fs::path& 
   if (!listed.ok()) return Judge(remote, listed);
   std::error_code error;
   fs::create_directories(local, error);
-  if (error) return Judge(local.string(), LocalFail(local, error));
-  std::vector<Small> small;
+  if (error) return Judge(local.string(), LocalFail(error.value(), "make the folder", local));
+  std::vector<Small> small, others, perhaps_same;
   for (const StoredEntry& entry : entries) {
-    if (entry.is_folder || IsPartName(entry.name)) continue;
+    if (entry.is_folder || entry.is_part) continue;
     const fs::path path = local / entry.name;
-    const auto have = FactsOf(path);
-    if (have.has_value() && have->bytes == entry.bytes && have->changed == entry.changed) {
-      transfer_.observer().OnExpected(entry.bytes);
-      transfer_.OnProgress(entry.bytes);
-      transfer_.observer().OnFile(JoinPath(remote, entry.name), false);
-    } else if (entry.bytes < kPieceBytesMax && !fs::is_directory(path, error)) {
-      small.push_back({path, JoinPath(remote, entry.name), {entry.bytes, entry.changed, {}}});
-    } else {
-      const std::string from = JoinPath(remote, entry.name);
-      CVG_RETURN_IF_ERROR(Judge(from, transfer_.Get(from, path)));
-    }
+    const auto have = FactsBehindLinks(path);
+    const bool seems_same =
+        have.has_value() && have->bytes == entry.bytes && have->changed == entry.changed;
+    (seems_same                     ? perhaps_same
+     : entry.bytes < kPieceBytesMax ? small
+                                    : others)
+        .push_back({path, JoinPath(remote, entry.name), {entry.bytes, entry.changed, {}}});
   }
+  CVG_RETURN_IF_ERROR(LeaveSame(perhaps_same, [&](const Small& file) {
+    others.push_back(file);
+    return absl::OkStatus();
+  }));
   CVG_RETURN_IF_ERROR(GetSmall(small));
+  for (const Small& file : others) CVG_RETURN_IF_ERROR(GetOne(file));
   for (const StoredEntry& entry : entries) {
     if (!entry.is_folder) continue;
     CVG_RETURN_IF_ERROR(GetFolder(JoinPath(remote, entry.name), local / entry.name));
   }
   return absl::OkStatus();
+}
+
+absl::Status TreeTransfer::GetOne(const Small& file) {
+  return Judge(file.remote, transfer_.Get(file.remote, file.local.string()));
 }
 
 absl::Status TreeTransfer::GetSmall(const std::vector<Small>& files) {
@@ -268,14 +326,9 @@ absl::Status TreeTransfer::GetSmall(const std::vector<Small>& files) {
     }
     const absl::Status written = WriteSmall(file.local, *contents, file.facts.changed);
     CVG_RETURN_IF_ERROR(Judge(file.remote, written));
-    if (!written.ok()) continue;
-    transfer_.observer().OnExpected(file.facts.bytes);
-    transfer_.OnProgress(file.facts.bytes);
-    transfer_.observer().OnFile(file.remote, true);
+    if (written.ok()) OnDone(file, true);
   }
-  for (const Small* file : again) {
-    CVG_RETURN_IF_ERROR(Judge(file->remote, transfer_.Get(file->remote, file->local)));
-  }
+  for (const Small* file : again) CVG_RETURN_IF_ERROR(GetOne(*file));
   return absl::OkStatus();
 }
 

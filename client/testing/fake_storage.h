@@ -21,6 +21,11 @@ class FakeStorage final : public Requester {
     bool is_folder = false;
     std::string bytes;
     absl::Time modified;
+    bool is_part = false;
+    // Given when it is made here or first looked at; a new version with each write.
+    uint64_t id = 0;
+    uint64_t version = 0;
+    bool hash_known = true;  // Else GETINFO does not tell it.
   };
 
   absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields) override;
@@ -39,7 +44,9 @@ class FakeStorage final : public Requester {
   int Count(const std::string& word) const;
 
  private:
-  absl::StatusOr<std::string> Create(const std::string& path, bool folder);
+  absl::StatusOr<std::string> Create(const std::vector<std::string>& fields, bool folder);
+  absl::StatusOr<std::string> Move(const std::vector<std::string>& fields);
+  void Number(Node* node);
   absl::StatusOr<std::string> Write(const std::vector<std::string>& fields);
   absl::StatusOr<std::string> Read(const std::vector<std::string>& fields);
   absl::StatusOr<std::string> List(const std::vector<std::string>& fields);
@@ -47,6 +54,7 @@ class FakeStorage final : public Requester {
   absl::StatusOr<Node*> File(const std::string& path);
 
   std::map<std::string, Node> nodes_;
+  uint64_t last_number_ = 0;
   std::map<std::string, int> counts_;
   std::optional<std::string> listing_;
   absl::Time now_ = absl::FromUnixSeconds(2'000'000'000);

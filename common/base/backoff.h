@@ -5,8 +5,9 @@
 
 namespace convergia {
 
-// How long to wait before the next try: doubling from `first` to `max`, each wait drawn evenly from
-// its upper half, so that many who failed together do not come back together. Not thread-safe.
+// Exponential back-off with jitter: the time to wait before the next try. It doubles from `first`
+// to `max`. Each wait is drawn evenly from its upper half, so callers that failed together do not
+// retry together. Not thread-safe.
 class Backoff {
  public:
   Backoff(absl::Duration first, absl::Duration max, uint64_t seed)
@@ -14,7 +15,7 @@ class Backoff {
 
   absl::Duration Next();
 
-  // After a success, or any sign that the other side lives.
+  // Starts again at `first`. Call it after a success, or any sign that the other side is alive.
   void Reset() { next_ = first_; }
 
  private:

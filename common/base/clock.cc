@@ -27,6 +27,11 @@ absl::Duration FakeClock::Elapsed() const {
   return elapsed_;
 }
 
+void FakeClock::Jump(absl::Duration by) {
+  absl::MutexLock lock(&mu_);
+  now_ += by;
+}
+
 void FakeClock::Advance(absl::Duration by) {
   absl::MutexLock lock(&mu_);
   now_ += by;

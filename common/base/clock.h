@@ -6,17 +6,17 @@
 
 namespace convergia {
 
-// Where the time comes from. Only RealClock asks the machine, so a test owns every second.
+// The source of time. Only RealClock asks the machine, so a test controls every second.
 //
 // Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
 
-  // Wall clock, for what people see and for what outlives the process (expiry dates).
+  // Wall clock, for times that people see and times that outlive the process (expiry dates).
   virtual absl::Time Now() const = 0;
 
-  // Time since some fixed moment of this process; never goes back. For time-outs and rates.
+  // Time since a fixed moment of this process; never goes back. For time-outs and rates.
   virtual absl::Duration Elapsed() const = 0;
 };
 
@@ -29,7 +29,7 @@ class RealClock final : public Clock {
   absl::Duration Elapsed() const override;
 };
 
-// A clock that moves only when told.
+// A clock that moves only by Advance().
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(absl::Time now = absl::FromUnixSeconds(1'700'000'000)) : now_(now) {}
@@ -37,6 +37,8 @@ class FakeClock final : public Clock {
   absl::Time Now() const override ABSL_LOCKS_EXCLUDED(mu_);
   absl::Duration Elapsed() const override ABSL_LOCKS_EXCLUDED(mu_);
   void Advance(absl::Duration by) ABSL_LOCKS_EXCLUDED(mu_);
+  // Somebody sets the wall clock; Elapsed() stays.
+  void Jump(absl::Duration by) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   mutable absl::Mutex mu_;

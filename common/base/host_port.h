@@ -8,18 +8,18 @@
 
 namespace convergia {
 
-// Where a server listens or is reached: a name or an IP address, and a port. In text an IPv6
-// address stands in brackets; here it does not.
+// An address at which a server listens or is reached: a name or an IP address, and a port. In text
+// an IPv6 address is in brackets; in `host` it is not.
 struct HostPort {
   std::string host;
-  uint16_t port = 0;  // 0, to listen on: any that is free.
+  uint16_t port = 0;  // 0 in an address to listen on: any free port.
 
   // Reads "host:port".
   //
   // Errors: kInvalidArgument, which quotes `text`.
   static absl::StatusOr<HostPort> Parse(absl::string_view text);
 
-  // As Parse() reads it.
+  // The inverse of Parse().
   std::string ToString() const;
 
   friend bool operator==(const HostPort&, const HostPort&) = default;

@@ -23,7 +23,11 @@ using NodeId = uint32_t;
 // An account's number: given at registration, never reused, never 0.
 using AccountId = uint64_t;
 
-// Which start of a node: grows at every start.
+// The number of times that an account's tickets were voided. A ticket is valid only in the
+// generation in which it was issued.
+using Generation = uint64_t;
+
+// The number of a node's start: grows at every start.
 using Epoch = uint64_t;
 
 // A username: [a-z0-9][a-z0-9._-]{0,31}, always in lower case.

@@ -5,21 +5,25 @@
 
 #include "absl/time/time.h"
 
-// Every bound of the system that is not a matter of configuration, each with its reason. Those an
-// operator may change are defaults in proto/convergia/v1/config.proto's loader and named here too.
+// Every bound of the system that is not configured, each with its reason. Bounds that an operator
+// may change are defaults of the configuration (proto/convergia/v1/config.proto) and named here
+// too.
 namespace convergia::limits {
 
 // Names. 32 keeps a directory entry within its 32 bytes and a name readable in a table.
 inline constexpr size_t kNameBytesMax = 32;
-// Argon2id reads it all; more than this is not a password but a load.
+// Argon2id reads all of a password, so a longer one would only cost time.
 inline constexpr size_t kPasswordBytesMax = 256;
 inline constexpr size_t kPasswordBytesMin = 1;
+// Of new ones, unless mgmt's configuration says otherwise: the shortest that guessing at the rates
+// which throttles allow does not find.
+inline constexpr size_t kNewPasswordBytesMin = 8;
 
 // Packets, unescaped and without the ending LF.
 inline constexpr size_t kPacketBytesMaxBeforeSignIn = 4 * 1024;     // A name, a ticket, a captcha.
 inline constexpr size_t kPacketBytesMax = 1024 * 1024 + 64 * 1024;  // One chunk and its fields.
-// What a server sends may be a little longer: a push carries a client's largest body and says from
-// whom and when.
+// A server's packet may be a little longer: a push carries a client's largest body, with its sender
+// and its time.
 inline constexpr size_t kServerPacketBytesMax = kPacketBytesMax + 1024;
 inline constexpr size_t kRequestIdBytesMax = 32;
 
@@ -32,9 +36,11 @@ inline constexpr int kRequestsOutstandingMax = 64;     // Then the server stops 
 inline constexpr size_t kOutboxBytesSoft = 64 * 1024;  // Then the server stops reading that client.
 // Soft plus one full packet with every byte escaped: no single message closes its recipient.
 inline constexpr size_t kOutboxBytesHard = kOutboxBytesSoft + 2 * kPacketBytesMax + 1024;
-// What the answers under way to one client may come to: four of the largest, so that pages can be
-// asked for while one is read, yet a thousand slow clients stay within 5 GB.
+// Bytes of the answers under way to one client: four of the largest. So a client can ask for pages
+// while it reads one, and a thousand slow clients stay within 5 GB.
 inline constexpr size_t kAnswersBytesMax = 4 * kServerPacketBytesMax;
+// What a client's host has not acknowledged for so long ends its connection: it is half-open.
+inline constexpr absl::Duration kUnacknowledgedMax = absl::Seconds(15);
 inline constexpr absl::Duration kOutboxStallMax = absl::Seconds(10);
 inline constexpr int kSessionsPerUserMax = 10;
 inline constexpr int kUnauthenticatedPerAddressMax = 16;
@@ -56,13 +62,25 @@ inline constexpr absl::Duration kRelayRetryFirst = absl::Seconds(1);  // Links l
 inline constexpr absl::Duration kRelayRetryMax = absl::Seconds(4);    // is noticed at once.
 inline constexpr absl::Duration kLinkRedialFirst = absl::Milliseconds(200);
 inline constexpr absl::Duration kLinkRedialMax = absl::Seconds(5);
-// A session's messages that wait while their recipient changes main servers: a packet of the
-// largest and much more of the usual, yet a thousand sessions at once do not fill the memory.
+// Messages of one session that wait while their recipient changes main servers: room for one of the
+// largest packets and for many usual ones; a thousand such sessions do not fill the memory.
 inline constexpr size_t kHeldBytesMax = 2 * 1024 * 1024;
+// A check of a message that answers later (a proof, a block list): then the message is refused.
+// Well below kUnconfirmedAfter, so that a sender on another edge still reads why.
+inline constexpr absl::Duration kMessageCheckMax = absl::Seconds(5);
 inline constexpr size_t kLinkUnworkedBytesMax = 8 * 1024 * 1024;  // Then reading pauses.
 
 // Accounts.
 inline constexpr absl::Duration kTicketLifetime = absl::Hours(24);
+// How long nodes are told that an account's tickets were made void: the lifetime of a ticket and a
+// week, so that clocks which jump by hours or days forget nothing that still matters.
+inline constexpr absl::Duration kGenerationsToldFor = absl::Hours(24 + 7 * 24);
+// After a new ticket key was told to the edges, and before tickets are signed with it.
+inline constexpr absl::Duration kTicketKeyLead = absl::Minutes(1);
+// An old ticket key verifies so long after its last ticket: the lifetime of that, and what clocks
+// may have jumped.
+inline constexpr absl::Duration kTicketKeyKeptFor = absl::Hours(24 + 4);
+inline constexpr size_t kTicketKeysMax = 4;  // Verified with at once.
 inline constexpr absl::Duration kCaptchaLifetime = absl::Seconds(60);
 inline constexpr size_t kPendingRegistrationsMax = 10'000;
 
@@ -71,10 +89,19 @@ inline constexpr absl::Duration kHeartbeat = absl::Seconds(2);
 inline constexpr absl::Duration kSuspectAfter = absl::Seconds(6);   // Three heartbeats.
 inline constexpr absl::Duration kOfflineAfter = absl::Seconds(12);  // Six.
 
+// Dialling a name (RFC 8305).
+inline constexpr absl::Duration kNextAddressAfter = absl::Milliseconds(250);
+inline constexpr size_t kDialAddressesMax = 16;  // Of one name; all are started within 4 s.
+
 // gRPC between nodes.
 inline constexpr size_t kRpcMessageBytesMax =
     8 * 1024 * 1024;                                      // A packed frame, a directory batch.
 inline constexpr int kRpcStreamsPerConnectionMax = 1000;  // Calls at once from one peer.
+inline constexpr size_t kRpcMetadataBytesMax = 8 * 1024;  // Headers of one call.
+// What a server holds of all its connections: frames, messages that are not whole yet. Past it gRPC
+// stops reading, so this is some times the largest messages of many nodes at once.
+inline constexpr size_t kRpcMemoryBytesMax = 256 * 1024 * 1024;
+inline constexpr absl::Duration kRpcHandshakeTimeout = absl::Seconds(5);   // TLS and SETTINGS.
 inline constexpr absl::Duration kRpcKeepalive = absl::Seconds(10);         // Then a ping;
 inline constexpr absl::Duration kRpcKeepaliveTimeout = absl::Seconds(10);  // no answer: cut.
 inline constexpr absl::Duration kRpcReconnectFirst = absl::Milliseconds(200);
@@ -91,6 +118,9 @@ inline constexpr size_t kAttachQueueBytesMax = 16 * 1024 * 1024;  // A whole loc
 inline constexpr int kListRowsMax = 10'000;
 // The same of folders and mailboxes, whose names are long: an answer stays far below a packet.
 inline constexpr uint32_t kStorageRowsMax = 1'000;
+
+// A part, a file that is being brought, that nobody goes on with: a holiday later it may.
+inline constexpr absl::Duration kPartLifetime = absl::Hours(7 * 24);
 
 // The store (common/store), on every backend, so that none allows what another cannot do.
 inline constexpr size_t kStoreKeyBytesMax = 512;

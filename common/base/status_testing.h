@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-// What this Abseil has no header for: assertions on absl::Status and absl::StatusOr.
+// Assertions on absl::Status and absl::StatusOr, which this version of Abseil lacks.
 //
 //   ASSERT_OK(store.Commit(batch));
 //   ASSERT_OK_AND_ASSIGN(const Packet packet, ParsePacket(bytes));

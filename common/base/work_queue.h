@@ -10,7 +10,7 @@
 
 namespace convergia {
 
-// A few threads for work that blocks (disk, hashing), behind a queue with a bound.
+// A few threads for work that blocks (disk, hashing), behind a bounded queue.
 //
 // Thread-safe. Tasks start in order of arrival; with more than one thread they may overlap.
 class WorkQueue {
@@ -22,8 +22,8 @@ class WorkQueue {
   // False when full or stopped: the task was not taken and the caller answers "busy".
   [[nodiscard]] bool TryPost(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes no more, runs what waits, and returns when all threads have ended. Idempotent; not to be
-  // called from a task.
+  // Refuses further tasks, runs those that wait, and returns when all threads have ended.
+  // Idempotent. Do not call it from a task.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -11,8 +11,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
-// The disk as those see it who must not lose a byte: what is durable, and when. One implementation
-// is the machine's, one is for tests and forgets whatever was not synced (faulty_disk.h).
+// A disk with explicit durability. One implementation is the machine's; one is for tests and loses
+// all bytes that were not synced (faulty_disk.h).
 //
 // Errors of all functions:
 //   kNotFound, kAlreadyExists      the path.
@@ -29,15 +29,15 @@ class File {
   File& operator=(const File&) = delete;
   virtual ~File() = default;
 
-  // Writes `pieces`, one after the other, at the end of the file: visible at once, durable after
-  // Sync(). After an error any part of them may be there.
+  // Appends `pieces`, one after the other: visible at once, durable after Sync(). After an error
+  // any part of them may be in the file.
   virtual absl::Status Append(absl::Span<const absl::string_view> pieces) = 0;
 
   // Fills `into` from `offset`. Returns how many bytes there were, fewer only at the end of file.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> into) const = 0;
 
-  // Makes contents and size durable; the name is the folder's matter. After an error nobody can
-  // know what is durable: a second try may succeed and be a lie.
+  // Makes contents and size durable; SyncFolder() does it for the name. After an error it is
+  // unknown which bytes are durable: a second Sync() may succeed without writing them.
   virtual absl::Status Sync() = 0;
 
   // Cuts the file to `bytes`, no more than it has.
@@ -53,7 +53,7 @@ class File {
   virtual void DropCache(uint64_t offset, uint64_t bytes) const {}
 };
 
-// Held as long as it lives; the system frees it when the process ends, however it ends.
+// A lock that is held while the object lives. The system releases it when the process ends.
 class Lock {
  public:
   virtual ~Lock() = default;
@@ -77,7 +77,7 @@ enum class OpenMode {
   kCreateEmpty,  // Made, or emptied if it is there.
 };
 
-// Thread-safe. Paths are the system's; folders are not made on the way.
+// Thread-safe. Paths are the system's; missing folders are not made.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -96,12 +96,12 @@ class Disk {
   // Names in `path`, sorted, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
   virtual absl::StatusOr<FileFacts> Inspect(const std::string& path) = 0;
-  // Of the file system that `path` is on, for this user.
+  // The space of the file system of `path` that this user may use.
   virtual absl::StatusOr<Space> FreeSpace(const std::string& path) = 0;
 
-  // Locks the file at `path`, which is made if need be, against this and all other processes.
+  // Locks the file at `path`, and makes it if it is missing, against this and all other processes.
   //
-  // Errors: kFailedPrecondition if someone has it.
+  // Errors: kFailedPrecondition if it is locked.
   virtual absl::StatusOr<std::unique_ptr<Lock>> TakeLock(const std::string& path) = 0;
 };
 
@@ -114,7 +114,7 @@ absl::Status ReadFully(const File& file, uint64_t offset, absl::Span<char> into)
 // The whole file. Errors: kOutOfRange if it has more than `bytes_max`.
 absl::StatusOr<std::string> ReadFile(Disk& disk, const std::string& path, size_t bytes_max);
 
-// Puts `contents` at `path` in one step: there, whole and durable, or as before.
+// Replaces the content of `path` in one durable step.
 absl::Status WriteFileAtomically(Disk& disk, const std::string& path, absl::string_view contents);
 
 // Removes `path` and all below it, if it is there.

@@ -13,9 +13,9 @@
 
 namespace convergia::disk {
 
-// A disk in memory, for tests, that keeps apart what is written and what is durable: contents by
-// File::Sync(), names by SyncFolder(), as strictly as POSIX allows. The power can be cut at any
-// sync, syncs can fail, the disk can be full, bits can flip.
+// A disk in memory, for tests, that distinguishes written from durable bytes: contents become
+// durable by File::Sync(), names by SyncFolder(), as strictly as POSIX allows. The power can be cut
+// at any sync, syncs can fail, the disk can be full, bits can flip.
 //
 //   FaultyDisk disk;
 //   disk.CutPowerAtSync(7);
@@ -26,37 +26,37 @@ namespace convergia::disk {
 // Thread-safe. Files opened before a power cut fail for ever.
 class FaultyDisk final : public Disk {
  public:
-  // What the power cut takes of all that was not durable.
+  // Which of the bytes and names that were not durable a power cut loses.
   enum class Loss {
     kAll,   // Everything.
-    kSome,  // By lot: of each file's unsynced end some pages stay, others read as zeros, the end is
-            // anywhere; of each folder's unsynced names all or none.
+    kSome,  // At random: of each file's unsynced end some pages stay, others read as zeros, and the
+            // file ends anywhere; of each folder's unsynced names all or none.
   };
 
   FaultyDisk() = default;
 
   // ---- Faults. Counting starts at 1 with the next sync of a file or folder.
 
-  // The power goes when the `nth` sync is asked for; that sync does nothing any more.
+  // Cuts the power at the start of the `nth` sync; that sync does nothing.
   void CutPowerAtSync(int nth) ABSL_LOCKS_EXCLUDED(mu_);
   void CutPower() ABSL_LOCKS_EXCLUDED(mu_);
-  // Back, with what was durable and what `loss` left. Locks are free.
+  // Power is back, with all durable bytes and what `loss` left. Locks are released.
   void PowerOn(Loss loss, uint64_t seed) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The `nth` sync of a file fails once, and what it should have made durable never becomes so,
-  // though reads show it and later syncs succeed: what Linux does.
+  // The `nth` sync of a file fails once. The bytes that it should have made durable never become
+  // so, though reads show them and later syncs succeed, as on Linux.
   void FailSync(int nth) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // How much all files may have together, unlimited at first.
+  // Limits the bytes of all files together; unlimited at first.
   void SetCapacity(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Damage that no one is told of. CHECKs that the byte is there.
+  // Damages a byte silently. CHECKs that the byte is there.
   void FlipBits(const std::string& path, uint64_t offset, uint8_t mask) ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- Observation.
 
   bool power_is_cut() const ABSL_LOCKS_EXCLUDED(mu_);
-  // All syncs asked for since the beginning.
+  // The number of syncs since the beginning.
   int syncs() const ABSL_LOCKS_EXCLUDED(mu_);
   uint64_t used_bytes() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -4,7 +4,7 @@
 
 namespace convergia::disk {
 
-// The machine's own. Never destroyed.
+// The machine's disk. Never destroyed.
 Disk& RealDisk();
 
 }  // namespace convergia::disk

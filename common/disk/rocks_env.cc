@@ -106,7 +106,7 @@ class Folder final : public rocksdb::FSDirectory {
   const std::string path_;
 };
 
-// What RocksDB warns of goes to the node's own log.
+// Sends RocksDB's warnings to the node's log.
 class NodeLogger final : public rocksdb::Logger {
  public:
   using Logger::Logv;
@@ -118,7 +118,7 @@ class NodeLogger final : public rocksdb::Logger {
     vsnprintf(text, sizeof(text), format, arguments);
     LOG(WARNING) << "rocksdb: " << text;
   }
-  // Of no level: the hundreds of lines of its options at every start.
+  // Without level: the hundreds of lines of options at every start.
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
   void LogHeader(const char* /*format*/, va_list /*arguments*/) override {}
   // Never long enough to begin another: the node's log looks after itself.

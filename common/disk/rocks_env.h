@@ -8,9 +8,8 @@
 
 namespace convergia::disk {
 
-// RocksDB's view of `disk`, so that a database lives and dies with everything else on it. Threads
-// and time stay the machine's, and what RocksDB warns of goes to the node's log. `disk` must
-// outlive it.
+// An Env with which RocksDB uses `disk`, so that faults of `disk` hit the database too. Threads and
+// time are the machine's. RocksDB's warnings go to the node's log. `disk` must outlive it.
 std::unique_ptr<rocksdb::Env> MakeRocksEnv(Disk& disk);
 
 }  // namespace convergia::disk

@@ -28,7 +28,7 @@ absl::StatusOr<X509ReqPtr> ReadCsr(absl::string_view pem) {
   return request;
 }
 
-// Whoever asks must hold the private key; else a stranger's key could be given our name.
+// The requester must hold the private key, or a stranger's key could get our name.
 absl::Status VerifyPossession(X509_REQ* request) {
   EVP_PKEY* const key = X509_REQ_get0_pubkey(request);
   char group[32] = {};

@@ -9,14 +9,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-// Small files that must be whole: keys, certificates, tokens.
+// Reads and writes small files atomically: keys, certificates, tokens.
 namespace convergia::identity {
 
 inline constexpr mode_t kSecretFileMode = 0600;
 inline constexpr mode_t kPublicFileMode = 0644;
 
-// Puts `contents` in the place of `path` in one step: who reads it sees the old or the new, also
-// after a power cut (fsync of file and folder). Created with `mode` from the first moment on.
+// Replaces the content of `path` in one step: a reader sees the old or the new content, also after
+// a power cut (fsync of file and folder). The new file has `mode` from the start.
 //
 // Errors: the canonical code of errno, with the path in the text.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents, mode_t mode);

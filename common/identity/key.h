@@ -15,8 +15,7 @@ enum class KeyKind {
   kEd25519,  // Tickets: small signatures, quickly checked.
 };
 
-// A private key in memory. Thread-safe once made; move-only, so that there is one place to forget
-// it from.
+// A private key in memory. Thread-safe once made; move-only, so there is only one copy.
 class PrivateKey {
  public:
   // A new one, from OpenSSL's CSPRNG. Dies if the machine cannot make one.
@@ -27,7 +26,7 @@ class PrivateKey {
   // Errors: kInvalidArgument for what is no such PEM, or a key of another kind.
   static absl::StatusOr<PrivateKey> FromPem(absl::string_view pem);
 
-  std::string ToPem() const;         // PKCS#8. Whoever writes it to disk uses mode 0600.
+  std::string ToPem() const;         // PKCS#8. Write it to disk with mode 0600 only.
   std::string PublicKeyPem() const;  // SubjectPublicKeyInfo.
   KeyKind kind() const { return kind_; }
 

@@ -28,7 +28,8 @@ using MdCtxPtr = std::unique_ptr<EVP_MD_CTX, OpensslFree<EVP_MD_CTX_free>>;
 using X509Ptr = std::unique_ptr<X509, OpensslFree<X509_free>>;
 using X509ReqPtr = std::unique_ptr<X509_REQ, OpensslFree<X509_REQ_free>>;
 
-// A failed parse leaves notes in this thread's error queue, which would confuse the next TLS call.
+// Clears this thread's OpenSSL error queue: entries of a failed parse would confuse the next TLS
+// call.
 struct ErrorQueueGuard {
   ErrorQueueGuard() { ERR_clear_error(); }
   ~ErrorQueueGuard() { ERR_clear_error(); }

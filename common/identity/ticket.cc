@@ -17,11 +17,13 @@
 namespace convergia::identity {
 namespace {
 
-constexpr absl::string_view kPrefix = "cvt1.";
+constexpr absl::string_view kPrefix = "cvt2.";
+constexpr absl::string_view kOldPrefix = "cvt1.";
 constexpr size_t kTextBytesMax = 300;
 constexpr size_t kIdBytes = 8;
 constexpr size_t kNumberBytes = 8;
-constexpr size_t kFixedBytes = 3 * kNumberBytes + kIdBytes;  // Before the name.
+constexpr size_t kNumbers = 4;
+constexpr size_t kFixedBytes = kNumbers * kNumberBytes + kIdBytes;  // Before the name.
 
 void AppendNumber(uint64_t number, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
@@ -59,9 +61,10 @@ absl::StatusOr<Ticket> DecodePayload(absl::string_view text) {
   if (!user.ok() || user->str() != view.substr(kFixedBytes)) return NotOurs();
   return Ticket{.account = NumberAt(view, 0),
                 .user = *user,
-                .issued = MillisAt(view, 1),
-                .expires = MillisAt(view, 2),
-                .id = absl::BytesToHexString(view.substr(3 * kNumberBytes, kIdBytes))};
+                .generation = NumberAt(view, 1),
+                .issued = MillisAt(view, 2),
+                .expires = MillisAt(view, 3),
+                .id = absl::BytesToHexString(view.substr(kNumbers * kNumberBytes, kIdBytes))};
 }
 
 bool SignatureIsOf(EVP_PKEY* key, absl::string_view signature, absl::string_view bytes) {
@@ -110,6 +113,7 @@ std::string SignTicket(const Ticket& ticket, const PrivateKey& key) {
       << "a ticket's id is " << 2 * kIdBytes << " lower-case hexadecimal digits";
   std::string payload;
   AppendNumber(ticket.account, &payload);
+  AppendNumber(ticket.generation, &payload);
   AppendNumber(static_cast<uint64_t>(absl::ToUnixMillis(ticket.issued)), &payload);
   AppendNumber(static_cast<uint64_t>(absl::ToUnixMillis(ticket.expires)), &payload);
   absl::StrAppend(&payload, id, ticket.user.str());
@@ -117,7 +121,9 @@ std::string SignTicket(const Ticket& ticket, const PrivateKey& key) {
   return absl::StrCat(body, ".", absl::WebSafeBase64Escape(key.Sign(body)));
 }
 
-bool LooksLikeTicket(absl::string_view secret) { return absl::StartsWith(secret, kPrefix); }
+bool LooksLikeTicket(absl::string_view secret) {
+  return absl::StartsWith(secret, kPrefix) || absl::StartsWith(secret, kOldPrefix);
+}
 
 TicketVerifier::TicketVerifier() : keys_(std::make_shared<PublicKeys>()) {}
 TicketVerifier::~TicketVerifier() = default;
@@ -131,21 +137,21 @@ absl::Status TicketVerifier::ReplaceKeys(const std::vector<std::string>& public_
 
 absl::StatusOr<Ticket> TicketVerifier::Verify(absl::string_view text, absl::Time now) const {
   const ErrorQueueGuard guard;
-  if (!LooksLikeTicket(text) || text.size() > kTextBytesMax) return NotOurs();
+  if (!absl::StartsWith(text, kPrefix) || text.size() > kTextBytesMax) return NotOurs();
   const size_t dot = text.rfind('.');
   if (dot < kPrefix.size()) return NotOurs();
   const std::optional<std::string> signature = Decode(text.substr(dot + 1));
+  CVG_ASSIGN_OR_RETURN(Ticket ticket,
+                       DecodePayload(text.substr(kPrefix.size(), dot - kPrefix.size())));
+  if (now >= ticket.expires) {
+    return Fail(FailCode::kExpired, "this ticket is too old; sign in with your password");
+  }
   std::shared_ptr<const PublicKeys> keys;
   {
     absl::MutexLock lock(&mu_);
     keys = keys_;
   }
   if (!signature || !keys->Signed(text.substr(0, dot), *signature)) return NotOurs();
-  CVG_ASSIGN_OR_RETURN(Ticket ticket,
-                       DecodePayload(text.substr(kPrefix.size(), dot - kPrefix.size())));
-  if (now >= ticket.expires) {
-    return Fail(FailCode::kExpired, "this ticket is too old; sign in with your password");
-  }
   return ticket;
 }
 

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "common/identity/openssl_ptr.h"
 
-// What certificate.cc and certificate_authority.cc both do to an X509. For this room only.
+// Functions on X509 that certificate.cc and certificate_authority.cc share. For this room only.
 namespace convergia::identity {
 
 // The certificates of a PEM, in order; at most 8, and text between them is skipped.
@@ -21,7 +21,8 @@ std::string PemOf(X509* certificate);
 std::string FingerprintOf(const X509* certificate);
 std::string PinOf(const X509* certificate);
 
-// What every certificate of ours has: version 3, a random serial of 128 bits, dates, a common name.
+// A certificate with the fields that all of ours have: version 3, a random serial of 128 bits,
+// dates, a common name.
 X509Ptr MakeCertificate(EVP_PKEY* public_key, absl::string_view common_name, absl::Time not_before,
                         absl::Time not_after);
 

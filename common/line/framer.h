@@ -22,20 +22,21 @@ namespace convergia::line {
 //     }
 //   }
 //
-// A packet that lies whole in the caller's buffer is unescaped where it lies and never copied. What
-// is left of an unfinished one is held here: never more than the limit, and no memory is kept while
-// nothing is held. One framer per direction of a connection; not thread-safe.
+// A packet that is complete in the caller's buffer is unescaped in place and never copied. The
+// start of an incomplete packet is held here, within the limit; while nothing is held, the framer
+// keeps no memory. One framer per direction of a connection; not thread-safe.
 class Framer {
  public:
   enum class Next { kNeedMore, kPacket, kTooLong };
 
-  // How much of a packet that was too long Pull() still shows: enough to read its id.
+  // How many bytes of a too long packet Pull() shows: enough to read its id.
   static constexpr size_t kTooLongPrefixBytes = 64;
 
   // A packet may have `packet_bytes_max` bytes, counted without escapes and without the ending LF.
   explicit Framer(size_t packet_bytes_max) : packet_bytes_max_(packet_bytes_max) {}
 
-  // From the next byte on, as at sign-in. A packet already begun is measured by the new limit.
+  // Changes the limit from the next byte on, for example at sign-in. It also holds for a packet
+  // that has begun.
   void set_packet_bytes_max(size_t bytes) { packet_bytes_max_ = bytes; }
 
   // While true (the default is false), a CR that is not escaped and stands right before the ending
@@ -46,18 +47,18 @@ class Framer {
   //
   //   kPacket    `*packet` is the next packet, unescaped, never empty; it lies in the caller's
   //              buffer or in the framer and is valid until the next Pull().
-  //   kTooLong   a packet above the limit has ended here, and all but its first bytes are gone;
-  //              `*packet` shows up to kTooLongPrefixBytes of them. Once per such packet.
+  //   kTooLong   a packet above the limit has ended; `*packet` is up to kTooLongPrefixBytes of its
+  //              beginning, the rest is gone. Returned once for each such packet.
   //   kNeedMore  `*bytes` is used up.
   Next Pull(absl::Span<char>* bytes, absl::string_view* packet);
 
-  // True while a packet above the limit is being skipped, that is, before its kTooLong.
+  // True while a packet above the limit is skipped, that is, before its kTooLong.
   bool skipping() const { return skipping_; }
 
   // Bytes held of a packet that has begun and not ended.
   size_t partial_bytes() const { return held_is_given_ ? 0 : held_.size(); }
 
-  // Packets of no bytes, which are skipped.
+  // The number of empty packets, which are skipped.
   uint64_t empty_packets() const { return empty_packets_; }
 
  private:

@@ -1,13 +1,17 @@
 #include "common/lineserver/listener.h"
 
 #include <glog/logging.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/descriptors.h"
 #include "common/base/host_port.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/lineserver/session.h"
 
@@ -106,7 +110,16 @@ void Listener::OnAccepted(asio::error_code error, tcp::socket socket) {
 void Listener::Admit(tcp::socket socket, const std::shared_ptr<Shard>& shard) {
   asio::error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
-  if (error) return;  // Gone already.
+  if (error) return;                                        // Gone already.
+  if (socket.native_handle() >= OwnShares().clients_end) {  // The rest is for nodes and files.
+    home().counters().Add(Counter::kConnectionsRefused);
+    return;
+  }
+  // A connection that is dead takes answers of OK for no longer than this.
+  const int unacknowledged_max =
+      static_cast<int>(absl::ToInt64Milliseconds(limits::kUnacknowledgedMax));
+  (void)setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_max,
+                   sizeof(unacknowledged_max));
   const std::string address = peer.address().to_string();
   const ConnectionLimiter::Welcome welcome = server_.addresses.Arrive(address);
   home().counters().Add(Counter::kConnectionsAccepted);

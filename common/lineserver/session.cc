@@ -155,6 +155,7 @@ void Session::TellObserverClosed() {
   if (!observer_knows_) return;
   observer_knows_ = false;
   server_.observer->OnClosed(*this);
+  extension_.reset();
 }
 
 // Not while a handler runs: its fields lie in the framer.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -61,9 +62,16 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   Shard& shard() const { return *shard_; }
   SessionHandle handle() { return {shard_.get(), weak_from_this()}; }
 
-  // A pointer that the owner keeps here between OnSignedIn() and OnClosed().
-  void set_attachment(void* attachment) { attachment_ = attachment; }
-  void* attachment() const { return attachment_; }
+  // What the owner keeps with this session. The observer sets it in OnSignedIn(); the session
+  // destroys it on its shard, after OnClosed() or if OnSignedIn() fails.
+  void set_extension(std::unique_ptr<SessionExtension> extension) {
+    extension_ = std::move(extension);
+  }
+  // Null if there is none, or one of another type.
+  template <typename T>
+  T* extension() const {
+    return dynamic_cast<T*>(extension_.get());
+  }
 
   // Puts a push into the outbox; it leaves at the end of this turn at the latest. False if the
   // session is closing, or if this would take its outbox over the hard bound, and then it is
@@ -191,7 +199,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   size_t accounted_bytes_ = 0;  // Of the server's memory_bytes.
   TokenBucket tokens_;
   std::optional<SignedIn> signed_in_;
-  void* attachment_ = nullptr;
+  std::unique_ptr<SessionExtension> extension_;
 };
 
 }  // namespace convergia::lineserver

@@ -58,6 +58,7 @@ absl::Status Session::AdmitSignedIn(SignedIn signed_in) {
   const absl::Status status = server_.observer->OnSignedIn(*this);
   observer_knows_ = status.ok();
   if (!status.ok()) {
+    extension_.reset();
     signed_in_.reset();
     server_.addresses.SignOut(origin_.peer_address);
   }

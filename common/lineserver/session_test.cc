@@ -136,6 +136,16 @@ TEST_F(SessionTest, AWrongSecretOrNameFailsAndTheNextTryMaySucceed) {
   EXPECT_EQ(server_->signed_in(), 1);
 }
 
+TEST_F(SessionTest, AnExtensionLivesFromSignInUntilTheObserverIsToldOfTheEnd) {
+  StartServer();
+  const auto client = ConnectAndSignIn("alice");
+  const auto other = Connect();
+  EXPECT_THAT(other->Ask("LOGIN refused~\nsecret\n"), StartsWith("FAIL BUSY "));
+  observer_.WaitForExtensions(1);
+  EXPECT_EQ(client->Ask("QUIT\n"), "OK");
+  observer_.WaitForExtensions(0);
+}
+
 TEST_F(SessionTest, ACrBeforeTheEndIsDroppedOnlyBeforeSignIn) {
   StartServer();
   const auto client = Connect();

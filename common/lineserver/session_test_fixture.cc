@@ -20,7 +20,6 @@ SignedIn MakeSignedIn(const Username& user) {
   return {.account = 1,
           .user = user,
           .ticket = absl::StrCat("ticket-of-", user.str()),
-          .issued = absl::FromUnixMillis(1000),
           .expires = absl::FromUnixMillis(2000)};
 }
 
@@ -67,8 +66,33 @@ void FakeAuthenticator::DropLater() {
   waiting.swap(waiting_);
 }
 
+// Knows its user and counts itself.
+class FakeObserver::Extension final : public SessionExtension {
+ public:
+  Extension(FakeObserver* observer, const std::string& user) : user(user), observer_(*observer) {
+    absl::MutexLock lock(&observer_.mu_);
+    ++observer_.extensions_;
+  }
+  ~Extension() override {
+    absl::MutexLock lock(&observer_.mu_);
+    --observer_.extensions_;
+  }
+
+  const std::string user;
+
+ private:
+  FakeObserver& observer_;
+};
+
+void FakeObserver::WaitForExtensions(int count) {
+  const auto reached = [&] { return extensions_ == count; };
+  absl::MutexLock lock(&mu_);
+  EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&reached), kWaitMax)) << extensions_;
+}
+
 absl::Status FakeObserver::OnSignedIn(Session& session) {
   const std::string& user = session.signed_in()->user.str();
+  session.set_extension(std::make_unique<Extension>(this, user));
   if (user == "refused") return Fail(FailCode::kBusy, "you have too many sessions; close one");
   absl::MutexLock lock(&mu_);
   sessions_.emplace_back(user, session.handle());
@@ -76,6 +100,9 @@ absl::Status FakeObserver::OnSignedIn(Session& session) {
 }
 
 void FakeObserver::OnClosed(Session& session) {
+  const Extension* const extension = session.extension<Extension>();
+  ASSERT_NE(extension, nullptr);
+  EXPECT_EQ(extension->user, session.signed_in()->user.str());
   absl::MutexLock lock(&mu_);
   const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
     return entry.second.session.lock().get() == &session;

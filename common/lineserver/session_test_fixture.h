@@ -43,6 +43,8 @@ class FakeObserver final : public SessionObserver {
   void OnClosed(Session& session) override;
   bool HoldsQuit(Session& session) override { return holds_quits_; }
   void set_holds_quits() { holds_quits_ = true; }
+  // Waits until so many extensions of sessions exist.
+  void WaitForExtensions(int count);
 
   // Waits until `user` has `count` sessions.
   void WaitForSessions(const std::string& user, size_t count);
@@ -50,8 +52,11 @@ class FakeObserver final : public SessionObserver {
   SessionHandle Find(const std::string& user);
 
  private:
+  class Extension;
+
   std::atomic<bool> holds_quits_ = false;
   mutable absl::Mutex mu_;
+  int extensions_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::pair<std::string, SessionHandle>> sessions_ ABSL_GUARDED_BY(mu_);
 };
 

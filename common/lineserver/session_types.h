@@ -20,9 +20,16 @@ class Session;
 struct SignedIn {
   AccountId account = 0;
   Username user;
-  std::string ticket;  // Given to the client; empty if the owner makes none.
-  absl::Time issued;
+  std::string ticket;         // Given to the client; empty if the owner makes none.
+  Generation generation = 0;  // Of the ticket.
   absl::Time expires;
+};
+
+// What the owner of a line server keeps with one session: it derives its own type, which is best
+// final, and finds it with Session::extension<T>(). Only on the session's shard.
+class SessionExtension {
+ public:
+  virtual ~SessionExtension() = default;
 };
 
 // Decides who a client is. Thread-safe.

@@ -21,6 +21,10 @@ bool IsFinal(const absl::Status& why) {
 
 }  // namespace
 
+bool EndsNode(const absl::Status& why, std::optional<Epoch> said, Epoch highest) {
+  return IsFinal(why) && said.has_value() && *said >= highest;
+}
+
 void AttachPlan::OnCertificate(absl::Time not_before, absl::Time not_after) {
   renew_at_ = not_before + (not_after - not_before) * 2 / 3;
   not_after_ = not_after;
@@ -35,10 +39,11 @@ void AttachPlan::OnAttached(absl::Duration elapsed) {
   backoff_.Reset();
 }
 
-void AttachPlan::OnDetached(const absl::Status& why, absl::Duration elapsed) {
+void AttachPlan::OnDetached(const absl::Status& why, std::optional<Epoch> said, Epoch highest,
+                            absl::Duration elapsed) {
   stream_ = Stream::kNone;
   beat_at_ = absl::InfiniteDuration();
-  if (IsFinal(why)) return OnExpelled(why);
+  if (EndsNode(why, said, highest)) return OnExpelled(why);
   attach_at_ = elapsed + backoff_.Next();
 }
 
@@ -52,7 +57,8 @@ AttachPlan::Next AttachPlan::NextStep(absl::Time now, absl::Duration elapsed) {
     final_status_ =
         Fail(FailCode::kExpired, absl::StrCat("the node's certificate expired at ",
                                               absl::FormatTime(not_after_, absl::UTCTimeZone()),
-                                              "; remove the node at mgmt and enrol it anew"));
+                                              "; put a join token for this node's name into its "
+                                              "join_token_file and start it again"));
   }
   if (!final_status_.ok()) return step(Step::kGiveUp);
   if (!renewing_ && now >= renew_at_ && elapsed >= renew_not_before_) {

@@ -1,11 +1,21 @@
 #pragma once
 
+#include <optional>
+
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/backoff.h"
+#include "common/base/ids.h"
 #include "common/base/limits.h"
 
 namespace convergia::node {
+
+// Whether a stream that ended with `why` ends the node: an error that cannot pass by itself, since
+// the certificate was revoked (kPermissionDenied, kUnauthenticated) or a newer start of this node
+// is there (kFailedPrecondition), from a mgmt that no later start has replaced. `said` is the epoch
+// that came with the end, `highest` the highest that the node has seen; an end without epoch ends
+// no node.
+bool EndsNode(const absl::Status& why, std::optional<Epoch> said, Epoch highest);
 
 // What a node does next for its place in the cluster: attach, beat, renew, wait, or give up. Only
 // the decisions: the shell (node_agent.h) carries them out and reports what came of them.
@@ -45,10 +55,10 @@ class AttachPlan {
   void OnRenewFailed();
 
   void OnAttached(absl::Duration elapsed);
-  // Errors that cannot pass by themselves make the plan give up: the certificate was revoked
-  // (kPermissionDenied, kUnauthenticated), or a newer start of this node is there
-  // (kFailedPrecondition).
-  void OnDetached(const absl::Status& why, absl::Duration elapsed);
+  // Gives up if this is such an end as EndsNode() says; else attaches again after a while. `said`
+  // and `highest` are as there.
+  void OnDetached(const absl::Status& why, std::optional<Epoch> said, Epoch highest,
+                  absl::Duration elapsed);
   void OnExpelled(const absl::Status& why);
 
   // Advances: a step that it returns counts as begun.

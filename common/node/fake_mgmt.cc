@@ -2,11 +2,13 @@
 
 #include <glog/logging.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/identity/join_token.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/stream_reactor.h"
@@ -40,16 +42,27 @@ FakeMgmt::FakeMgmt() {
 FakeMgmt::~FakeMgmt() { Stop(); }
 
 void FakeMgmt::Start() {
-  const auto credentials = rpc::MakeServerCredentials(pki_.FilesOf({Role::kMgmt, "mgmt"}),
-                                                      rpc::CallPolicy::Cluster(), pins_);
+  const auto credentials =
+      rpc::MakeServerCredentials(pki_.FilesOf({Role::kMgmt, "mgmt"}), rpc::CallPolicy::Cluster(),
+                                 pins_, rpc::Handshake::kOurCa);
   CHECK(credentials.ok()) << credentials.status();
   auto server = rpc::Server::Create({address_, *credentials, {this}});
   CHECK(server.ok()) << server.status();
   server_ = *std::move(server);
   address_ = server_->address();
+  const rpc::TlsFiles files = pki_.FilesOf({Role::kMgmt, "mgmt"});
+  enrolment_ = std::make_unique<FakeEnrolment>(
+      enrol_address_, rpc::ReadOrDie(files.certificate_chain), rpc::ReadOrDie(files.key),
+      [this](const std::vector<absl::string_view>& fields) {
+        return Enrol(fields[0], std::string(fields[1]), fields[2]);
+      });
+  enrol_address_ = enrolment_->address();
 }
 
-void FakeMgmt::Stop() { server_.reset(); }
+void FakeMgmt::Stop() {
+  enrolment_.reset();
+  server_.reset();
+}
 
 std::string FakeMgmt::MakeToken(Role role, const std::string& ca_fingerprint) {
   const std::string secret = SecureRandomHex(16);
@@ -58,33 +71,31 @@ std::string FakeMgmt::MakeToken(Role role, const std::string& ca_fingerprint) {
     tokens_[secret] = role;
   }
   return identity::EncodeJoinToken(
-      {secret, role, ca_fingerprint.empty() ? pki_.ca().fingerprint() : ca_fingerprint});
+      {.secret = secret,
+       .role = role,
+       .ca_fingerprint = ca_fingerprint.empty() ? pki_.ca().fingerprint() : ca_fingerprint,
+       .addresses = {enrol_address_}});
 }
 
-grpc::ServerUnaryReactor* FakeMgmt::Enrol(grpc::CallbackServerContext* context,
-                                          const v1::EnrolRequest* request,
-                                          v1::EnrolResponse* response) {
-  return rpc::Reply(context, [&]() -> absl::Status {
-    Role role;
-    {
-      absl::MutexLock lock(&mu_);
-      ++enrol_calls_;
-      const auto token = tokens_.find(request->token_secret());
-      if (token == tokens_.end()) {
-        return Fail(FailCode::kDenied, "this join token was used already; ask for another");
-      }
-      role = token->second;
-      tokens_.erase(token);
+absl::StatusOr<std::string> FakeMgmt::Enrol(absl::string_view token_text, const std::string& name,
+                                            absl::string_view csr_pem) {
+  CVG_ASSIGN_OR_RETURN(const identity::JoinToken read, identity::DecodeJoinToken(token_text));
+  Role role;
+  {
+    absl::MutexLock lock(&mu_);
+    ++enrol_calls_;
+    const auto token = tokens_.find(read.secret);
+    if (token == tokens_.end()) {
+      return Fail(FailCode::kDenied, "this join token was used already; ask for another");
     }
-    CVG_ASSIGN_OR_RETURN(
-        const std::string chain,
-        pki_.ca().Issue(request->csr_pem(), {role, request->name()}, kCertificateLifetime));
-    CVG_ASSIGN_OR_RETURN(const identity::Pin pin, identity::PinOfPem(chain));
-    pins_.Apply({{pin, role, request->name(), kNodeId}}, {});
-    response->set_node_id(kNodeId);
-    response->set_certificate_chain_pem(chain);
-    return absl::OkStatus();
-  });
+    role = token->second;
+    tokens_.erase(token);
+  }
+  CVG_ASSIGN_OR_RETURN(const std::string chain,
+                       pki_.ca().Issue(csr_pem, {role, name}, kCertificateLifetime));
+  CVG_ASSIGN_OR_RETURN(const identity::Pin pin, identity::PinOfPem(chain));
+  pins_.Apply({{pin, role, name, kNodeId}}, {});
+  return absl::StrCat(kNodeId, "\n", address_, "\n", chain);
 }
 
 grpc::ServerUnaryReactor* FakeMgmt::Renew(grpc::CallbackServerContext* context,
@@ -108,33 +119,35 @@ grpc::ServerUnaryReactor* FakeMgmt::Renew(grpc::CallbackServerContext* context,
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* FakeMgmt::Attach(
     grpc::CallbackServerContext* context) {
   const auto peer = rpc::PeerOf(*context, pins_);
-  if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
   absl::MutexLock lock(&mu_);
-  if (!attach_answer_.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(attach_answer_);
+  if (epoch_.has_value()) rpc::SayEpoch(context, *epoch_);
+  const absl::Status& answer = peer.ok() ? attach_answer_ : peer.status();
+  if (!answer.ok()) {
+    ++refusals_;
+    return rpc::RefuseStream<v1::FromNode, v1::ToNode>(answer);
+  }
   auto session = std::make_shared<FakeSession>(context, this);
   sessions_.push_back(session);
   return session->Start(pins_, peer->pin);
 }
 
 void FakeMgmt::Heard(FakeSession& session, const v1::FromNode& message) {
-  bool welcome = false;
-  {
-    absl::MutexLock lock(&mu_);
-    if (message.has_hello()) {
-      hellos_.push_back(message.hello());
-      welcome = welcomes_;
-    } else if (message.has_heartbeat()) {
-      ++heartbeats_;
-      last_heartbeat_ = message.heartbeat();
-    } else {
-      others_.push_back(message);
-    }
+  absl::MutexLock lock(&mu_);
+  if (message.has_heartbeat()) {
+    ++heartbeats_;
+    last_heartbeat_ = message.heartbeat();
+  } else if (!message.has_hello()) {
+    others_.push_back(message);
+  } else {
+    hellos_.push_back(message.hello());
+    if (!welcomes_) return;
+    v1::ToNode answer;
+    answer.mutable_welcome()->set_node_id(kNodeId);
+    answer.mutable_welcome()->set_mgmt_epoch(epoch_.value_or(0));
+    answer.mutable_welcome()->add_ticket_public_keys("a key");
+    // Under the lock: it goes before all that a test pushes once it knows of the Hello.
+    (void)session.Send(answer);
   }
-  if (!welcome) return;
-  v1::ToNode answer;
-  answer.mutable_welcome()->set_node_id(kNodeId);
-  answer.mutable_welcome()->add_ticket_public_keys("a key");
-  (void)session.Send(answer);
 }
 
 void FakeMgmt::Push(const v1::ToNode& message) {
@@ -167,6 +180,16 @@ void FakeMgmt::RefuseAttach(const absl::Status& status) {
 void FakeMgmt::SetWelcomes(bool welcomes) {
   absl::MutexLock lock(&mu_);
   welcomes_ = welcomes;
+}
+
+void FakeMgmt::SetEpoch(std::optional<Epoch> epoch) {
+  absl::MutexLock lock(&mu_);
+  epoch_ = epoch;
+}
+
+void FakeMgmt::AwaitRefusals(int count) {
+  absl::MutexLock lock(&mu_);
+  AwaitOrDie([this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return refusals_ >= count; });
 }
 
 void FakeMgmt::RefuseRenew(const absl::Status& status) {

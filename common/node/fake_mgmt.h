@@ -3,11 +3,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "common/node/fake_enrolment.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
@@ -17,8 +21,8 @@ namespace convergia::node {
 
 class FakeSession;
 
-// A mgmt for tests: the Cluster service over real TLS, which does as told and keeps what it hears.
-// Thread-safe.
+// A mgmt for tests: ENROL and the Cluster service over real TLS, which does as told and keeps what
+// it hears. Thread-safe.
 class FakeMgmt final : public v1::Cluster::CallbackService {
  public:
   // Serves at once.
@@ -40,11 +44,16 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   // Set what Attach answers from now on: the status, or no Welcome at all.
   void RefuseAttach(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void SetWelcomes(bool welcomes) ABSL_LOCKS_EXCLUDED(mu_);
+  // Which start of mgmt it says that it is, on streams opened from now on; 1 at first. nullopt: it
+  // says none.
+  void SetEpoch(std::optional<Epoch> epoch) ABSL_LOCKS_EXCLUDED(mu_);
   void RefuseRenew(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   // What was heard; Await...() die if it does not come.
   std::vector<v1::Hello> AwaitHellos(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitRenewCalls(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  // Attaches that were refused since the start, welcomed or not.
+  void AwaitRefusals(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // So many more.
   void AwaitHeartbeats(int count) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<v1::FromNode> AwaitOthers(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
@@ -55,9 +64,6 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   rpc::PinSet& pins() { return pins_; }
 
   // Cluster.
-  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
-                                  const v1::EnrolRequest* request,
-                                  v1::EnrolResponse* response) override;
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
                                   const v1::RenewRequest* request,
                                   v1::RenewResponse* response) override;
@@ -67,24 +73,30 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
  private:
   friend class FakeSession;
 
+  absl::StatusOr<std::string> Enrol(absl::string_view token_text, const std::string& name,
+                                    absl::string_view csr_pem) ABSL_LOCKS_EXCLUDED(mu_);
   void Heard(FakeSession& session, const v1::FromNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitOrDie(const std::function<bool()>& condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   rpc::TestPki pki_;
   rpc::PinSet pins_;
   std::string address_ = "127.0.0.1:0";
+  std::string enrol_address_ = "127.0.0.1:0";
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<FakeEnrolment> enrolment_;
 
   mutable absl::Mutex mu_;
   std::map<std::string, Role> tokens_ ABSL_GUARDED_BY(mu_);  // Unused ones, by their secret.
   std::vector<std::weak_ptr<FakeSession>> sessions_ ABSL_GUARDED_BY(mu_);
   absl::Status attach_answer_ ABSL_GUARDED_BY(mu_);
   absl::Status renew_answer_ ABSL_GUARDED_BY(mu_);
+  std::optional<Epoch> epoch_ ABSL_GUARDED_BY(mu_) = 1;
   bool welcomes_ ABSL_GUARDED_BY(mu_) = true;
   std::vector<v1::Hello> hellos_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::FromNode> others_ ABSL_GUARDED_BY(mu_);
   v1::Heartbeat last_heartbeat_ ABSL_GUARDED_BY(mu_);
   int heartbeats_ ABSL_GUARDED_BY(mu_) = 0;
+  int refusals_ ABSL_GUARDED_BY(mu_) = 0;
   int enrol_calls_ ABSL_GUARDED_BY(mu_) = 0;
   int renew_calls_ ABSL_GUARDED_BY(mu_) = 0;
 };

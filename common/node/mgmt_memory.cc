@@ -163,6 +163,9 @@ void MgmtMemory::TakeMessage(const v1::ToNode& message) {
   } else if (message.has_routes()) {
     routes_ = message.routes();
     routes_due_ = true;
+  } else if (message.has_ticket_keys() && welcome_.has_value()) {
+    *welcome_->mutable_ticket_public_keys() = message.ticket_keys().public_keys();
+    welcome_due_ = true;
   }
 }
 
@@ -202,12 +205,12 @@ v1::Revocations MgmtMemory::revocations() const {
 void MgmtMemory::Merge(const v1::Revocations& revocations, absl::Time now) {
   for (const v1::TicketRevocation& row : revocations.tickets()) {
     v1::TicketRevocation& kept = revocations_[row.account_id()];
-    if (kept.issued_before_ms() <= row.issued_before_ms()) kept = row;
+    if (kept.generation() <= row.generation()) kept = row;
   }
-  // A ticket issued before then has expired by itself.
-  const int64_t void_anyway_ms = absl::ToUnixMillis(now - limits::kTicketLifetime);
-  std::erase_if(revocations_, [void_anyway_ms](const auto& item) {
-    return item.second.issued_before_ms() < void_anyway_ms;
+  // By then the tickets of the generations before have expired by themselves.
+  const int64_t expired_anyway_ms = absl::ToUnixMillis(now - limits::kGenerationsToldFor);
+  std::erase_if(revocations_, [expired_anyway_ms](const auto& item) {
+    return item.second.raised_ms() < expired_anyway_ms;
   });
 }
 

@@ -45,10 +45,10 @@ class MgmtMemory {
   void TakeWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
   // Changes pins(), which cuts the streams of those who left.
   void TakePins(const v1::Pins& pins) ABSL_LOCKS_EXCLUDED(mu_);
-  // Forgets those whose tickets have all expired by `now`.
+  // Forgets those raised limits::kGenerationsToldFor before `now`.
   void TakeRevocations(const v1::Revocations& revocations, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Keeps Edges and Routes; others are none of its business.
+  // Keeps Edges, Routes and TicketKeys; others are none of its business.
   void TakeMessage(const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
 
   const rpc::PinSet& pins() const { return pins_; }

@@ -12,7 +12,9 @@
 #include "common/base/limits.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
+#include "common/disk/real_disk.h"
 #include "common/node/enrolment.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/stream_reactor.h"
 
 namespace convergia::node {
@@ -43,6 +45,16 @@ std::string Describe(const NodeAgent::Options& options) {
   return absl::StrCat(RoleWord(options.role), " ", options.name);
 }
 
+// Of a node whose certificate has expired.
+absl::Status CannotComeBack(const absl::Status& why) {
+  return absl::Status(
+      why.code(),
+      absl::StrCat(
+          "the certificate of this node has expired, and it cannot enrol again: ", why.message(),
+          "; it comes back as the same node with a token that Admin.CreateJoinToken makes "
+          "for its name"));
+}
+
 }  // namespace
 
 // The stream to mgmt; all that it hears, the agent takes.
@@ -54,27 +66,47 @@ class AttachStream final : public rpc::ClientStream<v1::ToNode, v1::FromNode> {
         agent_(agent) {}
 
  private:
-  void OnMessage(v1::ToNode& message) override { agent_->OnStreamMessage(message); }
-  void OnClosed(const absl::Status& status) override { agent_->OnStreamClosed(status); }
+  // Welcome first, once. Before it, and from a mgmt that was replaced, nothing counts.
+  void OnMessage(v1::ToNode& message) override {
+    if (welcome_.has_value()) {
+      if (welcome_->ok() && !message.has_welcome()) agent_->OnStreamMessage(message);
+      return;
+    }
+    welcome_ =
+        message.has_welcome()
+            ? agent_->OnWelcome(message.welcome())
+            : absl::UnavailableError("what is at mgmt's address does not begin with Welcome");
+    if (!welcome_->ok()) Cancel(*welcome_);
+  }
+  void OnClosed(const absl::Status& status) override {
+    agent_->OnStreamClosed(status, rpc::SaidEpoch(context()));
+  }
 
-  NodeAgent* const agent_;  // Outlives the stream: Stop() waits for OnClosed().
+  NodeAgent* const agent_;               // Outlives the stream: Stop() waits for OnClosed().
+  std::optional<absl::Status> welcome_;  // Only in OnMessage(), which is called one at a time.
 };
 
 absl::StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Create(const Options& options) {
   NodeFiles files(options.dir);
   CVG_RETURN_IF_ERROR(files.MakeDir());
   CVG_ASSIGN_OR_RETURN(const Epoch epoch, files.NextEpoch());
-  std::unique_ptr<NodeAgent> agent(new NodeAgent(options, std::move(files), epoch));
+  CVG_ASSIGN_OR_RETURN(
+      std::unique_ptr<HighestEpoch> mgmt_epochs,
+      HighestEpoch::Open(disk::RealDisk(), files.PathOf("mgmt_epoch"), RoleWord(Role::kMgmt)));
+  std::unique_ptr<NodeAgent> agent(
+      new NodeAgent(options, std::move(files), epoch, std::move(mgmt_epochs)));
   agent->memory_.Load(options.clock->Now());
   const absl::Status loaded = agent->LoadCertificate();
   if (!loaded.ok() && !absl::IsNotFound(loaded)) return loaded;
   return agent;
 }
 
-NodeAgent::NodeAgent(const Options& options, NodeFiles files, Epoch epoch)
+NodeAgent::NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
+                     std::unique_ptr<HighestEpoch> mgmt_epochs)
     : options_(options),
       files_(std::move(files)),
       epoch_(epoch),
+      mgmt_epochs_(std::move(mgmt_epochs)),
       memory_(files_),
       plan_(options.plan) {}
 
@@ -84,30 +116,49 @@ absl::Status NodeAgent::LoadCertificate() {
   CVG_ASSIGN_OR_RETURN(const identity::CertificateFacts facts,
                        files_.LoadCertificate({options_.role, options_.name}));
   own_pin_ = facts.pin;
-  mgmt_channel_ = rpc::MakeChannel(options_.mgmt_address, tls_files(), {Role::kMgmt, ""});
+  CVG_RETURN_IF_ERROR(FindMgmt());
+  mgmt_channel_ = rpc::MakeChannel(mgmt_address_, tls_files(), {Role::kMgmt, ""});
   cluster_ = v1::Cluster::NewStub(mgmt_channel_);
+  certificate_ends_ = facts.not_after;
   absl::MutexLock lock(&mu_);
   plan_.OnCertificate(facts.not_before, facts.not_after);
   return absl::OkStatus();
 }
 
+absl::Status NodeAgent::FindMgmt() {
+  mgmt_address_ = options_.mgmt_address;
+  if (!mgmt_address_.empty()) return absl::OkStatus();
+  const std::vector<std::string> told = files_.LoadMgmtAddresses();
+  if (told.empty()) {
+    return absl::InvalidArgumentError(
+        "mgmt: say where the management server's gRPC is; it did not say so at the enrolment");
+  }
+  mgmt_address_ = told.front();
+  return absl::OkStatus();
+}
+
 absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
-  if (cluster_ != nullptr) return absl::OkStatus();
+  const bool expired = cluster_ != nullptr && options_.clock->Now() >= certificate_ends_;
+  if (cluster_ != nullptr && !expired) return absl::OkStatus();
+  if (expired) {
+    LOG(WARNING) << Describe(options_) << ": its certificate expired at "
+                 << absl::FormatTime(certificate_ends_, absl::UTCTimeZone())
+                 << "; it enrols again with the token in its join_token_file";
+  }
   Backoff backoff(options_.plan.backoff_first, options_.plan.backoff_max, options_.plan.seed);
   while (true) {
-    const absl::Status enrolled =
-        EnrolOnce({options_.role, options_.name}, options_.mgmt_address, options_.join_token_file,
-                  files_, options_.clock->Now());
+    const absl::Status enrolled = EnrolOnce(
+        {options_.role, options_.name}, options_.join_token_file, files_, options_.clock->Now());
     if (enrolled.ok()) break;
-    if (!IsWorthRetrying(enrolled)) return enrolled;
-    LOG(WARNING) << Describe(options_) << " cannot enrol at " << options_.mgmt_address
-                 << " yet and will try again: " << enrolled.message();
+    if (!IsWorthRetrying(enrolled)) return expired ? CannotComeBack(enrolled) : enrolled;
+    LOG(WARNING) << Describe(options_)
+                 << " cannot enrol yet and will try again: " << enrolled.message();
     for (absl::Duration left = backoff.Next(); left > absl::ZeroDuration(); left -= kGiveUpEvery) {
       if (cancelled()) return absl::CancelledError("stopped before the node was enrolled");
       Sleep(std::min(left, kGiveUpEvery));
     }
   }
-  LOG(INFO) << Describe(options_) << " is enrolled at " << options_.mgmt_address;
+  LOG(INFO) << Describe(options_) << " is enrolled";
   return LoadCertificate();
 }
 
@@ -176,6 +227,11 @@ absl::Status NodeAgent::final_status() const {
   return plan_.final_status();
 }
 
+uint64_t NodeAgent::attaches() const {
+  absl::MutexLock lock(&mu_);
+  return attaches_;
+}
+
 void NodeAgent::Wake() {
   absl::MutexLock lock(&mu_);
   awake_ = true;
@@ -201,7 +257,9 @@ void NodeAgent::Loop() {
 }
 
 void NodeAgent::SaveMemory(absl::Duration elapsed) {
-  if (const absl::Status saved = memory_.Save(elapsed); !saved.ok()) {
+  absl::Status saved = mgmt_epochs_->Save();
+  saved.Update(memory_.Save(elapsed));
+  if (!saved.ok()) {
     LOG(ERROR) << Describe(options_) << " cannot keep what mgmt said: " << saved.message();
   }
 }
@@ -254,6 +312,7 @@ void NodeAgent::Attach() {
   {
     absl::MutexLock lock(&mu_);
     stream_ = stream;
+    ++attaches_;
   }
   stream->Start([this](grpc::ClientContext* context, auto* reactor) {
     cluster_->async()->Attach(context, reactor);
@@ -329,21 +388,25 @@ absl::Status NodeAgent::KeepRenewed(const std::string& chain_pem) {
 
 // ---- from the stream, on gRPC's threads
 
-void NodeAgent::OnStreamMessage(v1::ToNode& message) {
-  if (message.has_welcome()) {
-    memory_.TakeWelcome(message.welcome());
-    {
-      absl::MutexLock lock(&mu_);
-      if (plan_.attached()) return;  // Said twice.
-      plan_.OnAttached(options_.clock->Elapsed());
-      complaint_.clear();
-      awake_ = true;
-    }
-    LOG(INFO) << Describe(options_) << " is attached to mgmt as node "
-              << message.welcome().node_id();
-    handler_->OnAttached(message.welcome());
-    return;
+absl::Status NodeAgent::OnWelcome(const v1::Welcome& welcome) {
+  const absl::Status admitted = mgmt_epochs_->Admit(welcome.mgmt_epoch());
+  if (absl::IsUnavailable(admitted)) return admitted;
+  // A disk that takes nothing must not keep the node from mgmt. The loop writes it later.
+  LOG_IF(ERROR, !admitted.ok()) << Describe(options_)
+                                << " cannot keep mgmt's epoch yet: " << admitted.message();
+  memory_.TakeWelcome(welcome);
+  {
+    absl::MutexLock lock(&mu_);
+    plan_.OnAttached(options_.clock->Elapsed());
+    complaint_.clear();
+    awake_ = true;
   }
+  LOG(INFO) << Describe(options_) << " is attached to mgmt as node " << welcome.node_id();
+  handler_->OnAttached(welcome);
+  return absl::OkStatus();
+}
+
+void NodeAgent::OnStreamMessage(v1::ToNode& message) {
   if (message.has_pins()) {
     memory_.TakePins(message.pins());
     absl::MutexLock lock(&mu_);
@@ -363,20 +426,32 @@ void NodeAgent::OnStreamMessage(v1::ToNode& message) {
   handler_->OnMessage(message);
 }
 
-void NodeAgent::OnStreamClosed(const absl::Status& status) {
+std::string NodeAgent::Complaint(const absl::Status& status, std::optional<Epoch> said) const {
+  if (status.ok()) return "mgmt ended the stream";
+  std::string why(status.message());
+  if (said.has_value() && *said < mgmt_epochs_->highest()) {
+    absl::StrAppend(&why, " (this does not count: that mgmt, of epoch ", *said,
+                    ", was replaced by a later start, of epoch ", mgmt_epochs_->highest(), ")");
+  }
+  return why;
+}
+
+void NodeAgent::OnStreamClosed(const absl::Status& status, std::optional<Epoch> said) {
+  // A refusal by a later start than any before: earlier ones count no longer, also after a restart.
+  if (said.has_value() && *said > mgmt_epochs_->highest()) mgmt_epochs_->Admit(*said).IgnoreError();
   const bool was_attached = attached();
   // Before the loop may open the next one, so that the handler's calls come one at a time.
   if (was_attached) handler_->OnDetached();
   absl::MutexLock lock(&mu_);
-  plan_.OnDetached(status, options_.clock->Elapsed());
+  plan_.OnDetached(status, said, mgmt_epochs_->highest(), options_.clock->Elapsed());
   awake_ = true;
-  const std::string why = status.ok() ? "mgmt ended the stream" : std::string(status.message());
+  const std::string why = Complaint(status, said);
   // A mgmt that is away for long is said once and not every few seconds.
   if (stopping_ || (!was_attached && why == complaint_)) return;
   complaint_ = why;
   LOG(WARNING) << Describe(options_)
-               << (was_attached ? " lost mgmt at " : " cannot attach to mgmt at ")
-               << options_.mgmt_address << ": " << why;
+               << (was_attached ? " lost mgmt at " : " cannot attach to mgmt at ") << mgmt_address_
+               << ": " << why;
 }
 
 }  // namespace convergia::node

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
 #include "common/node/attach_plan.h"
+#include "common/node/highest_epoch.h"
 #include "common/node/mgmt_memory.h"
 #include "common/node/node_files.h"
 #include "common/rpc/call_pool.h"
@@ -61,6 +63,9 @@ class AttachHandler {
 // to mgmt and knows the valid pins, also across a restart while mgmt is away. The same for every
 // role but mgmt.
 //
+// It listens only to the latest start of mgmt: an earlier one, by the epoch that comes with Welcome
+// and with refusals, is like one that cannot be reached.
+//
 // Life: Create() → EnsureEnrolled() → (make servers with tls_files() and pins()) → Start() →
 // Stop(). Thread-safe.
 class NodeAgent {
@@ -69,7 +74,7 @@ class NodeAgent {
     Role role = Role::kEdge;
     std::string name;
     std::string dir;              // Of the node's files (node_files.h); made if missing.
-    std::string mgmt_address;     // "host:port".
+    std::string mgmt_address;     // "host:port"; empty: as mgmt said at enrolment.
     std::string join_token_file;  // Needed until enrolled.
     std::string version;
     AttachPlan::Options plan;
@@ -83,8 +88,9 @@ class NodeAgent {
 
   ~NodeAgent();  // Stop().
 
-  // Returns once this node has a certificate: at once if it is enrolled. Else it enrols, for as
-  // long as mgmt cannot be reached, asking `cancelled` several times a second. Blocks.
+  // Returns once this node has a certificate: at once if it is enrolled. Else, and if its
+  // certificate has expired, it enrols, for as long as mgmt cannot be reached, asking `cancelled`
+  // several times a second. Blocks.
   //
   // Errors: kCancelled when given up; else what trying again would not change: no token file, a
   // token that mgmt refuses (with its reason), or a server that is not the mgmt that made the
@@ -113,11 +119,17 @@ class NodeAgent {
   NodeId node_id() const { return memory_.node_id(); }
   Epoch epoch() const { return epoch_; }
 
+  // Of mgmt's gRPC. After EnsureEnrolled().
+  const std::string& mgmt_address() const { return mgmt_address_; }
+
   const rpc::PinSet& pins() const { return memory_.pins(); }
   const NodeFiles& files() const { return files_; }
   rpc::TlsFiles tls_files() const { return files_.tls_files(); }
   // For the other services of mgmt. After EnsureEnrolled().
   const std::shared_ptr<grpc::Channel>& mgmt_channel() const { return mgmt_channel_; }
+
+  // How often it has opened the stream to mgmt, in vain or not.
+  uint64_t attaches() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // For tests that move a FakeClock: look at it again now.
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
@@ -125,9 +137,11 @@ class NodeAgent {
  private:
   friend class AttachStream;
 
-  NodeAgent(const Options& options, NodeFiles files, Epoch epoch);
+  NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
+            std::unique_ptr<HighestEpoch> mgmt_epochs);
 
   absl::Status LoadCertificate();
+  absl::Status FindMgmt();
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void SaveMemory(absl::Duration elapsed);
   // False: the loop ends.
@@ -141,14 +155,21 @@ class NodeAgent {
   absl::Status KeepRenewed(const std::string& chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
 
   // From the stream.
+  // Errors: kUnavailable from a mgmt that a later start has replaced; nothing of it was taken.
+  absl::Status OnWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
   void OnStreamMessage(v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnStreamClosed(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnStreamClosed(const absl::Status& status, std::optional<Epoch> said)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Why a stream ended, for the log.
+  std::string Complaint(const absl::Status& status, std::optional<Epoch> said) const;
 
   // Constant after Start().
   const Options options_;
   const NodeFiles files_;
   const Epoch epoch_;
   identity::Pin own_pin_;
+  std::string mgmt_address_;
+  absl::Time certificate_ends_;  // At the start.
   std::shared_ptr<grpc::Channel> mgmt_channel_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   v1::Hello hello_;
@@ -156,6 +177,7 @@ class NodeAgent {
   std::thread thread_;
 
   // Provide their own synchronization.
+  const std::unique_ptr<HighestEpoch> mgmt_epochs_;
   MgmtMemory memory_;
   rpc::CallPool calls_{/*calls_max=*/4};
 
@@ -168,6 +190,7 @@ class NodeAgent {
   std::shared_ptr<AttachStream> stream_ ABSL_GUARDED_BY(mu_);  // The newest, also if ended.
   std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last one logged since we were attached.
   absl::StatusOr<std::string> renewal_ ABSL_GUARDED_BY(mu_) = std::string();  // Empty: none came.
+  uint64_t attaches_ ABSL_GUARDED_BY(mu_) = 0;
   bool beat_due_ ABSL_GUARDED_BY(mu_) = false;
   bool awake_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

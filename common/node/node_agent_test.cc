@@ -14,7 +14,10 @@
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
+#include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
+#include "common/identity/join_token.h"
+#include "common/identity/key.h"
 #include "common/node/enrolment.h"
 #include "common/node/fake_mgmt.h"
 #include "common/rpc/server.h"
@@ -207,7 +210,7 @@ TEST_F(NodeAgentTest, ATokenOfAnotherRoleAMissingAndABrokenOneAreNamed) {
   };
   WriteToken(mgmt_.MakeToken(Role::kDataserver));
   EXPECT_THAT(std::string(refusal().message()), HasSubstr("for the role dataserver"));
-  WriteToken("cvj1.nonsense");
+  WriteToken("cvj2.nonsense");
   EXPECT_EQ(FailCodeOf(refusal()), FailCode::kBadField);
   ASSERT_EQ(remove((dir_ + "/token").c_str()), 0);
   EXPECT_THAT(refusal(), StatusIs(absl::StatusCode::kNotFound));
@@ -288,7 +291,8 @@ TEST_F(NodeAgentTest, ServesWithWhatItRemembersWhileMgmtIsAway) {
     v1::ToNode revocations;
     v1::TicketRevocation* const ticket = revocations.mutable_revocations()->add_tickets();
     ticket->set_account_id(5);
-    ticket->set_issued_before_ms(absl::ToUnixMillis(RealClock::Get().Now()));
+    ticket->set_generation(1);
+    ticket->set_raised_ms(absl::ToUnixMillis(RealClock::Get().Now()));
     mgmt_.Push(revocations);
     v1::ToNode ways;
     ways.mutable_edges()->add_edges()->add_grpc_addresses("there:1");
@@ -356,11 +360,53 @@ TEST_F(NodeAgentTest, ANewerStartOfTheSameNodeIsTheEndOfThisOne) {
   EXPECT_THAT(std::string(agent->final_status().message()), HasSubstr("newer start"));
 }
 
+TEST_F(NodeAgentTest, ARefusalOfAMgmtThatWasReplacedEndsNoNode) {
+  mgmt_.SetEpoch(5);
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  // What is at mgmt's address now is an earlier start, and does not know this node.
+  mgmt_.SetEpoch(4);
+  int refusals = 0;
+  for (const absl::Status& refusal :
+       {absl::PermissionDeniedError("revoked"), absl::UnauthenticatedError("unknown key"),
+        absl::FailedPreconditionError("a newer start")}) {
+    mgmt_.RefuseAttach(refusal);
+    if (refusals == 0) mgmt_.EndStreams(absl::OkStatus());
+    mgmt_.AwaitRefusals(refusals += 3);
+  }
+  mgmt_.SetEpoch(std::nullopt);
+  mgmt_.AwaitRefusals(refusals += 3);
+  EXPECT_OK(agent->final_status());
+  EXPECT_EQ(listener_.Get(&Listener::expelled), 0);
+  mgmt_.RefuseAttach(absl::OkStatus());
+  mgmt_.SetEpoch(5);
+  listener_.Await(&Listener::attached, 2);
+  mgmt_.RefuseAttach(absl::PermissionDeniedError("revoked"));
+  mgmt_.EndStreams(absl::OkStatus());
+  listener_.Await(&Listener::expelled, 1);
+}
+
+TEST_F(NodeAgentTest, AnEarlierStartOfMgmtIsNotListenedToAlsoAfterARestart) {
+  mgmt_.SetEpoch(5);
+  {
+    const auto agent = Launch();
+    listener_.Await(&Listener::attached, 1);
+  }
+  mgmt_.SetEpoch(4);
+  const auto agent = Launch();
+  const size_t hellos = mgmt_.AwaitHellos(1).size();
+  mgmt_.Push(PinsMessage({}, {OwnPin(*agent)}));  // What it says besides counts neither.
+  mgmt_.AwaitHellos(hellos + 3);
+  EXPECT_EQ(listener_.Get(&Listener::attached), 1);
+  EXPECT_EQ(listener_.Get(&Listener::messages), 0);
+  EXPECT_OK(agent->final_status());
+  mgmt_.SetEpoch(6);
+  listener_.Await(&Listener::attached, 2);
+}
+
 // The serial number of what `server` shows to a new connection.
 std::string ServedSerial(const std::string& address) {
-  const auto chain = FetchServerChain(address, absl::Seconds(10));
-  CHECK(chain.ok()) << chain.status();
-  return identity::ReadCertificate(*chain)->serial;
+  return identity::ReadCertificate(rpc::ServedCertificate(address))->serial;
 }
 
 TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
@@ -399,14 +445,44 @@ TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
   EXPECT_EQ(listener_.Get(&Listener::detached), 0);
 }
 
-TEST_F(NodeAgentTest, ANodeThatWasAwayTooLongIsToldSo) {
-  Launch()->Stop();
-  FakeClock clock(RealClock::Get().Now() + absl::Hours(24));
+TEST_F(NodeAgentTest, ANodeThatIsAwayTooLongIsToldSo) {
+  FakeClock clock(RealClock::Get().Now());
   NodeAgent::Options options = Options();
   options.clock = &clock;
   const auto agent = Launch(options);
+  listener_.Await(&Listener::attached, 1);
+  mgmt_.Stop();
+  listener_.Await(&Listener::detached, 1);
+  clock.Advance(absl::Hours(24));
+  agent->Wake();
   listener_.Await(&Listener::expelled, 1);
   EXPECT_EQ(FailCodeOf(agent->final_status()), FailCode::kExpired);
+}
+
+TEST_F(NodeAgentTest, ANodeWhoseCertificateHasExpiredComesBackWithANewToken) {
+  Launch()->Stop();
+  // A certificate for its key that ended yesterday.
+  const std::string key_pem = rpc::ReadOrDie(Options().dir + "/node.key");
+  ASSERT_OK_AND_ASSIGN(const auto key, identity::PrivateKey::FromPem(key_pem));
+  const FakeClock past(RealClock::Get().Now() - absl::Hours(48));
+  ASSERT_OK_AND_ASSIGN(const auto ca,
+                       identity::CertificateAuthority::Load(mgmt_.pki().ca().certificate_pem(),
+                                                            mgmt_.pki().ca().key_pem(), past));
+  const identity::NodeIdentity who = {Role::kEdge, "e1"};
+  ASSERT_OK_AND_ASSIGN(const std::string ended,
+                       ca.Issue(identity::MakeCsr(key, who), who, absl::Hours(24)));
+  ASSERT_OK(identity::WriteFileAtomically(Options().dir + "/node.pem", ended, 0644));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto agent, NodeAgent::Create(Options()));
+    EXPECT_THAT(std::string(agent->EnsureEnrolled(Never).message()),
+                testing::AllOf(HasSubstr("has expired"), HasSubstr("was used already"),
+                               HasSubstr("Admin.CreateJoinToken")));
+  }
+  WriteToken(mgmt_.MakeToken(Role::kEdge));
+  const auto agent = Launch();
+  listener_.Await(&Listener::attached, 1);
+  EXPECT_EQ(rpc::ReadOrDie(Options().dir + "/node.key"), key_pem);
+  EXPECT_OK(agent->final_status());
 }
 
 TEST_F(NodeAgentTest, WhatCannotBeReadFromDiskIsNamedOrWaitedFor) {
@@ -420,12 +496,42 @@ TEST_F(NodeAgentTest, WhatCannotBeReadFromDiskIsNamedOrWaitedFor) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr(epoch));
 }
 
-TEST(FetchServerChainTest, SaysWhatIsWrong) {
-  EXPECT_THAT(FetchServerChain("nonsense", absl::Seconds(1)).status(),
+TEST_F(NodeAgentTest, MgmtIsFoundWhereItSaidAtTheEnrolment) {
+  NodeAgent::Options options = Options();
+  options.mgmt_address = "";
+  const auto agent = Launch(options);
+  EXPECT_EQ(agent->mgmt_address(), mgmt_.address());
+  listener_.Await(&Listener::attached, 1);
+}
+
+TEST_F(NodeAgentTest, ATokensAddressesAreTriedInTurn) {
+  auto token = identity::DecodeJoinToken(mgmt_.MakeToken(Role::kEdge));
+  ASSERT_OK(token);
+  token->addresses.insert(token->addresses.begin(), "127.0.0.1:1");
+  WriteToken(identity::EncodeJoinToken(*token));
+  EXPECT_OK((*NodeAgent::Create(Options()))->EnsureEnrolled(Never));
+}
+
+TEST(EnrolmentTest, AnEdgeCannotPlayMgmtToANewNode) {
+  rpc::TestPki pki;
+  const rpc::TlsFiles edge = pki.FilesOf({Role::kEdge, "e1"});
+  int calls = 0;
+  FakeEnrolment impostor("127.0.0.1:0", rpc::ReadOrDie(edge.certificate_chain),
+                         rpc::ReadOrDie(edge.key), [&calls](const auto&) {
+                           ++calls;
+                           return absl::StatusOr<std::string>("7\n\nno certificate");
+                         });
+  const std::string token = identity::EncodeJoinToken({.secret = "s",
+                                                       .role = Role::kEdge,
+                                                       .ca_fingerprint = pki.ca().fingerprint(),
+                                                       .addresses = {impostor.address()}});
+  const absl::Status refused =
+      AskToEnrol(impostor.address(), token, "e2", "csr", RealClock::Get().Now()).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(calls, 0);
+  EXPECT_THAT(AskToEnrol("nonsense", token, "e2", "csr", RealClock::Get().Now()).status(),
               StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(FetchServerChain("127.0.0.1:", absl::Seconds(1)).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(FetchServerChain("127.0.0.1:1", absl::Seconds(1)).status(),
+  EXPECT_THAT(AskToEnrol("127.0.0.1:1", token, "e2", "csr", RealClock::Get().Now()).status(),
               StatusIs(absl::StatusCode::kUnavailable));
 }
 

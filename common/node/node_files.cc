@@ -9,6 +9,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
@@ -94,6 +96,17 @@ absl::StatusOr<identity::CertificateFacts> NodeFiles::SaveCertificate(
   CVG_RETURN_IF_ERROR(
       identity::WriteFileAtomically(PathOf("node.pem"), chain_pem, identity::kPublicFileMode));
   return facts;
+}
+
+absl::Status NodeFiles::SaveMgmtAddresses(const std::vector<std::string>& addresses) const {
+  return identity::WriteFileAtomically(PathOf("mgmt"), absl::StrJoin(addresses, "\n"),
+                                       identity::kPublicFileMode);
+}
+
+std::vector<std::string> NodeFiles::LoadMgmtAddresses() const {
+  const absl::StatusOr<std::string> text = identity::ReadFileToString(PathOf("mgmt"));
+  if (!text.ok()) return {};
+  return absl::StrSplit(*text, '\n', absl::SkipEmpty());
 }
 
 absl::Status NodeFiles::SaveCa(const std::string& ca_pem) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,7 +16,10 @@ namespace convergia::node {
 //   node.key   its private key, 0600; the same for the node's whole life, so its pin stays too
 //   node.pem   its certificate, then the CA's
 //   ca.pem     the cluster's CA
+//   mgmt       addresses of mgmt's gRPC, a line each, as of the enrolment
 //   epoch      how often the node was started
+//   mgmt_epoch, datamgr_epoch
+//              the highest epochs of these two that the node has seen (highest_epoch.h)
 //   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
 //              what mgmt said last
 //
@@ -46,6 +50,10 @@ class NodeFiles {
                                                              absl::Time now) const;
 
   absl::Status SaveCa(const std::string& ca_pem) const;
+
+  // Where mgmt's gRPC is, as it said at enrolment; nothing if it never said.
+  absl::Status SaveMgmtAddresses(const std::vector<std::string>& addresses) const;
+  std::vector<std::string> LoadMgmtAddresses() const;
 
   std::string PathOf(absl::string_view file) const;
   rpc::TlsFiles tls_files() const {

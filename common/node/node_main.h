@@ -42,7 +42,8 @@ int ServeNode(const std::string& role, const Settings& settings, Drain drain,
     };
   };
   const auto on_expelled = ends(kExitExpelled, "the cluster has no place for this node");
-  const auto on_failed = ends(kExitFailed, "this node cannot go on, and ends to be started anew");
+  const auto on_failed =
+      ends(kExitFailed, "fatal error; exiting so the supervisor restarts this node");
   auto server = [&] {
     if constexpr (requires { Server::Create(settings, on_expelled, on_failed); }) {
       return Server::Create(settings, on_expelled, on_failed);

@@ -23,7 +23,9 @@ absl::StatusOr<NodeSettings> CheckNodeSettings(NodeSettings settings) {
     return absl::InvalidArgumentError(
         "dir: say where this node keeps its key, its certificate and what else it must remember");
   }
-  CVG_RETURN_IF_ERROR(CheckAddress("mgmt", settings.mgmt_address));
+  if (!settings.mgmt_address.empty()) {
+    CVG_RETURN_IF_ERROR(CheckAddress("mgmt", settings.mgmt_address));
+  }
   CVG_RETURN_IF_ERROR(CheckAddress("grpc_listen", settings.grpc_listen));
   for (const std::string& address : settings.advertise_grpc) {
     CVG_RETURN_IF_ERROR(CheckAddress("advertise.grpc", address));

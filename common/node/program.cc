@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -16,8 +18,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
+#include "common/base/descriptors.h"
+#include "common/base/standard_streams.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/identity/files.h"
+#include "common/node/log_sampler.h"
+#include "common/rpc/peer.h"
 
 namespace convergia::node {
 namespace {
@@ -39,16 +47,27 @@ class ErrorLines final : public google::protobuf::io::ErrorCollector {
   std::vector<std::string> lines_;
 };
 
+// What gRPC says is partly what strangers sent to it, such as the server name of a handshake.
 void LogOfGrpc(gpr_log_func_args* args) {
-  switch (args->severity) {
-    case GPR_LOG_SEVERITY_ERROR:
-      // Mostly handshakes of strangers that failed: worth knowing, not worth more than this.
-      google::LogMessage(args->file, args->line, google::GLOG_WARNING).stream()
-          << "grpc: " << args->message;
-      return;
-    default:
-      VLOG(1) << "grpc: " << args->message;
-  }
+  static auto* const sampler = new LogSampler;
+  const bool is_error = args->severity == GPR_LOG_SEVERITY_ERROR;
+  if (!is_error && !VLOG_IS_ON(1)) return;
+  const auto line =
+      sampler->Take(rpc::WithPlainAddresses(args->message), RealClock::Get().Elapsed());
+  if (!line.has_value()) return;
+  // Mostly handshakes that failed: worth knowing, not worth more than a warning.
+  google::LogMessage(args->file, args->line, is_error ? google::GLOG_WARNING : google::GLOG_INFO)
+          .stream()
+      << "grpc: " << *line;
+}
+
+// Keys and passwords are in memory: no file of it, and nobody but root looks into it.
+void KeepMemoryPrivate() {
+#ifndef __SANITIZE_ADDRESS__  // The leak check traces the process.
+  const rlimit none = {0, 0};
+  (void)setrlimit(RLIMIT_CORE, &none);
+  (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 sigset_t AwaitedSignals() {
@@ -63,10 +82,15 @@ sigset_t AwaitedSignals() {
 
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags) {
+  OpenStandardStreams(argv);
   CLI::App app(facts.description, facts.name);
+  app.set_version_flag("--version", VersionText(facts.name));
   app.add_option("--config", flags->config, "Configuration, a textproto (see config.proto)")
       ->required();
   app.add_flag("--check", flags->check, "Check the configuration, then exit");
+  bool core_dumps = false;
+  app.add_flag("--core-dumps", core_dumps,
+               "Let the kernel write this process's memory to a file if it crashes");
   if (facts.has_init) {
     CLI::Option* const init =
         app.add_flag("--init", flags->init, "Make keys, certificates and the store, then exit");
@@ -80,6 +104,8 @@ std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
+  RaiseDescriptorLimit();
+  if (!core_dumps) KeepMemoryPrivate();
   // Debian builds Abseil with its debugging checks; this one costs a global lock at each lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   FLAGS_logtostderr = true;
@@ -117,6 +143,7 @@ ShutdownSignal::ShutdownSignal() {
   const sigset_t signals = AwaitedSignals();
   CHECK_EQ(pthread_sigmask(SIG_BLOCK, &signals, nullptr), 0);
   signal(SIGPIPE, SIG_IGN);  // A peer that goes away is an error of the write, not ours.
+  signal(SIGXFSZ, SIG_IGN);  // So is a file that may not grow: EFBIG.
 }
 
 void ShutdownSignal::Await() {

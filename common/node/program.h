@@ -50,8 +50,8 @@ inline constexpr int kExitUsage = 2;     // Flags or configuration are wrong.
 inline constexpr int kExitExpelled = 3;  // The cluster has no place for this node any more.
 
 // Reads the flags, and starts the log (glog, to stderr; gRPC's messages go there too). Returns an
-// exit status if the program is to end now: after --help, or with wrong flags, about which it has
-// then told people.
+// exit status if the program is to end now: after --help and --version, or with wrong flags, about
+// which it has then told people. Opens closed standard streams: see common/base/standard_streams.h.
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags);
 
@@ -70,7 +70,7 @@ void PrintReady(const std::vector<std::pair<std::string, std::string>>& facts);
 
 // SIGTERM and SIGINT, awaited instead of handled. Make it before the first thread: threads inherit
 // that these signals wait. A second one of them, after Await() has returned, ends the process at
-// once. One a process.
+// once. One a process. Also ignores SIGPIPE and SIGXFSZ: such writes fail instead.
 class ShutdownSignal {
  public:
   ShutdownSignal();

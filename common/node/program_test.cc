@@ -5,7 +5,9 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "common/base/status_testing.h"
+#include "common/node/log_sampler.h"
 #include "convergia/v1/config.pb.h"
 
 namespace convergia::node {
@@ -41,6 +43,25 @@ TEST(ExitWithTest, TellsScriptsWhetherTheInputOrTheWorldIsWrong) {
   EXPECT_EQ(ExitWith(absl::UnavailableError("x")), kExitFailed);
 }
 
+TEST(LogSamplerTest, EscapesWhatStrangersWrite) {
+  LogSampler sampler;
+  const auto line =
+      sampler.Take("no match for \nI1128 operator: forged\x1b[2J\xff", absl::Seconds(1));
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(*line, "no match for \\nI1128 operator: forged\\033[2J\\377");
+  EXPECT_LE(sampler.Take(std::string(100'000, '\n'), absl::Seconds(1))->size(),
+            4 * LogSampler::kLineBytesMax);
+}
+
+TEST(LogSamplerTest, LeavesOutWhatIsTooMuchAndSaysHowMuch) {
+  LogSampler sampler;
+  for (int i = 0; i < LogSampler::kBurst; ++i) EXPECT_TRUE(sampler.Take("x", absl::Seconds(1)));
+  for (int i = 0; i < 7; ++i) EXPECT_FALSE(sampler.Take("x", absl::Seconds(1)));
+  const auto line = sampler.Take("x", absl::Seconds(2));
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(*line, "x (7 such lines before it left out)");
+}
+
 TEST(StartProgramTest, WrongFlagsAndHelpEndTheProgram) {
   ProgramFlags flags;
   const auto start = [&flags](std::vector<std::string> words) {
@@ -52,6 +73,7 @@ TEST(StartProgramTest, WrongFlagsAndHelpEndTheProgram) {
   EXPECT_EQ(start({"edge", "--config=f", "--nonsense"}), kExitUsage);
   EXPECT_EQ(start({"edge", "--config=f", "--init"}), kExitUsage);  // Only for those that have it.
   EXPECT_EQ(start({"edge", "--help"}), kExitOk);
+  EXPECT_EQ(start({"edge", "--version"}), kExitOk);
   EXPECT_EQ(start({"edge", "--config=f", "--check"}), std::nullopt);
   EXPECT_EQ(flags.config, "f");
   EXPECT_TRUE(flags.check);

@@ -6,40 +6,35 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/peer.h"
-#include "common/rpc/status.h"
 
 namespace convergia::rpc {
 
-grpc::Status Authorizer::Process(const InputMetadata& metadata, grpc::AuthContext* context,
-                                 OutputMetadata* /*consumed*/, OutputMetadata* /*response*/) {
-  const auto path = metadata.find(":path");
-  if (path == metadata.end()) {
-    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the call names no method");
-  }
-  return ToGrpcStatus(
-      Admit(absl::string_view(path->second.data(), path->second.size()), PeerPem(*context)));
-}
-
 absl::Status Authorizer::Admit(absl::string_view method, absl::string_view pem) const {
-  if (pem.empty()) return policy_.Judge(method, std::nullopt);
+  if (pem.empty()) {
+    return absl::UnauthenticatedError(
+        "connect with the certificate of a node or an operator of this cluster");
+  }
   const auto facts = FactsOfPem(pem);
   if (!facts.ok()) {
     return absl::UnauthenticatedError(
         absl::StrCat("this certificate names no node or operator: ", facts.status().message()));
   }
-  const CallRule* const rule = policy_.Find(method);
-  if (rule != nullptr && rule->callers.HasStrangers()) return absl::OkStatus();
+  CVG_RETURN_IF_ERROR(CheckPin(**facts, pins_));
+  return policy_.Judge(method, (*facts)->identity.role);
+}
+
+absl::Status CheckPin(const identity::CertificateFacts& facts, const PinSet& pins) {
   // The set knows roles too, so that a certificate is never more than mgmt says of its key.
-  const std::optional<PinEntry> entry = pins_.Find((*facts)->pin);
-  const identity::NodeIdentity& who = (*facts)->identity;
-  if (!entry.has_value() || entry->role != who.role || entry->name != who.name) {
-    return absl::UnauthenticatedError(
-        pins_.filled()
-            ? absl::StrCat("the certificate of ", RoleWord(who.role), " ", who.name,
-                           " is revoked, or mgmt has not told this node of it yet")
-            : "this node has not heard from mgmt yet whom to let in; try again in a moment");
+  const std::optional<PinEntry> entry = pins.Find(facts.pin);
+  const identity::NodeIdentity& who = facts.identity;
+  if (entry.has_value() && entry->role == who.role && entry->name == who.name) {
+    return absl::OkStatus();
   }
-  return policy_.Judge(method, who.role);
+  return absl::UnauthenticatedError(
+      pins.filled()
+          ? absl::StrCat("the certificate of ", RoleWord(who.role), " ", who.name,
+                         " is revoked, or mgmt has not told this node of it yet")
+          : "this node has not heard from mgmt yet whom to let in; try again in a moment");
 }
 
 }  // namespace convergia::rpc

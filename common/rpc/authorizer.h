@@ -1,7 +1,5 @@
 #pragma once
 
-#include <grpcpp/security/auth_metadata_processor.h>
-
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/rpc/call_policy.h"
@@ -9,27 +7,25 @@
 
 namespace convergia::rpc {
 
-// Stands at the door of a server: sees every call before its service does, and answers in its place
-// those that may not pass. Never blocks, so it runs on the thread that received the call.
-//
-// Thread-safe. `policy` and `pins` outlive it.
-class Authorizer final : public grpc::AuthMetadataProcessor {
+// Decides at the door of a server (door.h) who may call what. Thread-safe, never blocks. `policy`
+// and `pins` outlive it.
+class Authorizer {
  public:
   Authorizer(const CallPolicy& policy, const PinSet& pins) : policy_(policy), pins_(pins) {}
 
-  bool IsBlocking() const override { return false; }
-  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context,
-                       OutputMetadata* consumed, OutputMetadata* response) override;
-
-  // The decision: `pem` is the caller's certificate, which TLS has checked; empty if it showed
-  // none.
+  // Whether a caller with the certificate `pem`, which TLS has checked, may call `method`.
   //
-  // Errors: those of CallPolicy::Judge(), and kUnauthenticated if the key is not in the set.
+  // Errors: those of CallPolicy::Judge(), and those of CheckPin().
   absl::Status Admit(absl::string_view method, absl::string_view pem) const;
 
  private:
   const CallPolicy& policy_;
   const PinSet& pins_;
 };
+
+// That the key of the certificate `facts` is in `pins`, under the same role and name.
+//
+// Errors: kUnauthenticated, saying why.
+absl::Status CheckPin(const identity::CertificateFacts& facts, const PinSet& pins);
 
 }  // namespace convergia::rpc

@@ -20,7 +20,6 @@ constexpr Callers kOperators = {Role::kOperator};
 
 // Every method of every node. A new method is served to nobody until it stands here.
 constexpr CallRule kClusterRules[] = {
-    {"/convergia.v1.Cluster/Enrol", Callers::Anyone()},
     {"/convergia.v1.Cluster/Renew", kNodes},
     {"/convergia.v1.Cluster/Attach", kNodes},
 
@@ -28,6 +27,8 @@ constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Accounts/Confirm", kEdges},
     {"/convergia.v1.Accounts/SignIn", kEdges},
     {"/convergia.v1.Accounts/LookUp", kDatamgr},
+    {"/convergia.v1.Accounts/ListSessions", kEdges},
+    {"/convergia.v1.Accounts/EndSession", kEdges},
     {"/convergia.v1.Accounts/GetServerMap", kEdges},
     {"/convergia.v1.Accounts/WatchServerMap", kEdges},
 
@@ -78,21 +79,15 @@ const CallRule* CallPolicy::Find(absl::string_view method) const {
   return nullptr;
 }
 
-absl::Status CallPolicy::Judge(absl::string_view method, std::optional<Role> role) const {
+absl::Status CallPolicy::Judge(absl::string_view method, Role role) const {
   const CallRule* const rule = Find(method);
-  if (rule != nullptr && rule->callers.HasStrangers()) return absl::OkStatus();
-  // Strangers learn nothing of what exists.
-  if (!role.has_value()) {
-    return absl::UnauthenticatedError(
-        "connect with the certificate of a node or an operator of this cluster");
-  }
   if (rule == nullptr) {
     return absl::UnimplementedError(absl::StrCat("no node serves ", method));
   }
-  if (rule->callers.Has(*role)) return absl::OkStatus();
+  if (rule->callers.Has(role)) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrCat(method, " is for ", RolesOf(rule->callers),
                                                   "; this certificate is of role ",
-                                                  RoleWord(*role)));
+                                                  RoleWord(role)));
 }
 
 }  // namespace convergia::rpc

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <initializer_list>
-#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -10,21 +9,16 @@
 
 namespace convergia::rpc {
 
-// A set of roles, and whether those without any certificate belong to it.
+// A set of roles.
 class Callers {
  public:
   constexpr Callers(std::initializer_list<Role> roles) {
     for (const Role role : roles) bits_ |= Bit(role);
   }
-  static constexpr Callers Anyone() { return Callers(~0u); }
-
   constexpr bool Has(Role role) const { return (bits_ & Bit(role)) != 0; }
-  constexpr bool HasStrangers() const { return (bits_ & kStranger) != 0; }
 
  private:
-  static constexpr unsigned kStranger = 1u << 31;
   static constexpr unsigned Bit(Role role) { return 1u << static_cast<unsigned>(role); }
-  explicit constexpr Callers(unsigned bits) : bits_(bits) {}
 
   unsigned bits_ = 0;
 };
@@ -35,7 +29,7 @@ struct CallRule {
 };
 
 // Which role may call which method: one table for all nodes, enforced before any service sees a
-// call (credentials.h). What is not in the table is refused. Immutable, thread-safe.
+// call (door.h). What is not in the table is refused. Immutable, thread-safe.
 class CallPolicy {
  public:
   // `rules` must outlive the policy. The first rule that matches decides.
@@ -44,13 +38,12 @@ class CallPolicy {
   // The table of this system.
   static const CallPolicy& Cluster();
 
-  // Whether a caller of `role` (nullopt: without certificate) may call `method`.
+  // Whether a caller of `role` may call `method`.
   //
   // Errors, with a text that names the method and who may:
   //   kUnimplemented     not in the table, so no node serves it.
-  //   kUnauthenticated   only with a certificate.
   //   kPermissionDenied  not in this role.
-  absl::Status Judge(absl::string_view method, std::optional<Role> role) const;
+  absl::Status Judge(absl::string_view method, Role role) const;
 
   const CallRule* Find(absl::string_view method) const;
   absl::Span<const CallRule> rules() const { return rules_; }

@@ -45,16 +45,15 @@ std::shared_ptr<CertificateProviderInterface> WatcherOf(const TlsFiles& files) {
   return watcher;
 }
 
-// What a server's certificate must say, beyond being signed by our CA.
-class ServerVerifier final : public grpc::experimental::ExternalCertificateVerifier {
+// What the other side's certificate must say, beyond being signed by our CA. gRPC asks when the TLS
+// handshake is done, before a byte of HTTP/2.
+class Verifier : public grpc::experimental::ExternalCertificateVerifier {
  public:
-  ServerVerifier(identity::NodeIdentity server, const PinSet* pins)
-      : server_(std::move(server)), pins_(pins) {}
-
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)> /*callback*/, grpc::Status* sync_status) override {
     const grpc::string_ref pem = request->peer_cert();
-    const absl::Status verdict = Judge(absl::string_view(pem.data(), pem.size()));
+    const auto facts = FactsOfPem(absl::string_view(pem.data(), pem.size()));
+    const absl::Status verdict = facts.ok() ? Judge(**facts) : facts.status();
     if (!verdict.ok()) {
       *sync_status =
           grpc::Status(grpc::StatusCode::UNAUTHENTICATED, std::string(verdict.message()));
@@ -65,15 +64,23 @@ class ServerVerifier final : public grpc::experimental::ExternalCertificateVerif
   void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* /*request*/) override {}
 
  private:
-  absl::Status Judge(absl::string_view pem) const {
-    CVG_ASSIGN_OR_RETURN(const auto facts, FactsOfPem(pem));
-    const identity::NodeIdentity& who = facts->identity;
+  virtual absl::Status Judge(const identity::CertificateFacts& facts) const = 0;
+};
+
+class ServerVerifier final : public Verifier {
+ public:
+  ServerVerifier(identity::NodeIdentity server, const PinSet* pins)
+      : server_(std::move(server)), pins_(pins) {}
+
+ private:
+  absl::Status Judge(const identity::CertificateFacts& facts) const override {
+    const identity::NodeIdentity& who = facts.identity;
     if (who.role != server_.role || (!server_.name.empty() && who.name != server_.name)) {
       return absl::UnauthenticatedError(absl::StrCat("expected ", RoleWord(server_.role), " ",
                                                      server_.name, " there, but it is ",
                                                      RoleWord(who.role), " ", who.name));
     }
-    if (pins_ != nullptr && !pins_->Find(facts->pin).has_value()) {
+    if (pins_ != nullptr && !pins_->Find(facts.pin).has_value()) {
       return absl::UnauthenticatedError(
           absl::StrCat("the key of ", RoleWord(who.role), " ", who.name, " is not valid"));
     }
@@ -82,6 +89,20 @@ class ServerVerifier final : public grpc::experimental::ExternalCertificateVerif
 
   const identity::NodeIdentity server_;
   const PinSet* const pins_;
+};
+
+class CallerVerifier final : public Verifier {
+ public:
+  CallerVerifier(const PinSet& pins, Handshake handshake) : pins_(pins), handshake_(handshake) {}
+
+ private:
+  absl::Status Judge(const identity::CertificateFacts& facts) const override {
+    if (handshake_ == Handshake::kOurCa) return absl::OkStatus();
+    return CheckPin(facts, pins_);
+  }
+
+  const PinSet& pins_;
+  const Handshake handshake_;
 };
 
 int Milliseconds(absl::Duration duration) {
@@ -102,28 +123,14 @@ grpc::ChannelArguments ArgumentsFor(const identity::NodeIdentity& server) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcReconnectMax));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcConnectTimeout));
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Connects to all addresses of a name at once, TLS included, and uses those that answer.
+  // pick_first would give each dead one before a living one kRpcConnectTimeout, at each connecting.
+  arguments.SetLoadBalancingPolicyName("round_robin");
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whoever calls decides what may be done twice.
   // What is asked for in the handshake (SNI). A server of any name is probably called as its role.
   const std::string name = server.name.empty() ? std::string(RoleWord(server.role)) : server.name;
   arguments.SetSslTargetNameOverride(identity::TlsName({server.role, name}));
   return arguments;
-}
-
-std::shared_ptr<grpc::Channel> Connect(const std::string& address,
-                                       std::shared_ptr<CertificateProviderInterface> provider,
-                                       bool shows_certificate, const identity::NodeIdentity& server,
-                                       const PinSet* pins) {
-  KeepCallbackThreads();
-  grpc::experimental::TlsChannelCredentialsOptions options;
-  options.set_certificate_provider(std::move(provider));
-  options.watch_root_certs();
-  if (shows_certificate) options.watch_identity_key_cert_pairs();
-  options.set_verify_server_certs(true);
-  options.set_certificate_verifier(
-      grpc::experimental::ExternalCertificateVerifier::Create<ServerVerifier>(server, pins));
-  options.set_check_call_host(false);  // ServerVerifier checks role and name for the connection.
-  return grpc::CreateCustomChannel(address, grpc::experimental::TlsCredentials(options),
-                                   ArgumentsFor(server));
 }
 
 // Told apart here, at the start, because gRPC would only log it and then refuse all handshakes.
@@ -139,30 +146,34 @@ absl::Status CheckFiles(const TlsFiles& files) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const TlsFiles& files, const CallPolicy& policy, const PinSet& pins) {
+absl::StatusOr<ServerCredentials> MakeServerCredentials(const TlsFiles& files,
+                                                        const CallPolicy& policy,
+                                                        const PinSet& pins, Handshake handshake) {
   CVG_RETURN_IF_ERROR(CheckFiles(files));
   grpc::experimental::TlsServerCredentialsOptions options(WatcherOf(files));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
-  options.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
-  std::shared_ptr<grpc::ServerCredentials> credentials =
-      grpc::experimental::TlsServerCredentials(options);
-  credentials->SetAuthMetadataProcessor(std::make_shared<Authorizer>(policy, pins));
-  return credentials;
+  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.set_certificate_verifier(
+      grpc::experimental::ExternalCertificateVerifier::Create<CallerVerifier>(pins, handshake));
+  options.set_check_call_host(false);
+  return ServerCredentials{grpc::experimental::TlsServerCredentials(options), &policy, &pins};
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsFiles& files,
                                            const identity::NodeIdentity& server,
                                            const PinSet* pins) {
-  return Connect(address, WatcherOf(files), /*shows_certificate=*/true, server, pins);
-}
-
-std::shared_ptr<grpc::Channel> MakeEnrolChannel(const std::string& address,
-                                                const std::string& ca_pem) {
-  auto roots = std::make_shared<grpc::experimental::StaticDataCertificateProvider>(ca_pem);
-  return Connect(address, std::move(roots), /*shows_certificate=*/false, {Role::kMgmt, ""},
-                 nullptr);
+  KeepCallbackThreads();
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(WatcherOf(files));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  options.set_verify_server_certs(true);
+  options.set_certificate_verifier(
+      grpc::experimental::ExternalCertificateVerifier::Create<ServerVerifier>(server, pins));
+  options.set_check_call_host(false);  // ServerVerifier checks role and name for the connection.
+  return grpc::CreateCustomChannel(address, grpc::experimental::TlsCredentials(options),
+                                   ArgumentsFor(server));
 }
 
 }  // namespace convergia::rpc

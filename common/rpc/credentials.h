@@ -22,26 +22,44 @@ struct TlsFiles {
   std::string key;
 };
 
-// TLS that asks callers for a certificate of our CA, and refuses each call that `policy` forbids
-// its caller or whose key is not in `pins`; callers without a certificate reach only what the
-// policy leaves open to anyone. `policy` and `pins` must outlive the server.
+// Which keys may shake hands with a server.
+enum class Handshake {
+  kKnownKeys,  // Those in its set of pins.
+  // Any of our CA. mgmt's way: it tells nodes that are revoked that they are, and the node ends. No
+  // call of such a key gets through all the same.
+  kOurCa,
+};
+
+// How a server meets those who connect: TLS, and who may call what. `policy` and `pins` outlive the
+// server.
+struct ServerCredentials {
+  std::shared_ptr<grpc::ServerCredentials> tls;
+  const CallPolicy* policy = nullptr;
+  const PinSet* pins = nullptr;
+};
+
+// TLS that ends in the handshake, before a byte of HTTP/2 is read, unless the caller shows a
+// certificate of our CA that names a node or an operator, and its key may shake hands. Then each
+// call that `policy` forbids its caller, or whose key is not in `pins`, is refused (door.h).
 //
 // Errors: what is wrong with the files, naming the one.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const TlsFiles& files, const CallPolicy& policy, const PinSet& pins);
+absl::StatusOr<ServerCredentials> MakeServerCredentials(
+    const TlsFiles& files, const CallPolicy& policy, const PinSet& pins,
+    Handshake handshake = Handshake::kKnownKeys);
 
 // A channel that shows our certificate, and connects only to `server`: its certificate must be of
 // our CA and name exactly that role and name (an empty name: any of that role). With `pins`, the
 // server's key must also be in it, at the moment of connecting; `pins` must then outlive the
 // channel.
 //
+// `address` is "host:port". A name may stand for several addresses of that server: all are
+// connected to at once and those that answer are used, so a dead one delays nothing. A channel to a
+// name may so have several connections, and calls (not messages of one stream) may overtake each
+// other.
+//
 // Never fails: what is wrong shows as kUnavailable at the first call. Reconnects by itself.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsFiles& files,
                                            const identity::NodeIdentity& server,
                                            const PinSet* pins = nullptr);
-
-// A channel without a certificate of our own, for Cluster.Enrol alone: to any mgmt of this CA.
-std::shared_ptr<grpc::Channel> MakeEnrolChannel(const std::string& address,
-                                                const std::string& ca_pem);
 
 }  // namespace convergia::rpc

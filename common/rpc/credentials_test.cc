@@ -1,11 +1,15 @@
 // A real server and real channels over TLS on loopback: who gets in, and as whom.
 #include "common/rpc/credentials.h"
 
+#include <arpa/inet.h>
 #include <glog/logging.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <string>
 
 #include "absl/synchronization/notification.h"
@@ -36,18 +40,11 @@ class EchoCluster final : public v1::Cluster::CallbackService {
  public:
   explicit EchoCluster(const PinSet& pins) : pins_(pins) {}
 
-  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context, const v1::EnrolRequest*,
-                                  v1::EnrolResponse* response) override {
-    return Reply(context, [&] {
-      response->set_node_id(PeerOf(*context).ok() ? 1 : 0);
-      return absl::OkStatus();
-    });
-  }
-
   // Answers with who the caller is.
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context, const v1::RenewRequest*,
                                   v1::RenewResponse* response) override {
     return Reply(context, [&]() -> absl::Status {
+      ++calls_;
       const auto peer = PeerOf(*context, pins_);
       if (!peer.ok()) return peer.status();
       response->set_certificate_chain_pem(
@@ -56,8 +53,11 @@ class EchoCluster final : public v1::Cluster::CallbackService {
     });
   }
 
+  int calls() const { return calls_; }
+
  private:
   const PinSet& pins_;
+  std::atomic<int> calls_ = 0;
 };
 
 class HangingAccounts final : public v1::Accounts::CallbackService {
@@ -76,8 +76,7 @@ class HangingAccounts final : public v1::Accounts::CallbackService {
   }
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest*, v1::RegisterResponse*) override {
-    LaterReply reply(context);
-    return reply.reactor();  // And forgets it.
+    return ReplyLater(context, [](const LaterReply& /*forgotten*/) {});
   }
 };
 
@@ -89,8 +88,10 @@ class CredentialsTest : public testing::Test {
   }
   void TearDown() override { server_->Stop(absl::ZeroDuration()); }
 
-  std::unique_ptr<Server> Serve(const identity::NodeIdentity& who) {
-    auto credentials = MakeServerCredentials(pki_.FilesOf(who), CallPolicy::Cluster(), pins_);
+  std::unique_ptr<Server> Serve(const identity::NodeIdentity& who,
+                                Handshake handshake = Handshake::kKnownKeys) {
+    auto credentials =
+        MakeServerCredentials(pki_.FilesOf(who), CallPolicy::Cluster(), pins_, handshake);
     CHECK(credentials.ok()) << credentials.status();
     auto server = Server::Create({"127.0.0.1:0", *credentials, {&cluster_, &accounts_}});
     CHECK(server.ok()) << server.status();
@@ -109,15 +110,6 @@ class CredentialsTest : public testing::Test {
     const grpc::Status status = v1::Cluster::NewStub(channel)->Renew(&context, {}, &response);
     if (!status.ok()) return FromGrpcStatus(status);
     return response.certificate_chain_pem();
-  }
-
-  static absl::StatusOr<uint32_t> Enrol(const std::shared_ptr<grpc::Channel>& channel) {
-    grpc::ClientContext context;
-    context.set_deadline(DeadlineIn(absl::Seconds(10)));
-    v1::EnrolResponse response;
-    const grpc::Status status = v1::Cluster::NewStub(channel)->Enrol(&context, {}, &response);
-    if (!status.ok()) return FromGrpcStatus(status);
-    return response.node_id();
   }
 
   TestPki pki_;
@@ -139,12 +131,36 @@ TEST_F(CredentialsTest, AWrongRoleIsDeniedWithAReason) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("datamgr, dataserver, edge"));
 }
 
-TEST_F(CredentialsTest, WithoutACertificateOnlyEnrolIsOpen) {
-  const auto channel = MakeEnrolChannel(server_->address(), pki_.ca().certificate_pem());
-  const auto node = Enrol(channel);
-  ASSERT_OK(node);
-  EXPECT_EQ(*node, 0u);
+TEST_F(CredentialsTest, WithoutACertificateTheHandshakeEnds) {
+  const auto channel = MakeStrangersChannel(server_->address(), pki_.ca().certificate_pem());
+  EXPECT_THAT(Renew(channel).status(), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(CredentialsTest, AKeyThatIsNotInTheSetDoesNotShakeHands) {
+  EXPECT_THAT(Renew(ChannelAs({Role::kEdge, "new"})).status(),
+              StatusIs(absl::StatusCode::kUnavailable));
+  pins_.Apply({pki_.PinOf({Role::kEdge, "new"}, 8)}, {});
+  EXPECT_OK(Renew(ChannelAs({Role::kEdge, "new"})));
+}
+
+TEST_F(CredentialsTest, WhereAllOfOurCaShakeHandsARevokedKeyIsToldSo) {
+  const auto server = Serve(kMgmt, Handshake::kOurCa);
+  pins_.Apply({}, {pki_.PinOf(kEdge).pin});
+  const auto channel = MakeChannel(server->address(), pki_.FilesOf(kEdge), kMgmt);
   EXPECT_THAT(Renew(channel).status(), StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_EQ(cluster_.calls(), 0);
+  TestPki other;
+  TlsFiles files = other.FilesOf(kEdge);
+  files.ca = pki_.FilesOf(kEdge).ca;
+  EXPECT_THAT(Renew(MakeChannel(server->address(), files, kMgmt)).status(),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(CredentialsTest, ARefusedCallNeverReachesItsMethod) {
+  EXPECT_FALSE(Renew(ChannelAs(kOperator)).ok());
+  EXPECT_EQ(cluster_.calls(), 0);
+  EXPECT_OK(Renew(ChannelAs(kEdge)));
+  EXPECT_EQ(cluster_.calls(), 1);
 }
 
 TEST_F(CredentialsTest, ARevokedKeyIsRefusedAtItsNextCallOnTheSameConnection) {
@@ -166,19 +182,11 @@ TEST_F(CredentialsTest, AServerOfAnotherCaRoleOrNameIsNotTalkedTo) {
   TestPki other;
   EXPECT_THAT(Renew(MakeChannel(server_->address(), other.FilesOf(kEdge), kMgmt)).status(),
               StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_THAT(Enrol(MakeEnrolChannel(server_->address(), other.ca().certificate_pem())).status(),
-              StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(Renew(ChannelAs(kEdge, {Role::kEdge, "mgmt"})).status(),
               StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(Renew(ChannelAs(kEdge, {Role::kMgmt, "other"})).status(),
               StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_OK(Renew(ChannelAs(kEdge, {Role::kMgmt, ""})));
-}
-
-TEST_F(CredentialsTest, AnEdgeCannotPlayMgmtToANewNode) {
-  const auto impostor = Serve(kEdge);
-  EXPECT_THAT(Enrol(MakeEnrolChannel(impostor->address(), pki_.ca().certificate_pem())).status(),
-              StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST_F(CredentialsTest, AServerWhoseKeyIsNotInTheSetIsNotTalkedTo) {
@@ -189,6 +197,38 @@ TEST_F(CredentialsTest, AServerWhoseKeyIsNotInTheSetIsNotTalkedTo) {
   EXPECT_THAT(Renew(open()).status(), StatusIs(absl::StatusCode::kUnavailable));
   pins_.Apply({pki_.PinOf({Role::kEdge, "e2"}, 8)}, {});
   EXPECT_OK(Renew(open()));
+}
+
+// A name whose first address is dead. The kernel takes connections here, and nobody answers them.
+TEST_F(CredentialsTest, ASilentFirstAddressDoesNotKeepTheSecondWaiting) {
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  PCHECK(bind(silent, reinterpret_cast<const sockaddr*>(&address), length) == 0);
+  PCHECK(listen(silent, 16) == 0);
+  PCHECK(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  const auto channel =
+      MakeChannel(absl::StrCat("ipv4:127.0.0.1:", ntohs(address.sin_port), ",", server_->address()),
+                  pki_.FilesOf(kEdge), kMgmt);
+  EXPECT_OK(Renew(channel));
+  // The silent address was tried as well, and not given up before the other was.
+  const int tried = accept4(silent, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  PCHECK(tried >= 0);
+  char bytes[4096];
+  ssize_t count = 0;
+  while ((count = read(tried, bytes, sizeof bytes)) > 0) {
+  }
+  EXPECT_EQ(count, -1) << "it was closed before the living one had answered";
+  close(tried);
+  close(silent);
+}
+
+TEST_F(CredentialsTest, AFirstAddressThatRefusesIsPassedOver) {
+  const auto channel = MakeChannel(absl::StrCat("ipv4:127.0.0.1:1,", server_->address()),
+                                   pki_.FilesOf(kEdge), kMgmt);
+  for (int i = 0; i < 4; ++i) EXPECT_OK(Renew(channel));
 }
 
 TEST_F(CredentialsTest, PlainTextGetsNoAnswer) {
@@ -317,8 +357,10 @@ TEST_F(CredentialsTest, TheFurnitureOfANodeIsForOperatorsAndHealthForAll) {
   EXPECT_OK(CallRaw(ChannelAs(kOperator), health));
   EXPECT_OK(CallRaw(ChannelAs(kOperator), channelz));
   EXPECT_THAT(CallRaw(ChannelAs(kEdge), channelz), StatusIs(absl::StatusCode::kPermissionDenied));
-  const auto stranger = MakeEnrolChannel(server_->address(), pki_.ca().certificate_pem());
-  EXPECT_THAT(CallRaw(stranger, health), StatusIs(absl::StatusCode::kUnauthenticated));
+  const auto edge = ChannelAs(kEdge);
+  EXPECT_OK(CallRaw(edge, health));
+  pins_.Apply({}, {pki_.PinOf(kEdge).pin});
+  EXPECT_THAT(CallRaw(edge, health), StatusIs(absl::StatusCode::kUnauthenticated));
   // Clients of newer reflection fall back to what is here if told "unimplemented".
   EXPECT_THAT(
       CallRaw(ChannelAs(kOperator), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),

@@ -6,12 +6,19 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/guarded_call.h"
 
 namespace convergia::rpc {
 namespace {
+
+constexpr size_t kBracketedBytesMax = 64;  // An IPv6 address with an interface's name.
 
 // Parsing a certificate costs some 50 µs and each call needs it; looking up its text costs less
 // than one.
@@ -42,7 +49,53 @@ CertificateCache& Cache() {
   return *cache;
 }
 
+// Takes "%5B" and the like from the start of `text`; false: there is none.
+bool ConsumePercentByte(absl::string_view* text, char* byte) {
+  if (text->size() < 3 || !absl::ascii_isxdigit((*text)[1]) || !absl::ascii_isxdigit((*text)[2])) {
+    return false;
+  }
+  if (!absl::ConsumePrefix(text, "%")) return false;
+  *byte = absl::HexStringToBytes(text->substr(0, 2))[0];
+  text->remove_prefix(2);
+  return true;
+}
+
+// Takes an address "[...]" from the start of `text`, in brackets or escaped ones; empty: there is
+// none, and `text` stays.
+std::string ConsumeBracketed(absl::string_view* text) {
+  absl::string_view rest = *text;
+  std::string address;
+  while (!rest.empty() && address.size() < kBracketedBytesMax) {
+    char byte = rest.front();
+    if (!ConsumePercentByte(&rest, &byte)) rest.remove_prefix(1);
+    address.push_back(byte);
+    if (address.front() != '[' || absl::ascii_isspace(static_cast<unsigned char>(byte))) return "";
+    if (byte != ']') continue;
+    *text = rest;
+    return address;
+  }
+  return "";
+}
+
 }  // namespace
+
+std::string WithPlainAddresses(absl::string_view text) {
+  std::string plain;
+  while (!text.empty()) {
+    const bool at_word = plain.empty() || !absl::ascii_isalnum(plain.back());
+    if (at_word && absl::ConsumePrefix(&text, "ipv6:")) {
+      const std::string address = ConsumeBracketed(&text);
+      plain.append(address.empty() ? "ipv6:" : address);
+    } else if (at_word && absl::StartsWith(text, "ipv4:") && text.size() > 5 &&
+               absl::ascii_isdigit(text[5])) {
+      text.remove_prefix(5);
+    } else {
+      plain.push_back(text.front());
+      text.remove_prefix(1);
+    }
+  }
+  return plain;
+}
 
 absl::StatusOr<std::shared_ptr<const identity::CertificateFacts>> FactsOfPem(
     absl::string_view pem) {
@@ -61,6 +114,7 @@ std::string PeerPem(const grpc::AuthContext& auth) {
 }
 
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context) {
+  CVG_RETURN_IF_ERROR(Admission(context));
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   const std::string pem = auth == nullptr ? "" : PeerPem(*auth);
   if (pem.empty()) {
@@ -73,7 +127,7 @@ absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context) {
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context, const PinSet& pins) {
   CVG_ASSIGN_OR_RETURN(Peer peer, PeerOf(context));
   const std::optional<PinEntry> entry = pins.Find(peer.pin);
-  if (!entry.has_value()) {
+  if (!entry.has_value() || entry->role != peer.role || entry->name != peer.name) {
     return absl::UnauthenticatedError("the certificate of this caller is revoked");
   }
   peer.node = entry->node;

@@ -22,8 +22,7 @@ struct Peer {
   NodeId node = 0;  // 0: an operator, or not asked for.
 };
 
-// Errors: kUnauthenticated if the caller showed no certificate. Behind MakeServerCredentials() that
-// can only happen in Cluster.Enrol; with in-process channels it always does.
+// Errors: the refusal of a caller that may not call the method (guarded_call.h).
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context);
 
 // The same with `node` from `pins`. Errors: also kUnauthenticated if the key is revoked by now.
@@ -34,6 +33,11 @@ absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context, const PinSet
 //
 // Errors: those of identity::ReadCertificate().
 absl::StatusOr<std::shared_ptr<const identity::CertificateFacts>> FactsOfPem(absl::string_view pem);
+
+// `text` with each address in gRPC's own form, as ServerContext::peer() and error texts have them,
+// in the usual form: "ipv6:%5B::1%5D:51604" becomes "[::1]:51604", "ipv4:10.0.0.5:80" becomes
+// "10.0.0.5:80". All else stays.
+std::string WithPlainAddresses(absl::string_view text);
 
 // The certificate that the peer showed, as PEM; empty if none.
 std::string PeerPem(const grpc::AuthContext& auth);

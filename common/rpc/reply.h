@@ -6,40 +6,34 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/rpc/guarded_call.h"
 #include "common/rpc/status.h"
 
 namespace convergia::rpc {
 
 // Answers a unary callback method with what `fn`, which returns absl::Status, makes of it. `fn`
-// runs now, on a gRPC thread: it must not block.
+// runs now, on a gRPC thread: it must not block. A caller that may not call the method gets the
+// refusal, and `fn` does not run.
 //
 //   return rpc::Reply(context, [&]() -> absl::Status { ...; return absl::OkStatus(); });
 template <typename Fn>
 grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, Fn&& fn) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(std::forward<Fn>(fn)()));
+  const absl::Status admitted = Admission(*context);
+  reactor->Finish(ToGrpcStatus(admitted.ok() ? std::forward<Fn>(fn)() : admitted));
   return reactor;
 }
 
 // The answer to a unary method that is given later, from any thread. Request and response live
 // until then. Dropped without an answer it answers kInternal, so a forgotten path cannot hang a
-// caller.
-//
-//   LaterReply reply(context);
-//   auto* reactor = reply.reactor();
-//   if (!queue.TryPost([reply = std::move(reply)]() mutable { reply.Finish(...); })) ...
-//   return reactor;
+// caller. Made by ReplyLater().
 class LaterReply {
  public:
-  explicit LaterReply(grpc::CallbackServerContext* context) : reactor_(context->DefaultReactor()) {}
   LaterReply(LaterReply&& other) noexcept : reactor_(std::exchange(other.reactor_, nullptr)) {}
   LaterReply& operator=(LaterReply&&) = delete;
   ~LaterReply() {
     if (reactor_ != nullptr) Finish(absl::InternalError("the server dropped this request"));
   }
-
-  // What the method returns; ask before moving the reply away.
-  grpc::ServerUnaryReactor* reactor() const { return reactor_; }
 
   // Once.
   void Finish(const absl::Status& status) {
@@ -47,7 +41,30 @@ class LaterReply {
   }
 
  private:
+  template <typename Fn>
+  friend grpc::ServerUnaryReactor* ReplyLater(grpc::CallbackServerContext* context, Fn&& fn);
+
+  explicit LaterReply(grpc::ServerUnaryReactor* reactor) : reactor_(reactor) {}
+
   grpc::ServerUnaryReactor* reactor_;
 };
+
+// Hands the answer of a unary method to `fn`, which runs now, on a gRPC thread, and must not block.
+// A caller that may not call the method gets the refusal, and `fn` does not run.
+//
+//   return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+//     if (!queue.TryPost([reply = std::move(reply)]() mutable { reply.Finish(...); })) ...
+//   });
+template <typename Fn>
+grpc::ServerUnaryReactor* ReplyLater(grpc::CallbackServerContext* context, Fn&& fn) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::Status admitted = Admission(*context);
+  if (admitted.ok()) {
+    std::forward<Fn>(fn)(LaterReply(reactor));
+  } else {
+    reactor->Finish(ToGrpcStatus(admitted));
+  }
+  return reactor;
+}
 
 }  // namespace convergia::rpc

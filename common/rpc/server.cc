@@ -4,14 +4,19 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/descriptors.h"
 #include "common/base/limits.h"
+#include "common/base/status_macros.h"
+#include "common/rpc/acceptor.h"
 #include "common/rpc/callback_threads.h"
 #include "common/rpc/deadline.h"
+#include "common/rpc/door.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace convergia::rpc {
@@ -37,6 +42,15 @@ int Milliseconds(absl::Duration duration) {
 void SetLimits(grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(static_cast<int>(limits::kRpcMessageBytesMax));
   builder->SetMaxSendMessageSize(static_cast<int>(limits::kRpcMessageBytesMax));
+  grpc::ResourceQuota quota("convergia");
+  quota.Resize(limits::kRpcMemoryBytesMax);
+  builder->SetResourceQuota(quota);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                              static_cast<int>(limits::kRpcMetadataBytesMax));
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                              Milliseconds(limits::kRpcHandshakeTimeout));
+  // Nobody of ours compresses, and a small message could become a large one.
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kRpcStreamsPerConnectionMax);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits::kRpcKeepalive));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
@@ -46,8 +60,6 @@ void SetLimits(grpc::ServerBuilder* builder) {
   // Callers ping every kRpcKeepalive; half of it leaves room for clocks that differ.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               Milliseconds(limits::kRpcKeepalive / 2));
-  // Two servers on one port would share its connections by chance.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Reflection is the one synchronous service: it gets one thread, not a pool.
   builder->SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
@@ -57,29 +69,27 @@ void SetLimits(grpc::ServerBuilder* builder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
-  const size_t colon = options.listen.rfind(':');
-  if (colon == std::string::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("gRPC listens on host:port, not on \"", options.listen, "\""));
-  }
+  CVG_ASSIGN_OR_RETURN(std::unique_ptr<Acceptor> acceptor,
+                       Acceptor::Create(options.listen, OwnShares()));
   InstallFurniture();
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen, options.credentials, &port);
+  auto sink = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      options.credentials.tls);
+  PutDoor(*options.credentials.policy, *options.credentials.pins, &builder);
   for (grpc::Service* const service : options.services) builder.RegisterService(service);
   SetLimits(&builder);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("gRPC cannot listen on ", options.listen,
-                     ": is the port taken, the host not of this machine?"));
-  }
-  const std::string address = absl::StrCat(options.listen.substr(0, colon), ":", port);
-  return std::unique_ptr<Server>(new Server(std::move(server), address));
+  if (server == nullptr) return absl::InternalError("gRPC does not start");
+  acceptor->Start(std::move(sink));
+  const std::string host = options.listen.substr(0, options.listen.rfind(':'));
+  const std::string address = absl::StrCat(host, ":", acceptor->port());
+  return std::unique_ptr<Server>(new Server(std::move(server), std::move(acceptor), address));
 }
 
-Server::Server(std::unique_ptr<grpc::Server> server, std::string address)
-    : server_(std::move(server)), address_(std::move(address)) {}
+Server::Server(std::unique_ptr<grpc::Server> server, std::unique_ptr<Acceptor> acceptor,
+               std::string address)
+    : server_(std::move(server)), acceptor_(std::move(acceptor)), address_(std::move(address)) {}
 
 Server::~Server() { Stop(absl::ZeroDuration()); }
 
@@ -88,12 +98,9 @@ void Server::Drain() {
 }
 
 void Server::Stop(absl::Duration grace) {
+  acceptor_->Stop();
   server_->Shutdown(DeadlineIn(grace));
   server_->Wait();
-}
-
-std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
-  return server_->InProcessChannel(grpc::ChannelArguments());
 }
 
 }  // namespace convergia::rpc

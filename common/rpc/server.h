@@ -1,7 +1,6 @@
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <memory>
@@ -10,17 +9,20 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/credentials.h"
 
 namespace convergia::rpc {
 
+class Acceptor;
+
 // A gRPC server with the furniture of every node: reflection, health, channelz, keep-alive, bounded
-// messages. Serving from Create() until Stop(). Thread-safe.
+// messages, memory and connections. Serving from Create() until Stop(). Thread-safe.
 class Server {
  public:
   struct Options {
-    std::string listen;                                    // "host:port"; port 0 picks a free one.
-    std::shared_ptr<grpc::ServerCredentials> credentials;  // MakeServerCredentials().
-    std::vector<grpc::Service*> services;                  // Outlive the server.
+    std::string listen;                    // "host:port"; port 0 picks a free one.
+    ServerCredentials credentials;         // MakeServerCredentials().
+    std::vector<grpc::Service*> services;  // Outlive the server.
   };
 
   // Errors: kInvalidArgument for an address that is none; kUnavailable if it is taken.
@@ -38,13 +40,12 @@ class Server {
   // reactors are done. Idempotent.
   void Stop(absl::Duration grace);
 
-  // For tests without TLS: callers have no certificate there.
-  std::shared_ptr<grpc::Channel> InProcessChannel();
-
  private:
-  Server(std::unique_ptr<grpc::Server> server, std::string address);
+  Server(std::unique_ptr<grpc::Server> server, std::unique_ptr<Acceptor> acceptor,
+         std::string address);
 
   const std::unique_ptr<grpc::Server> server_;
+  const std::unique_ptr<Acceptor> acceptor_;
   const std::string address_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/string_view.h"
 #include "common/base/fail.h"
+#include "common/rpc/peer.h"
 
 namespace convergia::rpc {
 namespace {
@@ -35,7 +36,8 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
     const auto code = FailCodeFromWord(absl::string_view(details).substr(kDetailsPrefix.size()));
     if (code.has_value()) return Fail(*code, status.error_message());
   }
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      WithPlainAddresses(status.error_message()));
 }
 
 }  // namespace convergia::rpc

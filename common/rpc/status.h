@@ -8,7 +8,8 @@
 namespace convergia::rpc {
 
 // Code and text stay; a FailCode that Fail() gave travels along in the error details, so that
-// FailCodeOf() answers the same on both sides. gRPC cuts very long texts off.
+// FailCodeOf() answers the same on both sides. gRPC cuts very long texts off. Addresses in the
+// texts of gRPC itself get their usual form.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 absl::Status FromGrpcStatus(const grpc::Status& status);
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "common/base/limits.h"
 #include "common/rpc/deadline.h"
+#include "common/rpc/guarded_call.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/status.h"
@@ -32,8 +33,10 @@ namespace convergia::rpc {
 template <typename In, typename Out>
 class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In, Out> {
  public:
-  // Once, by whoever made it with make_shared. Returns what the service's method returns.
+  // Once, by whoever made it with make_shared. Returns what the service's method returns. A caller
+  // that may not call the method is refused; PeerOf() tells it earlier.
   grpc::ServerBidiReactor<In, Out>* Start() {
+    if (const absl::Status admitted = Admission(*context_); !admitted.ok()) this->Expel(admitted);
     self_ = this->shared_from_this();
     this->Started();
     return this;

@@ -1,7 +1,15 @@
 #include "common/rpc/test_pki.h"
 
 #include <glog/logging.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <sys/stat.h>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +32,33 @@ void WriteOrDie(const std::string& path, absl::string_view contents) {
 }
 
 }  // namespace
+
+std::shared_ptr<grpc::Channel> MakeStrangersChannel(const std::string& address,
+                                                    const std::string& ca_pem) {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::StaticDataCertificateProvider>(ca_pem));
+  options.watch_root_certs();
+  options.set_certificate_verifier(std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
+  options.set_check_call_host(false);
+  return grpc::CreateChannel(address, grpc::experimental::TlsCredentials(options));
+}
+
+std::string ServedCertificate(const std::string& address) {
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                             SSL_CTX_free);
+  const std::unique_ptr<BIO, void (*)(BIO*)> connection(BIO_new_ssl_connect(context.get()),
+                                                        BIO_free_all);
+  BIO_set_conn_hostname(connection.get(), address.c_str());
+  CHECK_EQ(BIO_do_handshake(connection.get()), 1) << address;
+  SSL* ssl = nullptr;
+  BIO_get_ssl(connection.get(), &ssl);
+  const std::unique_ptr<BIO, void (*)(BIO*)> pem(BIO_new(BIO_s_mem()), BIO_free_all);
+  CHECK_EQ(PEM_write_bio_X509(pem.get(), SSL_get0_peer_certificate(ssl)), 1);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(pem.get(), &text);
+  return std::string(text, static_cast<size_t>(size));
+}
 
 std::string ReadOrDie(const std::string& path) {
   const absl::StatusOr<std::string> contents = identity::ReadFileToString(path);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <map>
+#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
@@ -37,6 +40,13 @@ class TestPki {
   identity::CertificateAuthority ca_;
   std::map<std::string, identity::PrivateKey> keys_;  // By SPIFFE URI.
 };
+
+// A channel without a certificate of our own, for a stranger that knows the CA.
+std::shared_ptr<grpc::Channel> MakeStrangersChannel(const std::string& address,
+                                                    const std::string& ca_pem);
+
+// The certificate that the TLS server at `address` shows to anybody, as PEM.
+std::string ServedCertificate(const std::string& address);
 
 // The contents of a file that must be there.
 std::string ReadOrDie(const std::string& path);

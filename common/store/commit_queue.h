@@ -14,14 +14,15 @@
 
 namespace convergia::store {
 
-// Gathers commits for one thread that writes as many at once as wait, so that they share a sync.
+// Group commit: gathers commits for one thread, which writes all that wait at once, so that they
+// share a sync.
 //
-// Knows when to refuse: what is invalid, what is too much (kStoreCommitsWaitingMax), and everything
-// after a failed write. Thread-safe.
+// Refuses invalid batches, batches above the bounds on waiting commits (kStoreCommitsWaitingMax),
+// and everything after a failed write. Thread-safe.
 class CommitQueue {
  public:
   // Writes `batches` as one, in order, and adds one outcome for each. An error means that the write
-  // failed half-way: every batch of the group is then UNKNOWN, and it will not be called again.
+  // failed: every batch of the group is then UNKNOWN, and the function is not called again.
   using WriteGroup = absl::AnyInvocable<absl::Status(
       absl::Span<const Batch* const> batches, std::vector<absl::StatusOr<Revision>>* outcomes)>;
 
@@ -32,7 +33,7 @@ class CommitQueue {
   // See Store::CommitAsync().
   void Add(Batch batch, CommitCallback done) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Writes what waits, refuses more, and returns when the thread has ended. Idempotent.
+  // Writes what waits, refuses further commits, and returns when the thread has ended. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -45,7 +46,7 @@ class CommitQueue {
   absl::Status Admit(Pending& pending) ABSL_LOCKS_EXCLUDED(mu_);
   void WriteLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void WriteOnce(std::vector<Pending> group) ABSL_LOCKS_EXCLUDED(mu_);
-  // What waits, up to a bound; empty when stopped and done.
+  // The waiting commits, up to a bound; empty when stopped and nothing waits.
   std::vector<Pending> TakeGroup() ABSL_LOCKS_EXCLUDED(mu_);
   bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return stopped_ || !waiting_.empty();
@@ -57,9 +58,9 @@ class CommitQueue {
   std::deque<Pending> waiting_ ABSL_GUARDED_BY(mu_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  absl::Status fenced_ ABSL_GUARDED_BY(mu_);  // Why nothing can be written any more; else OK.
+  absl::Status fenced_ ABSL_GUARDED_BY(mu_);  // Not OK: why nothing can be written any longer.
 
-  absl::Mutex join_mu_;  // So that two Stop() do not join at once.
+  absl::Mutex join_mu_;  // Two Stop() must not join at once.
   std::thread thread_;
 };
 

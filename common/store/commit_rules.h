@@ -9,11 +9,11 @@
 
 namespace convergia::store {
 
-// A key's version just before the batch in question; 0 if it is absent. May fail to read it.
+// A key's version just before the batch; 0 if the key is absent. May fail to read it.
 using VersionOf = absl::FunctionRef<absl::StatusOr<Revision>(absl::string_view key)>;
 
-// What `batch`, already valid, changes: its mutations without deletes of absent keys. They point
-// into it. Every backend decides by this function.
+// Decides a valid `batch`: returns its mutations without deletes of absent keys. The pointers point
+// into `batch`. Every backend uses this function.
 //
 // Errors: kAborted, naming the guard that does not hold; those of `version_of`.
 absl::StatusOr<std::vector<const Mutation*>> DecideCommit(const Batch& batch, VersionOf version_of);

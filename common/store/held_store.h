@@ -12,17 +12,17 @@
 
 namespace convergia::store {
 
-// A store in memory whose disk is as slow as a test wants: commits wait until the test lets them be
-// done, as they wait for the sync of a real one. Thread-safe.
+// For tests: a store in memory whose commits wait until the test lets them go, as they wait for the
+// sync of a real disk. Thread-safe.
 class HeldStore final : public Store {
  public:
-  // Commits wait from here on.
+  // From here on commits wait.
   void Hold() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     holding_ = true;
   }
 
-  // Does the oldest commit that waits. False: there is none.
+  // Applies the oldest waiting commit. False: there is none.
   bool LetOne() ABSL_LOCKS_EXCLUDED(mu_) {
     std::optional<Waiting> next;
     {
@@ -35,7 +35,7 @@ class HeldStore final : public Store {
     return true;
   }
 
-  // Does all that wait, and holds none from here on. No commits beside it.
+  // Applies all waiting commits, and holds none from here on. Do not commit meanwhile.
   void Let() ABSL_LOCKS_EXCLUDED(mu_) {
     while (LetOne()) {
     }
@@ -43,7 +43,7 @@ class HeldStore final : public Store {
     holding_ = false;
   }
 
-  // The disk fails under the next commit that is done: see MemStore.
+  // The disk fails under the next commit that is applied: see MemStore.
   void BreakNextCommit(bool done) { store_.BreakNextCommit(done); }
 
   size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_) {

@@ -12,14 +12,14 @@
 
 namespace convergia::store {
 
-// A store that forgets all when it ends: for tests and simulations. Passes the suite that every
-// backend passes. Commits are done on the caller's thread, before CommitAsync() returns.
+// A store in memory, for tests and simulations. It passes the same suite as every backend. Commits
+// are applied on the caller's thread, before CommitAsync() returns.
 class MemStore final : public Store {
  public:
   explicit MemStore(const HistoryBounds& history = {});
 
-  // From a test: the disk "fails" under the next commit. It answers UNKNOWN, having been done or
-  // not as `done` says; all after it answer FENCED.
+  // For tests: the disk "fails" under the next commit. That commit answers UNKNOWN and is applied
+  // if `done`; all later ones answer FENCED.
   void BreakNextCommit(bool done) ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::StatusOr<std::optional<KeyValue>> Get(absl::string_view key) const override
@@ -36,8 +36,7 @@ class MemStore final : public Store {
     std::string value;
     Revision version = 0;
   };
-  // One state of all keys. A commit changes it in place unless a snapshot reads it; then it
-  // changes a copy.
+  // One state of all keys. A commit changes it in place; if a snapshot reads it, it changes a copy.
   struct Rows {
     absl::btree_map<std::string, Row> map;
     Revision revision = 0;

@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "common/store/store.h"
 
-// How RocksStore writes things. Integers are big-endian, so that keys sort as numbers do.
+// The encoding of RocksStore's rows. Integers are big-endian, so keys sort like numbers.
 //
 //   column family   key                  value
 //   default (meta)  "format"             kFormat

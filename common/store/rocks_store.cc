@@ -10,7 +10,6 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -30,6 +29,8 @@ namespace {
 
 // Trimming costs a range tombstone, so it is done for some revisions at once.
 constexpr Revision kTrimRevisions = 256;
+// More than RocksDB writes when it opens a database, but for what its log holds.
+constexpr size_t kProbeBytes = 256 * 1024;
 
 rocksdb::Slice ToSlice(absl::string_view bytes) { return {bytes.data(), bytes.size()}; }
 absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -58,21 +59,21 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& dir) {
   return ToStatus(status);
 }
 
-absl::Status MakeDirectory(const std::string& dir, disk::Disk* disk) {
+// With those above it. Each name is durable: a store that is lost with its folder acknowledged
+// nothing.
+absl::Status MakeDirectory(const std::string& dir, disk::Disk& disk) {
   if (dir.empty()) return absl::InvalidArgumentError("the store needs a directory");
-  if (disk != nullptr) {
-    CVG_RETURN_IF_ERROR(disk->MakeFolder(dir));
-    return disk->SyncFolder(disk::FolderOf(dir));
+  absl::Status made = disk.MakeFolder(dir);
+  const std::string above = disk::FolderOf(dir);
+  if (absl::IsNotFound(made) && above != dir) {
+    CVG_RETURN_IF_ERROR(MakeDirectory(above, disk));
+    made = disk.MakeFolder(dir);
   }
-  std::error_code error;
-  if (!std::filesystem::create_directories(dir, error)) {
-    if (!error) return absl::OkStatus();  // It was there.
+  if (!made.ok()) {
     return absl::UnavailableError(
-        absl::StrCat("the store's directory ", dir, " cannot be made: ", error.message()));
+        absl::StrCat("the store's directory ", dir, " cannot be made: ", made.message()));
   }
-  std::filesystem::permissions(dir, std::filesystem::perms::owner_all, error);
-  if (error) return absl::UnavailableError(absl::StrCat(dir, ": ", error.message()));
-  return absl::OkStatus();
+  return disk.SyncFolder(above);
 }
 
 rocksdb::DBOptions DatabaseOptions(const RocksStore::Options& options, rocksdb::Env* env) {
@@ -138,6 +139,21 @@ absl::StatusOr<Revision> ReadRevision(rocksdb::DB* db, const rocksdb::ReadOption
   return rocks_format::DecodeRevision(bytes);
 }
 
+// Debian's RocksDB is built with assertions, and one of them ends the process when a write fails
+// while a database is opened. So a full disk, or a limit on the size of files, is found here first.
+absl::Status SeeThatFilesCanGrow(const std::string& dir) {
+  const std::string path = dir + "/probe";
+  disk::Disk& disk = disk::RealDisk();
+  absl::StatusOr<std::unique_ptr<disk::File>> file = disk.Open(path, disk::OpenMode::kCreateEmpty);
+  CVG_RETURN_IF_ERROR(file.status());
+  const std::string zeros(kProbeBytes, '\0');
+  const absl::Status written = (*file)->Append({zeros});
+  (void)disk.Remove(path);
+  if (written.ok()) return written;
+  return absl::Status(written.code(), absl::StrCat("the store cannot be opened: it cannot write: ",
+                                                   written.message(), "; make room"));
+}
+
 }  // namespace
 
 class RocksStore::RocksSnapshot final : public Snapshot {
@@ -179,10 +195,24 @@ class RocksStore::RocksSnapshot final : public Snapshot {
       page.rows.push_back(std::move(row));
     }
     CVG_RETURN_IF_ERROR(ToStatus(it->status()));
+    if (page.next.empty()) CVG_RETURN_IF_ERROR(CheckEnd(*it, begin, page));
     return page;
   }
 
  private:
+  // RocksDB 7.8 can end a scan early with status OK when the disk fails under it. So the last key
+  // of the range, looked up from the other side, must be the last one that the scan gave.
+  static absl::Status CheckEnd(rocksdb::Iterator& it, absl::string_view begin, const Page& page) {
+    it.SeekToLast();
+    CVG_RETURN_IF_ERROR(ToStatus(it.status()));
+    const absl::string_view last = it.Valid() ? ToView(it.key()) : absl::string_view();
+    const bool is_empty = !it.Valid() || last < begin;
+    if (is_empty ? page.rows.empty() : !page.rows.empty() && page.rows.back().key == last) {
+      return absl::OkStatus();
+    }
+    return absl::UnavailableError("the store's disk could not be read to the end of a scan");
+  }
+
   rocksdb::DB* const db_;
   rocksdb::ColumnFamilyHandle* const rows_;
   const ScopedSnapshot snapshot_;
@@ -252,8 +282,9 @@ RocksStore::RocksStore(const Options& options)
       on_fenced_(options.on_fenced) {}
 
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& options) {
-  CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, options.disk));
   std::unique_ptr<RocksStore> store(new RocksStore(options));
+  CVG_RETURN_IF_ERROR(MakeDirectory(options.dir, *store->disk_));
+  if (options.disk == nullptr) CVG_RETURN_IF_ERROR(SeeThatFilesCanGrow(options.dir));
   CVG_RETURN_IF_ERROR(store->OpenDatabase(options));
   CVG_RETURN_IF_ERROR(store->LoadHistory(options.history));
   store->queue_ = std::make_unique<CommitQueue>(

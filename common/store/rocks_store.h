@@ -26,17 +26,17 @@ class Disk;
 
 namespace convergia::store {
 
-// A store in one directory, on RocksDB. One process at a time; what it acknowledged survives
-// kill -9 and a power cut, since every commit is in a synced write before it is answered. One
+// A store in one directory, on RocksDB, for one process at a time. Acknowledged commits survive
+// kill -9 and power cuts, because every commit is in a synced write before it is answered. One
 // thread commits: all that wait go into one write and one sync.
 //
-// A disk that is nearly full takes no commits (FailCode::kNoSpace; nothing was done), so that what
-// is in memory can still be written out; they go on by themselves once there is room.
+// A nearly full disk accepts no commits (FailCode::kNoSpace; nothing was applied), so that RocksDB
+// can still write out its memory. Commits succeed again once there is room.
 //
-// After a failed write nothing can be trusted but a fresh look at the disk: commits are refused
-// (FENCED) until the store is opened anew, and reads go on.
+// After a failed write only a fresh look at the disk can be trusted: commits are refused (FENCED)
+// until the store is opened again; reads continue.
 //
-// Snapshots and watches end before their store.
+// Destroy snapshots and watches before their store.
 class RocksStore final : public Store {
  public:
   struct Options {
@@ -44,15 +44,15 @@ class RocksStore final : public Store {
     size_t block_cache_bytes = 32 * 1024 * 1024;
     size_t write_buffer_bytes = 16 * 1024 * 1024;
     HistoryBounds history;
-    disk::Disk* disk = nullptr;  // Tests put a failing one here; null is the machine's.
-    // What must be free for a commit: room for what is in memory, and for a log.
+    disk::Disk* disk = nullptr;  // Null: the machine's. Tests pass a failing one.
+    // Bytes that must be free for a commit: room for RocksDB's memory and for a log.
     uint64_t reserve_bytes = 64 * 1024 * 1024;
     // Called once, on the commit thread, when the store is about to be FENCED. May be null.
     std::function<void(const absl::Status& why)> on_fenced;
   };
 
   // Errors: kFailedPrecondition if another process has it open or the directory holds something
-  // else; kDataLoss if what is there is damaged; kUnavailable if the disk does not let us.
+  // else; kDataLoss if the store is damaged; kUnavailable if the disk cannot be read or written.
   static absl::StatusOr<std::unique_ptr<RocksStore>> Open(const Options& options);
   ~RocksStore() override;  // Stop().
 
@@ -70,11 +70,11 @@ class RocksStore final : public Store {
   explicit RocksStore(const Options& options);
   absl::Status OpenDatabase(const Options& options);
   absl::Status LoadHistory(const HistoryBounds& bounds);
-  // The commit thread's work: decides the batches one after the other, writes them as one.
+  // Runs on the commit thread: decides the batches one after the other, writes them as one.
   absl::Status WriteGroup(absl::Span<const Batch* const> batches,
                           std::vector<absl::StatusOr<Revision>>* outcomes);
   void TrimHistory(rocksdb::WriteBatch* write);
-  // Whether commits may go on. Errors: FailCode::kNoSpace.
+  // OK if there is room for a commit. Errors: FailCode::kNoSpace.
   absl::Status SeeToRoom() const;
 
   // Constant after Open().

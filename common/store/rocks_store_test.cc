@@ -1,6 +1,9 @@
 #include "common/store/rocks_store.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -27,7 +30,7 @@ class RocksStoreTest : public testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<RocksStore>> Open(const HistoryBounds& history = {}) {
     RocksStore::Options options;
-    options.dir = "/store";
+    options.dir = dir_;
     options.history = history;
     options.disk = &disk_;
     options.reserve_bytes = reserve_bytes_;
@@ -37,6 +40,7 @@ class RocksStoreTest : public testing::Test {
   }
 
   FaultyDisk disk_;
+  std::string dir_ = "/store";
   uint64_t reserve_bytes_ = 1024 * 1024;
   size_t write_buffer_bytes_ = 16 * 1024 * 1024;
   int fenced_ = 0;  // Written before the commit is answered.
@@ -55,6 +59,21 @@ INSTANTIATE_TEST_SUITE_P(Rocks, StoreSuite, testing::Values(Backend{"RocksStore"
                          BackendName);
 
 Batch Put(absl::string_view key, absl::string_view value) { return Batch().Put(key, value); }
+
+TEST(RocksStoreOnARealDiskTest, WhereFilesMayNotGrowOpeningIsAnErrorThatSaysSo) {
+  const RocksStore::Options options = {
+      .dir = absl::StrCat(testing::TempDir(), "/little-", SecureRandomHex(8))};
+  ASSERT_OK(RocksStore::Open(options));
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit little = {.rlim_cur = 512, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
+  const absl::Status refused = RocksStore::Open(options).status();
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("File too large"));
+  EXPECT_OK(RocksStore::Open(options));
+}
 
 TEST_F(RocksStoreTest, AReopenedStoreHasAllAndItsRevisionsGoOn) {
   {
@@ -253,6 +272,19 @@ TEST_F(RocksStoreTest, APowerCutLosesNothingThatWasAcknowledged) {
     disk_.PowerOn(round % 2 == 0 ? FaultyDisk::Loss::kAll : FaultyDisk::Loss::kSome, round);
   }
   EXPECT_THAT(acknowledged, SizeIs(kRounds * 200));
+}
+
+TEST_F(RocksStoreTest, ANewStoreIsThereAfterAPowerCutWithTheFoldersAboveIt) {
+  dir_ = "/new/cluster/store";
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, Open());
+    ASSERT_OK(store->Commit(Put("k", "v")));
+    disk_.CutPower();
+  }
+  disk_.PowerOn(FaultyDisk::Loss::kAll, 1);
+  ASSERT_OK_AND_ASSIGN(const auto store, Open());
+  ASSERT_OK_AND_ASSIGN(const auto row, store->Get("k"));
+  EXPECT_TRUE(row.has_value());
 }
 
 TEST(RocksFormatTest, DamagedRecordsAreErrorsWhereverTheyAreCut) {

@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-// Ordered keys with guarded commits: what a server must remember across its death.
+// Ordered keys with guarded commits: durable rows of a server.
 //
 //   Batch batch;
 //   batch.IfAbsent("account/alice").Put("account/alice", record).Put("id/7", "alice");
@@ -23,7 +23,8 @@
 // common/base/limits.h (kStore...), the same on every backend.
 namespace convergia::store {
 
-// Which commit, counted from 1; 0 is before all of them. Grows for ever, also across restarts.
+// The number of a commit, counted from 1; 0 is before the first. Grows for ever, also across
+// restarts.
 using Revision = uint64_t;
 
 struct KeyValue {
@@ -34,7 +35,7 @@ struct KeyValue {
   friend bool operator==(const KeyValue&, const KeyValue&) = default;
 };
 
-// What must hold for a batch to be done.
+// A condition for a batch to be applied.
 struct Guard {
   enum class Kind { kAbsent, kPresent, kVersion };
   Kind kind = Kind::kAbsent;
@@ -49,7 +50,7 @@ struct Mutation {
   std::string value;  // With kPut only.
 };
 
-// All mutations are done, or none: as one step, and only if every guard holds just before it.
+// All mutations are applied as one step, if every guard holds just before it; otherwise none.
 struct Batch {
   Batch& IfAbsent(absl::string_view key);
   Batch& IfPresent(absl::string_view key);
@@ -62,16 +63,16 @@ struct Batch {
   std::vector<Mutation> mutations;  // No key twice.
 };
 
-// OK if every backend could take `batch`; called by each of them before all else.
+// OK if every backend can accept `batch`; each backend calls it first.
 //
 // Errors: kOutOfRange (TOOBIG) past a limit, kInvalidArgument for an empty key or one mutated
 // twice.
 absl::Status ValidateBatch(const Batch& batch);
 
-// The outcomes of a commit that callers tell apart, besides UNKNOWN, which absl::IsUnknown() tells:
-// done or not, read to find out. After every other error nothing was done.
-bool IsConflict(const absl::Status& status);  // kAborted: a guard did not hold; nothing was done.
-bool IsTooBig(const absl::Status& status);    // kOutOfRange: past a limit; nothing was done.
+// The outcomes of a commit that callers distinguish, besides UNKNOWN (absl::IsUnknown()): the batch
+// may be applied or not, read to find out. After every other error nothing was applied.
+bool IsConflict(const absl::Status& status);  // kAborted: a guard did not hold.
+bool IsTooBig(const absl::Status& status);    // kOutOfRange: past a limit.
 bool IsFenced(const absl::Status& status);    // kFailedPrecondition: no commit will succeed again.
 
 // The same for what Commit() returns; false if it is OK.
@@ -80,18 +81,18 @@ bool IsConflict(const absl::StatusOr<T>& result) {
   return IsConflict(result.status());
 }
 
-// One answer of a scan.
+// One page of a scan.
 struct Page {
   std::vector<KeyValue> rows;  // In the order of their keys, by bytes.
-  std::string next;            // Where the following page begins; empty if there is none.
-  Revision revision = 0;       // Of the moment that the page shows.
+  std::string next;            // Where the next page begins; empty if there is none.
+  Revision revision = 0;       // The state that the page shows.
 };
 
 // The smallest key after all that begin with `prefix`; empty ("to the end") if there is none.
 std::string PrefixEnd(absl::string_view prefix);
 
-// All keys as they were at one moment. Holds resources of its store: keep it briefly, and destroy
-// it before the store. Thread-safe.
+// All keys as they were at one moment. It holds resources of its store: keep it briefly, and
+// destroy it before the store. Thread-safe.
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
@@ -127,16 +128,16 @@ struct Event {
   friend bool operator==(const Event&, const Event&) = default;
 };
 
-// Receives the events of one or more whole commits, in order, never empty; or, once and as the last
-// call, kOutOfRange: the store no longer keeps what this watch had to see next ("compacted"). Then
-// take a snapshot and watch from its revision + 1.
+// Receives the events of one or more whole commits, in order, never empty. Or, once and as the last
+// call, it receives kOutOfRange: the store no longer keeps the next events of this watch
+// ("compacted"). Then take a snapshot and watch from its revision + 1.
 //
 // Runs on the store's watch thread, which all watches share: be quick, never block. May commit
 // with CommitAsync(), not with Commit().
 using WatchCallback = absl::AnyInvocable<void(const absl::StatusOr<std::vector<Event>>& events)>;
 
-// A running watch. Its end (the destructor) waits for a callback under way, except from within that
-// callback; after it there are no more. Destroy it before its store.
+// A running watch. The destructor waits for a running callback, unless it is called within that
+// callback; no callback runs after it. Destroy it before its store.
 class Watcher {
  public:
   virtual ~Watcher() = default;
@@ -149,7 +150,7 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // As of now; see Snapshot.
+  // Reads the present state; see Snapshot.
   virtual absl::StatusOr<std::optional<KeyValue>> Get(absl::string_view key) const = 0;
   absl::StatusOr<Page> Scan(absl::string_view begin, absl::string_view end, int limit) const;
   absl::Status ForEach(absl::string_view prefix,
@@ -158,27 +159,27 @@ class Store {
   // Never null.
   virtual std::unique_ptr<Snapshot> TakeSnapshot() const = 0;
 
-  // Does `batch` if its guards hold; calls `done` once, when it is durable or has failed, perhaps
-  // before this returns. `done` runs on the caller's thread or the commit thread: it must be quick,
-  // must not block and must not call Commit(). The answer to a batch that changes nothing is the
-  // revision of the moment.
+  // Applies `batch` if its guards hold. Calls `done` once, when the batch is durable or has failed,
+  // perhaps before this returns. `done` runs on the caller's thread or the commit thread: it must
+  // be quick, must not block and must not call Commit(). A batch that changes nothing is answered
+  // with the present revision.
   //
   // Outcomes besides a revision:
-  //   kAborted             CONFLICT  a guard did not hold; nothing was done.
-  //   kUnknown             UNKNOWN   the disk failed under it: done or not. FENCED from here on.
-  //   kOutOfRange          TOOBIG    past a limit; nothing was done.
-  //   kFailedPrecondition  FENCED    an earlier write failed, or Stop(): nothing was done, and
-  //                                  nothing will be until the store is opened anew.
-  //   kInvalidArgument     see ValidateBatch().
-  //   kResourceExhausted   too many commits are waiting, or (FailCode::kNoSpace) the disk is full;
-  //                        nothing was done, try later.
+  //   kAborted             CONFLICT  A guard did not hold; nothing was applied.
+  //   kUnknown             UNKNOWN   The disk failed: applied or not. FENCED from here on.
+  //   kOutOfRange          TOOBIG    Past a limit; nothing was applied.
+  //   kFailedPrecondition  FENCED    An earlier write failed, or Stop(): nothing was applied, and
+  //                                  nothing will be until the store is opened again.
+  //   kInvalidArgument     See ValidateBatch().
+  //   kResourceExhausted   Too many commits wait, or (FailCode::kNoSpace) the disk is full; nothing
+  //                        was applied, try later.
   virtual void CommitAsync(Batch batch, CommitCallback done) = 0;
 
-  // The same, and waits. Blocks for the disk: not for threads that must not.
+  // The same, but waits for the outcome. It blocks on the disk.
   absl::StatusOr<Revision> Commit(Batch batch);
 
-  // Calls `callback` with every event of a key that begins with `prefix`, of commits from
-  // `from_revision` on (which may lie in the past, as far as it is kept, or in the future).
+  // Calls `callback` with every event of a key that begins with `prefix`, for commits from
+  // `from_revision` on. That revision may be in the past, as far as it is kept, or in the future.
   // Commits never wait for watches.
   //
   // Errors: kOutOfRange: `from_revision` is no longer kept ("compacted").
@@ -186,8 +187,8 @@ class Store {
                                                          Revision from_revision,
                                                          WatchCallback callback) = 0;
 
-  // Finishes the commits that wait and refuses others (FENCED); reads go on. Idempotent. Not from a
-  // callback.
+  // Finishes the commits that wait and refuses others (FENCED); reads continue. Idempotent. Do not
+  // call it from a callback.
   virtual void Stop() = 0;
 };
 

@@ -17,12 +17,12 @@ struct Backend {
   std::function<std::unique_ptr<Store>(const HistoryBounds& history)> make;
 };
 
-// What every backend promises (store.h), as tests; each backend's own test file instantiates it:
+// The promises of store.h as tests; each backend's own test file instantiates them:
 //
 //   INSTANTIATE_TEST_SUITE_P(Mem, StoreSuite, testing::Values(Backend{...}), BackendName);
 class StoreSuite : public testing::TestWithParam<Backend> {
  protected:
-  // Enough for what no test here exceeds, unless it asks for less.
+  // The default history is enough for every test, unless it asks for a smaller one.
   void SetUp() override { store_ = GetParam().make(HistoryBounds()); }
   void UseSmallHistory(const HistoryBounds& history) { store_ = GetParam().make(history); }
 

@@ -16,16 +16,16 @@
 
 namespace convergia::store {
 
-// How much of the past a store keeps for watches; the newest commit always.
+// How much history a store keeps for watches. The newest commit is always kept.
 struct HistoryBounds {
   size_t revisions_max = limits::kStoreHistoryRevisionsMax;
   size_t bytes_max = limits::kStoreHistoryBytesMax;
 };
 
-// The recent past of one store, and those who watch it. A commit only appends; one thread of the
-// hub brings the events to the watches, each at its own place, so none holds up a commit.
+// The recent history of one store, and its watches. A commit only appends to the history. The hub's
+// thread calls the watches, each at its own position, so no watch delays a commit.
 //
-// Thread-safe. Watchers end before their hub.
+// Thread-safe. Destroy watchers before their hub.
 class WatchHub {
  public:
   // `next` is the revision that will be appended first. The thread starts at once.
@@ -35,7 +35,7 @@ class WatchHub {
   // Adds the events of the next commit: one revision after the last, at least one event.
   void Append(std::vector<Event> events) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The oldest revision still kept; the next one to come if there is none.
+  // The oldest revision in the history; the next one to come if the history is empty.
   Revision first_kept() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // See Store::Watch().
@@ -57,7 +57,7 @@ class WatchHub {
 
   bool IsReady(const Subscription& watch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Some watch that has something to see, in turn; null if none.
+  // A watch with events to see, each in turn; null if there is none.
   std::shared_ptr<Subscription> NextReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Revision next_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return first_kept_ + changes_.size();

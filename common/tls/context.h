@@ -12,10 +12,11 @@
 
 namespace convergia::tls {
 
-// What all TLS connections of one kind share: side, versions (1.3, at least 1.2), key. Buffers are
-// given back while a connection is idle, nothing is kept for resumption, and nobody renegotiates.
+// The settings that all TLS connections of one kind share: side, versions (1.3 and 1.2), key.
+// OpenSSL releases a connection's buffers while it is idle. There is no resumption and no
+// renegotiation.
 //
-// Thread-safe. Connections made from it keep what they need of it.
+// Thread-safe. Connections made from it may outlive it.
 class TlsContext {
  public:
   // For a server that presents `chain_pem` (leaf first) and asks clients for no certificate.
@@ -24,11 +25,12 @@ class TlsContext {
   static absl::StatusOr<std::unique_ptr<TlsContext>> Server(absl::string_view chain_pem,
                                                             absl::string_view key_pem);
 
-  // For a client. The handshake accepts any certificate: who is there is the caller's question
-  // right after it (verify.h, TlsStream::PeerPin), before a byte of meaning is sent.
+  // For a client. The handshake accepts any certificate. The caller must verify the peer right
+  // after it (verify.h, TlsStream::PeerPin), before it sends anything.
   static std::unique_ptr<TlsContext> Client();
 
-  // From the next connection on, a server presents this. Errors: as Server(); nothing changes then.
+  // Changes the certificate for new connections of a server. Errors: as Server(); then nothing
+  // changes.
   absl::Status Reload(absl::string_view chain_pem, absl::string_view key_pem)
       ABSL_LOCKS_EXCLUDED(mu_);
 

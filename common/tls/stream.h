@@ -17,7 +17,7 @@
 
 namespace convergia::tls {
 
-// One TLS connection: OpenSSL reads and writes the socket itself, asio only says when it may.
+// One TLS connection. OpenSSL reads and writes the socket itself; asio only waits for it.
 //
 //   co_await stream.Handshake();
 //   while (true) {
@@ -26,12 +26,13 @@ namespace convergia::tls {
 //     if (*count == 0) co_await stream.WaitReadable();
 //   }
 //
-// The stream holds no buffer of its own, so an idle one costs only OpenSSL's state. All calls come
-// from one thread (or strand), and none after Close(). At most one wait of each kind at a time.
+// The stream has no buffer of its own, so an idle one costs only OpenSSL's state. All calls must
+// come from one thread (or strand), and none after Close(). At most one wait of each kind at a
+// time.
 class TlsStream {
  public:
-  // Takes a connected socket and makes it non-blocking and TCP_NODELAY. `server_name` is what a
-  // client asks for (SNI); empty asks for none.
+  // Takes a connected socket and makes it non-blocking and TCP_NODELAY. `server_name` is the SNI of
+  // a client; empty: none.
   TlsStream(asio::ip::tcp::socket socket, const TlsContext& context,
             const std::string& server_name = "");
   ~TlsStream();
@@ -40,17 +41,17 @@ class TlsStream {
 
   enum class Want { kNothing, kReadable, kWritable };
 
-  // Goes as far with the handshake as it can. kNothing: done. Else call again after that wait.
+  // Continues the handshake as far as it can. kNothing: done. Else call again after that wait.
   //
-  // Errors: kInvalidArgument if what came is not TLS at all; kOutOfRange if the other side closed;
-  // kUnavailable for all else.
+  // Errors: kInvalidArgument if the received bytes are not TLS; kOutOfRange if the other side
+  // closed; kUnavailable for all else.
   absl::StatusOr<Want> HandshakeStep();
 
   // The whole handshake. Errors: as HandshakeStep().
   asio::awaitable<absl::Status> Handshake();
 
-  // Reads what is there, at most one TLS record. 0: nothing yet, wait until readable. After a
-  // positive count, HasPending() tells whether to call again at once.
+  // Reads the bytes that are there, at most one TLS record. 0: none yet, wait until readable. After
+  // a positive count, HasPending() says whether to call again at once.
   //
   // Errors: kOutOfRange at the other side's orderly end; kUnavailable otherwise.
   absl::StatusOr<size_t> TryRead(absl::Span<char> buffer);
@@ -65,7 +66,7 @@ class TlsStream {
   asio::awaitable<absl::Status> WaitReadable();
   asio::awaitable<absl::Status> WaitWritable();
 
-  // The same with a handler `void(asio::error_code)`, for those who keep no coroutine.
+  // The same with a handler `void(asio::error_code)` in place of a coroutine.
   template <typename Handler>
   void AsyncWaitReadable(Handler&& handler) {
     socket_.async_wait(read_waits_for_, std::forward<Handler>(handler));
@@ -75,15 +76,16 @@ class TlsStream {
     socket_.async_wait(write_waits_for_, std::forward<Handler>(handler));
   }
 
-  // What the other side presented, leaf first; empty if nothing.
+  // The certificates that the other side presented, leaf first; empty if none.
   std::string PeerChainPem() const;
   identity::Pin PeerPin() const;
 
-  // Says goodbye (close_notify) if the socket takes it at once, and ends our direction. What the
-  // other side still sends can be read.
+  // Sends close_notify if the socket takes it at once, and ends our direction. Bytes of the other
+  // side can still be read.
   void ShutdownSend();
 
-  // Reads and forgets what is there, without decrypting. False once the other side has ended.
+  // Reads and drops the bytes that are there, without decrypting. False once the other side has
+  // ended.
   bool DiscardInput(absl::Span<char> scratch);
 
   // Ends both directions now; pending waits end with operation_aborted. Idempotent.
@@ -95,12 +97,12 @@ class TlsStream {
   struct Free {
     void operator()(SSL* ssl) const;
   };
-  // Turns OpenSSL's answer `result` into what to wait for, or into an error.
+  // Translates OpenSSL's `result` into the next wait, or into an error.
   absl::StatusOr<Want> WantAfter(int result);
 
   asio::ip::tcp::socket socket_;
   std::unique_ptr<SSL, Free> ssl_;
-  // Nearly always the obvious; a change of keys in mid-stream can turn them round.
+  // Usually read waits for reading and write for writing; a key update can swap them.
   asio::ip::tcp::socket::wait_type read_waits_for_ = asio::ip::tcp::socket::wait_read;
   asio::ip::tcp::socket::wait_type write_waits_for_ = asio::ip::tcp::socket::wait_write;
 };

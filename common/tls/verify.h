@@ -8,14 +8,14 @@
 
 namespace convergia::tls {
 
-// Who is at the other end, after the handshake: the facts of a certificate that the CA in `ca_pem`
-// issued and that is valid at `now`. Which role and name may be there is the caller's to check.
+// The identity of the other end, after the handshake: the facts of its certificate, which the CA in
+// `ca_pem` must have issued and which must be valid at `now`. The caller checks role and name.
 //
 // Errors: kUnauthenticated, saying what is wrong; kInvalidArgument if `ca_pem` is no certificate.
 absl::StatusOr<identity::CertificateFacts> VerifyPeer(const TlsStream& stream,
                                                       absl::string_view ca_pem, absl::Time now);
 
-// The same for a caller that knows no more than the pin of the one it expects.
+// The same for a caller that knows only the pin of the expected peer.
 //
 // Errors: kUnauthenticated.
 absl::Status VerifyPin(const TlsStream& stream, absl::string_view pin);

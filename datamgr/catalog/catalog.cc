@@ -11,8 +11,10 @@ Catalog::Catalog(store::Store& store, const Clock& clock, CatalogOptions options
     : rows_(store),
       env_{rows_, clock, std::move(options), Numbers(rows_)},
       tree_(&env_),
+      hashes_(&env_),
+      hash_work_(&env_, &hashes_),
       deferred_work_(&env_),
-      files_(&env_, &tree_, &deferred_work_),
+      files_(&env_, &tree_, &deferred_work_, &hashes_, &hash_work_),
       mailboxes_(&env_),
       metadata_(&env_) {}
 

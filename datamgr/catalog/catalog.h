@@ -10,6 +10,8 @@
 #include "datamgr/catalog/catalog_env.h"
 #include "datamgr/catalog/deferred_work.h"
 #include "datamgr/catalog/files.h"
+#include "datamgr/catalog/hash_work.h"
+#include "datamgr/catalog/leaf_hashes.h"
 #include "datamgr/catalog/mailboxes.h"
 #include "datamgr/catalog/metadata.h"
 #include "datamgr/catalog/pipelined_store.h"
@@ -22,7 +24,8 @@ namespace convergia::datamgr {
 //
 //   Tree        folders, names, permissions       Mailboxes  offline messages and drafts
 //   Files       what is in files                  Metadata   what users say of themselves
-//   DeferredWork      what was left to be done, trash
+//   DeferredWork      what was left to be done, trash, parts that nobody goes on with
+//   HashWork    hashes of files that are to be found out
 //
 // It knows chunks by name only. Nothing but two counters and what is not durable yet is kept in
 // memory, so a catalog that is opened after a crash is the one that crashed.
@@ -41,6 +44,7 @@ class Catalog {
   Mailboxes& mailboxes() { return mailboxes_; }
   Metadata& metadata() { return metadata_; }
   DeferredWork& deferred_work() { return deferred_work_; }
+  HashWork& hash_work() { return hash_work_; }
 
   // Calls `done` when all that was done or seen so far is durable, perhaps at once, or with an
   // error for its user if it never will be. On any thread; must not block.
@@ -55,6 +59,8 @@ class Catalog {
   PipelinedStore rows_;
   CatalogEnv env_;
   Tree tree_;
+  LeafHashes hashes_;
+  HashWork hash_work_;
   DeferredWork deferred_work_;
   Files files_;
   Mailboxes mailboxes_;

@@ -7,7 +7,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "catalog_records.pb.h"
 #include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/tree_hash.h"
 #include "datamgr/catalog/pipelined_store.h"
 #include "datamgr/catalog/transaction.h"
 
@@ -28,9 +31,14 @@ struct CatalogOptions {
 
   // How long chunks stay readable after the last file has let go of them: longer than any read.
   absl::Duration trash_grace = absl::Minutes(5);
+
+  // How long a part stays after it was last written to.
+  absl::Duration part_lifetime = limits::kPartLifetime;
+  // For tests: clients know of leaves of this length only.
+  uint64_t hash_leaf_bytes = kHashLeafBytes;
 };
 
-// Numbers for inodes and trash: never given twice, also after a crash. Not thread-safe.
+// Numbers for inodes, versions and trash: never given twice, also after a crash. Not thread-safe.
 class Numbers {
  public:
   explicit Numbers(PipelinedStore& rows) : rows_(rows) {}
@@ -54,6 +62,11 @@ struct CatalogEnv {
 };
 
 inline constexpr uint64_t kRootInode = 1;
+
+// The version of a file's content: no other content ever has it.
+inline uint64_t VersionOf(uint64_t id, const records::Inode& inode) {
+  return inode.version() != 0 ? inode.version() : id;
+}
 
 // What a chunk of `bytes` counts against a quota: its bytes, and what remembering it costs.
 inline constexpr uint64_t ChunkCost(uint64_t bytes) { return bytes + 512; }

@@ -5,13 +5,16 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
+#include "common/base/tree_hash.h"
 #include "common/store/held_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/catalog/keys.h"
@@ -20,6 +23,7 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr int kSteps = 20'000;
+constexpr uint64_t kLeafBytes = 32;  // So that small files have some.
 constexpr const char* kUsers[] = {"ann", "bob", "cid"};
 
 template <typename T>
@@ -34,6 +38,8 @@ struct Model {
     bool is_folder = false;
     std::string bytes;
     std::map<std::string, Right> rights;
+    bool is_part = false;
+    uint64_t version = 0;  // As the catalog last told it; 0: it has not since the content changed.
   };
   std::map<std::string, Node> nodes = {{"/", {.is_folder = true}}};
 
@@ -60,9 +66,13 @@ struct Model {
     while (Get(path) == nullptr || !Get(path)->is_folder) path = ParentOf(path);
     return path;
   }
+  // Parts do not count, but those in folders below do.
   bool HasChildren(const std::string& path) const {
-    const auto next = nodes.upper_bound(path + "/");
-    return next != nodes.end() && next->first.starts_with(path + "/");
+    for (auto next = nodes.upper_bound(path + "/"); next != nodes.end(); ++next) {
+      if (!next->first.starts_with(path + "/")) return false;
+      if (!next->second.is_part || ParentOf(next->first) != path) return true;
+    }
+    return false;
   }
   // "OK" or why `user` cannot get at an existing `path`.
   std::string Find(const std::string& user, const std::string& path, Right need,
@@ -79,14 +89,16 @@ struct Model {
     }
     return "NOTFOUND";
   }
-  std::string Place(const std::string& user, const std::string& path, bool folder) const {
+  std::string Place(const std::string& user, const std::string& path, bool folder,
+                    bool replace = false) const {
     const std::string parent = ParentOf(path);
     if (Get(parent) == nullptr || !Get(parent)->is_folder) {
       return Of(user, FolderOf(parent)) < Right::kRead ? "DENIED" : Missing(path);
     }
     const Right right = Of(user, parent);
     if (right < Right::kRead) return "DENIED";
-    if (Get(path) != nullptr) return "EXISTS";
+    if (Get(path) != nullptr && !replace) return "EXISTS";
+    if (Get(path) != nullptr && Get(path)->is_folder) return "NOTAFILE";
     if (parent == "/" && folder) return "OK";
     return right < Right::kWrite ? "DENIED" : "OK";
   }
@@ -133,7 +145,9 @@ class World {
   }
   void Reopen() {
     store_.Let();
-    catalog_ = *Catalog::Open(store_, clock_, CatalogOptions());
+    CatalogOptions options;
+    options.hash_leaf_bytes = kLeafBytes;
+    catalog_ = *Catalog::Open(store_, clock_, options);
     store_.Hold();
   }
   // Commits become durable long after others have read them, or soon.
@@ -196,8 +210,9 @@ class World {
   }
   void CreateFile(const std::string& user, const std::string& path) {
     const std::string expected = model_.Place(user, path, false);
-    ASSERT_EQ(Code(catalog_->tree().CreateFile(user, path)), expected) << user << " " << path;
-    if (expected == "OK") model_.nodes[path] = {};
+    const bool part = Pick(4) == 0;
+    ASSERT_EQ(Code(catalog_->tree().CreateFile(user, path, part)), expected) << user << " " << path;
+    if (expected == "OK") model_.nodes[path] = {.is_part = part};
   }
   void Write(const std::string& user, const std::string& path) {
     std::string expected = model_.Find(user, path, Right::kWrite, false);
@@ -209,9 +224,11 @@ class World {
     const std::string bytes(static_cast<size_t>(1 + Pick(is_small ? 3 : 200)),
                             static_cast<char>('a' + Pick(26)));
     if (expected == "OK" && offset > size) expected = "BADFIELD";
-    ASSERT_EQ(Code(catalog_->files().Write(user, path, offset, Store(bytes))), expected)
+    const std::string hash = Pick(3) == 0 ? "" : HashForWrite(offset, bytes, kLeafBytes);
+    ASSERT_EQ(Code(catalog_->files().Write(user, path, offset, Store(bytes), hash)), expected)
         << user << " " << path << " at " << offset;
     if (expected != "OK") return;
+    model_.nodes[path].version = 0;
     std::string& file = model_.nodes[path].bytes;
     if (file.size() < offset + bytes.size()) file.resize(offset + bytes.size());
     file.replace(offset, bytes.size(), bytes);
@@ -222,12 +239,58 @@ class World {
     const size_t size = expected == "OK" ? model_.Get(path)->bytes.size() : 0;
     const uint64_t bytes = size - static_cast<uint64_t>(Pick(static_cast<int>(size) / 3 + 1));
     ASSERT_EQ(Code(catalog_->files().Truncate(user, path, bytes)), expected);
-    if (expected == "OK") model_.nodes[path].bytes.resize(bytes);
+    if (expected != "OK") return;
+    if (bytes < size) model_.nodes[path].version = 0;
+    model_.nodes[path].bytes.resize(bytes);
   }
   void Read(const std::string& user, const std::string& path) {
     const std::string expected = model_.Find(user, path, Right::kRead, false);
     ASSERT_EQ(Code(catalog_->files().Read(user, path, 0, 10)), expected) << user << " " << path;
-    if (expected == "OK") CheckBytes(user, path);
+    if (expected != "OK") return;
+    CheckBytes(user, path);
+    CheckFacts(user, path);
+  }
+  // The version is the one that was told before, or a new one; the hash is right, if it is known.
+  void CheckFacts(const std::string& user, const std::string& path) {
+    Model::Node& node = model_.nodes[path];
+    ASSERT_OK_AND_ASSIGN(const FileFacts facts, catalog_->files().Describe(user, path));
+    ASSERT_EQ(facts.is_part, node.is_part) << path;
+    if (node.version == 0) {
+      ASSERT_TRUE(versions_.insert(facts.version).second) << path;
+    } else {
+      ASSERT_EQ(facts.version, node.version) << path;
+    }
+    node.version = facts.version;
+    for (const uint64_t version : {facts.version, *versions_.begin()}) {
+      ASSERT_EQ(Code(catalog_->files().Read(user, path, 0, 1, version)),
+                version == facts.version ? "OK" : "NOTFOUND");
+    }
+    if (facts.hash.empty()) return;
+    ++hashes_seen_;
+    TreeHash hash(node.bytes.size());
+    for (size_t at = 0; at < node.bytes.size(); at += kLeafBytes) {
+      hash.AddLeaf(LeafHash(node.bytes.substr(at, kLeafBytes)));
+    }
+    ASSERT_EQ(facts.hash, hash.Finish()) << path;
+  }
+  // One leaf, perhaps of a file that changes before it is told.
+  void FindHash() {
+    if (leaf_.has_value()) {
+      ASSERT_OK(catalog_->hash_work().Put(*leaf_, LeafHash(leaf_bytes_)));
+      leaf_.reset();
+    }
+    ASSERT_OK_AND_ASSIGN(const auto leaf, catalog_->hash_work().Next());
+    if (!leaf.has_value()) return;
+    leaf_bytes_.clear();
+    while (leaf_bytes_.size() < leaf->end - leaf->begin) {
+      ASSERT_OK_AND_ASSIGN(const auto pieces,
+                           catalog_->hash_work().Pieces(*leaf, leaf->begin + leaf_bytes_.size()));
+      ASSERT_TRUE(pieces.has_value());
+      for (const Piece& piece : *pieces) {
+        leaf_bytes_ += chunks_.at(piece.chunk).substr(piece.offset, piece.length);
+      }
+    }
+    leaf_ = leaf;
   }
   void CheckBytes(const std::string& user, const std::string& path) {
     const std::string& expected = model_.Get(path)->bytes;
@@ -246,11 +309,14 @@ class World {
     ASSERT_EQ(Code(rows), expected);
     if (expected != "OK") return;
     std::string names;
-    for (const FolderRow& row : *rows) absl::StrAppend(&names, row.name, row.is_folder, row.bytes);
+    for (const FolderRow& row : *rows) {
+      absl::StrAppend(&names, row.name, row.is_folder, row.is_part, row.bytes);
+    }
     std::string wanted;
     for (const auto& [name, node] : model_.nodes) {
       if (name == "/" || Model::ParentOf(name) != path) continue;
-      absl::StrAppend(&wanted, name.substr(path.size() + 1), node.is_folder, node.bytes.size());
+      absl::StrAppend(&wanted, name.substr(path.size() + 1), node.is_folder, node.is_part,
+                      node.bytes.size());
     }
     ASSERT_EQ(names, wanted);
   }
@@ -272,14 +338,18 @@ class World {
     });
   }
   void Move(const std::string& user, const std::string& from, const std::string& to) {
-    std::string expected = model_.Find(user, from, Right::kWrite, std::nullopt);
+    const bool replace = Pick(2) == 0;
+    std::string expected =
+        model_.Find(user, from, Right::kWrite, replace ? std::optional(false) : std::nullopt);
     const bool folder = expected == "OK" && model_.Get(from)->is_folder;
     if (folder && model_.Of(user, from) < Right::kAdmin) expected = "DENIED";
     if (expected == "OK" && folder) expected = model_.Parent(user, from);
-    if (expected == "OK") expected = model_.Place(user, to, folder);
-    if (expected == "OK" && to.starts_with(from + "/")) expected = "BADFIELD";
-    ASSERT_EQ(Code(catalog_->tree().Move(user, from, to)), expected) << from << " " << to;
+    if (expected == "OK") expected = model_.Place(user, to, folder, replace);
+    if (expected == "OK" && folder && to.starts_with(from + "/")) expected = "BADFIELD";
+    ASSERT_EQ(Code(catalog_->tree().Move(user, from, to, replace)), expected) << from << " " << to;
     if (expected != "OK") return;
+    model_.nodes[from].is_part = false;
+    if (from != to) model_.nodes.erase(to);
     std::map<std::string, Model::Node> moved;
     for (auto& [path, node] : model_.nodes) {
       const bool is_in = path == from || path.starts_with(from + "/");
@@ -308,9 +378,12 @@ class World {
   }
 
   void Disturb() {
-    switch (Pick(4)) {
+    switch (Pick(6)) {
       case 0:
         return Reopen();
+      case 4:
+      case 5:
+        return FindHash();
       case 1:
         clock_.Advance(absl::Minutes(Pick(10)));
         return EmptyTrash();
@@ -348,7 +421,8 @@ class World {
     }
     clock_.Advance(absl::Hours(1));
     while (!catalog_->deferred_work().DueTrash(100)->empty()) EmptyTrash();
-    for (const char* prefix : {"c/x", "c/c", "c/d", "c/p", "c/t", "c/w"}) {
+    EXPECT_GT(hashes_seen_, 0);
+    for (const char* prefix : {"c/x", "c/h", "c/o", "c/c", "c/d", "c/p", "c/t", "c/w"}) {
       EXPECT_TRUE(store_.Scan(prefix, store::PrefixEnd(prefix), 1)->rows.empty()) << prefix;
     }
     EXPECT_EQ(store_.Scan("c/i", "c/j", 10)->rows.size(), 1u);
@@ -366,6 +440,10 @@ class World {
   store::HeldStore store_;
   std::unique_ptr<Catalog> catalog_;
   std::map<ChunkRef, std::string> chunks_;
+  std::set<uint64_t> versions_;
+  int hashes_seen_ = 0;
+  std::optional<HashWork::Leaf> leaf_;  // Read, and not told yet.
+  std::string leaf_bytes_;
   Model model_;
 };
 

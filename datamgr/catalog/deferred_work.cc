@@ -14,7 +14,7 @@ constexpr int kPermissionsPerStep = 80;
 // A few ways down, as deep as they may be.
 constexpr size_t kFoldersKnownMax = 1'000;
 
-// Of so many looks for trash one is for what a clock that was set back put before the others.
+// Every Nth scan starts at the beginning, to find entries written while the clock ran behind.
 constexpr uint64_t kLooksPerWholeLook = 1'000;
 
 }  // namespace
@@ -66,9 +66,13 @@ absl::StatusOr<bool> DeferredWork::EmptyFile(Transaction& edit, uint64_t id,
     edit.Put(keys::Inode(id), changed);
     return false;
   }
+  CVG_ASSIGN_OR_RETURN(const bool has_hashes, hashes_.ClearStep(edit, id));
+  if (has_hashes) return false;
   CVG_ASSIGN_OR_RETURN(const bool is_empty, extents_.ClearStep(edit, id, file));
   if (!is_empty) return false;
+  CVG_RETURN_IF_ERROR(hashes_.ClearLast(edit, id));
   edit.Delete(keys::Inode(id));
+  if (file.part_due_ms() != 0) edit.Delete(keys::Part(file.part_due_ms(), id));
   if (file.kind() == records::KIND_FILE) {
     CVG_RETURN_IF_ERROR(Charge(env_, edit, file.owner(), 0, -1));
   }
@@ -89,7 +93,7 @@ absl::Status DeferredWork::DeleteStep(uint64_t id) {
   if (is_gone) {
     edit.Delete(keys::Chore(id));
   } else {
-    edit.Put(keys::Chore(id), chore);  // Clearing an overlay takes the row for its own.
+    edit.Put(keys::Chore(id), chore);  // Clearing an overlay deletes the row.
   }
   return edit.Commit();
 }
@@ -168,6 +172,38 @@ absl::StatusOr<std::vector<DeferredWork::TrashEntry>> DeferredWork::DueTrash(int
     entries.push_back(std::move(entry));
   }
   return entries;
+}
+
+absl::StatusOr<bool> DeferredWork::ExpirePart() {
+  if (looks_for_parts_++ % kLooksPerWholeLook == 0) parts_from_ = keys::AllParts();
+  const int64_t now = env_.NowMs();
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       env_.rows.Scan(parts_from_, keys::Part(now + 1, 0), 1));
+  if (page.rows.empty()) return false;
+  parts_from_ = page.rows.front().key;
+  const uint64_t id = keys::NumberAtEnd(parts_from_);
+  Transaction edit(env_.rows);
+  edit.Delete(parts_from_);
+  CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) {
+    CVG_RETURN_IF_ERROR(edit.Commit());
+    return true;
+  }
+  const int64_t due = inode->modified_ms() + absl::ToInt64Milliseconds(env_.options.part_lifetime);
+  const std::string entry_key = keys::Entry(inode->parent(), inode->name());
+  CVG_ASSIGN_OR_RETURN(const auto entry, edit.Get<records::DirectoryEntry>(entry_key));
+  const bool is_there = entry.has_value() && entry->inode() == id;  // Else it is being deleted.
+  inode->set_part_due_ms(is_there && due > now ? due : 0);
+  edit.Put(keys::Inode(id), *inode);
+  if (due > now && is_there) edit.PutText(keys::Part(due, id), "1");
+  if (due <= now && is_there) {
+    edit.Delete(entry_key);
+    records::Chore chore;
+    chore.set_kind(records::Chore::KIND_DELETE);
+    edit.Put(keys::Chore(id), chore);
+  }
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  return true;
 }
 
 absl::Status DeferredWork::LetGo(const TrashEntry& entry) {

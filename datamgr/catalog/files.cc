@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
@@ -15,6 +16,13 @@ absl::StatusOr<records::Inode> Load(Transaction& edit, uint64_t id) {
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   return *std::move(inode);
+}
+
+// The path of the folder that is `depth` below the top, on the way to `path`.
+absl::StatusOr<std::string> FolderOn(absl::string_view path, size_t depth) {
+  CVG_ASSIGN_OR_RETURN(Path names, ParsePath(path));
+  names.resize(std::min(names.size(), depth));
+  return absl::StrCat("/", absl::StrJoin(names, "/"));
 }
 
 }  // namespace
@@ -74,7 +82,8 @@ absl::StatusOr<Files::Open> Files::OpenToWrite(const std::string& user, absl::st
 }
 
 absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view path,
-                                      uint64_t offset, const std::optional<ChunkRef>& chunk) {
+                                      uint64_t offset, const std::optional<ChunkRef>& chunk,
+                                      absl::string_view hash) {
   CVG_ASSIGN_OR_RETURN(Open file, OpenToWrite(user, path));
   records::Inode& inode = file.inode;
   if (offset > inode.bytes()) {
@@ -90,8 +99,8 @@ absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view
   const uint64_t end = offset + chunk->bytes;
   CVG_RETURN_IF_ERROR(extents_.Overwrite(edit, file.id, &inode, offset, end, chunk));
   inode.set_bytes(std::max(inode.bytes(), end));
-  inode.set_modified_ms(env_.NowMs());
-  edit.Put(keys::Inode(file.id), inode);
+  hashes_.OnWrite(edit, file.id, offset, end, inode.bytes(), hash);
+  CVG_RETURN_IF_ERROR(PutChanged(edit, file.id, &inode));
   CVG_RETURN_IF_ERROR(edit.Commit());
   return inode.bytes();
 }
@@ -108,17 +117,30 @@ absl::Status Files::Truncate(const std::string& user, absl::string_view path, ui
   CVG_RETURN_IF_ERROR(
       extents_.Overwrite(edit, file.id, &inode, bytes, inode.bytes(), std::nullopt));
   inode.set_bytes(bytes);
-  inode.set_modified_ms(env_.NowMs());
-  edit.Put(keys::Inode(file.id), inode);
+  hashes_.OnTruncate(edit, file.id, bytes);
+  CVG_RETURN_IF_ERROR(PutChanged(edit, file.id, &inode));
   return edit.Commit();
 }
 
+absl::Status Files::PutChanged(Transaction& edit, uint64_t id, records::Inode* inode) {
+  CVG_ASSIGN_OR_RETURN(const uint64_t version, env_.numbers.Next());
+  inode->set_version(version);
+  inode->set_modified_ms(env_.NowMs());
+  inode->clear_hash();
+  edit.Put(keys::Inode(id), *inode);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view path,
-                                     uint64_t offset, uint64_t length) {
+                                     uint64_t offset, uint64_t length, uint64_t version) {
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kRead, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
+  if (version != 0 && VersionOf(found.inode, inode) != version) {
+    return Fail(FailCode::kNotFound,
+                "the file has changed, or another took its place; ask GETINFO and begin again");
+  }
   return PlanRead(extents_, found.inode, inode, offset, length);
 }
 
@@ -126,13 +148,25 @@ absl::StatusOr<FileFacts> Files::Describe(const std::string& user, absl::string_
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Found found, tree_.Find(edit, user, path, Right::kRead, std::nullopt));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
-  FileFacts facts{.is_folder = found.kind == records::KIND_FOLDER,
+  FileFacts facts{.id = found.inode,
+                  .is_folder = found.kind == records::KIND_FOLDER,
+                  .is_part = inode.part_due_ms() != 0,
                   .bytes = inode.bytes(),
                   .created_ms = inode.created_ms(),
                   .modified_ms = inode.modified_ms(),
                   .owner = inode.owner(),
                   .right = found.right};
   CVG_ASSIGN_OR_RETURN(facts.permissions, tree_.rights().Entries(found.folders.back()));
+  CVG_ASSIGN_OR_RETURN(const auto decision, tree_.rights().Decide(edit, user, found.folders));
+  if (decision.folder.has_value() && *decision.folder + 1 < found.folders.size()) {
+    CVG_ASSIGN_OR_RETURN(std::string folder, FolderOn(path, *decision.folder));
+    facts.inherited = {decision.is_everybodys ? std::string(kEverybody) : user, decision.right,
+                       std::move(folder)};
+  }
+  if (facts.is_folder) return facts;
+  facts.version = VersionOf(found.inode, inode);
+  CVG_ASSIGN_OR_RETURN(facts.hash, hashes_.OfFile(found.inode, inode));
+  if (facts.hash.empty()) hash_work_.Want(found.inode);
   CVG_ASSIGN_OR_RETURN(facts.volumes, extents_.Volumes(found.inode, kFactsExtentsMax));
   return facts;
 }

@@ -11,6 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "datamgr/catalog/deferred_work.h"
 #include "datamgr/catalog/extents.h"
+#include "datamgr/catalog/hash_work.h"
+#include "datamgr/catalog/leaf_hashes.h"
 #include "datamgr/catalog/tree.h"
 
 namespace convergia::datamgr {
@@ -23,7 +25,9 @@ struct ReadPlan {
 };
 
 struct FileFacts {
+  uint64_t id = 0;
   bool is_folder = false;
+  bool is_part = false;
   uint64_t bytes = 0;
   int64_t created_ms = 0;
   int64_t modified_ms = 0;
@@ -31,6 +35,16 @@ struct FileFacts {
   Right right = Right::kNone;
   // Of the folder, or of the file's folder, itself: what it inherits is not among them.
   std::vector<std::pair<std::string, Right>> permissions;
+  // What decides for the user who asks, if that is an entry of a folder above.
+  struct Inherited {
+    std::string who;
+    Right right = Right::kNone;
+    std::string folder;  // Its path.
+  };
+  std::optional<Inherited> inherited;
+  // Of files: see VersionOf(); and kHashBytes, or empty: not known now.
+  uint64_t version = 0;
+  std::string hash;
   std::vector<uint64_t> volumes;  // Of a file's first kFactsExtentsMax pieces.
 };
 
@@ -48,26 +62,35 @@ absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const rec
 // any place before its end. Not thread-safe.
 class Files {
  public:
-  Files(CatalogEnv* env, Tree* tree, DeferredWork* deferred_work)
-      : env_(*env), tree_(*tree), deferred_work_(*deferred_work), extents_(env) {}
+  Files(CatalogEnv* env, Tree* tree, DeferredWork* deferred_work, const LeafHashes* hashes,
+        HashWork* hash_work)
+      : env_(*env),
+        tree_(*tree),
+        deferred_work_(*deferred_work),
+        hashes_(*hashes),
+        hash_work_(*hash_work),
+        extents_(env) {}
 
   // Whether a write of `length` bytes may go to the data servers: what can be known before its
   // turn. Errors: as Write().
   absl::Status AdmitWrite(const std::string& user, absl::string_view path, uint64_t length);
 
   // Makes `chunk` the bytes from `offset` on; nothing: no byte at all. Returns the file's size.
+  // `hash`: HashForWrite() of them, or empty: then it has to be found out when it is wanted.
   //
   // Errors: those of Tree::Find(); kBadField past the end; kQuota.
   absl::StatusOr<uint64_t> Write(const std::string& user, absl::string_view path, uint64_t offset,
-                                 const std::optional<ChunkRef>& chunk);
+                                 const std::optional<ChunkRef>& chunk, absl::string_view hash = "");
 
   // Errors: kBadField if the file is shorter.
   absl::Status Truncate(const std::string& user, absl::string_view path, uint64_t bytes);
 
-  // Errors: kBadField for an offset past the end.
+  // `version`: only of that content; 0: of whatever is there. Errors: kNotFound if it is not that
+  // version (any more); kBadField for an offset past the end.
   absl::StatusOr<ReadPlan> Read(const std::string& user, absl::string_view path, uint64_t offset,
-                                uint64_t length);
+                                uint64_t length, uint64_t version = 0);
 
+  // Where the hash of a file is not known, it will be found out.
   absl::StatusOr<FileFacts> Describe(const std::string& user, absl::string_view path);
 
  private:
@@ -77,10 +100,14 @@ class Files {
   };
   // A file that may be written, its overlay cleared.
   absl::StatusOr<Open> OpenToWrite(const std::string& user, absl::string_view path);
+  // Of a file whose content is another now.
+  absl::Status PutChanged(Transaction& edit, uint64_t id, records::Inode* inode);
 
   CatalogEnv& env_;
   Tree& tree_;
   DeferredWork& deferred_work_;
+  const LeafHashes& hashes_;
+  HashWork& hash_work_;
   Extents extents_;
 };
 

@@ -33,6 +33,14 @@ std::string Extent(uint64_t inode, uint64_t end) {
   return absl::StrCat("c/x", Number(inode), Number(end));
 }
 std::string Extents(uint64_t inode) { return absl::StrCat("c/x", Number(inode)); }
+std::string LeafHash(uint64_t inode, uint64_t leaf) {
+  return absl::StrCat("c/h", Number(inode), Number(leaf));
+}
+std::string LeafHashes(uint64_t inode) { return absl::StrCat("c/h", Number(inode)); }
+std::string Part(int64_t due_ms, uint64_t inode) {
+  return absl::StrCat("c/o", Number(static_cast<uint64_t>(due_ms)), Number(inode));
+}
+std::string AllParts() { return "c/o"; }
 std::string Chunk(uint64_t volume, uint64_t chunk) {
   return absl::StrCat("c/c", Number(volume), Number(chunk));
 }

@@ -12,6 +12,8 @@
 //   c/d  folder, name                 DirectoryEntry
 //   c/p  folder, username or "*"      a letter: n, r, w, a
 //   c/x  inode, end of the extent     Extent
+//   c/h  inode, leaf                  the hash of the leaf, 32 bytes
+//   c/o  when due (ms), inode         a part: nothing
 //   c/c  volume, chunk                ChunkUse
 //   c/t  when due (ms), number        Trash
 //   c/w  inode                        Chore
@@ -31,6 +33,10 @@ std::string Permission(uint64_t folder, absl::string_view who);
 std::string Permissions(uint64_t folder);
 std::string Extent(uint64_t inode, uint64_t end);
 std::string Extents(uint64_t inode);
+std::string LeafHash(uint64_t inode, uint64_t leaf);
+std::string LeafHashes(uint64_t inode);
+std::string Part(int64_t due_ms, uint64_t inode);
+std::string AllParts();
 std::string Chunk(uint64_t volume, uint64_t chunk);
 std::string Chunks(uint64_t volume);
 std::string Trash(int64_t due_ms, uint64_t number);

@@ -69,6 +69,13 @@ absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> Metadata::List(
   return rows;
 }
 
+absl::StatusOr<bool> Metadata::HasSome(const std::string& user) {
+  Transaction look(env_.rows);
+  CVG_ASSIGN_OR_RETURN(const auto use,
+                       look.GetOrEmpty<records::MetadataUse>(keys::MetadataUse(user)));
+  return use.keys() > 0;
+}
+
 absl::Status Metadata::Delete(const std::string& user, absl::string_view key) {
   CVG_RETURN_IF_ERROR(CheckKey(key));
   Transaction edit(env_.rows);

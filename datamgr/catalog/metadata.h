@@ -31,6 +31,9 @@ class Metadata {
   // Keys, in the order of their bytes, and how long their values are.
   absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> List(const std::string& user);
 
+  // Whether `user` says anything.
+  absl::StatusOr<bool> HasSome(const std::string& user);
+
   // Errors: kNotFound.
   absl::Status Delete(const std::string& user, absl::string_view key);
 

@@ -43,16 +43,23 @@ absl::StatusOr<std::optional<Right>> Rights::Entry(Transaction& edit, uint64_t f
   return who == kEverybody ? std::optional<Right>(Right::kRead) : std::nullopt;
 }
 
+absl::StatusOr<Rights::Decision> Rights::Decide(Transaction& edit, const std::string& user,
+                                                absl::Span<const uint64_t> folders) const {
+  Decision everybodys;
+  for (size_t i = folders.size(); i-- > 0;) {
+    CVG_ASSIGN_OR_RETURN(const std::optional<Right> own, Entry(edit, folders[i], user));
+    if (own.has_value()) return Decision{*own, false, i};
+    if (everybodys.folder.has_value()) continue;
+    CVG_ASSIGN_OR_RETURN(const std::optional<Right> all, Entry(edit, folders[i], kEverybody));
+    if (all.has_value()) everybodys = {*all, true, i};
+  }
+  return everybodys;
+}
+
 absl::StatusOr<Right> Rights::Of(Transaction& edit, const std::string& user,
                                  absl::Span<const uint64_t> folders) const {
-  std::optional<Right> everybody;
-  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
-    CVG_ASSIGN_OR_RETURN(const std::optional<Right> own, Entry(edit, *folder, user));
-    if (own.has_value()) return *own;
-    if (everybody.has_value()) continue;
-    CVG_ASSIGN_OR_RETURN(everybody, Entry(edit, *folder, kEverybody));
-  }
-  return everybody.value_or(Right::kNone);
+  CVG_ASSIGN_OR_RETURN(const Decision decision, Decide(edit, user, folders));
+  return decision.right;
 }
 
 void Rights::Put(Transaction& edit, uint64_t folder, absl::string_view who, Right right) const {

@@ -42,6 +42,15 @@ class Rights {
   absl::StatusOr<Right> Of(Transaction& edit, const std::string& user,
                            absl::Span<const uint64_t> folders) const;
 
+  // The same, and which entry says so.
+  struct Decision {
+    Right right = Right::kNone;
+    bool is_everybodys = false;    // The entry of "*".
+    std::optional<size_t> folder;  // Which of `folders` has it; nothing: there is no entry.
+  };
+  absl::StatusOr<Decision> Decide(Transaction& edit, const std::string& user,
+                                  absl::Span<const uint64_t> folders) const;
+
   // The entry of `who` (a username or "*") in `folder` itself.
   absl::StatusOr<std::optional<Right>> Entry(Transaction& edit, uint64_t folder,
                                              absl::string_view who) const;

@@ -32,8 +32,10 @@ absl::Status Transaction::Commit() {
 absl::Status CommitError(const absl::Status& outcome) {
   if (outcome.ok()) return outcome;
   if (absl::IsUnknown(outcome)) {
-    return Fail(FailCode::kUnconfirmed,
-                "the disk of the data management server failed: this was done or not; look again");
+    return Fail(
+        FailCode::kUnconfirmed,
+        "the disk of the data management server failed; the request may or may not have been "
+        "applied; check before retrying");
   }
   if (store::IsFenced(outcome) || absl::IsUnavailable(outcome)) {
     return Fail(FailCode::kUnavailable,

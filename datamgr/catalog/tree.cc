@@ -12,6 +12,8 @@ namespace {
 
 // A folder with more folders in it than this is not measured to be moved deeper.
 constexpr size_t kMeasuredFoldersMax = 10'000;
+// With more parts in it than this a folder is deleted with `recursive` only.
+constexpr int kIgnoredPartsMax = 1'000;
 
 absl::Status Hidden() {
   return Fail(FailCode::kDenied,
@@ -122,12 +124,16 @@ absl::Status Tree::CheckParent(Transaction& edit, const std::string& user,
 }
 
 absl::StatusOr<Tree::Place> Tree::FindPlace(Transaction& edit, const std::string& user,
-                                            absl::string_view path, records::Kind kind) const {
+                                            absl::string_view path, records::Kind kind,
+                                            bool replace) const {
   CVG_ASSIGN_OR_RETURN(Place place, PlaceOf(edit, path));
   if (!place.way.is_whole) return NoWay(edit, user, place.way);
   CVG_ASSIGN_OR_RETURN(const Right right, rights_.Of(edit, user, place.way.folders));
   CVG_RETURN_IF_ERROR(Check(right, Right::kRead));
-  if (place.way.last.has_value()) {
+  if (place.way.last.has_value() && replace && place.way.last->kind() != kind) {
+    return WrongKind(kind);
+  }
+  if (place.way.last.has_value() && !replace) {
     return Fail(FailCode::kExists, "there is something of this name; choose another, or delete it");
   }
   const bool is_open = place.way.folders.size() == 1 && kind == records::KIND_FOLDER;
@@ -136,7 +142,7 @@ absl::StatusOr<Tree::Place> Tree::FindPlace(Transaction& edit, const std::string
 }
 
 absl::StatusOr<uint64_t> Tree::Add(Transaction& edit, const std::string& user, const Place& place,
-                                   records::Kind kind) {
+                                   records::Kind kind, bool part) {
   CVG_ASSIGN_OR_RETURN(const uint64_t id, env_.numbers.Next());
   records::Inode inode;
   inode.set_kind(kind);
@@ -145,10 +151,16 @@ absl::StatusOr<uint64_t> Tree::Add(Transaction& edit, const std::string& user, c
   inode.set_owner(user);
   inode.set_created_ms(env_.NowMs());
   inode.set_modified_ms(inode.created_ms());
+  if (part) {
+    inode.set_part_due_ms(inode.created_ms() +
+                          absl::ToInt64Milliseconds(env_.options.part_lifetime));
+    edit.PutText(keys::Part(inode.part_due_ms(), id), "1");
+  }
   edit.Put(keys::Inode(id), inode);
   records::DirectoryEntry entry;
   entry.set_inode(id);
   entry.set_kind(kind);
+  entry.set_part(part);
   edit.Put(keys::Entry(place.folder(), place.name), entry);
   CVG_RETURN_IF_ERROR(Charge(env_, edit, user, 0, 1));
   return id;
@@ -164,11 +176,11 @@ absl::Status Tree::CreateFolder(const std::string& user, absl::string_view path)
   return edit.Commit();
 }
 
-absl::Status Tree::CreateFile(const std::string& user, absl::string_view path) {
+absl::Status Tree::CreateFile(const std::string& user, absl::string_view path, bool part) {
   if (path == "/") return Fail(FailCode::kExists, "/ is a folder; name a file in a folder");
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, path, records::KIND_FILE));
-  CVG_RETURN_IF_ERROR(Add(edit, user, place, records::KIND_FILE).status());
+  CVG_RETURN_IF_ERROR(Add(edit, user, place, records::KIND_FILE, part).status());
   return edit.Commit();
 }
 
@@ -180,6 +192,18 @@ absl::Status Tree::Detach(Transaction& edit, const Place& place, uint64_t inode)
   return edit.Commit();
 }
 
+absl::StatusOr<bool> Tree::HoldsSomething(uint64_t folder) const {
+  const std::string entries = keys::Entries(folder);
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       env_.rows.Scan(entries, store::PrefixEnd(entries), kIgnoredPartsMax + 1));
+  for (const store::KeyValue& row : page.rows) {
+    records::DirectoryEntry entry;
+    if (!entry.ParseFromString(row.value)) return absl::DataLossError("a damaged entry");
+    if (!entry.part()) return true;
+  }
+  return page.rows.size() > kIgnoredPartsMax || !page.next.empty();
+}
+
 absl::StatusOr<uint64_t> Tree::DeleteFolder(const std::string& user, absl::string_view path,
                                             bool recursive) {
   Transaction edit(env_.rows);
@@ -187,11 +211,11 @@ absl::StatusOr<uint64_t> Tree::DeleteFolder(const std::string& user, absl::strin
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   CVG_RETURN_IF_ERROR(CheckParent(edit, user, place.way.folders));
-  const std::string entries = keys::Entries(found.inode);
-  CVG_ASSIGN_OR_RETURN(const store::Page page,
-                       env_.rows.Scan(entries, store::PrefixEnd(entries), 1));
-  if (!page.rows.empty() && !recursive) {
-    return Fail(FailCode::kNotEmpty, "the folder is not empty; empty it, or add recursive");
+  if (!recursive) {
+    CVG_ASSIGN_OR_RETURN(const bool holds_something, HoldsSomething(found.inode));
+    if (holds_something) {
+      return Fail(FailCode::kNotEmpty, "the folder is not empty; empty it, or add recursive");
+    }
   }
   CVG_RETURN_IF_ERROR(Detach(edit, place, found.inode));
   return found.inode;
@@ -227,7 +251,8 @@ absl::StatusOr<size_t> Tree::HeightOf(uint64_t folder) const {
   return height;
 }
 
-// A folder that comes to the top stays as private as one made there, and its mover's.
+// A folder that is moved to "/" is private like one made there: it belongs to the user who moved
+// it.
 absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const {
   CVG_ASSIGN_OR_RETURN(const auto everybody, rights_.Entry(edit, folder, kEverybody));
   if (!everybody.has_value()) rights_.Put(edit, folder, kEverybody, Right::kNone);
@@ -236,16 +261,38 @@ absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint
   return absl::OkStatus();
 }
 
-absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::string_view to) {
+absl::Status Tree::MoveEntry(Transaction& edit, uint64_t id, const Place& from, const Place& to) {
+  CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
+  if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
+  if (inode->part_due_ms() != 0) edit.Delete(keys::Part(inode->part_due_ms(), id));
+  inode->clear_part_due_ms();
+  inode->set_parent(to.folder());
+  inode->set_name(to.name);
+  edit.Put(keys::Inode(id), *inode);
+  records::DirectoryEntry entry = *from.way.last;
+  entry.clear_part();
+  edit.Delete(keys::Entry(from.folder(), from.name));
+  edit.Put(keys::Entry(to.folder(), to.name), entry);  // Perhaps that very one.
+  const bool replaces = to.way.last.has_value() && to.way.last->inode() != id;
+  if (!replaces) return absl::OkStatus();
+  records::Chore chore;
+  chore.set_kind(records::Chore::KIND_DELETE);
+  edit.Put(keys::Chore(to.way.last->inode()), chore);
+  return absl::OkStatus();
+}
+
+absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::string_view to,
+                        bool replace) {
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place source, PlaceOf(edit, from));
-  CVG_ASSIGN_OR_RETURN(const Found found, Find(edit, user, from, Right::kWrite, std::nullopt));
+  const auto wanted = replace ? std::optional(records::KIND_FILE) : std::nullopt;
+  CVG_ASSIGN_OR_RETURN(const Found found, Find(edit, user, from, Right::kWrite, wanted));
   const bool is_folder = found.kind == records::KIND_FOLDER;
   if (is_folder) {
     CVG_RETURN_IF_ERROR(Check(found.right, Right::kAdmin));
     CVG_RETURN_IF_ERROR(CheckParent(edit, user, source.way.folders));
   }
-  CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, to, found.kind));
+  CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, to, found.kind, replace));
   const std::vector<uint64_t>& folders = place.way.folders;
   if (std::find(folders.begin(), folders.end(), found.inode) != folders.end()) {
     return Fail(FailCode::kBadField, "a folder cannot be moved into itself; choose another place");
@@ -257,13 +304,7 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
                                                     " deep; move it nearer to the top"));
     }
   }
-  CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(found.inode)));
-  if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
-  inode->set_parent(place.folder());
-  inode->set_name(place.name);
-  edit.Put(keys::Inode(found.inode), *inode);
-  edit.Put(keys::Entry(place.folder(), place.name), *source.way.last);
-  edit.Delete(keys::Entry(source.folder(), source.name));
+  CVG_RETURN_IF_ERROR(MoveEntry(edit, found.inode, source, place));
   // Whoever moves a folder goes on being its admin, whatever is inherited at the new place.
   if (is_folder && place.folder() != source.folder()) {
     CVG_ASSIGN_OR_RETURN(const auto own, rights_.Entry(edit, found.inode, user));
@@ -310,7 +351,7 @@ absl::StatusOr<FolderRow> Tree::RowOf(absl::string_view name,
   CVG_ASSIGN_OR_RETURN(const auto inode, look.Get<records::Inode>(keys::Inode(entry.inode())));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   return FolderRow{std::string(name), entry.kind() == records::KIND_FOLDER, inode->bytes(),
-                   inode->modified_ms()};
+                   inode->modified_ms(), entry.part()};
 }
 
 absl::StatusOr<std::vector<FolderRow>> Tree::List(const std::string& user, absl::string_view path,

@@ -29,25 +29,27 @@ struct FolderRow {
   bool is_folder = false;
   uint64_t bytes = 0;
   int64_t time_ms = 0;  // Folders: made. Files: last changed.
+  bool is_part = false;
 };
 
-// The folders and what is in them, by name; for every caller the same rules:
+// The folders and what is in them, by name. The rights that each operation needs:
 //
 //   list a folder, GETINFO, read a file     read in the folder (of a file: in its folder)
 //   make a file or folder in it             write there; in "/" everybody may make folders
 //   write, cut, delete a file               write in its folder
 //   move a file                             write in both folders
-//   delete or move a folder                 admin on itself; write in the folder(s) it is in and
-//   goes
-//                                           to, of which "/" lets everybody
+//   delete or move a folder                 admin on itself; write in the folder it is in and, for
+//                                           a move, in the folder it goes to; in "/" everybody may
 //   set permissions of a folder             admin on it
 //
-// Who may not read in the folder that is the last one on the way to exist learns nothing of what is
-// or is not in it: every path there is DENIED, with one text.
+// A file may be made as a part: it is not whole yet. A move ends that. A folder that holds only
+// parts counts as empty. DeferredWork deletes parts that nobody continues.
 //
-// A folder made in "/" is its maker's alone: he has admin, everybody else none, until he says more.
-// Deleted things leave their folder in one commit, and the rest is the DeferredWork'. Not
-// thread-safe.
+// Without read on the deepest existing folder, every path below returns the same DENIED.
+//
+// A folder made in "/" is private: its maker has admin, everybody else nothing, until the maker
+// changes that. A deleted file or folder leaves its folder in one commit; DeferredWork deletes its
+// content. Not thread-safe.
 class Tree {
  public:
   explicit Tree(CatalogEnv* env) : env_(*env), rights_(env) {}
@@ -60,16 +62,19 @@ class Tree {
 
   // Errors: kExists, kQuota.
   absl::Status CreateFolder(const std::string& user, absl::string_view path);
-  absl::Status CreateFile(const std::string& user, absl::string_view path);
+  absl::Status CreateFile(const std::string& user, absl::string_view path, bool part = false);
 
-  // What is gone is the chore of that inode. Errors: kNotEmpty unless `recursive`.
+  // Returns the inode whose content DeferredWork has to delete. Errors: kNotEmpty unless
+  // `recursive`, or unless the folder holds only parts.
   absl::StatusOr<uint64_t> DeleteFolder(const std::string& user, absl::string_view path,
                                         bool recursive);
   absl::StatusOr<uint64_t> DeleteFile(const std::string& user, absl::string_view path);
 
-  // `to` is the new path itself, not the folder to put it in. Errors: kExists; kBadField for a
-  // folder into itself, or too deep.
-  absl::Status Move(const std::string& user, absl::string_view from, absl::string_view to);
+  // `to` is the new path itself, not the folder to put it in. `replace`: a file takes the place of
+  // the file that is there, if there is one, which is gone as by DeleteFile(). Errors: kExists
+  // unless `replace`; kBadField for a folder into itself, or too deep.
+  absl::Status Move(const std::string& user, absl::string_view from, absl::string_view to,
+                    bool replace = false);
 
   // `who` is a username, which is known to exist, or "*". `right` nothing: as the folder above
   // says. Errors: kDenied also if nobody would have admin.
@@ -104,12 +109,18 @@ class Tree {
   absl::StatusOr<Way> Follow(Transaction& edit, const Path& path) const;
   // Why a way leads nowhere, as far as `user` may know.
   absl::Status NoWay(Transaction& edit, const std::string& user, const Way& way) const;
-  // A free name in a folder where `user` may put a thing of `kind`.
+  // A free name in a folder where `user` may put a thing of `kind`; with `replace` perhaps that of
+  // a file.
   absl::StatusOr<Place> FindPlace(Transaction& edit, const std::string& user,
-                                  absl::string_view path, records::Kind kind) const;
+                                  absl::string_view path, records::Kind kind,
+                                  bool replace = false) const;
   absl::StatusOr<Place> PlaceOf(Transaction& edit, absl::string_view path) const;
   absl::StatusOr<uint64_t> Add(Transaction& edit, const std::string& user, const Place& place,
-                               records::Kind kind);
+                               records::Kind kind, bool part = false);
+  // Whether a folder holds anything but parts, as far as that is looked for.
+  absl::StatusOr<bool> HoldsSomething(uint64_t folder) const;
+  // The names, of a move that may be done.
+  absl::Status MoveEntry(Transaction& edit, uint64_t id, const Place& from, const Place& to);
   absl::Status Detach(Transaction& edit, const Place& place, uint64_t inode);
   // Whether `user` may take a folder out of `parents`, or put it there.
   absl::Status CheckParent(Transaction& edit, const std::string& user,

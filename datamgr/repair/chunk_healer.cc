@@ -24,7 +24,7 @@ struct ChunkHealer::Patient {
   size_t unanswered ABSL_GUARDED_BY(mu) = 0;
   std::vector<NodeId> bad ABSL_GUARDED_BY(mu);      // Replicas that need it.
   std::vector<NodeId> sources ABSL_GUARDED_BY(mu);  // Yet to be tried, good ones last.
-  bool is_unclear ABSL_GUARDED_BY(mu) = false;      // Somebody did not answer.
+  bool is_unclear ABSL_GUARDED_BY(mu) = false;      // Some server did not answer.
 };
 
 void ChunkHealer::Add(VolumeId volume, ChunkId chunk) {

@@ -13,8 +13,8 @@
 
 namespace convergia::datamgr {
 
-// Heals single chunks: has every replica verify its own, and puts the bytes of a good one where
-// they are damaged or missing.
+// Heals single chunks: asks every replica to verify its copy, and writes the bytes of a good one
+// where they are damaged or missing.
 //
 // Thread-safe; never blocks.
 class ChunkHealer {
@@ -27,12 +27,12 @@ class ChunkHealer {
   };
   explicit ChunkHealer(Options options) : options_(std::move(options)) {}
 
-  // What is too much is forgotten: the sweep finds it again.
+  // Queues a chunk. If the queue is full, the chunk is dropped: the sweep finds it again.
   void Add(VolumeId volume, ChunkId chunk) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Counts {
     uint64_t healed = 0;  // Copies that are good again.
-    uint64_t lost = 0;    // Times that a needed chunk was found whole nowhere.
+    uint64_t lost = 0;    // Times that no whole copy of a needed chunk was found.
     uint64_t waiting = 0;
   };
   Counts counts() const ABSL_LOCKS_EXCLUDED(mu_);

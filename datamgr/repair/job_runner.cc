@@ -46,7 +46,7 @@ struct JobRunner::Running {
 
   absl::Mutex mu;
   std::unique_ptr<VolumeCopy> copy ABSL_GUARDED_BY(mu);
-  std::deque<std::pair<NodeId, ChunkId>> to_verify ABSL_GUARDED_BY(mu);  // Of a trim.
+  std::deque<std::pair<NodeId, ChunkId>> to_verify ABSL_GUARDED_BY(mu);  // For a trim.
   int verifying ABSL_GUARDED_BY(mu) = 0;
   absl::Status trim_status ABSL_GUARDED_BY(mu);
   bool ceased ABSL_GUARDED_BY(mu) = false;

@@ -16,11 +16,11 @@
 
 namespace convergia::datamgr {
 
-// What a job needs to know, from the tables.
+// A job with the facts that it needs from the tables.
 struct JobOrder {
   Job job;
   std::vector<NodeId> replicas;  // The live ones.
-  std::vector<NodeId> sources;   // All that have something of it, the first to read from first.
+  std::vector<NodeId> sources;   // All holders of any of it, in the order of reading.
   ChunkId young = 0;
 };
 
@@ -39,8 +39,9 @@ struct JobProgress {
   uint64_t bytes_total = 0;
 };
 
-// Carries out what the planner decides: copies volumes to other servers chunk by chunk, each
-// verified on its way; verifies all copies of a volume and then drops a surplus one.
+// Carries out the planner's jobs. A copy moves a volume to another server chunk by chunk; each
+// chunk is verified on its way. A trim verifies all copies of a volume and then drops a surplus
+// one.
 //
 // Thread-safe; never blocks.
 class JobRunner {
@@ -53,10 +54,10 @@ class JobRunner {
   explicit JobRunner(Options options) : options_(std::move(options)) {}
 
   void Run(JobOrder order) ABSL_LOCKS_EXCLUDED(mu_);
-  // Ends it soon, unless it has passed the point where it only waits for one answer.
+  // Ends the job soon, unless it only waits for one last answer.
   void Cease(VolumeId volume) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // How many chunks of each copy are under way at one time.
+  // Sets the number of chunks of each copy that are under way at one time.
   void SetDepth(int depth) { depth_ = depth; }
 
   std::vector<JobProgress> Progress() const ABSL_LOCKS_EXCLUDED(mu_);

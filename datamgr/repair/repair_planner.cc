@@ -16,7 +16,7 @@ struct RepairPlanner::Round {
   Plan plan;
   std::map<NodeId, int> streams;  // Under way, by server.
   int copies = 0;
-  // What could be begun, most urgent first.
+  // Jobs that could be started, most urgent first.
   using Urgency = std::tuple<JobKind, int, absl::Duration, VolumeId>;
   std::map<Urgency, Job> due;
 };
@@ -119,7 +119,7 @@ bool RepairPlanner::MustBecomeVolatile(const Volume& volume, const ServerTable& 
 }
 
 void RepairPlanner::CountBrake(Round* round) {
-  std::set<NodeId> needed;  // Those whose copies are still counted.
+  std::set<NodeId> needed;  // Servers whose copies still count.
   for (const auto& [id, volume] : round->volumes.volumes()) {
     for (const Replica& replica : volume.record.replicas) needed.insert(replica.server);
   }

@@ -17,29 +17,29 @@ namespace convergia::datamgr {
 
 struct RepairRules {
   PlacementRules placement;
-  // How long a server may be away before its copies are made elsewhere; twice as long for one that
-  // comes and goes.
+  // How long a server may be away before its copies are made elsewhere; twice as long for a
+  // flapping one.
   absl::Duration grace_volatile = absl::Minutes(15);
   absl::Duration grace_non_volatile = absl::Hours(1);
-  // Copies of more than this part of all servers are missing: it is rather the network that failed,
-  // or the power. Nothing is copied until enough are back, or an operator says so.
+  // If more than this share of all servers is away, the network or the power has probably failed.
+  // Nothing is copied until enough are back, or an operator releases the brake.
   double brake_fraction = 0.25;
-  // Copies under way that touch one server: while clients are busy, while they are quiet, and when
-  // an operator is in a hurry.
+  // The most copies under way that involve one server: while clients are busy, while they are
+  // quiet, and with the operator's boost.
   int streams_busy = 1;
   int streams_quiet = 4;
   int streams_boosted = 8;
-  int copies_max = 16;  // Of all servers: what they hold in memory is bounded.
-  // What is not counted (a server came back after its grace) is kept so long, unless its server
-  // gets full.
+  int copies_max = 16;  // On all servers; bounds the memory of copies.
+  // How long a surplus copy (its server came back after its grace) is kept, unless its server gets
+  // full.
   absl::Duration surplus_keep = absl::Minutes(10);
-  // Volumes that nobody knows are kept so long.
+  // How long a volume without a row is kept.
   absl::Duration orphan_age = absl::Minutes(30);
-  // A server that is fuller than another one by this part of its capacity gives volumes to it.
+  // A server that is fuller than another one by this share of its capacity gives volumes to it.
   double rebalance_gap = 0.1;
-  // How often each volume is looked at for orphans and for what is missing.
+  // How often each volume is searched for orphans and missing chunks.
   absl::Duration sweep_every = absl::Hours(6);
-  // One that could not be looked at, since its servers were away or did not answer, again after.
+  // When to try again if the servers of the volume were away or did not answer.
   absl::Duration sweep_again_after = absl::Minutes(1);
 };
 
@@ -49,7 +49,7 @@ enum class ReplicaState {
   kGone,  // Its server is away for longer, removed, or there with another disk.
 };
 
-// How it stands with a volume.
+// The state of a volume's copies.
 struct VolumeHealth {
   int wanted = 0;
   int live = 0;
@@ -58,7 +58,7 @@ struct VolumeHealth {
   int leaving = 0;    // Of the live ones: their servers are drained.
   int misplaced = 0;  // Of the live ones: on servers of the other class.
 
-  // Copies that are missing even if all who are away come back.
+  // Copies that are missing even if all servers that are away come back.
   int missing() const { return std::max(0, wanted - live - away); }
   bool IsWhole() const { return live >= wanted && gone == 0 && away == 0; }
 };
@@ -67,8 +67,8 @@ enum class JobKind {
   kRepair,     // A copy is missing.
   kMove,       // A copy is where it should not stay: drain, class.
   kRebalance,  // A copy is on a full server while another is empty.
-  kTrim,       // A copy is not counted, and all that are wanted are there.
-  kDropOrphan  // A volume that nobody knows.
+  kTrim,       // A copy is surplus, and all wanted copies are there.
+  kDropOrphan  // A volume without a row.
 };
 absl::string_view JobKindWord(JobKind kind);
 
@@ -79,7 +79,7 @@ struct Job {
   VolumeId volume = 0;
   NodeId target = 0;
   NodeId source = 0;  // The first to read from.
-  NodeId victim = 0;  // Whose copy it replaces; 0: decided at the end.
+  NodeId victim = 0;  // The server whose copy it replaces; 0: decided at the end.
   uint64_t bytes = 0;
 
   bool IsCopy() const { return kind < JobKind::kTrim; }
@@ -103,11 +103,11 @@ struct RepairDebt {
   uint64_t known_servers = 0;
 };
 
-// Decides what is sealed, copied, moved and dropped, and in which order: volumes with fewer live
-// copies first, then those that wait for longer; deletes last of all.
+// Decides which volumes are sealed, copied, moved and dropped, and in which order: volumes with
+// fewer live copies first, then those that have waited longer; deletes last.
 //
-// A core: asked every now and then with what is known, it says what to begin and what to cease. It
-// remembers only since when it has seen something. Not thread-safe.
+// A core: Next() takes the present tables and returns the jobs to start and to stop. Between calls
+// it remembers only since when it has seen a shortage or a surplus. Not thread-safe.
 class RepairPlanner {
  public:
   explicit RepairPlanner(const RepairRules& rules) : rules_(rules) {}
@@ -116,17 +116,17 @@ class RepairPlanner {
     std::vector<VolumeId> seal;
     std::vector<VolumeId> make_volatile;  // Non-volatile volumes without any such server.
     std::vector<Job> start;               // Most urgent first, within the bounds.
-    std::vector<VolumeId> cease;          // Running jobs that are not needed any more.
+    std::vector<VolumeId> cease;          // Running jobs that are no longer needed.
     RepairDebt debt;
   };
-  // `running`: the jobs begun and not ended, by volume. `next_volume`: all volumes that this
-  // datamgr made have smaller numbers.
+  // `running`: the jobs that were started and have not ended, by volume. `next_volume`: all volumes
+  // that this datamgr made have smaller numbers.
   Plan Next(absl::Duration now, const ServerTable& servers, const VolumeTable& volumes,
             const std::map<VolumeId, Job>& running, bool clients_quiet, VolumeId next_volume);
 
   void SetBoost(bool boosted) { boosted_ = boosted; }
   bool boosted() const { return boosted_; }
-  // Servers that are away now count for the brake no more until they have been back.
+  // Servers that are away now no longer count for the brake, until they have been back.
   void ReleaseBrake(const ServerTable& servers);
 
   const RepairRules& rules() const { return rules_; }
@@ -136,8 +136,8 @@ class RepairPlanner {
                        absl::Duration now) const;
   VolumeHealth HealthOf(const Volume& volume, const ServerTable& servers, absl::Duration now) const;
 
-  // The record of `volume` once `target` has all of it: in place of a copy that is gone, or of the
-  // victim. nullopt if it is needed no more: then what was copied is surplus.
+  // The record of `volume` once `target` has all of it, in the place of a gone copy or of the
+  // victim. nullopt if the copy is no longer needed: then it is surplus.
   std::optional<VolumeRecord> RecordAfter(const Volume& volume, const Job& job,
                                           const Replica& target, const ServerTable& servers,
                                           absl::Duration now) const;

@@ -11,7 +11,7 @@ namespace convergia::datamgr {
 // Errors: kInvalidArgument, naming the field that is out of its bounds; `rules` is then unchanged.
 absl::Status ApplyPolicy(const v1::RepairPolicy& policy, RepairRules* rules);
 
-// All fields, as `rules` has them.
+// The policy with all fields of `rules`.
 v1::RepairPolicy PolicyOf(const RepairRules& rules);
 
 }  // namespace convergia::datamgr

@@ -10,8 +10,8 @@
 #include "absl/time/time.h"
 #include "datamgr/volumes/volume_types.h"
 
-// What is to be done to the chunks of one volume, from what its holders say that they have and what
-// the catalog says that it needs.
+// Decides about the chunks of one volume, from the lists of its holders and the needs of the
+// catalog.
 namespace convergia::datamgr {
 
 // A chunk as a server lists it.
@@ -22,9 +22,9 @@ struct ListedPiece {
 };
 using PieceList = std::map<ChunkId, ListedPiece>;
 
-// What all those say that have something of a volume.
+// Chunk lists from every server holding any of the volume.
 struct VolumeLists {
-  std::map<NodeId, PieceList> of;    // By server, each whole.
+  std::map<NodeId, PieceList> of;    // By server; each list is complete.
   std::map<ChunkId, uint32_t> live;  // What the catalog needs, with lengths.
   // Chunks from this number on are young: the catalog may be about to need them.
   ChunkId young = 0;
@@ -32,25 +32,26 @@ struct VolumeLists {
   bool IsNeeded(ChunkId chunk) const { return chunk >= young || live.contains(chunk); }
 };
 
-// What a look at a whole volume finds.
+// The faults of a volume.
 struct VolumeFindings {
   struct Piece {
     NodeId server = 0;
     ChunkId chunk = 0;
     uint32_t length = 0;
   };
-  std::vector<Piece> orphans;  // Nobody needs them: to be deleted there.
+  std::vector<Piece> orphans;  // The catalog does not need them: to be deleted there.
   std::vector<Piece> to_heal;  // A replica lacks them, or has them damaged; another one has them.
   std::vector<Piece> lost;     // Needed, and whole on none of the holders. `server` is 0.
 };
 
-// `replicas`: those that must have all. Other holders are only asked to give.
+// `replicas` must have all needed chunks. Other holders only serve as sources.
 VolumeFindings FindFaults(const VolumeLists& lists, const std::vector<NodeId>& replicas);
 
-// One copy of a volume to one server, chunk by chunk: what is whole there already is only verified.
+// Copies a volume to one server, chunk by chunk. Chunks that the server has already are only
+// verified.
 //
-// A core: Next() says what to do now, up to `depth` at a time; On...() tells how it went. The chunk
-// is read from the sources in turn until one gives it. Not thread-safe.
+// A core: Next() returns the steps to take, up to `depth` at a time; On...() reports their results.
+// A chunk is read from the sources in turn until one delivers it. Not thread-safe.
 class VolumeCopy {
  public:
   VolumeCopy(const VolumeLists& lists, NodeId target, std::vector<NodeId> sources);
@@ -71,7 +72,7 @@ class VolumeCopy {
   std::optional<Step> OnRead(ChunkId chunk, const absl::Status& status);
   void OnPut(ChunkId chunk, const absl::Status& status);
 
-  // Nothing is under way and nothing is left; `status` is then why it failed, if it did.
+  // True if nothing is under way and nothing is left. status() is then the outcome.
   bool IsDone() const;
   const absl::Status& status() const { return status_; }
 
@@ -79,7 +80,7 @@ class VolumeCopy {
   uint64_t bytes_copied() const { return bytes_copied_; }
   uint64_t bytes_total() const { return bytes_total_; }
   uint64_t chunks_total() const { return chunks_total_; }
-  // Chunks that no source could give: nobody has them.
+  // Chunks that no source could deliver.
   const std::vector<ChunkId>& lost() const { return lost_; }
 
  private:

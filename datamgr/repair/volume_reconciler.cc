@@ -14,7 +14,8 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr absl::Duration kRoundEvery = absl::Milliseconds(200);
-constexpr absl::Duration kSlowFor = absl::Seconds(15);  // Then a slow server gets another chance.
+// Then a slow server gets another chance; one that has caught up gets it at once.
+constexpr absl::Duration kSlowFor = absl::Seconds(15);
 constexpr absl::Duration kHoldingsAgain = absl::Seconds(30);  // Longer than one answer may take.
 constexpr absl::Duration kCoolingFor = absl::Seconds(30);
 constexpr uint64_t kScrubNowRate = uint64_t{1} << 30;  // As fast as any disk.
@@ -30,46 +31,13 @@ VolumeReconciler::VolumeReconciler(Options options)
     : options_(std::move(options)),
       planner_(options_.rules),
       next_volume_(options_.last_volume + 1),
-      rules_(options_.rules) {}
-
-void VolumeReconciler::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
-
-void VolumeReconciler::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void VolumeReconciler::Wake() {
-  absl::MutexLock lock(&mu_);
-  awake_ = true;
-}
-
-void VolumeReconciler::Post(Word word) {
-  absl::MutexLock lock(&mu_);
-  words_.push_back(std::move(word));
-  awake_ = true;
-}
-
-void VolumeReconciler::Loop() {
-  while (true) {
-    std::deque<Word> words;
-    {
-      absl::MutexLock lock(&mu_);
-      const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return awake_ || stopping_; };
-      mu_.AwaitWithTimeout(absl::Condition(&due), kRoundEvery);
-      if (stopping_) return;
-      awake_ = false;
-      words.swap(words_);
-    }
-    for (Word& word : words) word();
-    Round();
-  }
-}
+      rules_(options_.rules),
+      actor_({&executor_, options_.clock}, {.turn =
+                                                [this](absl::Duration, bool is_last) {
+                                                  if (!is_last) Round();
+                                                  return kRoundEvery;
+                                                },
+                                            .drops_events_at_stop = true}) {}
 
 void VolumeReconciler::Round() {
   const absl::Duration now = options_.clock->Elapsed();
@@ -120,6 +88,12 @@ void VolumeReconciler::TakeEvents() {
         slow_since_[event.server] = now;
         absl::MutexLock lock(&options_.state->mu());
         options_.state->servers().OnSlow(event.server, true);
+        break;
+      }
+      case ServerHub::EventKind::kCaughtUp: {
+        slow_since_.erase(event.server);
+        absl::MutexLock lock(&options_.state->mu());
+        options_.state->servers().OnSlow(event.server, false);
         break;
       }
     }
@@ -403,7 +377,7 @@ void VolumeReconciler::EndJob(const JobEnd& end) {
     LOG(ERROR) << end.lost.size() << " chunks of volume " << job.volume
                << " could not be copied: whole nowhere, or deleted meanwhile";
   }
-  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned anew.
+  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned again.
   LOG_IF(INFO, end.status.ok()) << JobKindWord(job.kind) << " of volume " << job.volume << " at "
                                 << target_name << " done, " << end.bytes_copied << " bytes";
   LOG_IF(WARNING, !end.status.ok() && !absl::IsCancelled(end.status))

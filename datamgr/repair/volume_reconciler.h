@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -17,7 +16,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "convergia/v1/data_admin.pb.h"
 #include "datamgr/repair/chunk_healer.h"
 #include "datamgr/repair/job_runner.h"
@@ -45,11 +46,11 @@ struct KeeperReport {
   std::vector<JobProgress> jobs;
 };
 
-// Keeps the volumes as they should be: opens them, seals them, has copies made and dropped as the
-// planner says, and looks at one after the other for orphans and for what is missing.
+// Brings the volumes to their wanted state: opens and seals them, starts the planner's jobs, and
+// searches one volume after the other for orphans and missing chunks.
 //
-// One thread, which alone changes what is durable of volumes and which may wait for the disk. All
-// others only leave it word. Start() → Stop(). Thread-safe.
+// Its thread alone changes the rows of volumes, and may wait for the disk. Other threads only leave
+// messages for it. Start() -> Stop(). Thread-safe.
 class VolumeReconciler {
  public:
   struct Options {
@@ -70,23 +71,23 @@ class VolumeReconciler {
   explicit VolumeReconciler(Options options);
   ~VolumeReconciler() { Stop(); }
 
-  void Start();
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Start() { actor_.Start(); }
+  void Stop() { actor_.Stop(); }
 
-  // There is something to do. On any thread.
-  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
+  // Makes the thread look for work. On any thread.
+  void Wake() { actor_.Wake(); }
   void SetServers(std::vector<ServerConfig> configs);
   void OnJobEnd(JobEnd end);
 
   void SetBoost(bool boosted);
   void ReleaseBrake();
-  // Has `server` read all that it has as fast as it can, once; 0: all servers.
+  // Asks `server` to read and verify all its chunks once, as fast as it can; 0: all servers.
   void ScrubNow(NodeId server);
-  // Looks at all volumes anew, now.
+  // Searches all volumes again, now.
   void SweepNow();
 
-  // Changes the rules, for good. `done` is called once, on the reconciler's thread or, when that
-  // has ended, never.
+  // Changes the rules durably. `done` is called once, on the reconciler's thread; never if that
+  // thread has ended.
   //
   // Errors: those of ApplyPolicy() and of the store.
   using PolicyDone = absl::AnyInvocable<void(absl::StatusOr<v1::RepairPolicy>)>;
@@ -96,9 +97,7 @@ class VolumeReconciler {
   RepairRules rules() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  using Word = absl::AnyInvocable<void()>;
-  void Post(Word word) ABSL_LOCKS_EXCLUDED(mu_);
-  void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Post(Actor::Event event) { actor_.Post(std::move(event)); }
   void Round();
 
   // Data servers.
@@ -135,21 +134,20 @@ class VolumeReconciler {
   void ForgetIfEmpty(VolumeId id, uint64_t epoch, const VolumeLists& lists);
 
   const Options options_;
-  std::thread thread_;
 
   // The thread's own.
   RepairPlanner planner_;
   std::map<VolumeId, Job> running_;
   VolumeId next_volume_;
-  // From here on there are volumes of a datamgr whose store we do not have.
+  // Volumes at or above this ID belong to a lost newer store.
   VolumeId future_volume_ = std::numeric_limits<VolumeId>::max();
   absl::Duration planned_at_ = -absl::InfiniteDuration();
   absl::Duration marked_at_ = -absl::InfiniteDuration();
   std::map<NodeId, absl::Duration> slow_since_;
   std::map<NodeId, uint64_t> damage_seen_;
   std::map<NodeId, absl::Duration> holdings_asked_at_;
-  // Jobs that deletes belong to, and that ended without an answer: the delete may still be done, so
-  // nothing else is begun with this volume until then.
+  // Volumes with a delete that ended without an answer, and until when they are left alone: the
+  // delete may still be carried out.
   std::map<VolumeId, absl::Duration> cooling_;
   struct Scrub {
     uint64_t rounds = 0;  // When it was asked for.
@@ -166,11 +164,11 @@ class VolumeReconciler {
   double repair_rate_ = 0;
 
   mutable absl::Mutex mu_;
-  std::deque<Word> words_ ABSL_GUARDED_BY(mu_);
-  bool awake_ ABSL_GUARDED_BY(mu_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   KeeperReport report_ ABSL_GUARDED_BY(mu_);
   RepairRules rules_ ABSL_GUARDED_BY(mu_);  // The planner's, for others to see.
+
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::datamgr

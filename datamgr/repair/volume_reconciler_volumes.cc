@@ -96,7 +96,7 @@ absl::Status VolumeReconciler::OpenOne(VolumeClass volume_class) {
     }
   }
   if (reopened.has_value()) {
-    // What was acknowledged is on all its replicas, so it may grow on.
+    // Acknowledged chunks are on all its replicas, so it may take further ones.
     reopened->sealed = false;
     ++reopened->epoch;
     return Save(*reopened);
@@ -222,7 +222,7 @@ void VolumeReconciler::DeleteOrphans(VolumeId id,
                                      const std::vector<VolumeFindings::Piece>& orphans) {
   std::map<NodeId, v1::ChunkRequest> batches;
   const auto send = [&](NodeId server, v1::ChunkRequest request) {
-    // What is not deleted now is found by the next sweep.
+    // The next sweep finds chunks that are not deleted now.
     options_.hub->Ask(server, std::move(request), ServerHub::Priority::kRepair, kDeleteTimeout,
                       [](const auto& /*response*/) {});
   };

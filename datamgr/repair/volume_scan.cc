@@ -68,7 +68,7 @@ class Scan : public std::enable_shared_from_this<Scan> {
   }
   // After the servers: what is deleted meanwhile is then not taken for lost.
   void AskCatalog() {
-    absl::MutexLock lock(&mu_);  // Nobody else is left; for the annotations.
+    absl::MutexLock lock(&mu_);  // Only for the annotations: no other thread is left.
     ChunkId after = 0;
     while (true) {
       const auto page = tools_.live->ListLive(volume_, after, kLivePage);
@@ -86,7 +86,7 @@ class Scan : public std::enable_shared_from_this<Scan> {
   absl::Mutex mu_;
   size_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;
   VolumeLists lists_ ABSL_GUARDED_BY(mu_);
-  absl::Status status_;  // Set by whoever ends the last.
+  absl::Status status_;  // Set by the last answer.
 };
 
 using HoldingsDone = absl::AnyInvocable<void(absl::StatusOr<std::map<VolumeId, Holding>>)>;

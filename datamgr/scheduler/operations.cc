@@ -46,6 +46,7 @@ absl::Status ListFolder(Catalog& catalog, const std::string& user, const v1::Lis
     shown->set_is_folder(row.is_folder);
     shown->set_bytes(row.bytes);
     shown->set_time_ms(row.time_ms);
+    shown->set_is_part(row.is_part);
   }
   return absl::OkStatus();
 }
@@ -53,7 +54,11 @@ absl::Status ListFolder(Catalog& catalog, const std::string& user, const v1::Lis
 absl::Status GetFacts(Catalog& catalog, const std::string& user, const std::string& path,
                       v1::FileFacts* to, std::vector<uint64_t>* volumes) {
   CVG_ASSIGN_OR_RETURN(FileFacts facts, catalog.files().Describe(user, path));
+  to->set_id(facts.id);
   to->set_is_folder(facts.is_folder);
+  to->set_is_part(facts.is_part);
+  to->set_version(facts.version);
+  to->set_hash(facts.hash);
   to->set_bytes(facts.bytes);
   to->set_created_ms(facts.created_ms);
   to->set_modified_ms(facts.modified_ms);
@@ -63,6 +68,11 @@ absl::Status GetFacts(Catalog& catalog, const std::string& user, const std::stri
     v1::Permission* permission = to->add_permissions();
     permission->set_who(who);
     permission->set_right(std::string(RightWord(right)));
+  }
+  if (facts.inherited.has_value()) {
+    to->mutable_inherited()->set_who(facts.inherited->who);
+    to->mutable_inherited()->set_right(std::string(RightWord(facts.inherited->right)));
+    to->set_inherited_from(facts.inherited->folder);
   }
   *volumes = std::move(facts.volumes);
   if (volumes->size() > kDescribedVolumesMax) volumes->resize(kDescribedVolumesMax);
@@ -108,12 +118,12 @@ absl::Status ExecuteOnTree(Tree& tree, Catalog& catalog, const Op& request,
     case Op::kSetPermissions:
       return SetPermissions(catalog, user, request.set_permissions());
     case Op::kCreateFile:
-      return tree.CreateFile(user, request.create_file().path());
+      return tree.CreateFile(user, request.create_file().path(), request.create_file().part());
     case Op::kTruncateFile:
       return catalog.files().Truncate(user, request.truncate_file().path(),
                                       request.truncate_file().bytes());
     case Op::kMove:
-      return tree.Move(user, request.move().from(), request.move().to());
+      return tree.Move(user, request.move().from(), request.move().to(), request.move().replace());
     case Op::kDeleteFile:
       return tree.DeleteFile(user, request.delete_file().path()).status();
     case Op::kListFolder:
@@ -133,7 +143,7 @@ absl::Status Send(Catalog& catalog, const Op& request, std::vector<Arrival>* arr
 }
 
 absl::Status Begin(Catalog& catalog, const Op& request, v1::DataResponse* response) {
-  CVG_ASSIGN_OR_RETURN(std::vector<std::string> to, NamedUsers(request));
+  CVG_ASSIGN_OR_RETURN(std::vector<std::string> to, NamedUsers(catalog, request));
   CVG_ASSIGN_OR_RETURN(const uint64_t draft,
                        catalog.mailboxes().Begin(request.user(), std::move(to)));
   response->set_number(draft);
@@ -152,8 +162,13 @@ absl::Status GetMetadata(Catalog& catalog, const v1::GetMetadataOp& op,
 bool IsWrite(const Op& request) { return request.has_write_file() || request.has_append_message(); }
 bool IsRead(const Op& request) { return request.has_read_file() || request.has_read_message(); }
 
-absl::StatusOr<std::vector<std::string>> NamedUsers(const Op& request) {
+absl::StatusOr<std::vector<std::string>> NamedUsers(Catalog& catalog, const Op& request) {
   std::vector<std::string> users;
+  if (request.has_list_metadata()) {
+    CVG_ASSIGN_OR_RETURN(const Username whose, Username::Parse(request.list_metadata().user()));
+    CVG_ASSIGN_OR_RETURN(const bool has_some, catalog.metadata().HasSome(whose.str()));
+    if (!has_some && whose.str() != request.user()) users.push_back(whose.str());
+  }
   if (request.has_set_permissions()) {
     const v1::SetPermissionsOp& op = request.set_permissions();
     if (op.who() == kEverybody || op.right() == "inherit") return users;
@@ -173,6 +188,12 @@ absl::StatusOr<std::vector<std::string>> NamedUsers(const Op& request) {
   return users;
 }
 
+absl::Status AnswerToLookup(const Op& request, const absl::Status& checked) {
+  const bool is_missing = !checked.ok() && FailCodeOf(checked) == FailCode::kNoSuchUser;
+  if (!is_missing || !request.has_list_metadata()) return checked;
+  return Fail(FailCode::kNotFound, checked.message());
+}
+
 std::string* BytesOf(Op* request) {
   return request->has_write_file() ? request->mutable_write_file()->mutable_data()
                                    : request->mutable_append_message()->mutable_data();
@@ -186,10 +207,10 @@ absl::Status Admit(Catalog& catalog, const Op& request, uint64_t bytes) {
 }
 
 absl::StatusOr<uint64_t> CommitWrite(Catalog& catalog, const Op& request,
-                                     const std::optional<ChunkRef>& chunk) {
+                                     const std::optional<ChunkRef>& chunk, absl::string_view hash) {
   if (request.has_write_file()) {
     const v1::WriteFileOp& op = request.write_file();
-    return catalog.files().Write(request.user(), op.path(), op.offset(), chunk);
+    return catalog.files().Write(request.user(), op.path(), op.offset(), chunk, hash);
   }
   return catalog.mailboxes().Append(request.user(), request.append_message().draft(), chunk);
 }
@@ -197,7 +218,7 @@ absl::StatusOr<uint64_t> CommitWrite(Catalog& catalog, const Op& request,
 absl::StatusOr<ReadPlan> PlanReadOf(Catalog& catalog, const Op& request) {
   if (request.has_read_file()) {
     const v1::ReadFileOp& op = request.read_file();
-    return catalog.files().Read(request.user(), op.path(), op.offset(), op.length());
+    return catalog.files().Read(request.user(), op.path(), op.offset(), op.length(), op.version());
   }
   const v1::ReadMessageOp& op = request.read_message();
   return catalog.mailboxes().Read(request.user(), op.message(), op.offset(), op.length());

@@ -4,6 +4,7 @@
 
 #include "common/base/fail.h"
 #include "datamgr/scheduler/operations.h"
+#include "datamgr/scheduler/piece_reader.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -14,18 +15,14 @@ constexpr absl::Duration kTendEvery = absl::Milliseconds(200);
 // Of trash, at once.
 constexpr int kBagsMax = 100;
 
-// What comes back from the data servers of one read, piece by piece.
-struct Gathering {
-  absl::Mutex mu;
-  std::vector<std::string> parts ABSL_GUARDED_BY(mu);
-  size_t missing ABSL_GUARDED_BY(mu) = 0;
-  absl::Status error ABSL_GUARDED_BY(mu);
-};
-
 }  // namespace
 
 RequestScheduler::RequestScheduler(Parts parts)
-    : parts_(std::move(parts)), work_(/*threads=*/1, kTasksMax) {}
+    : parts_(std::move(parts)),
+      hasher_({.catalog = parts_.catalog,
+               .chunks = parts_.chunks,
+               .run = [this](Task task) { Return(std::move(task)); }}),
+      work_(/*threads=*/1, kTasksMax) {}
 
 void RequestScheduler::Start() {
   tender_ = std::thread([this] { TendLoop(); });
@@ -121,6 +118,10 @@ void RequestScheduler::Handle(Client client, v1::DataRequest request, Done done)
   if (draining) {
     return Answer(*item, Fail(FailCode::kStorageDown,
                               "the data management server stops; try again in a minute"));
+  }
+  if (item->request.has_write_file()) {  // Here, for it would hold up all others there.
+    const v1::WriteFileOp& write = item->request.write_file();
+    item->hash = HashForWrite(write.offset(), write.data());
   }
   const bool taken = work_.TryPost([this, item] {
     RunReturned();  // Perhaps that its stream is open, or that it was closed.
@@ -223,7 +224,8 @@ void RequestScheduler::FinishWrite(const ItemPtr& item) {
     if (!item->written->ok()) return Settle(item, item->written->status());
     chunk = **item->written;
   }
-  const absl::StatusOr<uint64_t> size = CommitWrite(*parts_.catalog, item->request, chunk);
+  const absl::StatusOr<uint64_t> size =
+      CommitWrite(*parts_.catalog, item->request, chunk, item->hash);
   v1::DataResponse response;
   if (size.ok()) response.set_number(*size);
   // Perhaps the commit was done and only its answer lost: then the sweep decides.
@@ -235,14 +237,14 @@ void RequestScheduler::FinishWrite(const ItemPtr& item) {
 
 void RequestScheduler::BeginLookup(const ItemPtr& item) {
   item->began = true;
-  absl::StatusOr<std::vector<std::string>> users = NamedUsers(item->request);
+  absl::StatusOr<std::vector<std::string>> users = NamedUsers(*parts_.catalog, item->request);
   if (!users.ok() || users->empty()) {
     item->users_checked = users.status();
     return;
   }
   parts_.users->CheckExist(*std::move(users), [this, item](const absl::Status& checked) {
     Return([this, item, checked] {
-      item->users_checked = checked;
+      item->users_checked = AnswerToLookup(item->request, checked);
       Pump(item->client);
     });
   });
@@ -262,32 +264,11 @@ void RequestScheduler::BeginRead(const ItemPtr& item) {
 }
 
 void RequestScheduler::Fetch(const ItemPtr& item, const ReadPlan& plan) {
-  auto gathering = std::make_shared<Gathering>();
-  {
-    absl::MutexLock lock(&gathering->mu);
-    gathering->parts.resize(plan.pieces.size());
-    gathering->missing = plan.pieces.size();
-  }
-  for (size_t i = 0; i < plan.pieces.size(); ++i) {
-    const Piece& piece = plan.pieces[i];
-    const auto on_read = [item, gathering, i](absl::StatusOr<std::string> bytes) {
-      v1::DataResponse response;
-      absl::Status error;
-      {
-        absl::MutexLock lock(&gathering->mu);
-        if (bytes.ok()) {
-          gathering->parts[i] = *std::move(bytes);
-        } else {
-          gathering->error.Update(bytes.status());
-        }
-        if (--gathering->missing > 0) return;
-        error = gathering->error;
-        for (std::string& part : gathering->parts) response.mutable_data()->append(part);
-      }
-      Answer(*item, error, std::move(response));
-    };
-    parts_.chunks->Read(piece.chunk, piece.offset, piece.length, on_read);
-  }
+  ReadPieces(*parts_.chunks, plan.pieces, [item](absl::StatusOr<std::string> bytes) {
+    v1::DataResponse response;
+    if (bytes.ok()) *response.mutable_data() = *std::move(bytes);
+    Answer(*item, bytes.status(), std::move(response));
+  });
 }
 
 void RequestScheduler::ExecuteNow(const ItemPtr& item) {
@@ -337,14 +318,18 @@ void RequestScheduler::Tend() {
 
 bool RequestScheduler::TendOnce() {
   const absl::StatusOr<bool> expired = parts_.catalog->mailboxes().ExpireOne();
+  const absl::StatusOr<bool> parted = parts_.catalog->deferred_work().ExpirePart();
   const absl::StatusOr<bool> worked = parts_.catalog->deferred_work().Step();
+  const bool hashed = hasher_.Step();
   LOG_IF_EVERY_N(ERROR, !expired.ok(), 100) << "old drafts stay: " << expired.status();
-  LOG_IF_EVERY_N(ERROR, !worked.ok(), 100) << "a chore stays undone: " << worked.status();
+  LOG_IF_EVERY_N(ERROR, !parted.ok(), 100) << "old parts stay: " << parted.status();
+  LOG_IF_EVERY_N(ERROR, !worked.ok(), 100)
+      << "deferred work failed and is tried again: " << worked.status();
   {
     absl::MutexLock lock(&mu_);
     if (stopping_) return false;
   }
-  return (expired.ok() && *expired) || (worked.ok() && *worked);
+  return hashed || expired.value_or(false) || parted.value_or(false) || worked.value_or(false);
 }
 
 void RequestScheduler::ReleaseTrash() {

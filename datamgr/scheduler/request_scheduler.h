@@ -20,6 +20,7 @@
 #include "convergia/v1/data.pb.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/chunk_layer.h"
+#include "datamgr/scheduler/file_hasher.h"
 #include "datamgr/scheduler/user_lookup.h"
 
 namespace convergia::datamgr {
@@ -33,7 +34,8 @@ namespace convergia::datamgr {
 //   reads                       are planned in their turn; then the bytes are fetched, and the next
 //                               request goes on.
 //
-// Between requests it does deferred work, ends old drafts and has trash released.
+// Between requests it does deferred work, ends old drafts and parts, finds out hashes, and has
+// trash released.
 //
 // A stream's requests are done between its Open() and its Close(). What is not done by then never
 // is: an edge that has told its users that they are UNCONFIRMED may ask for new things over its
@@ -95,6 +97,7 @@ class RequestScheduler {
     std::optional<absl::StatusOr<ChunkRef>> written;  // Of a write that is admitted.
     std::optional<absl::Status> users_checked;
     bool has_bytes = false;
+    std::string hash;      // Of a WRITEFILE: HashForWrite().
     bool dropped = false;  // Its stream was closed.
   };
   using ItemPtr = std::shared_ptr<Item>;
@@ -139,8 +142,9 @@ class RequestScheduler {
   std::map<Client, std::deque<ItemPtr>> queues_;
   std::set<uint64_t> open_streams_;
   int releases_under_way_ = 0;
-  bool more_trash_ = false;  // Is due than what is being released.
+  bool more_trash_ = false;  // More trash is due than is being released.
   bool tending_ = false;     // Tend() is to run again, at once.
+  FileHasher hasher_;
 
   absl::Mutex mu_;
   std::deque<Task> returned_ ABSL_GUARDED_BY(mu_);

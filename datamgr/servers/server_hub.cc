@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
+#include "common/rpc/epoch_metadata.h"
 #include "datamgr/servers/data_server_stream.h"
 
 namespace convergia::datamgr {
@@ -81,6 +82,7 @@ void ServerHub::Carry(Outbox out) {
 
 grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
     grpc::CallbackServerContext* context) {
+  rpc::SayEpoch(context, options_.epoch);
   const auto peer = rpc::PeerOf(*context, *options_.pins);
   absl::Status refusal = peer.status();
   std::shared_ptr<DataServerStream> stream;
@@ -123,6 +125,7 @@ absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHe
     }
     v1::ToDataServer answer;
     *answer.mutable_settings() = settings_[id];
+    answer.set_epoch(options_.epoch);
     out.sends.emplace_back(shared, std::move(answer));
   }
   Carry(std::move(out));
@@ -156,6 +159,7 @@ void ServerHub::OnResponse(DataServerStream* stream, v1::ChunkResponse response)
     server.used_bytes -= answered.cost;
     if (answered.priority == Priority::kRepair) server.repair_bytes -= answered.cost;
     server.streams[stream] -= answered.cost;
+    if (!answered.done && --server.late == 0) PushEvent({EventKind::kCaughtUp, it->first}, &out);
     if (answered.done) {
       absl::StatusOr<v1::ChunkResponse> answer = absl::InternalError("");
       if (response.has_error()) {
@@ -194,6 +198,8 @@ void ServerHub::RemoveLane(NodeId id, DataServerStream* stream, Outbox* out) {
     if (asked->second.priority == Priority::kRepair) server.repair_bytes -= asked->second.cost;
     if (asked->second.done) {
       out->answers.emplace_back(std::move(asked->second.done), NotHere(server.name));
+    } else {
+      --server.late;  // No sign that it has caught up.
     }
     asked = server.asked.erase(asked);
   }
@@ -324,6 +330,7 @@ void ServerHub::Expire() {
         if (!asked.done || asked.deadline > now) continue;
         out.answers.emplace_back(std::move(asked.done), late);
         asked.done = nullptr;  // Its part of the window is free when the answer comes.
+        ++server.late;
         slow = true;
       }
       for (auto& queue : server.waiting) {

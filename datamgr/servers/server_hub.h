@@ -35,6 +35,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   struct Options {
     const rpc::PinSet* pins = nullptr;  // These outlive the hub.
     const Clock* clock = nullptr;
+    Epoch epoch = 0;                  // Which start of datamgr this is.
     absl::AnyInvocable<void()> wake;  // On any thread; must not block.
     // A server that says nothing at all for so long is cut: its reports come every 2 s.
     absl::Duration silence_max = absl::Seconds(15);
@@ -42,7 +43,9 @@ class ServerHub final : public v1::Chunks::CallbackService {
   explicit ServerHub(Options options);
   ~ServerHub() override;
 
-  enum class EventKind { kUp, kReport, kDown, kSlow };
+  // kSlow: it did not answer something in time. kCaughtUp: after that it has answered all that it
+  // owed.
+  enum class EventKind { kUp, kReport, kDown, kSlow, kCaughtUp };
   struct Event {
     EventKind kind = EventKind::kUp;
     NodeId server = 0;
@@ -104,6 +107,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
     size_t waiting_bytes = 0;
     std::map<DataServerStream*, size_t> streams;  // With the bytes asked there.
     std::map<uint64_t, Asked> asked;              // By request id.
+    size_t late = 0;                              // Of those: whose time is over.
     std::deque<Asked> waiting[2];                 // By Priority.
     absl::Duration heard;
   };

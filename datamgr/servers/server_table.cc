@@ -122,6 +122,12 @@ bool ServerTable::IsLive(const Replica& replica) const {
   return server != nullptr && server->Has(replica);
 }
 
+bool ServerTable::SomeAway(VolumeClass volume_class) const {
+  return std::any_of(servers_.begin(), servers_.end(), [&](const auto& server) {
+    return server.second.config.volume_class == volume_class && server.second.IsAway();
+  });
+}
+
 bool ServerTable::IsFlapping(NodeId id, absl::Duration now) const {
   const ServerView* const server = Find(id);
   if (server == nullptr) return false;

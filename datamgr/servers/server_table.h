@@ -57,6 +57,8 @@ struct ServerView {
     return connected && configured && !suspect && !config.drain && space.read_only.empty() &&
            space.free_bytes >= bytes;
   }
+  // Would be there, but does not answer.
+  bool IsAway() const { return configured && !config.drain && (!connected || suspect); }
   bool Has(const Replica& replica) const { return connected && store == replica.store; }
 };
 
@@ -93,6 +95,7 @@ class ServerTable {
   const std::map<NodeId, ServerView>& servers() const { return servers_; }
 
   bool IsLive(const Replica& replica) const;
+  bool SomeAway(VolumeClass volume_class) const;
   bool IsFlapping(NodeId id, absl::Duration now) const;
 
   // "d3 (offline since 2026-01-02 03:04:05 UTC)", for texts that people read.

@@ -227,14 +227,13 @@ grpc::ServerUnaryReactor* DataAdminService::GetRepairPolicy(
 grpc::ServerUnaryReactor* DataAdminService::SetRepairPolicy(grpc::CallbackServerContext* context,
                                                             const v1::RepairPolicy* request,
                                                             v1::RepairPolicy* response) {
-  rpc::LaterReply reply(context);
-  grpc::ServerUnaryReactor* const reactor = reply.reactor();
-  options_.reconciler->SetPolicy(*request, [response, reply = std::move(reply)](
-                                               absl::StatusOr<v1::RepairPolicy> policy) mutable {
-    if (policy.ok()) *response = *std::move(policy);
-    reply.Finish(policy.status());
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    options_.reconciler->SetPolicy(*request, [response, reply = std::move(reply)](
+                                                 absl::StatusOr<v1::RepairPolicy> policy) mutable {
+      if (policy.ok()) *response = *std::move(policy);
+      reply.Finish(policy.status());
+    });
   });
-  return reactor;
 }
 
 grpc::ServerUnaryReactor* DataAdminService::GetDrainStatus(

@@ -115,7 +115,9 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
   scheduler_->Open(stream->number());
   LOG(INFO) << "edge " << peer->name << " is here";
   auto* const reactor = stream->Start(pins_, peer->pin);
-  (void)stream->Send({});  // A greeting: the edge knows that we are here.
+  v1::DataToEdge greeting;  // The edge knows that we are here, and which start.
+  greeting.set_epoch(epoch_);
+  (void)stream->Send(std::move(greeting));
   return reactor;
 }
 

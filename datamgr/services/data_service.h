@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/ids.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/data.grpc.pb.h"
 #include "datamgr/scheduler/request_scheduler.h"
@@ -22,7 +23,8 @@ class EdgeStream;
 class DataService final : public v1::Data::CallbackService {
  public:
   // `pins` outlives the service; so does the scheduler, which is given before serving begins.
-  explicit DataService(const rpc::PinSet* pins) : pins_(*pins) {}
+  // `epoch`: which start of datamgr this is.
+  DataService(const rpc::PinSet* pins, Epoch epoch) : pins_(*pins), epoch_(epoch) {}
   void Attach(RequestScheduler* scheduler) { scheduler_ = scheduler; }
 
   // Ends all streams, once what was answered is sent, and waits for that, at most `longest`. The
@@ -47,6 +49,7 @@ class DataService final : public v1::Data::CallbackService {
   void Forget(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
 
   const rpc::PinSet& pins_;
+  const Epoch epoch_;
   RequestScheduler* scheduler_ = nullptr;
   mutable absl::Mutex mu_;
   uint64_t last_stream_ ABSL_GUARDED_BY(mu_) = 0;

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/fail.h"
 
 namespace convergia::datamgr {
@@ -55,23 +56,38 @@ std::vector<Candidate> CandidatesFor(const ServerTable& servers, const VolumeTab
   return candidates;
 }
 
-absl::Status TooFew(const ServerTable& servers, VolumeClass volume_class, int copies) {
+// Why `with_room` servers are too few. One that does not answer is not full: when it is back, there
+// may be enough.
+absl::Status TooFew(const ServerTable& servers, const PlacementRules& rules,
+                    VolumeClass volume_class, int with_room) {
+  const int copies = rules.copies(volume_class);
   int there = 0;
+  std::vector<std::string> away;
   for (const auto& [id, server] : servers.servers()) {
-    if (server.config.volume_class == volume_class && server.configured && server.connected &&
-        !server.config.drain && server.space.read_only.empty()) {
+    if (server.config.volume_class != volume_class || !server.configured || server.config.drain ||
+        !server.space.read_only.empty()) {
+      continue;
+    }
+    const bool was_full =
+        server.space.capacity_bytes > 0 && server.space.free_bytes < rules.room_bytes_min;
+    if (!server.IsAway()) {
       ++there;
+    } else if (!was_full) {
+      away.push_back(servers.Describe(id));
     }
   }
-  if (there >= copies) {
+  if (there >= copies && with_room + static_cast<int>(away.size()) < copies) {
     return Fail(FailCode::kNoSpace,
                 absl::StrCat("the ", VolumeClassWord(volume_class),
                              " data servers are full; delete something, or ask for more room"));
   }
+  const int usable = there >= copies ? with_room : there;
+  const std::string who =
+      away.empty() ? "" : absl::StrCat("; no answer from ", absl::StrJoin(away, ", "));
   return Fail(FailCode::kUnavailable,
               absl::StrCat("new data needs ", copies, " ", VolumeClassWord(volume_class),
-                           " data server", copies == 1 ? "" : "s", ", and ", there,
-                           there == 1 ? " is" : " are", " there now; try again later"));
+                           " data server", copies == 1 ? "" : "s", ", and ", usable,
+                           usable == 1 ? " is" : " are", " there now", who, "; try again later"));
 }
 
 }  // namespace
@@ -92,7 +108,7 @@ absl::StatusOr<std::vector<NodeId>> PlaceVolume(const ServerTable& servers,
   const std::vector<Candidate> candidates =
       CandidatesFor(servers, volumes, volume_class, rules.room_bytes_min);
   if (candidates.size() < static_cast<size_t>(copies)) {
-    return TooFew(servers, volume_class, copies);
+    return TooFew(servers, rules, volume_class, static_cast<int>(candidates.size()));
   }
   std::vector<const ServerView*> best;
   int best_shared = 0;

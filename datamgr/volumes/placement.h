@@ -28,8 +28,8 @@ int SharedLabels(const ServerConfig& a, const ServerConfig& b);
 // The servers of a new volume: as many as its class wants, that share the fewest labels; among
 // those the ones with the most room for each volume that is open on them.
 //
-// Errors: FailCode::kNoSpace if there are enough servers, but not with room; kUnavailable, naming
-// what is missing, if there are too few.
+// Errors: FailCode::kNoSpace if enough servers answer, and are full; kUnavailable, naming what is
+// missing, if too few answer, or one that does not answer would do.
 absl::StatusOr<std::vector<NodeId>> PlaceVolume(const ServerTable& servers,
                                                 const VolumeTable& volumes,
                                                 const PlacementRules& rules,

@@ -109,6 +109,28 @@ TEST(PlaceVolumeTest, SaysWhetherServersOrRoomAreMissing) {
   EXPECT_EQ(FailCodeOf(ids.status()), FailCode::kUnavailable) << ids.status();
 }
 
+TEST(PlaceVolumeTest, AServerThatDoesNotAnswerIsNotFull) {
+  ServerTable servers = TableOf({{1, 9 * kGiB}, {2, 9 * kGiB}, {3, 9 * kGiB}});
+  servers.OnSlow(2, true);
+  auto ids = PlaceVolume(servers, {}, {}, VolumeClass::kVolatile);
+  EXPECT_EQ(FailCodeOf(ids.status()), FailCode::kUnavailable) << ids.status();
+  EXPECT_EQ(ids.status().message(),
+            "new data needs 3 volatile data servers, and 2 are there now; no answer from d2; try "
+            "again later");
+  servers.OnSlow(2, false);
+  EXPECT_OK(PlaceVolume(servers, {}, {}, VolumeClass::kVolatile));
+}
+
+TEST(PlaceVolumeTest, OneThatWouldBeEnoughIsWaitedForAlthoughAnotherIsFull) {
+  ServerTable servers = TableOf({{1, 9 * kGiB}, {2, 9 * kGiB}, {3, 1000}, {4, 9 * kGiB}});
+  servers.OnSlow(4, true);
+  auto ids = PlaceVolume(servers, {}, {}, VolumeClass::kVolatile);
+  EXPECT_EQ(FailCodeOf(ids.status()), FailCode::kUnavailable) << ids.status();
+  servers.OnReport(4, {10 * kGiB, 0, 0, 1000, ""});  // It would not.
+  ids = PlaceVolume(servers, {}, {}, VolumeClass::kVolatile);
+  EXPECT_EQ(FailCodeOf(ids.status()), FailCode::kNoSpace) << ids.status();
+}
+
 TEST(PlaceCopyTest, PrefersTheRightClassThenAHolderThenDistance) {
   ServerTable servers = TableOf({{1, 9 * kGiB, {{"rack", "a"}}},
                                  {2, 8 * kGiB, {{"rack", "a"}}},

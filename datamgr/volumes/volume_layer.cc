@@ -52,8 +52,8 @@ VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
     if (reconciler_ != nullptr) reconciler_->Wake();
   };
   const auto report_bad = [this](VolumeId volume, ChunkId chunk) { healer_->Add(volume, chunk); };
-  hub_ = std::make_unique<ServerHub>(
-      ServerHub::Options{.pins = options.pins, .clock = options.clock, .wake = wake});
+  hub_ = std::make_unique<ServerHub>(ServerHub::Options{
+      .pins = options.pins, .clock = options.clock, .epoch = options.epoch, .wake = wake});
   const ScanTools tools = {hub_.get(), options.live, &work_};
   writer_ = std::make_unique<ReplicaWriter>(ReplicaWriter::Options{
       .state = &state_, .hub = hub_.get(), .clock = options.clock, .wake_keeper = wake});

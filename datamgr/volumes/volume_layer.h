@@ -39,6 +39,7 @@ class VolumeLayer final : public ChunkLayer {
     const LiveChunks* live = nullptr;
     const rpc::PinSet* pins = nullptr;
     const Clock* clock = nullptr;
+    Epoch epoch = 0;    // Which start of datamgr this is; what data servers are told.
     RepairRules rules;  // Before what operators changed of them.
     VolumeLimits limits;
     absl::Duration plan_every = absl::Seconds(1);

@@ -18,6 +18,13 @@ std::vector<VolumeClass> OrderOf(ClassPreference preference) {
   return {VolumeClass::kVolatile, VolumeClass::kNonVolatile};
 }
 
+// Of two reasons that nothing can be written the one that says more: that a server does not answer,
+// for it may come back; then that there is no room; then that there never were enough servers.
+int WorthTelling(const absl::Status& outlook, bool some_away) {
+  if (FailCodeOf(outlook) == FailCode::kNoSpace) return 2;
+  return some_away ? 3 : 1;
+}
+
 }  // namespace
 
 void VolumeState::FindOpen() {
@@ -48,6 +55,7 @@ absl::StatusOr<std::optional<WritePlace>> VolumeState::BeginWrite(ClassPreferenc
                                                                   uint32_t bytes) {
   absl::MutexLock lock(&mu_);
   absl::Status refusal;
+  int told = 0;
   for (const VolumeClass volume_class : OrderOf(preference)) {
     ClassState& state = classes_[static_cast<int>(volume_class)];
     Volume* const volume = PickOpen(volume_class);
@@ -56,8 +64,9 @@ absl::StatusOr<std::optional<WritePlace>> VolumeState::BeginWrite(ClassPreferenc
         state.wanted = true;
         return std::nullopt;
       }
-      // That there is no room says more than that servers are away.
-      if (refusal.ok() || FailCodeOf(state.outlook) == FailCode::kNoSpace) refusal = state.outlook;
+      const int worth = WorthTelling(state.outlook, servers_.SomeAway(volume_class));
+      if (worth > told) refusal = state.outlook;
+      told = std::max(told, worth);
       continue;
     }
     state.wanted = true;

@@ -77,6 +77,7 @@ void DatamgrLink::Dial(int index) {
     absl::MutexLock lock(&mu_);
     slots_[index].stream = stream;
     slots_[index].is_open = true;
+    slots_[index].epoch = 0;
   }
   v1::FromDataServer greeting;
   v1::DataServerHello* const hello = greeting.mutable_hello();
@@ -128,6 +129,31 @@ v1::DataServerReport DatamgrLink::MakeReport() const {
   return report;
 }
 
+absl::Status DatamgrLink::OnDatamgr(int index, const DatamgrStream* stream, Epoch epoch) {
+  if (absl::Status admitted = options_.store->datamgr_epochs().Admit(epoch); !admitted.ok()) {
+    absl::MutexLock lock(&mu_);
+    ++streams_refused_;
+    return admitted;
+  }
+  options_.handler->Raise(epoch);
+  std::vector<std::shared_ptr<DatamgrStream>> earlier;
+  absl::Status overtaken;
+  {
+    absl::MutexLock lock(&mu_);
+    if (slots_[index].stream.get() == stream) slots_[index].epoch = epoch;
+    for (const Slot& slot : slots_) {
+      if (slot.epoch > epoch)
+        overtaken = absl::UnavailableError("a later start of datamgr is here");
+      const bool has_greeted = slot.is_open && (slot.is_up || slot.epoch != 0);
+      if (has_greeted && slot.epoch < epoch) earlier.push_back(slot.stream);
+    }
+  }
+  for (const auto& other : earlier) {
+    other->Cancel(absl::UnavailableError("a later start of datamgr is here"));
+  }
+  return overtaken;
+}
+
 void DatamgrLink::OnSettings(int index, const v1::DataServerSettings& settings) {
   {
     absl::MutexLock lock(&mu_);
@@ -166,7 +192,9 @@ void DatamgrLink::ApplyCapacity() {
   }
 }
 
-void DatamgrLink::OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status) {
+void DatamgrLink::OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status,
+                               std::optional<Epoch> said) {
+  const Epoch highest = options_.store->datamgr_epochs().highest();
   bool replaced = false;
   {
     absl::MutexLock lock(&mu_);
@@ -174,6 +202,7 @@ void DatamgrLink::OnLaneClosed(int index, const DatamgrStream* stream, const abs
     if (slot.stream.get() != stream) return;
     slot.is_open = false;
     slot.is_up = false;
+    slot.epoch = 0;
     slot.dial_at = options_.clock->Elapsed() + slot.backoff->Next();
     awake_ = true;
     const std::string complaint(status.message());
@@ -181,7 +210,8 @@ void DatamgrLink::OnLaneClosed(int index, const DatamgrStream* stream, const abs
       LOG(WARNING) << "no stream to datamgr: " << status;
       complaint_ = complaint;
     }
-    if (absl::IsFailedPrecondition(status) && !stopping_) {
+    const bool counts = said.has_value() && *said >= highest;
+    if (absl::IsFailedPrecondition(status) && counts && !stopping_) {
       replaced = !std::exchange(replaced_, true);
     }
   }
@@ -229,6 +259,11 @@ int DatamgrLink::streams_up() const {
   absl::MutexLock lock(&mu_);
   return static_cast<int>(
       std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_up; }));
+}
+
+uint64_t DatamgrLink::streams_refused() const {
+  absl::MutexLock lock(&mu_);
+  return streams_refused_;
 }
 
 v1::DataServerSettings DatamgrLink::settings() const {

@@ -27,6 +27,10 @@ class DatamgrStream;
 // Keeps the streams to datamgr up (chunks.proto): dials, greets, reports, and dials again when one
 // ends, for ever.
 //
+// It listens only to the latest start of datamgr, and cuts the streams of earlier ones, by the
+// epoch with which a stream begins. The highest epoch is on the disk before anything is done under
+// it.
+//
 // Life: constructor → Start() → Drain() → Stop(). Thread-safe.
 class DatamgrLink {
  public:
@@ -65,6 +69,8 @@ class DatamgrLink {
 
   // Lanes on which datamgr has sent its settings.
   int streams_up() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Streams that were cut because a later start of datamgr was here. Since the start.
+  uint64_t streams_refused() const ABSL_LOCKS_EXCLUDED(mu_);
   // The last that datamgr sent.
   v1::DataServerSettings settings() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -74,6 +80,7 @@ class DatamgrLink {
     std::shared_ptr<DatamgrStream> stream;  // The newest.
     bool is_open = false;                   // Not ended yet.
     bool is_up = false;                     // Greeted.
+    Epoch epoch = 0;                        // Of the datamgr that greeted.
     absl::Duration dial_at = absl::ZeroDuration();
     std::unique_ptr<Backoff> backoff;
   };
@@ -91,10 +98,14 @@ class DatamgrLink {
   uint64_t WantedCapacity() const ABSL_LOCKS_EXCLUDED(mu_);
   void ApplyCapacity() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // From the streams.
-  void OnSettings(int index, const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status)
+  // From the streams. Errors: `stream` is not to be listened to: kUnavailable if a later start of
+  // datamgr was here, or those of the disk, which cannot keep `epoch`. Blocks on the disk when a
+  // datamgr of a new epoch comes.
+  absl::Status OnDatamgr(int index, const DatamgrStream* stream, Epoch epoch)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void OnSettings(int index, const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status,
+                    std::optional<Epoch> said) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
   const OnReplaced on_replaced_;
@@ -103,6 +114,7 @@ class DatamgrLink {
   mutable absl::Mutex mu_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mu_);
   v1::DataServerSettings settings_ ABSL_GUARDED_BY(mu_);
+  uint64_t streams_refused_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<v1::NodeConfiguration> configuration_ ABSL_GUARDED_BY(mu_);
   absl::Duration report_at_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
   std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last that was logged.

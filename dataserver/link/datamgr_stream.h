@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/stream_reactor.h"
 #include "convergia/v1/chunks.grpc.pb.h"
 #include "dataserver/link/datamgr_link.h"
@@ -27,11 +29,18 @@ class DatamgrStream final : public rpc::ClientStream<v1::ToDataServer, v1::FromD
   // Small responses go together; large ones gain nothing by waiting for each other.
   static constexpr size_t kMergedBytesMax = 128 * 1024;
 
+  // The first message says which start of datamgr this is.
   void OnMessage(v1::ToDataServer& message) override {
+    if (!admitted_.has_value()) {
+      epoch_ = message.epoch();
+      admitted_ = link_->OnDatamgr(index_, this, epoch_);
+      if (!admitted_->ok()) Cancel(*admitted_);
+    }
+    if (!admitted_->ok()) return;
     if (message.has_settings()) link_->OnSettings(index_, message.settings());
     std::weak_ptr<Stream> weak = weak_from_this();
     for (v1::ChunkRequest& request : *message.mutable_requests()) {
-      handler_->Handle(std::move(request), [weak](v1::ChunkResponse response) {
+      handler_->Handle(epoch_, std::move(request), [weak](v1::ChunkResponse response) {
         const auto stream = weak.lock();
         if (stream == nullptr) return;
         v1::FromDataServer answer;
@@ -51,11 +60,16 @@ class DatamgrStream final : public rpc::ClientStream<v1::ToDataServer, v1::FromD
     return true;
   }
 
-  void OnClosed(const absl::Status& status) override { link_->OnLaneClosed(index_, this, status); }
+  void OnClosed(const absl::Status& status) override {
+    link_->OnLaneClosed(index_, this, status, rpc::SaidEpoch(context()));
+  }
 
   DatamgrLink* const link_;
   ChunkRequestHandler* const handler_;
   const int index_;
+  // Only in OnMessage(), which is called one at a time.
+  Epoch epoch_ = 0;
+  std::optional<absl::Status> admitted_;
 };
 
 }  // namespace convergia::dataserver

@@ -39,6 +39,17 @@ void SetError(const absl::Status& status, v1::ChunkResponse* response) {
   error->set_text(std::string(status.message()));
 }
 
+absl::Status Overtaken() {
+  return Fail(FailCode::kUnavailable,
+              "a later start of datamgr is at this data server; this was not done");
+}
+
+void Refuse(const absl::Status& why, const ChunkRequestHandler::Respond& respond) {
+  v1::ChunkResponse refusal;
+  SetError(why, &refusal);
+  respond(std::move(refusal));
+}
+
 }  // namespace
 
 ChunkRequestHandler::ChunkRequestHandler(const Options& options)
@@ -57,19 +68,61 @@ size_t ChunkRequestHandler::CostOf(const v1::ChunkRequest& request) {
   }
 }
 
-absl::Status ChunkRequestHandler::Admit(size_t cost) {
+void ChunkRequestHandler::Raise(Epoch epoch) {
+  std::vector<Held> overtaken;
+  {
+    absl::MutexLock lock(&mu_);
+    if (epoch <= epoch_) return;
+    epoch_ = epoch;
+    overtaken_ += std::exchange(unanswered_, 0);
+    overtaken.swap(held_);
+  }
+  for (Held& held : overtaken) Post(std::move(held));  // To be refused.
+}
+
+bool ChunkRequestHandler::IsOver(Epoch epoch) const {
+  absl::MutexLock lock(&mu_);
+  return epoch < epoch_;
+}
+
+absl::Status ChunkRequestHandler::Admit(Epoch epoch, size_t cost) {
   absl::MutexLock lock(&mu_);
   if (stopping_) return Fail(FailCode::kUnavailable, "this data server is stopping");
+  if (epoch < epoch_) return Overtaken();
   if (unanswered_bytes_ + cost > options_.window_bytes) {
     return Fail(FailCode::kBusy, "more was asked of this data server than its window takes");
   }
+  ++unanswered_;
   unanswered_bytes_ += cost;
   return absl::OkStatus();
 }
 
-void ChunkRequestHandler::Release(size_t cost) {
+void ChunkRequestHandler::Release(Epoch epoch, size_t cost) {
+  std::vector<Held> free;
+  {
+    absl::MutexLock lock(&mu_);
+    unanswered_bytes_ -= cost;
+    --(epoch < epoch_ ? overtaken_ : unanswered_);
+    if (overtaken_ == 0) free.swap(held_);
+  }
+  for (Held& held : free) Post(std::move(held));
+}
+
+bool ChunkRequestHandler::Hold(const Held& held) {
   absl::MutexLock lock(&mu_);
-  unanswered_bytes_ -= cost;
+  // If it was overtaken itself meanwhile, it is answered at once, so that no one waits for it.
+  if (overtaken_ == 0 || held.epoch < epoch_) return false;
+  held_.push_back(held);
+  return true;
+}
+
+void ChunkRequestHandler::Post(Held held) {
+  const bool posted = work_.TryPost([this, held] {
+    if (!IsOver(held.epoch)) return Work(*held.request, held.respond);
+    Refuse(Overtaken(), held.respond);
+  });
+  if (posted) return;
+  Refuse(Fail(FailCode::kBusy, "this data server's disk is behind; try again"), held.respond);
 }
 
 bool ChunkRequestHandler::Drain(absl::Duration deadline) {
@@ -86,27 +139,26 @@ void ChunkRequestHandler::Stop() {
   work_.Stop();
 }
 
-void ChunkRequestHandler::Handle(v1::ChunkRequest request, Respond respond) {
+void ChunkRequestHandler::Handle(Epoch epoch, v1::ChunkRequest request, Respond respond) {
   const size_t cost = CostOf(request);
   const uint64_t id = request.id();
-  const absl::Status admitted = Admit(cost);
+  Raise(epoch);
+  const absl::Status admitted = Admit(epoch, cost);
   if (!admitted.ok()) {
-    v1::ChunkResponse refusal;
-    refusal.set_id(id);
-    SetError(admitted, &refusal);
-    return respond(std::move(refusal));
+    return Refuse(admitted, [id, respond = std::move(respond)](v1::ChunkResponse response) {
+      response.set_id(id);
+      respond(std::move(response));
+    });
   }
-  Respond answer = [this, cost, id, respond = std::move(respond)](v1::ChunkResponse response) {
+  Respond answer = [this, epoch, cost, id,
+                    respond = std::move(respond)](v1::ChunkResponse response) {
     response.set_id(id);
     respond(std::move(response));
-    Release(cost);
+    Release(epoch, cost);
   };
   // std::function wants what can be copied; the bytes of a put must not be.
-  auto shared = std::make_shared<v1::ChunkRequest>(std::move(request));
-  if (work_.TryPost([this, shared, answer] { Work(*shared, answer); })) return;
-  v1::ChunkResponse refusal;
-  SetError(Fail(FailCode::kBusy, "this data server's disk is behind; try again"), &refusal);
-  answer(std::move(refusal));
+  Held asked{std::make_shared<v1::ChunkRequest>(std::move(request)), epoch, std::move(answer)};
+  if (!Hold(asked)) Post(std::move(asked));
 }
 
 void ChunkRequestHandler::Work(v1::ChunkRequest& request, Respond respond) {

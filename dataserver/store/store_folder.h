@@ -19,6 +19,7 @@ struct StoreOwner {
 //
 //   LOCK          held while it is in use
 //   IDENTITY      whose it is
+//   EPOCH         the highest epoch of datamgr that was seen (common/node/highest_epoch.h)
 //   segments/     the data
 //   index/        RocksDB; may be deleted, and is made again
 //   RESERVE       room kept for deletes and compaction
@@ -34,6 +35,7 @@ class StoreFolder {
   const std::string& dir() const { return dir_; }
   std::string segments() const { return dir_ + "/segments"; }
   std::string index() const { return dir_ + "/index"; }
+  std::string epoch() const { return dir_ + "/EPOCH"; }
   std::string reserve() const { return dir_ + "/RESERVE"; }
 
   // Made with the folder, so that one that was wiped and made anew is told from the old one.

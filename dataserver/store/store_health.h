@@ -29,9 +29,8 @@ class StoreHealth {
   absl::Status Writable() const ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     if (!read_only_.has_value()) return absl::OkStatus();
-    return Fail(
-        FailCode::kUnavailable,
-        absl::StrCat("this data server only reads until it is started anew: ", *read_only_));
+    return Fail(FailCode::kUnavailable,
+                absl::StrCat("this data server is read-only until it is restarted: ", *read_only_));
   }
 
  private:

@@ -87,7 +87,7 @@ class StoreLedger {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // The lowest sequence of all chunk records in the other segments of its volume, dead ones too. A
-  // tombstone in `segment` that is older than this hides nothing any more but what goes with it.
+  // tombstone older than this can be dropped with its segment.
   uint64_t OldestOutside(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // For ChooseCompaction(). Tombstones that may go are counted as dead.

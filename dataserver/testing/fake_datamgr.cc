@@ -6,6 +6,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/stream_reactor.h"
 
@@ -118,7 +119,9 @@ grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* FakeDatamgr::Serv
     grpc::CallbackServerContext* context) {
   const auto peer = rpc::PeerOf(*context, *pins_);
   absl::MutexLock lock(&mu_);
+  rpc::SayEpoch(context, epoch_);
   const absl::Status refusal = peer.ok() ? refusal_ : peer.status();
+  if (!refusal.ok()) ++refusals_;
   if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
   return std::make_shared<FakeLane>(context, this)->Start(*pins_, peer->pin);
 }
@@ -130,7 +133,14 @@ void FakeDatamgr::OnHello(const std::shared_ptr<FakeLane>& stream,
   hellos_[static_cast<int>(hello.stream())] = hello;
   v1::ToDataServer answer;
   *answer.mutable_settings() = settings_;
+  answer.set_epoch(epoch_);
+  ++hellos_heard_;
   (void)stream->Send(std::move(answer));  // Under the lock, so that later settings come later.
+  for (const v1::ChunkRequest& request : at_once_) {
+    std::vector<Done> dones;
+    dones.push_back([](const absl::StatusOr<v1::ChunkResponse>&) {});
+    stream->Ask({request}, std::move(dones));
+  }
 }
 
 void FakeDatamgr::OnReport(const v1::DataServerReport& report) {
@@ -156,6 +166,30 @@ void FakeDatamgr::SetSettings(const v1::DataServerSettings& settings) {
   v1::ToDataServer message;
   *message.mutable_settings() = settings;
   for (const auto& stream : streams) (void)stream->Send(message);
+}
+
+void FakeDatamgr::SetEpoch(Epoch epoch) {
+  absl::MutexLock lock(&mu_);
+  epoch_ = epoch;
+}
+
+void FakeDatamgr::AwaitHellos(int count) {
+  absl::MutexLock lock(&mu_);
+  const int enough = hellos_heard_ + count;
+  const auto there = [&] { return hellos_heard_ >= enough; };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "no stream came";
+}
+
+void FakeDatamgr::AwaitRefusals(int count) {
+  absl::MutexLock lock(&mu_);
+  const int enough = refusals_ + count;
+  const auto there = [&] { return refusals_ >= enough; };
+  CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "no stream came";
+}
+
+void FakeDatamgr::AskAtOnce(const v1::ChunkRequest& request) {
+  absl::MutexLock lock(&mu_);
+  at_once_ = {request};
 }
 
 void FakeDatamgr::RefuseLanes(const absl::Status& status) {

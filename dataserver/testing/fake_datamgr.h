@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/ids.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
@@ -37,6 +38,10 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
 
   // What streams are sent after their hello, and at once to those that are there.
   void SetSettings(const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
+  // Which start of datamgr it says that it is, on streams opened from now on; 1 at first.
+  void SetEpoch(Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
+  // What each new stream is asked right behind its greeting; the answer goes nowhere.
+  void AskAtOnce(const v1::ChunkRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
   // New streams are refused with this.
   void RefuseLanes(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -49,6 +54,10 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
 
   // These die if it does not come.
   std::vector<v1::DataServerHello> AwaitLanes(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  // So many more streams that have greeted.
+  void AwaitHellos(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  // So many more streams that were refused.
+  void AwaitRefusals(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // So many more. Returns the last.
   v1::DataServerReport AwaitReports(int count) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitNoLanes() ABSL_LOCKS_EXCLUDED(mu_);
@@ -69,7 +78,11 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   std::string address_ = "127.0.0.1:0";
   std::unique_ptr<rpc::Server> server_;
 
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
+  Epoch epoch_ ABSL_GUARDED_BY(mu_) = 1;
+  std::vector<v1::ChunkRequest> at_once_ ABSL_GUARDED_BY(mu_);
+  int refusals_ ABSL_GUARDED_BY(mu_) = 0;
+  int hellos_heard_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<int, std::shared_ptr<FakeLane>> streams_ ABSL_GUARDED_BY(mu_);
   std::map<int, v1::DataServerHello> hellos_ ABSL_GUARDED_BY(mu_);
   v1::DataServerSettings settings_ ABSL_GUARDED_BY(mu_);

@@ -19,6 +19,9 @@ std::vector<lineserver::CommandSpec> MakeStorageCommands(DataClient* data);
 std::vector<lineserver::CommandSpec> MakeOfflineCommands(DataClient* data);
 std::vector<lineserver::CommandSpec> MakeMetadataCommands(DataClient* data);
 
+// What a client may ask of these commands that older servers do not know (docs/PROTOCOL.md, INFO).
+inline constexpr absl::string_view kStorageFeatures = "replace part hash version";
+
 // Pushes OFFLINEMESSAGEAVAILABLE for what waits in the mailbox of the session's user. On the
 // session's thread.
 void PushWaitingMessages(DataClient& data, lineserver::Session& session);

@@ -22,17 +22,22 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
                                                    Responder responder) {
     HandleWatchServerMap(*map_watch, session, fields, std::move(responder));
   };
-  const auto send = [router = rooms.router](Session& session, Fields fields, Responder responder) {
-    router->HandleSendMessage(session, fields, std::move(responder));
+  const auto send = [messages = rooms.messages](Session& session, Fields fields,
+                                                Responder responder) {
+    messages->HandleSendMessage(session, fields, std::move(responder));
   };
   // clang-format off
   std::vector<CommandSpec> commands = {
       {"CONFIRMREGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleConfirmRegisterAccount),
        "id LF text: make the account whose picture shows this text"},
+      {"ENDSESSION", 2, 2, Access::kSignedIn, on_mgmt(HandleEndSession),
+       "server LF session: end one of your sessions"},
       {"GETSERVERMAP", 0, 2, Access::kSignedIn, on_mgmt(HandleGetServerMap),
        "[after LF limit]: servers and clients, and what they are connected to"},
-      {"REGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleRegisterAccount),
-       "username LF password: ask for a new account; answers an id and a picture"},
+      {"LISTSESSIONS", 0, 0, Access::kSignedIn, on_mgmt(HandleListSessions),
+       "your sessions at all servers"},
+      {"REGISTERACCOUNT", 2, 3, Access::kAnyone, on_mgmt(HandleRegisterAccount),
+       "username LF password [LF invite]: ask for a new account; answers an id and a picture"},
       {"SENDMESSAGE", 2, 2, Access::kSignedIn, send,
        "to LF body: send a message to someone who is signed in", /*counts_as_message=*/true,
        lineserver::kSmallAnswerBytes},

@@ -2,7 +2,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "common/lineserver/command_table.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/upstream/data_client.h"
 #include "edge/upstream/map_watch.h"
 #include "edge/upstream/mgmt_client.h"
@@ -11,7 +11,7 @@ namespace convergia::edge {
 
 // What the commands of this edge work with; all must outlive the table.
 struct CommandRooms {
-  MessageRouter* router = nullptr;
+  MessageShell* messages = nullptr;
   MgmtClient* mgmt = nullptr;
   MapWatch* map_watch = nullptr;
   DataClient* data = nullptr;
@@ -25,6 +25,10 @@ void HandleRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,
                            lineserver::Fields fields, lineserver::Responder responder);
 void HandleConfirmRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,
                                   lineserver::Fields fields, lineserver::Responder responder);
+void HandleListSessions(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
+                        lineserver::Responder responder);
+void HandleEndSession(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
+                      lineserver::Responder responder);
 void HandleGetServerMap(MgmtClient& mgmt, lineserver::Session& session, lineserver::Fields fields,
                         lineserver::Responder responder);
 void HandleWatchServerMap(MapWatch& watch, lineserver::Session& session, lineserver::Fields fields,

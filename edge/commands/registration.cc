@@ -12,11 +12,12 @@ using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
 
-// REGISTERACCOUNT username, password
+// REGISTERACCOUNT username, password [, invite]
 void HandleRegisterAccount(MgmtClient& mgmt, Session& session, Fields fields, Responder responder) {
   v1::RegisterRequest request;
   request.set_username(std::string(fields[0]));
   request.set_password(std::string(fields[1]));
+  if (fields.size() > 2) request.set_invite(std::string(fields[2]));
   request.set_client_address(session.peer_address());
   mgmt.Register(std::move(request), [responder = std::move(responder)](
                                         absl::StatusOr<v1::RegisterResponse> response) mutable {
@@ -35,6 +36,7 @@ void HandleConfirmRegisterAccount(MgmtClient& mgmt, Session& session, Fields fie
   mgmt.Confirm(std::move(request), [responder = std::move(responder)](
                                        absl::StatusOr<v1::ConfirmResponse> response) mutable {
     if (!response.ok()) return responder.Fail(response.status());
+    if (response->waiting()) return responder.Ok("waiting");
     responder.Ok();
   });
 }

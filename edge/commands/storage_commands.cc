@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/fail.h"
@@ -49,7 +50,18 @@ absl::Status ParseWriteFile(Fields fields, v1::DataRequest* request) {
   return absl::OkStatus();
 }
 
-// READFILE path, offset, length
+// CREATEFILE path [part]
+absl::Status ParseCreateFile(Fields fields, v1::DataRequest* request) {
+  request->mutable_create_file()->set_path(Text(fields[0]));
+  if (fields.size() == 1) return absl::OkStatus();
+  if (fields[1] != "part") {
+    return Fail(FailCode::kBadField, "the second field is `part`, or is left out");
+  }
+  request->mutable_create_file()->set_part(true);
+  return absl::OkStatus();
+}
+
+// READFILE path, offset, length [version]
 absl::Status ParseReadFile(Fields fields, v1::DataRequest* request) {
   v1::ReadFileOp* op = request->mutable_read_file();
   CVG_ASSIGN_OR_RETURN(const uint64_t offset, ReadNumber("the offset", fields[1]));
@@ -57,6 +69,12 @@ absl::Status ParseReadFile(Fields fields, v1::DataRequest* request) {
   op->set_path(Text(fields[0]));
   op->set_offset(offset);
   op->set_length(length);
+  if (fields.size() == 3) return absl::OkStatus();
+  CVG_ASSIGN_OR_RETURN(const uint64_t version, ReadNumber("the version", fields[3]));
+  if (version == 0) {
+    return Fail(FailCode::kBadField, "no file has the version 0; give the one that GETINFO tells");
+  }
+  op->set_version(version);
   return absl::OkStatus();
 }
 
@@ -68,10 +86,15 @@ absl::Status ParseTruncateFile(Fields fields, v1::DataRequest* request) {
   return absl::OkStatus();
 }
 
-// MOVE from, to
+// MOVE from, to [replace]
 absl::Status ParseMove(Fields fields, v1::DataRequest* request) {
   request->mutable_move()->set_from(Text(fields[0]));
   request->mutable_move()->set_to(Text(fields[1]));
+  if (fields.size() == 2) return absl::OkStatus();
+  if (fields[2] != "replace") {
+    return Fail(FailCode::kBadField, "the third field is `replace`, or is left out");
+  }
+  request->mutable_move()->set_replace(true);
   return absl::OkStatus();
 }
 
@@ -90,10 +113,15 @@ absl::Status ParseListFolder(Fields fields, v1::DataRequest* request) {
   return absl::OkStatus();
 }
 
+absl::string_view TypeWord(bool is_folder, bool is_part) {
+  if (is_folder) return "folder";
+  return is_part ? "part" : "file";
+}
+
 std::string FolderText(v1::DataResponse& response) {
   line::RowWriter rows;
   for (const v1::FolderRow& row : response.folder().rows()) {
-    rows.Add({row.name(), row.is_folder() ? "folder" : "file", absl::StrCat(row.bytes()),
+    rows.Add({row.name(), TypeWord(row.is_folder(), row.is_part()), absl::StrCat(row.bytes()),
               absl::StrCat(row.time_ms())});
   }
   return rows.data();
@@ -102,14 +130,21 @@ std::string FolderText(v1::DataResponse& response) {
 std::string FactsText(v1::DataResponse& response) {
   const v1::FileFacts& facts = response.facts();
   line::RowWriter rows;
-  rows.Add({"type", facts.is_folder() ? "folder" : "file"});
+  rows.Add({"type", TypeWord(facts.is_folder(), facts.is_part())});
   rows.Add({"bytes", absl::StrCat(facts.bytes())});
   rows.Add({"created", absl::StrCat(facts.created_ms())});
   rows.Add({"modified", absl::StrCat(facts.modified_ms())});
   rows.Add({"owner", facts.owner()});
   rows.Add({"right", facts.right()});
+  rows.Add({"id", absl::StrCat(facts.id())});
+  if (!facts.is_folder()) rows.Add({"version", absl::StrCat(facts.version())});
+  if (!facts.hash().empty()) rows.Add({"hash", absl::BytesToHexString(facts.hash())});
   for (const v1::Permission& permission : facts.permissions()) {
     rows.Add({"permission", permission.who(), permission.right()});
+  }
+  if (facts.has_inherited()) {
+    rows.Add(
+        {"inherited", facts.inherited().who(), facts.inherited().right(), facts.inherited_from()});
   }
   for (const v1::VolumeFacts& volume : facts.volumes()) {
     rows.Add({"volume", absl::StrCat(volume.volume()),
@@ -133,16 +168,14 @@ std::vector<CommandSpec> MakeStorageCommands(DataClient* data) {
   using Request = v1::DataRequest;
   const Parse create_folder =
       PathOf([](Request* request) { return request->mutable_create_folder()->mutable_path(); });
-  const Parse create_file =
-      PathOf([](Request* request) { return request->mutable_create_file()->mutable_path(); });
   const Parse delete_file =
       PathOf([](Request* request) { return request->mutable_delete_file()->mutable_path(); });
   const Parse get_info =
       PathOf([](Request* request) { return request->mutable_get_info()->mutable_path(); });
   // clang-format off
   return {
-      {"CREATEFILE", 1, 1, Access::kSignedIn, AskData(data, create_file, NoData),
-       "path: make an empty file", /*counts_as_message=*/false,
+      {"CREATEFILE", 1, 2, Access::kSignedIn, AskData(data, ParseCreateFile, NoData),
+       "path [LF part]: make an empty file; a part is not whole yet", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
       {"CREATEFOLDER", 1, 1, Access::kSignedIn, AskData(data, create_folder, NoData),
        "path: make a folder", /*counts_as_message=*/false,
@@ -158,11 +191,12 @@ std::vector<CommandSpec> MakeStorageCommands(DataClient* data) {
        "path: what is known of a file or folder"},
       {"LISTFOLDER", 1, 3, Access::kSignedIn, AskData(data, ParseListFolder, FolderText),
        "path [LF after LF limit]: what is in a folder"},
-      {"MOVE", 2, 2, Access::kSignedIn, AskData(data, ParseMove, NoData),
-       "path LF new path: move or rename a file or folder", /*counts_as_message=*/false,
+      {"MOVE", 2, 3, Access::kSignedIn, AskData(data, ParseMove, NoData),
+       "path LF new path [LF replace]: move or rename a file or folder",
+       /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"READFILE", 3, 3, Access::kSignedIn, AskData(data, ParseReadFile, DataText),
-       "path LF offset LF length: bytes of a file"},
+      {"READFILE", 3, 4, Access::kSignedIn, AskData(data, ParseReadFile, DataText),
+       "path LF offset LF length [LF version]: bytes of a file"},
       {"SETPERMISSIONS", 3, 3, Access::kSignedIn, AskData(data, ParseSetPermissions, NoData),
        "path LF user or * LF none|read|write|admin|inherit: say who may do what in a folder",
        /*counts_as_message=*/false,

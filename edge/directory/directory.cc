@@ -80,6 +80,12 @@ bool Directory::IsLost(NodeId edge) const {
   return lost_.contains(edge);
 }
 
+bool Directory::MaySendFrom(const std::string& user, NodeId edge) const {
+  const Places places = Find(user);
+  return std::find(places.begin(), places.end(), edge) != places.end() || IsLost(edge) ||
+         LeftLately(user, edge);
+}
+
 void Directory::SetLost(NodeId edge, bool lost) {
   absl::MutexLock lock(&left_mu_);
   if (lost) {
@@ -109,7 +115,7 @@ void Directory::Become(size_t at, Row next) {
 void Directory::EraseEdge(NodeId edge) {
   const auto is_there = [edge](const Place& place) { return place.edge == edge; };
   for (size_t at = 0; at < kRows; ++at) {
-    const Row& row = (*rows_)[at];  // Nobody else writes.
+    const Row& row = (*rows_)[at];  // Only this thread writes.
     const size_t gone = std::count_if(row.begin(), row.end(), is_there);
     if (gone == 0) continue;
     Row next;

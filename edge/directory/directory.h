@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,16 +26,16 @@ namespace convergia::edge {
 // The edges where one user is signed in, in ascending order.
 using Places = absl::InlinedVector<NodeId, 2>;
 
-// This edge's copy of where every user is: only the places. What they mean, who said so and how new
-// it is, LocationExchange knows, which writes here.
+// This edge's copy of the locations of all users: only the places. LocationExchange, which writes
+// here, knows the versions of each author.
 //
 // Compact: 12 bytes for each place of each user, in 4,096 small sorted rows, which are also the
-// buckets by which mgmt compares. A name is kept as its 64-bit hash: two names with the same hash
-// share their places, and the edges there, which know their users by name, find nobody. So a
-// look-up may say too much, never too little.
+// buckets that mgmt compares. A name is kept as its 64-bit hash. Two names with the same hash share
+// their places; an edge that does not have the user finds nobody, because it knows its users by
+// name. So a look-up may return too many edges, never too few.
 //
-// Find(), LeftLately(), IsLost() and version() are thread-safe; the others are called by one thread
-// at a time, and may run beside Find(), which waits for one row at most.
+// Find(), LeftLately(), IsLost() and version() are thread-safe. The others are called by one thread
+// at a time; Find() may run meanwhile, and waits for one row at most.
 class Directory {
  public:
   Directory();
@@ -42,19 +43,23 @@ class Directory {
 
   Places Find(absl::string_view user) const;
 
-  // Whether `user` was there until kLeftMemory ago at most, as somebody said who saw them leave.
+  // True if `user` left `edge` at most kLeftMemory ago, as far as this edge was told.
   bool LeftLately(absl::string_view user, NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
-  // What was sent before is answered or withdrawn by then (limits::kUnconfirmedAfter).
+  // By then messages from before are answered or withdrawn (limits::kUnconfirmedAfter).
   static constexpr absl::Duration kLeftMemory = absl::Seconds(12);
   static constexpr size_t kLeftMax = 65'536;  // The last ones; some 4 MB.
 
-  // Nothing is known of who is there: it is taken for dead, right or wrong.
+  // True if this edge believes that `edge` is dead, so its users are unknown.
   bool IsLost(NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
+
+  // Whether messages of `user` may come from `edge`: the user is there or was lately, or `edge` is
+  // lost, so nobody knows who is there.
+  bool MaySendFrom(const std::string& user, NodeId edge) const ABSL_LOCKS_EXCLUDED(left_mu_);
 
   // Grows whenever something changes that Find(user) looks at.
   uint32_t version(absl::string_view user) const;
 
-  // The time, for LeftLately(): Clock::Elapsed(), a second or so behind at most.
+  // Sets the time for LeftLately(): Clock::Elapsed(), at most a second or so old.
   void set_now(absl::Duration now) { now_ms_ = absl::ToInt64Milliseconds(now); }
 
   // For IsLost().
@@ -66,15 +71,15 @@ class Directory {
 
   // Takes all places at `edge` away.
   void EraseEdge(NodeId edge);
-  // From now on exactly `users` are at `edge`. Twice the same counts once.
+  // Replaces all users at `edge` by `users`. Duplicates count once.
   void ReplaceEdge(NodeId edge, std::vector<UserHash> users);
 
   struct UserAt {
     UserHash user = 0;
     NodeId edge = 0;
   };
-  // From now on the bucket holds `places`, all of which belong there, but for edges that `keeps`
-  // names: of those it holds what it held.
+  // Replaces the content of the bucket by `places`, which all belong there. Places at edges for
+  // which `keeps` is true stay as they were.
   void ReplaceBucket(size_t bucket, absl::Span<const UserAt> places,
                      absl::FunctionRef<bool(NodeId)> keeps);
 

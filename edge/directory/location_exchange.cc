@@ -173,7 +173,7 @@ LocationExchange::Applied LocationExchange::Apply(NodeId source, v1::EdgeUsers c
   ++counters_.changes_applied;
   const bool is_answer = change.from() == 0 && change.version() > 1;
   if (is_answer && !by_mgmt) {
-    GossipToAllBut(source);  // Who lacks it too will ask.
+    GossipToAllBut(source);  // Neighbours who lack it too will ask.
   } else {
     Spread(source, std::move(change));
   }
@@ -217,7 +217,7 @@ void LocationExchange::Restart(NodeId edge, Author* author, Epoch epoch, absl::D
   author->epoch = epoch;
   author->heard = now;
   output_.starts.emplace_back(edge, epoch);
-  if (!is_new) GossipToAllBut(kMgmt);  // Those who were there are not any more.
+  if (!is_new) GossipToAllBut(kMgmt);  // Its former users are gone.
 }
 
 void LocationExchange::Lose(NodeId edge, Author* author) {

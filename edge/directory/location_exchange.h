@@ -21,27 +21,26 @@
 
 namespace convergia::edge {
 
-// Keeps this edge's directory right, from whoever knows something: its own sessions, mgmt, and,
-// while somebody does without mgmt, the other edges.
+// Keeps this edge's directory current, from local sessions, mgmt, and (when mgmt is unreachable)
+// peer edges.
 //
-// Every edge is the only author of what is said about its own users. It counts its changes, so all
-// that is known of an edge is a set of users and a version (start of that edge, count). A change
-// leads from one version to another; it applies to whoever is at or between the two, is known to
-// whoever is beyond, and leaves a gap for who is before. So it does not matter from whom a change
-// comes, how often, and in which order; and mgmt's batches and changes from other edges can be
-// mixed freely.
+// Every edge is the only author of records about its own users. It counts its changes, so all that
+// is known of an edge is a set of users and a version (start of that edge, count). A change leads
+// from one version to another. An edge at the first version, or between the two, applies it. An
+// edge beyond the second knows it already; an edge before the first has a gap. So the source, the
+// number and the order of arrivals do not matter, and mgmt's batches mix with changes from edges.
 //
-//   mgmt      sends batches of changes. After each attach, and after whatever does not fit, the
-//             digests of 4,096 buckets are compared and those that differ replaced, but for edges
-//             of which more is known here than at mgmt.
-//   edges     A change goes over all links (flood) if its author, or who hands it on, has no mgmt;
-//             else only over links to edges that have none. With everybody attached no change
-//             travels over a link. Every few seconds, and when something is amiss, neighbours say
-//             which versions they know, and ask for what they lack: so a lost change costs seconds
-//             and a link that comes up brings what both sides know.
-//   deaths    are mgmt's to tell. What mgmt does not tell, each edge sees from a count (beat) that
-//             every author raises and all hand on: no new beat and no link for 45 s, and its users
-//             are dropped, until it is heard of again.
+//   mgmt      sends batches of changes. After each attach, and after a change that does not fit,
+//             the digests of 4,096 buckets are compared, and buckets that differ are replaced,
+//             except for edges of which this edge knows more than mgmt.
+//   edges     A change goes over all links (flood) if its author, or the edge that hands it on, has
+//             no mgmt; else only over links to edges that have none. If all edges are attached, no
+//             change travels over a link. Every few seconds, and after a gap, neighbours tell one
+//             another which versions they know, and ask for what they lack. So a lost change costs
+//             seconds, and a new link brings what both sides know.
+//   deaths    mgmt announces them. Without mgmt, each author raises a count (beat) that all edges
+//             hand on. If an edge has no new beat and no link for 45 s, its users are dropped until
+//             it is heard of again.
 //
 // A core: no thread, no I/O. `now` is Clock::Elapsed(). Events go in, then Take() gives all that is
 // to be sent. A link carries one payload at a time: OnLinkReady() asks for the next.
@@ -51,7 +50,7 @@ class LocationExchange {
   static constexpr size_t kQueueUsersMax = 2'000'000;  // For one link: 16 MB.
   static constexpr size_t kLogUsersMax = 4'096;        // Of each edge: what may be sent again.
   static constexpr absl::Duration kGossipEvery = absl::Seconds(5);
-  // Nine beats: who was not heard of for so long has died while mgmt was away.
+  // Nine beats: an edge that was silent for so long has died while mgmt was away.
   static constexpr absl::Duration kSilentMax = absl::Seconds(45);
 
   struct Options {
@@ -81,7 +80,7 @@ class LocationExchange {
 
   // ---- Own users.
 
-  // Users who came (sessions > 0) or left. Returns what mgmt is to be told.
+  // Users who came (sessions > 0) or left. Returns the report for mgmt.
   v1::LocationReport OnOwnChanges(std::vector<v1::LocationChange> changes, absl::Duration now);
   uint64_t own_version() const { return own_version_; }
 
@@ -102,12 +101,12 @@ class LocationExchange {
   // Every second or so.
   void OnTick(absl::Duration now);
 
-  // All that is to be sent since the last call.
+  // Everything to be sent since the last call.
   Output Take();
 
   // What is known of an edge: its start and version; {0, 0} if nothing.
   std::pair<Epoch, uint64_t> VersionOf(NodeId edge) const;
-  // mgmt tells where everybody is, and its batches have no gap.
+  // True while mgmt sends batches and none is missing.
   bool has_mgmt() const { return following_; }
   const Counters& counters() const { return counters_; }
 

@@ -10,7 +10,7 @@
 namespace convergia::edge {
 namespace {
 
-// What mgmt was asked for comes within this, or it is asked again.
+// An answer of mgmt comes within this time, or mgmt is asked again.
 constexpr absl::Duration kAskMgmtAgainAfter = absl::Seconds(5);
 
 }  // namespace
@@ -33,7 +33,7 @@ void LocationExchange::OnDetached(absl::Duration now) {
 }
 
 void LocationExchange::OnBatch(const v1::DirectoryBatch& batch, absl::Duration now) {
-  if (!following_ || checking_) return;  // What it says comes with the buckets.
+  if (!following_ || checking_) return;  // The buckets contain it.
   const v1::DirectoryPosition& at = batch.position();
   if (at.epoch() == position_.epoch() && at.sequence() <= position_.sequence()) {
     return Refuse("a directory batch that came before", absl::StrCat("number ", at.sequence()));

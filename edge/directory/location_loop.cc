@@ -23,33 +23,50 @@ v1::LocationChange ChangeOf(const EdgeSessionHub::Count& count) {
   return change;
 }
 
-}  // namespace
-
-void LocationLoop::Start(NodeId self, Epoch epoch) {
-  thread_ = std::thread([this, self, epoch] { RunLoop(self, epoch); });
+void LogCounters(const LocationExchange::Counters& counters) {
+  LOG(INFO) << "directory: " << counters.changes_applied << " changes of other edges applied, "
+            << counters.changes_known << " known already, " << counters.gaps << " gaps, "
+            << counters.refused << " refused, " << counters.dropped << " dropped, "
+            << counters.edges_lost << " edges lost, " << counters.buckets_replaced
+            << " buckets replaced";
 }
 
-void LocationLoop::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopped_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
+}  // namespace
+
+LocationLoop::LocationLoop(Rooms rooms)
+    : rooms_(std::move(rooms)),
+      next_tick_(rooms_.clock->Elapsed()),
+      rests_until_(next_tick_),
+      actor_({&executor_, rooms_.clock},
+             {.turn = [this](absl::Duration now, bool is_last) { return Turn(now, is_last); }}) {}
+
+void LocationLoop::Start(NodeId self, Epoch epoch) {
+  exchange_.emplace(
+      LocationExchange::Options{.self = self, .epoch = epoch, .is_edge = rooms_.is_edge},
+      rooms_.directory);
+  actor_.Start();
 }
 
 void LocationLoop::Post(Event event) {
-  absl::MutexLock lock(&mu_);
-  if (!stopped_) events_.push_back(std::move(event));
+  actor_.Post([this, event = std::move(event)]() mutable {
+    std::move(event)(*exchange_, rooms_.clock->Elapsed());
+  });
 }
 
 void LocationLoop::OnChange() {
-  absl::MutexLock lock(&mu_);
-  changed_ = true;
+  {
+    absl::MutexLock lock(&mu_);
+    if (std::exchange(changed_, true)) return;  // A turn is due already.
+  }
+  actor_.Wake();
 }
 
 void LocationLoop::OnAttached() {
-  absl::MutexLock lock(&mu_);
-  whole_due_ = true;
+  {
+    absl::MutexLock lock(&mu_);
+    whole_due_ = true;
+  }
+  actor_.Wake();
 }
 
 void LocationLoop::OnBatch(v1::DirectoryBatch batch) {
@@ -95,56 +112,33 @@ void LocationLoop::OnLinksReady(std::vector<NodeId> peers) {
   });
 }
 
-// ---- the loop's thread
+// ---- On the executor.
 
-void LocationLoop::RunLoop(NodeId self, Epoch epoch) {
-  LocationExchange exchange({.self = self, .epoch = epoch, .is_edge = rooms_.is_edge},
-                            rooms_.directory);
-  std::vector<Event> events;
-  absl::Duration next_tick = rooms_.clock->Elapsed();
-  absl::Duration rests_until = next_tick;
-  bool stopped = false, fresh = false;
-  while (!stopped) {
-    bool whole = false, changed = false;
-    {
-      absl::MutexLock lock(&mu_);
-      const absl::Duration until = resting_ ? std::min(rests_until, next_tick) : next_tick;
-      mu_.AwaitWithTimeout(absl::Condition(this, &LocationLoop::HasWork),
-                           std::max(until - rooms_.clock->Elapsed(), absl::ZeroDuration()));
-      std::swap(events, events_);
-      stopped = stopped_;
-      whole = std::exchange(whole_due_, false);
-      if (rooms_.clock->Elapsed() >= rests_until) resting_ = false;
-      changed = whole || stopped || (changed_ && !resting_);
-      if (changed) {
-        changed_ = false;
-        resting_ = true;
-      }
-    }
-    const absl::Duration now = rooms_.clock->Elapsed();
-    for (Event& event : events) std::move(event)(exchange, now);
-    events.clear();
-    if (changed) {
-      ReportChanges(&exchange);
-      rests_until = now + kPause;
-    }
-    if (whole) ReportWhole(exchange);
-    if (now >= next_tick) {
-      exchange.OnTick(now);
-      next_tick = now + kTick;
-    }
-    CarryOut(exchange.Take());
-    if (exchange.has_mgmt() != fresh) {
-      fresh = exchange.has_mgmt();
-      if (rooms_.on_fresh != nullptr) rooms_.on_fresh(fresh);
-    }
+absl::Duration LocationLoop::Turn(absl::Duration now, bool is_last) {
+  bool whole = false, changed = false;
+  {
+    absl::MutexLock lock(&mu_);
+    whole = std::exchange(whole_due_, false);
+    changed = whole || is_last || (changed_ && now >= rests_until_);
+    if (changed) changed_ = false;
   }
-  const LocationExchange::Counters& counters = exchange.counters();
-  LOG(INFO) << "directory: " << counters.changes_applied << " changes of other edges applied, "
-            << counters.changes_known << " known already, " << counters.gaps << " gaps, "
-            << counters.refused << " refused, " << counters.dropped << " dropped, "
-            << counters.edges_lost << " edges lost, " << counters.buckets_replaced
-            << " buckets replaced";
+  if (changed) {
+    ReportChanges(&*exchange_);
+    rests_until_ = now + kPause;
+  }
+  if (whole) ReportWhole(*exchange_);
+  if (now >= next_tick_) {
+    exchange_->OnTick(now);
+    next_tick_ = now + kTick;
+  }
+  CarryOut(exchange_->Take());
+  if (exchange_->has_mgmt() != is_fresh_) {
+    is_fresh_ = exchange_->has_mgmt();
+    if (rooms_.on_fresh != nullptr) rooms_.on_fresh(is_fresh_);
+  }
+  if (is_last) LogCounters(exchange_->counters());
+  absl::MutexLock lock(&mu_);
+  return (changed_ ? std::min(rests_until_, next_tick_) : next_tick_) - now;
 }
 
 void LocationLoop::ReportChanges(LocationExchange* exchange) {
@@ -181,8 +175,8 @@ void LocationLoop::CarryOut(LocationExchange::Output output) {
   for (const std::string& complaint : output.complaints) LOG(WARNING) << complaint;
   for (v1::FromNode& message : output.to_mgmt) rooms_.send(std::move(message));
   if (output.to_links.empty() && output.starts.empty()) return;
-  relay_->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
-                   Switchboard& switchboard, absl::Duration now) mutable {
+  rooms_.relay->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
+                         Switchboard& switchboard, absl::Duration now) mutable {
     switchboard.OnEpochHints(starts, now);
     for (auto& [peer, payload] : to_links) switchboard.SetLocations(peer, std::move(payload));
   });

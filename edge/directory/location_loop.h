@@ -2,57 +2,58 @@
 
 #include <functional>
 #include <memory>
-#include <thread>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/location_exchange.h"
 #include "edge/links/peer_links.h"
-#include "edge/messages/message_router.h"
+#include "edge/sessions/session_hub.h"
 
 namespace convergia::edge {
 
-// The one thread that works the location exchange, and so the only one that writes the directory:
-// takes who came and went here, what mgmt says and what comes over links, and sends what comes of
-// it. mgmt hears of everyone after each attach, then of changes, the first at once and those that
-// follow it closely together. Not the relay loop's thread, for a whole directory takes longer than
-// a message may wait.
+// The thread that runs the location exchange, and the only one that writes the directory. It takes
+// changes of local users, messages of mgmt and payloads of links, and sends the results. mgmt gets
+// all users after each attach, then changes: the first at once, those soon after it together. It is
+// not the relay loop's thread, because processing a whole directory takes longer than a message may
+// wait.
 //
-// Thread-safe; no call blocks. What comes before Start() is worked then.
+// Thread-safe; no call blocks. Events before Start() are processed then.
 class LocationLoop final : public LinkLocations {
  public:
   struct Rooms {  // All must outlive the loop.
     Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
+    RelayLoop* relay = nullptr;
     const Clock* clock = nullptr;
-    // To mgmt. What is not taken is said anew after the next attach.
+    // Sends to mgmt. Everything is reported again after the next attach, so a message may be lost.
     std::function<void(v1::FromNode message)> send;
     // Whether the cluster has an edge of this number.
     std::function<bool(NodeId)> is_edge;
-    // mgmt tells all changes from now on; or does no more. May be null.
+    // Called with true when mgmt keeps the directory current from now on, with false when it no
+    // longer does. May be null.
     std::function<void(bool)> on_fresh;
   };
 
-  explicit LocationLoop(Rooms rooms) : rooms_(std::move(rooms)) {}
+  explicit LocationLoop(Rooms rooms);
   ~LocationLoop() override { Stop(); }
 
-  // Before Start(); `relay` must outlive Stop().
-  void Attach(RelayLoop* relay) { relay_ = relay; }
-
   void Start(NodeId self, Epoch epoch);
-  // Tells of the last ones to leave, and waits for the thread. What comes later is dropped.
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  // Reports the last users to leave, and waits for the thread. Later events are dropped.
+  void Stop() { actor_.Stop(); }
 
   // The hub has changes.
   void OnChange() ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- mgmt.
-  // It knows nothing of us.
+  // A new attach: mgmt knows nothing about this edge.
   void OnAttached() ABSL_LOCKS_EXCLUDED(mu_);
   void OnDetached() {
     Post([](auto& exchange, auto now) { exchange.OnDetached(now); });
@@ -71,27 +72,27 @@ class LocationLoop final : public LinkLocations {
  private:
   using Event = absl::AnyInvocable<void(LocationExchange& exchange, absl::Duration now)>;
 
-  void Post(Event event) ABSL_LOCKS_EXCLUDED(mu_);
-  void RunLoop(NodeId self, Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return stopped_ || whole_due_ || !events_.empty() || (changed_ && !resting_);
-  }
+  void Post(Event event);
+  absl::Duration Turn(absl::Duration now, bool is_last) ABSL_LOCKS_EXCLUDED(mu_);
   void ReportChanges(LocationExchange* exchange);
   void ReportWhole(const LocationExchange& exchange);
   void CarryOut(LocationExchange::Output output);
 
   const Rooms rooms_;
-  RelayLoop* relay_ = nullptr;
+
+  // Only the executor's, from Start() on.
+  std::optional<LocationExchange> exchange_;
+  absl::Duration next_tick_;
+  absl::Duration rests_until_;  // Changes wait a little, for others to join them.
+  bool is_fresh_ = false;
 
   absl::Mutex mu_;
-  std::vector<Event> events_ ABSL_GUARDED_BY(mu_);
-  size_t batch_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of batches among them.
+  size_t batch_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of the batches among the events.
   bool changed_ ABSL_GUARDED_BY(mu_) = false;
   bool whole_due_ ABSL_GUARDED_BY(mu_) = false;
-  bool resting_ ABSL_GUARDED_BY(mu_) = false;  // Changes wait a little, for others to join them.
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::thread thread_;
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::edge

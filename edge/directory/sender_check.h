@@ -12,32 +12,32 @@
 
 namespace convergia::edge {
 
-// Whether an envelope can be from whom it says: a user who is signed in at the edge that sent it,
-// as the directory has it, or who was until a moment ago (Directory::LeftLately()), for what
-// somebody wrote arrives after they left. Of an edge that the directory takes for dead
-// (Directory::IsLost()) and that sends all the same anybody may be.
+// Decides whether an envelope can come from the user it names. Accepts a user whom the directory
+// lists at the edge that sent the envelope, or listed there lately (Directory::LeftLately()),
+// because a message may arrive after its sender has left. If the directory believes an edge is dead
+// (Directory::IsLost()) but it still sends, accept any sender from it.
 //
-// Who has just signed in there writes before the directory knows; so there is the benefit of the
-// doubt for kGrace, since the first envelope that raised it, or until Sweep() finds them listed.
-// Whoever goes on sending beyond that for a user who never was there is refused, until it has kept
-// quiet for kQuiet. While mgmt does not tell this edge where everybody is nobody is refused: then
-// the directory may be behind for long.
+// New users may send before the directory lists them, so unlisted senders are accepted for kGrace
+// from their first envelope on, or until Sweep() finds them listed. After that, the pair of edge
+// and user is refused until it was quiet for kQuiet. While mgmt does not keep this edge's directory
+// current, nobody is refused, because the directory may be far behind.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class SenderCheck {
  public:
-  // Longer than an edge whose way to mgmt has fallen silent takes it for one, and so does not tell
-  // its neighbours who has come.
+  // An edge whose connection to mgmt has fallen silent notices it later, and tells its neighbours
+  // of new users only then. The grace is longer than that takes.
   static constexpr absl::Duration kGrace = absl::Seconds(20);
   static constexpr absl::Duration kQuiet = absl::Minutes(1);
-  static constexpr size_t kDoubtsMax = 4'096;  // Then all have the benefit anew.
+  static constexpr size_t kDoubtsMax = 4'096;  // When full, all doubts are forgotten.
 
-  // `is_listed`: by the directory `user` is at `origin`, or was lately. `is_fresh`: mgmt tells its
-  // changes.
+  // `is_listed`: the directory lists `user` at `origin`, or did lately. `is_fresh`: mgmt keeps the
+  // directory current.
   bool IsPlausible(NodeId origin, absl::string_view user, bool is_listed, bool is_fresh,
                    absl::Duration now);
 
-  // Forgets doubts of those who are `listed`, by the same rule. Every second or so.
+  // Forgets the doubts about users who are `listed` now, by the same rule. Call it every second or
+  // so.
   void Sweep(absl::FunctionRef<bool(NodeId origin, const std::string& user)> listed);
 
  private:

@@ -20,15 +20,16 @@ struct EdgePeer {
   std::vector<std::string> addresses;  // To be tried in this order.
 };
 
-// Which edges to dial, where, and when: all that have no link, each of their addresses in turn,
-// with waits that grow and start anew at any contact, at a newer start, or at new addresses.
+// Decides which edges to dial, at which address, and when: all edges without a link, at each of
+// their addresses in turn. Waits grow, and are reset by any contact, a newer start, or new
+// addresses.
 //
 // A core: no thread, no I/O. `now` is Clock::Elapsed().
 class DialPlan {
  public:
   DialPlan(NodeId self, uint64_t seed) : self_(self), seed_(seed) {}
 
-  // These are all.
+  // `peers` are all other edges.
   void SetPeers(const std::vector<EdgePeer>& peers);
 
   struct Dial {
@@ -36,16 +37,16 @@ class DialPlan {
     std::string name;
     std::string address;
   };
-  // What to dial now. Each is followed by OnDialDone().
+  // The dials to make now. OnDialDone() must follow for each.
   std::vector<Dial> Due(absl::Duration now);
 
   // `reached`: the other edge answered, whether or not the pair keeps this link.
   void OnDialDone(NodeId node, bool reached, absl::Duration now);
 
-  // `node` lives and has found us: what kept us apart may be over.
+  // `node` is alive and has reached this edge, so dialling it may succeed again.
   void OnContact(NodeId node);
 
-  // All that are linked now, whoever dialled.
+  // All edges that are linked now; either side may have dialled.
   void SetLinked(const absl::flat_hash_set<NodeId>& linked, absl::Duration now);
 
  private:

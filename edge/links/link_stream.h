@@ -3,6 +3,7 @@
 #include <grpcpp/channel.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -14,18 +15,16 @@
 
 namespace convergia::edge {
 
-// One stream to another edge, whichever side dialled. Thread-safe.
+// One stream to another edge; either side may have dialled. Thread-safe.
 class LinkStream {
  public:
-  // Is told, on gRPC's threads.
-  class Owner {
-   public:
-    virtual ~Owner() = default;
+  // What streams tell, on gRPC's threads. Constant, and outlives every stream's end.
+  struct Events {
     // `frame` is read into again: what is left in it saves memory.
-    virtual void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) = 0;
-    // `spare` may be moved from.
-    virtual void OnDrained(LinkId link, v1::Frame* spare) = 0;
-    virtual void OnClosed(LinkStream& stream, const absl::Status& status) = 0;
+    std::function<void(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame)> frame;
+    // The last frame was written. `spare` may be moved from.
+    std::function<void(LinkId link, v1::Frame* spare)> drained;
+    std::function<void(const LinkStream& stream, const absl::Status& status)> closed;
   };
 
   LinkStream(LinkId id, NodeId peer, Dialled dialled) : id_(id), peer_(peer), dialled_(dialled) {}
@@ -39,11 +38,11 @@ class LinkStream {
   virtual void CancelStream(const absl::Status& reason) = 0;
   virtual void AwaitEnd() const = 0;
 
-  // Its hello has come. Only in OnFrame().
+  // The peer's hello has arrived. Use it only in OnFrame().
   bool greeted = false;
 
-  // Frames that have come and are not worked yet: past a bound no more are read, so that the other
-  // side feels it.
+  // Counts bytes of frames that have arrived and are not processed yet. Past a bound reading
+  // pauses, so that gRPC's flow control slows the other side.
   void AddUnworked(size_t bytes) {
     if ((unworked_bytes_ += bytes) > limits::kLinkUnworkedBytesMax) Pause();
   }
@@ -61,15 +60,15 @@ class LinkStream {
   std::atomic<size_t> unworked_bytes_ = 0;
 };
 
-// The part that is the same over a server's and a client's end of the stream.
+// The part that is the same for a server's and a client's end of the stream.
 template <typename Base>
 class LinkStreamOver : public Base, public LinkStream {
  public:
   template <typename... Args>
-  LinkStreamOver(Owner* owner, LinkId id, NodeId peer, Dialled dialled, Args&&... args)
-      : Base(std::forward<Args>(args)...), LinkStream(id, peer, dialled), owner_(owner) {}
+  LinkStreamOver(const Events* events, LinkId id, NodeId peer, Dialled dialled, Args&&... args)
+      : Base(std::forward<Args>(args)...), LinkStream(id, peer, dialled), events_(events) {}
 
-  // A frame that does not get through is lost with the stream, which the relay channels mend.
+  // A frame that cannot be sent is lost with the stream; the relay channels send its content again.
   void SendFrame(v1::Frame frame) override { (void)this->Send(std::move(frame)); }
   void CancelStream(const absl::Status& reason) override { this->Cancel(reason); }
   void AwaitEnd() const override { this->AwaitClosed(); }
@@ -79,28 +78,29 @@ class LinkStreamOver : public Base, public LinkStream {
   void Resume() override { this->ResumeReading(); }
 
   void OnMessage(v1::Frame& frame) override {
-    owner_->OnFrame(std::shared_ptr<LinkStream>(this->shared_from_this(), this), &frame);
+    events_->frame(std::shared_ptr<LinkStream>(this->shared_from_this(), this), &frame);
   }
-  void OnDrained(v1::Frame& spare) override { owner_->OnDrained(id(), &spare); }
-  void OnClosed(const absl::Status& status) override { owner_->OnClosed(*this, status); }
+  void OnDrained(v1::Frame& spare) override { events_->drained(id(), &spare); }
+  void OnClosed(const absl::Status& status) override { events_->closed(*this, status); }
 
-  Owner* const owner_;
+  const Events* const events_;
 };
 
-// The switchboard sends one frame at a time, and the hello: the queue is never longer.
+// The queue is never longer than one frame and the hello: the switchboard sends one frame at a
+// time.
 inline constexpr rpc::StreamOptions kLinkStreamOptions = {.queue_bytes_max =
                                                               limits::kLinkQueueBytesMax};
 
 class AcceptedLink final : public LinkStreamOver<rpc::ServerStream<v1::Frame, v1::Frame>> {
  public:
-  AcceptedLink(Owner* owner, LinkId id, NodeId peer, grpc::CallbackServerContext* context)
-      : LinkStreamOver(owner, id, peer, Dialled::kByPeer, context, kLinkStreamOptions) {}
+  AcceptedLink(const Events* events, LinkId id, NodeId peer, grpc::CallbackServerContext* context)
+      : LinkStreamOver(events, id, peer, Dialled::kByPeer, context, kLinkStreamOptions) {}
 };
 
 class DialledLink final : public LinkStreamOver<rpc::ClientStream<v1::Frame, v1::Frame>> {
  public:
-  DialledLink(Owner* owner, LinkId id, NodeId peer, std::shared_ptr<grpc::Channel> channel)
-      : LinkStreamOver(owner, id, peer, Dialled::kByUs, kLinkStreamOptions),
+  DialledLink(const Events* events, LinkId id, NodeId peer, std::shared_ptr<grpc::Channel> channel)
+      : LinkStreamOver(events, id, peer, Dialled::kByUs, kLinkStreamOptions),
         channel_(std::move(channel)),
         stub_(v1::Relay::NewStub(channel_)) {}
 

@@ -17,7 +17,11 @@ constexpr absl::Duration kReportEvery = absl::Seconds(10);
 }  // namespace
 
 PeerLinks::PeerLinks(Options options, OnLinks on_links)
-    : options_(std::move(options)), on_links_(std::move(on_links)) {}
+    : options_(std::move(options)),
+      on_links_(std::move(on_links)),
+      events_{.frame = [this](const auto& stream, auto* frame) { OnFrame(stream, frame); },
+              .drained = [this](LinkId link, auto* spare) { OnDrained(link, spare); },
+              .closed = [this](const auto& stream, const auto& why) { OnClosed(stream, why); }} {}
 
 PeerLinks::~PeerLinks() { Stop(); }
 
@@ -46,7 +50,7 @@ void PeerLinks::OnRevoked() {
 }
 
 void PeerLinks::SetPeers(std::vector<EdgePeer> peers, bool fresh) {
-  loop_->Post(
+  options_.loop->Post(
       [this, fresh, peers = std::move(peers)](Switchboard& switchboard, absl::Duration now) {
         std::vector<std::pair<NodeId, Epoch>> edges;
         for (const EdgePeer& peer : peers) edges.emplace_back(peer.node, fresh ? peer.epoch : 0);
@@ -81,18 +85,19 @@ void PeerLinks::Cancel(LinkId link, const absl::Status& reason) {
 
 grpc::ServerBidiReactor<v1::Frame, v1::Frame>* PeerLinks::Accept(
     grpc::CallbackServerContext* context, const rpc::Peer& peer) {
-  auto stream = std::make_shared<AcceptedLink>(this, ++last_link_, peer.node, context);
+  auto stream = std::make_shared<AcceptedLink>(&events_, ++last_link_, peer.node, context);
   if (self_ == 0 || !Keep(stream)) {
     return rpc::RefuseStream<v1::Frame, v1::Frame>(absl::UnavailableError("starting or stopping"));
   }
-  loop_->Post([this, id = stream->id()](Switchboard&, absl::Duration now) { starting_[id] = now; });
+  options_.loop->Post(
+      [this, id = stream->id()](Switchboard&, absl::Duration now) { starting_[id] = now; });
   stream->SendFrame(Hello());
   return stream->Start(*options_.pins, peer.pin);
 }
 
 void PeerLinks::Dial(const DialPlan::Dial& dial, absl::Duration now) {
   auto stream =
-      std::make_shared<DialledLink>(this, ++last_link_, dial.node, options_.make_channel(dial));
+      std::make_shared<DialledLink>(&events_, ++last_link_, dial.node, options_.make_channel(dial));
   if (!Keep(stream)) return;
   starting_[stream->id()] = now;
   stream->SendFrame(Hello());
@@ -113,8 +118,8 @@ void PeerLinks::OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* fr
   }
   const size_t bytes = frame->ByteSizeLong();
   stream->AddUnworked(bytes);
-  loop_->Post([stream, bytes, arriving = TakeFrame(frame)](Switchboard& switchboard,
-                                                           absl::Duration now) mutable {
+  options_.loop->Post([stream, bytes, arriving = TakeFrame(frame)](Switchboard& switchboard,
+                                                                   absl::Duration now) mutable {
     switchboard.OnFrame(stream->id(), std::move(arriving), now);
     stream->RemoveUnworked(bytes);
   });
@@ -126,9 +131,10 @@ void PeerLinks::OnHello(const std::shared_ptr<LinkStream>& stream, const v1::Lin
     stream->CancelStream(absl::PermissionDeniedError("the hello is not of the caller's node"));
     return;
   }
-  loop_->Post([this, stream, epoch = hello.epoch()](Switchboard& switchboard, absl::Duration now) {
-    Admit(*stream, epoch, switchboard, now);
-  });
+  options_.loop->Post(
+      [this, stream, epoch = hello.epoch()](Switchboard& switchboard, absl::Duration now) {
+        Admit(*stream, epoch, switchboard, now);
+      });
 }
 
 void PeerLinks::Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard,
@@ -145,20 +151,21 @@ void PeerLinks::Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard,
 }
 
 void PeerLinks::OnDrained(LinkId link, v1::Frame* spare) {
-  loop_->Post([link, spare = std::move(*spare)](Switchboard& switchboard, absl::Duration) mutable {
-    switchboard.OnDrained(link, std::move(spare));
-  });
+  options_.loop->Post(
+      [link, spare = std::move(*spare)](Switchboard& switchboard, absl::Duration) mutable {
+        switchboard.OnDrained(link, std::move(spare));
+      });
 }
 
-void PeerLinks::OnClosed(LinkStream& stream, const absl::Status& status) {
+void PeerLinks::OnClosed(const LinkStream& stream, const absl::Status& status) {
   const LinkId link = stream.id();
   {
     absl::MutexLock lock(&mu_);
     streams_.erase(link);
   }
   VLOG(1) << "link " << link << " to node " << stream.peer() << " ended: " << status;
-  loop_->Post([this, link, peer = stream.peer(), dialled = stream.dialled()](
-                  Switchboard& switchboard, absl::Duration now) {
+  options_.loop->Post([this, link, peer = stream.peer(), dialled = stream.dialled()](
+                          Switchboard& switchboard, absl::Duration now) {
     switchboard.OnLinkDown(link, now);
     const bool was_starting = starting_.erase(link) > 0;
     if (was_starting && dialled == Dialled::kByUs) plan_->OnDialDone(peer, /*reached=*/false, now);
@@ -169,7 +176,7 @@ void PeerLinks::SendFrame(LinkId link, v1::Frame frame) {
   if (const auto stream = Find(link)) stream->SendFrame(std::move(frame));
 }
 
-void PeerLinks::OnDeadLink(LinkId link) {
+void PeerLinks::CloseSilent(LinkId link) {
   Cancel(link, absl::DeadlineExceededError("the other side was silent for too long"));
 }
 
@@ -204,7 +211,7 @@ void PeerLinks::OnTick(absl::Duration now) {
   for (const DialPlan::Dial& dial : plan_->Due(now)) Dial(dial, now);
   if (now < next_report_) return;
   next_report_ = now + kReportEvery;
-  loop_->Post(
+  options_.loop->Post(
       [this](Switchboard& switchboard, absl::Duration at) { on_links_(switchboard.Links(at)); });
 }
 

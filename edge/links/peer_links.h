@@ -21,67 +21,66 @@
 
 namespace convergia::edge {
 
-// Who hears what links carry of locations (Locations in a frame). The calls come from any thread
+// Receives the locations that links carry (Locations in a frame). The calls come from any thread
 // and must not block.
 class LinkLocations {
  public:
   virtual ~LinkLocations() = default;
-  // All that are linked now.
+  // All edges that are linked now.
   virtual void OnLinks(std::vector<NodeId> peers) = 0;
-  // `done` is to be called when it has been worked; until then it counts against the link.
+  // Call `done` when `payload` is processed; until then it counts against the link.
   virtual void OnLocations(NodeId from, v1::Locations payload, absl::AnyInvocable<void()> done) = 0;
-  // What was given to them last (Switchboard::SetLocations()) is under way.
+  // The last payload for them (Switchboard::SetLocations()) has left; the next may be given.
   virtual void OnLinksReady(std::vector<NodeId> peers) = 0;
 };
 
-// The streams behind the switchboard's links: dials the other edges, takes their calls, carries
-// frames, and tells the relay loop what comes.
+// The streams behind the switchboard's links: dials the other edges, accepts their calls, carries
+// frames, and hands arriving frames to the relay loop.
 //
-// Life of a link: a stream starts (dialled by either side); both send hello; when the other's hello
-// has come and is whose certificate it is, the switchboard admits it or not (LinkTable); it carries
-// frames until it breaks or is silent for 15 s; then it is dialled anew.
+// Life of a link: a stream starts (dialled by either side) and both sides send hello. If the peer's
+// hello names the node of its certificate, the switchboard admits the link or not (LinkTable). The
+// link carries frames until it breaks or is silent for 15 s; then it is dialled again.
 //
-// Thread-safe. OnTick() and the other methods of RelayLoop::Links are called by the loop.
-class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
+// Thread-safe, but for what the loop calls.
+class PeerLinks {
  public:
   struct Options {
+    // Outlives the links' Stop().
+    RelayLoop* loop = nullptr;
     Epoch epoch = 0;
-    // Who may be linked; outlives the links, and changes no more when they are destroyed.
+    // The valid pins; must outlive the links, and must not change while they are destroyed.
     const rpc::PinSet* pins = nullptr;
-    // Outlives the links' Stop(). Null: nobody.
+    // Must outlive the links' Stop(). Null: locations are ignored.
     LinkLocations* locations = nullptr;
-    // How to reach an edge.
+    // Makes the channel for a dial.
     std::function<std::shared_ptr<grpc::Channel>(const DialPlan::Dial& dial)> make_channel;
   };
-  // What mgmt is to hear: all links that are up.
+  // Gets all links that are up, to be reported to mgmt.
   using OnLinks = std::function<void(const std::vector<Switchboard::LinkView>& links)>;
 
   PeerLinks(Options options, OnLinks on_links);
-  ~PeerLinks() override;
+  ~PeerLinks();
 
-  // Before anything else; `loop` must outlive the links' Stop().
-  void Attach(RelayLoop* loop) { loop_ = loop; }
-
-  // Takes calls from now on. `self` is this edge. Before the loop's Start().
+  // Accepts calls from now on. `self` is this edge. Call it before the loop's Start().
   void Start(NodeId self);
 
-  // All other edges, as mgmt says. Not `fresh`: as it said before this start; then their starts may
-  // be others by now, and are asked for. Thread-safe.
+  // All other edges, as mgmt names them. Not `fresh`: as mgmt named them before this start of the
+  // edge; then their epochs may be old, and the edges are asked for them. Thread-safe.
   void SetPeers(std::vector<EdgePeer> peers, bool fresh = true);
 
   // A stream that another edge opened. Returns what the service's method returns.
   grpc::ServerBidiReactor<v1::Frame, v1::Frame>* Accept(grpc::CallbackServerContext* context,
                                                         const rpc::Peer& peer);
 
-  // Closes all, takes no more, and returns when all have ended.
+  // Closes all streams, refuses new ones, and returns when all have ended.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // RelayLoop::Links:
-  void SendFrame(LinkId link, v1::Frame frame) override;
-  void OnDeadLink(LinkId link) override;
-  void OnLinksChanged(std::vector<Switchboard::LinkView> links) override;
-  void OnLocationsTaken(std::vector<NodeId> peers) override;
-  void OnTick(absl::Duration now) override;
+  // ---- On the loop's thread.
+  void SendFrame(LinkId link, v1::Frame frame);
+  void CloseSilent(LinkId link);
+  void OnLinksChanged(std::vector<Switchboard::LinkView> links);
+  void OnLocationsTaken(std::vector<NodeId> peers);
+  void OnTick(absl::Duration now);
 
  private:
   void Dial(const DialPlan::Dial& dial, absl::Duration now);
@@ -90,13 +89,14 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
   std::shared_ptr<LinkStream> Find(LinkId link) ABSL_LOCKS_EXCLUDED(mu_);
   void Cancel(LinkId link, const absl::Status& reason);
   v1::Frame Hello() const;
-  // Closes the links that we dialled to who is not valid any more; ServerStream does the others.
+  // Closes links that this edge dialled to peers whose pin is no longer valid; ServerStream closes
+  // the others.
   void OnRevoked() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // LinkStream::Owner:
-  void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame) override;
-  void OnDrained(LinkId link, v1::Frame* spare) override;
-  void OnClosed(LinkStream& stream, const absl::Status& status) override ABSL_LOCKS_EXCLUDED(mu_);
+  // LinkStream::Events:
+  void OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame);
+  void OnDrained(LinkId link, v1::Frame* spare);
+  void OnClosed(const LinkStream& stream, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void OnHello(const std::shared_ptr<LinkStream>& stream, const v1::LinkHello& hello);
 
   // On the loop's thread.
@@ -105,7 +105,7 @@ class PeerLinks final : public RelayLoop::Links, public LinkStream::Owner {
 
   const Options options_;
   const OnLinks on_links_;
-  RelayLoop* loop_ = nullptr;
+  const LinkStream::Events events_;
 
   std::atomic<NodeId> self_ = 0;  // 0 until Start().
 

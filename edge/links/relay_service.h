@@ -7,7 +7,7 @@
 
 namespace convergia::edge {
 
-// The gRPC face of the links: whoever calls is known by certificate, the rest is PeerLinks.
+// The gRPC service of the links. It identifies the caller by certificate; PeerLinks does the rest.
 class RelayService final : public v1::Relay::CallbackService {
  public:
   // Both must outlive the service.

@@ -11,10 +11,10 @@
 
 namespace convergia::edge {
 
-// To whom one session sends most, between two reports: at most kPeersMax of them, whatever their
-// number. Whoever is new beyond that wears the lightest down, and takes its place once that is used
-// up, so the heavy ones stay. Counting costs a few nanoseconds while one writes to the same few
-// people. Not thread-safe.
+// The peers to which one session sends most bytes, since the last Take(): at most kPeersMax of
+// them. Misra-Gries: when full, a new peer decrements the smallest counter and replaces it at zero.
+// So heavy peers stay, and counts are lower bounds. Counting costs a few nanoseconds while the
+// session writes to the same few peers. Not thread-safe.
 class HeavyHitters {
  public:
   static constexpr size_t kPeersMax = 8;
@@ -50,7 +50,7 @@ class HeavyHitters {
 
   bool empty() const { return peers_.empty(); }
 
-  // All, and begins anew; then it holds no memory.
+  // Returns all peers and starts from nothing; it then holds no memory.
   std::vector<Peer> Take() { return std::exchange(peers_, {}); }
 
  private:

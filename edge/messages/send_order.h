@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -68,6 +69,17 @@ class SendOrder {
     Forget(found);
     return true;
   }
+  // Takes every held message out, in order for each recipient: the session has gone.
+  std::vector<Held> TakeAllHeld() {
+    std::vector<Held> all;
+    for (auto& [to, recipient] : recipients_) {
+      for (Entry& entry : recipient.held) all.push_back(std::move(entry.message));
+      recipient.held.clear();
+    }
+    held_bytes_ = 0;
+    return all;
+  }
+
   bool HasHeld(absl::string_view to) const {
     const auto found = recipients_.find(to);
     return found != recipients_.end() && !found->second.held.empty();

@@ -5,12 +5,12 @@
 namespace convergia::edge {
 namespace {
 
-v1::FromNode MessageOf(MessageRouter::Traffic traffic) {
+v1::FromNode MessageOf(MessageCore::Traffic traffic) {
   v1::FromNode message;
   v1::TrafficReport* const report = message.mutable_traffic();
   report->set_bytes_within(traffic.bytes_within);
   report->set_bytes_across(traffic.bytes_across);
-  for (MessageRouter::Talker& talker : traffic.talkers) {
+  for (MessageCore::Talker& talker : traffic.talkers) {
     v1::Talker* const to = report->add_talkers();
     to->set_username(std::move(talker.user));
     for (HeavyHitters::Peer& peer : talker.peers) {
@@ -42,7 +42,7 @@ void TrafficReporter::ReportLoop() {
       if (mu_.AwaitWithTimeout(absl::Condition(&stopped_), kEvery)) return;
     }
     // On the shards' threads: each sends its own.
-    router_->TakeTraffic(kTalkersMax, [send = send_](MessageRouter::Traffic traffic) {
+    messages_->TakeTraffic(kTalkersMax, [send = send_](MessageCore::Traffic traffic) {
       if (traffic.bytes_within + traffic.bytes_across > 0) send(MessageOf(std::move(traffic)));
     });
   }

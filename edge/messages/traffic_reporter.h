@@ -7,7 +7,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "convergia/v1/cluster.pb.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 
 namespace convergia::edge {
 
@@ -21,8 +21,9 @@ class TrafficReporter {
 
   using Send = std::function<void(v1::FromNode message)>;
 
-  // `router` must outlive the reporter, and so must the shards it was attached to: Stop() first.
-  TrafficReporter(MessageRouter* router, Send send) : router_(router), send_(std::move(send)) {}
+  // `messages` must outlive the reporter, and so must the shards it works on: Stop() first.
+  TrafficReporter(MessageShell* messages, Send send)
+      : messages_(messages), send_(std::move(send)) {}
   ~TrafficReporter() { Stop(); }
 
   void Start();
@@ -31,7 +32,7 @@ class TrafficReporter {
  private:
   void ReportLoop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  MessageRouter* const router_;
+  MessageShell* const messages_;
   const Send send_;
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

@@ -7,24 +7,24 @@
 
 namespace convergia::edge {
 
-// The outside of a segment under way: where from, where to, and which way.
+// The header of a segment under way: origin, destination and route.
 struct SegmentHeader {
   NodeId origin = 0;
   NodeId destination = 0;
-  Hops route;            // Still to visit, next first; the one that reads this is not among them.
+  Hops route;            // Edges still to visit, next first; the present one is not among them.
   Hops visited;          // Oldest first, without the origin.
   bool bounced = false;  // On its way back to the origin.
 };
 
-// What an edge does with a segment that came in.
+// The decision about a segment that has arrived.
 struct ForwardDecision {
   enum class What {
     kArrived,   // For this edge.
-    kCameBack,  // One of our own that nobody could take on; `header.visited` says how far it came.
+    kCameBack,  // Of this edge, and could not be forwarded; `header.visited` says how far it came.
     kForward,   // To `next`, with `header`.
     kBounce,    // The same, as a bounce: without its envelopes, the origin has them.
     kDrop,      // It can go neither on nor back; the origin's timer will notice.
-    kRefuse,    // It cannot be true; `why` says so.
+    kRefuse,    // Its header cannot be true; `why` says what is wrong.
   };
   What what = What::kRefuse;
   NodeId next = 0;

@@ -7,12 +7,12 @@
 
 namespace convergia::edge {
 
-// The heartbeat of one link: when to ping, how long the answers take, how many are missing, and
-// whether the other end has been silent for too long. Anything heard counts as a sign of life.
+// The heartbeat of one link: when to ping, the round-trip time, the loss, and whether the other end
+// has been silent for too long. Anything received counts as a sign of life.
 //
-// The round-trip time is what the way takes, not how long it was blocked: an answer that comes only
-// after the next ping counts as none, one that took long is believed once the next one took as
-// long, and a shorter time at once, for nothing arrives sooner than it can.
+// The round-trip time is the time of the path, not the time for which it was blocked. An answer
+// that comes after the next ping does not count. A longer time is believed once the next answer
+// took as long; a shorter time is believed at once, because nothing arrives too early.
 //
 // A core. `now` is Clock::Elapsed().
 class LinkHealth {
@@ -31,7 +31,7 @@ class LinkHealth {
   // Smoothed; 0 until the first answer, then never 0.
   uint32_t rtt_us() const { return rtt_us_; }
 
-  // Of the pings of the last minute that had time to be answered, how many were not: 0 to 1.
+  // The share of unanswered pings, of those of the last minute that had time for an answer: 0 to 1.
   double loss(absl::Duration now) const;
 
  private:

@@ -14,12 +14,12 @@ using LinkId = uint64_t;
 
 enum class Dialled { kByUs, kByPeer };
 
-// Which link counts to which edge. Both edges dial one another, and each applies this rule to the
-// same pair of streams, so exactly one stays, the same at both ends:
+// Decides which link to each edge stays. Both edges may dial one another. Each applies these rules
+// to the same pair of streams, so exactly one stays, the same at both ends:
 //
-//   a newer start of the peer     replaces the link of the older at once
-//   the same start, the same side dialled again    the newer stays: that side gave the older up
-//   the same start, both dialled  the one that the lower node id dialled stays
+//   a newer start of the peer            It replaces the link of the older start at once.
+//   same start, same side dialled again  The newer link stays: that side gave up the older one.
+//   same start, both sides dialled       The link that the lower node id dialled stays.
 //
 // A core: no thread, no I/O.
 class LinkTable {

@@ -26,16 +26,17 @@ struct SegmentOf {
 using IncomingSegment = SegmentOf<Envelope>;
 using OutgoingSegment = SegmentOf<const Envelope*>;
 
-// Both halves of what runs between this edge and one other: the channel there, the channel back,
-// and the rule for restarts. Segments name both starts, so nothing of an older start is ever mixed
-// in:
+// Both relay channels between this edge and one other edge: the channel there and the channel back,
+// and the rules for restarts. Segments name both epochs, so nothing of an older start is mixed in:
 //
-//   the other restarted   what was sent to its old start is UNCONFIRMED, the channel begins anew at
-//   1 we restarted          the other sees our new epoch and forgets the old channel not known yet
-//   a question goes out first; envelopes only to a start that is known, so
-//                         that none can be taken by two
+//   the other edge restarted  Envelopes sent to its old start are UNCONFIRMED. The channel starts
+//                             again at number 1.
+//   this edge restarted       The other edge sees the new epoch and forgets the old channel.
+//   its epoch is not known    Probe first. Send envelopes only to a known epoch, so none is
+//                             accepted twice.
 //
-// In order and at most once, and an answer with sessions means delivered: relay_channel_test.
+// Envelopes are delivered in order and at most once, and a result with sessions means delivered:
+// relay_channel_test.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelayChannel {
@@ -43,28 +44,29 @@ class RelayChannel {
   RelayChannel(Epoch own_epoch, const RelaySender::Options& options)
       : own_epoch_(own_epoch), sender_(options) {}
 
-  // Retries: after limits::kRelayRetryFirst and twice that. So there is time enough left for both
-  // sides to find another way before limits::kUnconfirmedAfter.
+  // Unanswered retries until a route counts as silent. They come after limits::kRelayRetryFirst and
+  // twice that, so both sides have time to find another route before limits::kUnconfirmedAfter.
   static constexpr int kSilentAfter = 2;
 
-  // What the caller has to carry out.
+  // The actions for the caller.
   struct Actions {
     std::vector<RelayReceiver::Delivery> deliveries;  // To be followed by OnResult() each.
     Epoch delivery_epoch = 0;                         // For OnResult().
     std::vector<RelaySender::Answer> answers;
-    bool refused = false;  // The other edge sent what cannot be true; to be counted.
+    bool refused = false;  // The other edge sent values that cannot be true; to be counted.
   };
 
-  [[nodiscard]] bool Offer(RelaySender::Token token, Envelope envelope, absl::Duration now) {
-    return sender_.Offer(token, std::move(envelope), now);
+  [[nodiscard]] bool Offer(MessageId message, Envelope envelope, absl::Duration now) {
+    return sender_.Offer(message, std::move(envelope), now);
   }
 
   void OnSegment(IncomingSegment segment, absl::Duration now, Actions* actions);
 
-  // The other edge's start, learnt otherwise (a link's hello).
+  // The other edge's epoch, from a link's hello.
   void OnPeerEpoch(Epoch epoch, absl::Duration now, Actions* actions);
 
-  // Somebody said that the other edge has this start; nothing is sure before it says so itself.
+  // A third edge says that the other edge has this epoch. Only the other edge itself can confirm
+  // it.
   void OnEpochHint(Epoch epoch, absl::Duration now) {
     if (epoch > sender_.peer_epoch()) sender_.AskFirst(now);
   }
@@ -73,20 +75,21 @@ class RelayChannel {
     receiver_.OnResult(delivery_epoch, sequence, result);
   }
 
-  // There is no way now: what never left is answered at once, what did waits for one.
+  // There is no route now: envelopes that never left are answered at once, the others wait.
   void OnNoWay(Actions* actions) { sender_.OnNoWay(&actions->answers); }
 
-  // What was sent may be lost: a link came or went, the route changed, a segment bounced.
+  // Segments may be lost: a link came or went, the route changed, or a segment bounced. Sends
+  // again.
   void Resend(absl::Duration now);
 
-  // Whether the way that is used now is likely to lead nowhere, though nobody said so: two retries
-  // brought nothing back; or the other edge asked twice for results that it was told, or once, if
-  // `asked_over_other_way`: it has left this way already.
+  // True if the present route probably leads nowhere, though nothing bounced: two retries brought
+  // nothing back, or the other edge asked twice for results that were reported. Once is enough if
+  // `asked_over_other_way`: then the other edge has left this route already.
   bool WayIsSilent(bool asked_over_other_way) const {
     return sender_.unanswered_retries() >= kSilentAfter ||
            receiver_.unheard() >= (asked_over_other_way ? 1 : kSilentAfter);
   }
-  // Begins to count anew.
+  // Resets these counts.
   void ForgetSilence();
 
   void OnTimer(absl::Duration now, Actions* actions) { sender_.OnTimer(now, &actions->answers); }

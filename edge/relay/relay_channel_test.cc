@@ -18,6 +18,8 @@ namespace {
 
 constexpr size_t kBytesMax = 1024 * 1024;
 
+MessageId Id(uint64_t slot) { return {.slot = static_cast<uint32_t>(slot)}; }
+
 Envelope Text(absl::string_view body) {
   return {.from = "alice", .to = "bob", .time_ms = 1, .body = std::string(body)};
 }
@@ -68,15 +70,15 @@ class RelayChannelTest : public testing::Test {
 using Bodies = std::vector<std::string>;
 
 TEST_F(RelayChannelTest, DeliversAllThatWaitedInOneSegmentAndAnswersEach) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
-  ASSERT_TRUE(a_.Offer(2, Text("two"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(2), Text("two"), now_));
   EXPECT_FALSE(Give(b_, TakeFrom(a_)).refused);
   EXPECT_FALSE(a_.HasNext());
   EXPECT_EQ(bodies_, Bodies({"one", "two"}));
   const RelayChannel::Actions actions = Give(a_, TakeFrom(b_));
   ASSERT_EQ(actions.answers.size(), 2);
-  EXPECT_EQ(actions.answers[0].token, 1);
-  EXPECT_EQ(actions.answers[1].token, 2);
+  EXPECT_EQ(actions.answers[0].message, Id(1));
+  EXPECT_EQ(actions.answers[1].message, Id(2));
   EXPECT_EQ(actions.answers[1].result.sessions, 1);
   EXPECT_EQ(a_.sender().waiting_count(), 0);
   EXPECT_EQ(a_.sender().waiting_bytes(), 0);
@@ -84,7 +86,7 @@ TEST_F(RelayChannelTest, DeliversAllThatWaitedInOneSegmentAndAnswersEach) {
 }
 
 TEST_F(RelayChannelTest, DropsWhatItHasSeenAndTellsTheResultAgain) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   const IncomingSegment segment = TakeFrom(a_);
   Give(b_, segment);
   TakeFrom(b_);  // Lost.
@@ -96,9 +98,9 @@ TEST_F(RelayChannelTest, DropsWhatItHasSeenAndTellsTheResultAgain) {
 }
 
 TEST_F(RelayChannelTest, TakesOnlyTheNextInOrder) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   TakeFrom(a_);  // Lost.
-  ASSERT_TRUE(a_.Offer(2, Text("two"), now_));
+  ASSERT_TRUE(a_.Offer(Id(2), Text("two"), now_));
   Give(b_, TakeFrom(a_));
   EXPECT_TRUE(bodies_.empty());
   a_.Resend(now_);
@@ -107,7 +109,7 @@ TEST_F(RelayChannelTest, TakesOnlyTheNextInOrder) {
 }
 
 TEST_F(RelayChannelTest, AsksForResultsThatWereLost) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   RelayChannel::Actions actions;
   b_.OnSegment(TakeFrom(a_), now_, &actions);  // Delivered, the result is not known yet.
   a_.Resend(now_);
@@ -127,23 +129,23 @@ TEST_F(RelayChannelTest, AsksForResultsThatWereLost) {
 }
 
 TEST_F(RelayChannelTest, AfterTenSecondsAnswersUnconfirmedAndWithdraws) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   TakeFrom(a_);  // Lost.
   now_ += limits::kUnconfirmedAfter;
   RelayChannel::Actions actions;
   a_.OnTimer(now_, &actions);
   ASSERT_EQ(actions.answers.size(), 1);
   EXPECT_EQ(actions.answers[0].result.fail, FailCode::kUnconfirmed);
-  ASSERT_TRUE(a_.Offer(2, Text("two"), now_));
+  ASSERT_TRUE(a_.Offer(Id(2), Text("two"), now_));
   Give(b_, TakeFrom(a_));
   EXPECT_EQ(bodies_, Bodies({"two"}));
   const auto answers = Give(a_, TakeFrom(b_)).answers;
   ASSERT_EQ(answers.size(), 1);
-  EXPECT_EQ(answers[0].token, 2);
+  EXPECT_EQ(answers[0].message, Id(2));
 }
 
 TEST_F(RelayChannelTest, WhatWasNeverSentIsUnroutableInTheEnd) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   now_ += limits::kUnconfirmedAfter;
   RelayChannel::Actions actions;
   a_.OnTimer(now_, &actions);
@@ -153,27 +155,27 @@ TEST_F(RelayChannelTest, WhatWasNeverSentIsUnroutableInTheEnd) {
 }
 
 TEST_F(RelayChannelTest, RestartOfTheOtherMakesWhatWasSentUnconfirmedAndTheRestGoesToTheNewStart) {
-  ASSERT_TRUE(a_.Offer(1, Text("sent"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("sent"), now_));
   TakeFrom(a_);
-  ASSERT_TRUE(a_.Offer(2, Text("queued"), now_));
+  ASSERT_TRUE(a_.Offer(Id(2), Text("queued"), now_));
   RelayChannel restarted(21, {});
   Give(restarted, TakeFrom(a_));  // Meant for start 20: not taken, answered with the new start.
   EXPECT_TRUE(bodies_.empty());
   const auto answers = Give(a_, TakeFrom(restarted)).answers;
   ASSERT_EQ(answers.size(), 2);  // Both had been sent.
   EXPECT_EQ(answers[0].result.fail, FailCode::kUnconfirmed);
-  ASSERT_TRUE(a_.Offer(3, Text("new"), now_));
+  ASSERT_TRUE(a_.Offer(Id(3), Text("new"), now_));
   Give(restarted, TakeFrom(a_));
   EXPECT_EQ(bodies_, Bodies({"new"}));
 }
 
 TEST_F(RelayChannelTest, RestartOfTheOriginBeginsAnewAndOldSegmentsAreIgnored) {
-  ASSERT_TRUE(a_.Offer(1, Text("old"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("old"), now_));
   const IncomingSegment old = TakeFrom(a_);
   RelayChannel restarted(11, {});
   RelayChannel::Actions ignored;
   restarted.OnPeerEpoch(20, now_, &ignored);
-  ASSERT_TRUE(restarted.Offer(1, Text("new"), now_));
+  ASSERT_TRUE(restarted.Offer(Id(1), Text("new"), now_));
   Give(b_, TakeFrom(restarted));
   Give(b_, old);
   EXPECT_EQ(bodies_, Bodies({"new"}));
@@ -181,7 +183,7 @@ TEST_F(RelayChannelTest, RestartOfTheOriginBeginsAnewAndOldSegmentsAreIgnored) {
 
 TEST_F(RelayChannelTest, AsksWhoIsThereBeforeItSendsToAnUnknownStart) {
   RelayChannel fresh(12, {});
-  ASSERT_TRUE(fresh.Offer(1, Text("hello"), now_));
+  ASSERT_TRUE(fresh.Offer(Id(1), Text("hello"), now_));
   const IncomingSegment question = TakeFrom(fresh);
   EXPECT_TRUE(question.envelopes.empty());
   EXPECT_EQ(question.destination_epoch, 0);
@@ -193,7 +195,7 @@ TEST_F(RelayChannelTest, AsksWhoIsThereBeforeItSendsToAnUnknownStart) {
 }
 
 TEST_F(RelayChannelTest, TwoRetriesWithoutAnyAnswerMakeAWaySilent) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   TakeFrom(a_);  // Lost, as are all that follow.
   RelayChannel::Actions actions;
   const absl::Duration sent = now_;
@@ -204,7 +206,7 @@ TEST_F(RelayChannelTest, TwoRetriesWithoutAnyAnswerMakeAWaySilent) {
     TakeFrom(a_);
   }
   EXPECT_EQ(now_ - sent, 3 * limits::kRelayRetryFirst);
-  a_.Resend(now_);  // On another way, on which retries begin anew.
+  a_.Resend(now_);  // On another route, where retries start again.
   EXPECT_FALSE(a_.WayIsSilent(true));
   EXPECT_EQ(a_.NextTimer() - now_, limits::kRelayRetryFirst);
   Give(b_, TakeFrom(a_));
@@ -212,7 +214,7 @@ TEST_F(RelayChannelTest, TwoRetriesWithoutAnyAnswerMakeAWaySilent) {
 }
 
 TEST_F(RelayChannelTest, AWayOnWhichResultsAreSlowIsNotSilent) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   RelayChannel::Actions actions;
   b_.OnSegment(TakeFrom(a_), now_, &actions);  // Delivered, and its reader takes seconds.
   for (int i = 0; i < 2; ++i) {
@@ -227,7 +229,7 @@ TEST_F(RelayChannelTest, AWayOnWhichResultsAreSlowIsNotSilent) {
 
 // What goes from `a_` to `b_` arrives, and nothing that goes back.
 TEST_F(RelayChannelTest, WhoIsAskedAgainForWhatItToldKnowsThatItsWayIsSilent) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   Give(b_, TakeFrom(a_));
   TakeFrom(b_);  // Lost.
   a_.Resend(now_);
@@ -252,7 +254,7 @@ TEST_F(RelayChannelTest, WhoIsAskedAgainForWhatItToldKnowsThatItsWayIsSilent) {
 TEST_F(RelayChannelTest, AfterAHintOfANewerStartItAsksBeforeItSends) {
   a_.OnEpochHint(21, now_);
   EXPECT_FALSE(a_.HasNext());
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   const IncomingSegment question = TakeFrom(a_);
   EXPECT_TRUE(question.envelopes.empty());
   EXPECT_FALSE(a_.HasNext());
@@ -265,11 +267,11 @@ TEST_F(RelayChannelTest, AfterAHintOfANewerStartItAsksBeforeItSends) {
 }
 
 TEST_F(RelayChannelTest, AFalseHintOfANewerStartCostsAQuestion) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   TakeFrom(a_);  // Lost, and so is the first question.
   a_.OnEpochHint(1'000'000, now_);
   TakeFrom(a_);
-  ASSERT_TRUE(a_.Offer(2, Text("two"), now_));
+  ASSERT_TRUE(a_.Offer(Id(2), Text("two"), now_));
   EXPECT_FALSE(a_.HasNext());
   now_ = a_.NextTimer();
   RelayChannel::Actions actions;
@@ -284,30 +286,30 @@ TEST_F(RelayChannelTest, AFalseHintOfANewerStartCostsAQuestion) {
 
 TEST_F(RelayChannelTest, FullChannelRefuses) {
   RelayChannel small(13, {.bytes_max = 100});
-  ASSERT_TRUE(small.Offer(1, Text(std::string(500, 'x')), now_));  // One always fits.
-  EXPECT_FALSE(small.Offer(2, Text("y"), now_));
+  ASSERT_TRUE(small.Offer(Id(1), Text(std::string(500, 'x')), now_));  // One always fits.
+  EXPECT_FALSE(small.Offer(Id(2), Text("y"), now_));
   RelayChannel few(14, {.count_max = 1});
-  ASSERT_TRUE(few.Offer(1, Text("x"), now_));
-  EXPECT_FALSE(few.Offer(2, Text("y"), now_));
+  ASSERT_TRUE(few.Offer(Id(1), Text("x"), now_));
+  EXPECT_FALSE(few.Offer(Id(2), Text("y"), now_));
 }
 
 TEST_F(RelayChannelTest, WindowHoldsBackWhatIsAboveIt) {
   RelayChannel narrow(15, {.flight_count_max = 2});
   RelayChannel::Actions ignored;
   narrow.OnPeerEpoch(20, now_, &ignored);
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(narrow.Offer(i, Text("x"), now_));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(narrow.Offer(Id(i), Text("x"), now_));
   EXPECT_EQ(narrow.Next(kBytesMax, now_).envelopes.size(), 2);
   EXPECT_FALSE(narrow.HasNext());
 }
 
 TEST_F(RelayChannelTest, SegmentsAreCutAtTheirBound) {
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(a_.Offer(i, Text(std::string(100, 'x')), now_));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(a_.Offer(Id(i), Text(std::string(100, 'x')), now_));
   EXPECT_EQ(a_.Next(/*bytes_max=*/300, now_).envelopes.size(), 2);
   EXPECT_EQ(a_.Next(/*bytes_max=*/1, now_).envelopes.size(), 1);  // One always fits.
 }
 
 TEST_F(RelayChannelTest, ReportsThatCannotBeTrueAreRefusedAndChangeNothing) {
-  ASSERT_TRUE(a_.Offer(1, Text("one"), now_));
+  ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   const IncomingSegment segment = TakeFrom(a_);
   IncomingSegment lie{.origin_epoch = 20, .destination_epoch = 10, .answered_below = 1};
   lie.acknowledged = 2;  // Never sent.
@@ -351,7 +353,7 @@ class World {
     std::vector<uint64_t> pending_tokens;
     uint64_t highest_delivered = 0;     // Token of the other's requests.
     std::vector<IncomingSegment> wire;  // Towards this end.
-    std::map<RelaySender::Token, Request> requests;
+    std::map<uint64_t, Request> requests;
     uint64_t next_token = 1;
   };
 
@@ -377,7 +379,7 @@ class World {
     End& end = ends_[who];
     const uint64_t token = end.next_token++;
     Envelope envelope = Text(absl::StrCat(token));
-    if (!end.channel->Offer(token, envelope, now_)) return;
+    if (!end.channel->Offer(Id(token), envelope, now_)) return;
     end.requests[token] = {.offered = now_, .origin_start = static_cast<int>(end.epoch)};
   }
 
@@ -419,11 +421,11 @@ class World {
   }
 
   void Answered(int who, const RelaySender::Answer& answer) {
-    Request& request = ends_[who].requests.at(answer.token);
+    Request& request = ends_[who].requests.at(answer.message.slot);
     ASSERT_FALSE(request.answer.has_value()) << "answered twice";
     request.answer = answer.result;
     if (!answer.result.fail.has_value()) {
-      ASSERT_EQ(answer.result.sessions, answer.token % 5 + 1);
+      ASSERT_EQ(answer.result.sessions, answer.message.slot % 5 + 1);
       ASSERT_EQ(request.delivered, 1) << "acknowledged and missing";
     }
     const int delivered_min = answer.result.fail == FailCode::kOffline ? 1 : 0;

@@ -14,14 +14,11 @@ constexpr absl::Duration kGather = absl::Microseconds(150);
 
 }  // namespace
 
-RelayLoop::RelayLoop(Epoch epoch, const Switchboard::Options& options, const Clock& clock,
-                     Messages* messages, Links* links)
+RelayLoop::RelayLoop(Epoch epoch, const Switchboard::Options& options, Deps deps)
     : epoch_(epoch),
       options_(options),
-      clock_(clock),
-      messages_(messages),
-      links_(links),
-      next_tick_(clock.Elapsed()) {}
+      deps_(std::move(deps)),
+      next_tick_(deps_.clock->Elapsed()) {}
 
 RelayLoop::~RelayLoop() { Stop(); }
 
@@ -43,20 +40,20 @@ void RelayLoop::Send(std::vector<Request>* requests) {
     absl::MutexLock lock(&mu_);
     for (Request& request : *requests) {
       if (stopped_) {
-        answers.push_back({request.token, {.fail = FailCode::kUnroutable}});
+        answers.push_back({request.message, {.fail = FailCode::kUnroutable}});
       } else {
         inbox_.requests.push_back(std::move(request));
       }
     }
   }
   requests->clear();
-  if (!answers.empty()) messages_->OnAnswers(std::move(answers));
+  if (!answers.empty()) deps_.answer(std::move(answers));
 }
 
-void RelayLoop::PostResults(std::vector<Result> results) {
+void RelayLoop::PostResults(std::vector<RelaySender::Answer> results) {
   absl::MutexLock lock(&mu_);
   if (stopped_) return;
-  for (Result& result : results) inbox_.results.push_back(result);
+  for (const RelaySender::Answer& result : results) inbox_.results.push_back(result);
 }
 
 void RelayLoop::Post(Event event) {
@@ -67,7 +64,7 @@ void RelayLoop::Post(Event event) {
 void RelayLoop::Await(const Switchboard& switchboard, bool is_busy) {
   // One wake-up for what many bring within a moment.
   if (is_busy) mu_.AwaitWithTimeout(absl::Condition(&stopped_), kGather);
-  const absl::Duration wait = switchboard.NextTake() - clock_.Elapsed();
+  const absl::Duration wait = switchboard.NextTake() - deps_.clock->Elapsed();
   mu_.AwaitWithTimeout(absl::Condition(this, &RelayLoop::HasWorkOrStopped),
                        std::clamp(wait, absl::ZeroDuration(), kTick));
 }
@@ -89,7 +86,7 @@ void RelayLoop::RunLoop(NodeId self) {
     taken.clear();
   }
   if (auto answers = switchboard.Abandon(); !answers.empty()) {
-    messages_->OnAnswers(std::move(answers));
+    deps_.answer(std::move(answers));
   }
   const Switchboard::Counters& counters = switchboard.counters();
   LOG(INFO) << "relay: " << counters.items_sent << " messages and results in "
@@ -100,13 +97,11 @@ void RelayLoop::RunLoop(NodeId self) {
 }
 
 void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {
-  const absl::Duration now = clock_.Elapsed();
+  const absl::Duration now = deps_.clock->Elapsed();
   for (Event& event : inbox->events) std::move(event)(switchboard, now);
-  for (const Result& result : inbox->results) {
-    switchboard.OnResult(result.origin, result.origin_epoch, result.sequence, result.result);
-  }
+  if (!inbox->results.empty()) deps_.results(inbox->results, switchboard);
   for (Request& request : inbox->requests) {
-    switchboard.Send(request.token, request.destination, std::move(request.envelope), now);
+    switchboard.Send(request.message, request.destination, std::move(request.envelope), now);
   }
   const bool ticks = now >= next_tick_;
   if (ticks) {
@@ -117,18 +112,17 @@ void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {
   }
   CarryOut(switchboard.Take(now), switchboard);
   if (!ticks) return;
-  links_->OnTick(now);
-  messages_->OnTick(now);
+  deps_.tick(now);
 }
 
 void RelayLoop::CarryOut(Switchboard::Output output, const Switchboard& switchboard) {
   for (const std::string& warning : output.warnings) LOG(WARNING) << warning;
-  for (auto& [link, frame] : output.frames) links_->SendFrame(link, std::move(frame));
-  if (!output.deliveries.empty()) messages_->OnDeliveries(std::move(output.deliveries));
-  if (!output.answers.empty()) messages_->OnAnswers(std::move(output.answers));
-  for (LinkId link : output.dead_links) links_->OnDeadLink(link);
-  if (!output.locations_taken.empty()) links_->OnLocationsTaken(std::move(output.locations_taken));
-  if (output.links_changed) links_->OnLinksChanged(switchboard.Links(clock_.Elapsed()));
+  for (auto& [link, frame] : output.frames) deps_.send_frame(link, std::move(frame));
+  if (!output.deliveries.empty()) deps_.deliver(std::move(output.deliveries));
+  if (!output.answers.empty()) deps_.answer(std::move(output.answers));
+  for (const LinkId link : output.dead_links) deps_.close_link(link);
+  if (!output.locations_taken.empty()) deps_.locations_taken(std::move(output.locations_taken));
+  if (output.links_changed) deps_.links_changed(switchboard.Links(deps_.clock->Elapsed()));
 }
 
 }  // namespace convergia::edge

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -13,66 +14,59 @@
 
 namespace convergia::edge {
 
-// The one thread that works the switchboard: takes all events that wait, works them, and carries
-// out what comes of them, so that a turn under load serves many messages for one wake-up and one
-// frame a link.
+// The thread that runs the switchboard. In each turn it takes all waiting events, applies them, and
+// carries out the results. So under load one turn serves many messages with one wake-up and one
+// frame for each link.
 //
-// The methods are thread-safe and never block. What they bring is bounded by those who call: a
-// session has so many requests outstanding, a link pauses reading (peer_links.h).
+// The methods are thread-safe and never block. The callers bound the events: a session has a limit
+// of outstanding requests, a link pauses reading (peer_links.h).
 class RelayLoop {
  public:
-  // Those who carry out. Called on the loop's thread, without a lock; must not block.
-  class Messages {
-   public:
-    virtual ~Messages() = default;
-    // Each with PostResults(), now or later.
-    virtual void OnDeliveries(std::vector<Switchboard::Delivery> deliveries) = 0;
-    virtual void OnAnswers(std::vector<RelaySender::Answer> answers) = 0;
+  // Whom the loop tells what is to be done. Called on its thread, without a lock; must not block.
+  struct Deps {
+    const Clock* clock = nullptr;
+    // For users here. PostResults() follows for each, under a name of the callee's choice.
+    std::function<void(std::vector<Switchboard::Delivery> deliveries)> deliver;
+    // What PostResults() brought, to be told to the switchboard.
+    std::function<void(std::vector<RelaySender::Answer>& results, Switchboard& switchboard)>
+        results;
+    // What became of Send(). After Stop() on the thread of Send().
+    std::function<void(std::vector<RelaySender::Answer> answers)> answer;
+
+    std::function<void(LinkId link, v1::Frame frame)> send_frame;
+    std::function<void(LinkId link)> close_link;
+    std::function<void(std::vector<Switchboard::LinkView> links)> links_changed;
+    std::function<void(std::vector<NodeId> peers)> locations_taken;
+
     // Every kTick.
-    virtual void OnTick(absl::Duration /*now*/) {}
-  };
-  class Links {
-   public:
-    virtual ~Links() = default;
-    virtual void SendFrame(LinkId link, v1::Frame frame) = 0;
-    virtual void OnDeadLink(LinkId link) = 0;
-    virtual void OnLinksChanged(std::vector<Switchboard::LinkView> links) = 0;
-    virtual void OnLocationsTaken(std::vector<NodeId> peers) = 0;
-    // Every kTick.
-    virtual void OnTick(absl::Duration now) = 0;
+    std::function<void(absl::Duration now)> tick;
   };
 
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
 
-  // `clock`, `messages` and `links` must outlive the loop.
-  RelayLoop(Epoch epoch, const Switchboard::Options& options, const Clock& clock,
-            Messages* messages, Links* links);
+  // All of `deps` must be set, and be good from Start() until Stop() has returned.
+  RelayLoop(Epoch epoch, const Switchboard::Options& options, Deps deps);
   ~RelayLoop();  // Stop().
 
-  // What was sent and posted before is worked now. `self` is this edge.
+  // Events from before are processed now. `self` is this edge.
   void Start(NodeId self);
-  // Answers all that waits, and waits for the thread. What is posted later is dropped, but Send(),
-  // which is answered at once. Idempotent.
+  // Answers all waiting requests, and waits for the thread. Later events are dropped, except
+  // Send(), which is answered at once. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // A message to a user on `destination`; OnAnswers() follows with `token`.
+  // A message to a user on `destination`; Deps::answer follows.
   struct Request {
-    Switchboard::Token token = 0;
+    MessageId message;
     NodeId destination = 0;
     Envelope envelope;
   };
   // In this order. Leaves `*requests` empty, with its memory.
   void Send(std::vector<Request>* requests) ABSL_LOCKS_EXCLUDED(mu_);
 
-  struct Result {
-    NodeId origin = 0;
-    Epoch origin_epoch = 0;
-    uint64_t sequence = 0;
-    RelayResult result;
-  };
-  void PostResults(std::vector<Result> results) ABSL_LOCKS_EXCLUDED(mu_);
+  // What became of deliveries here.
+  void PostResults(std::vector<RelaySender::Answer> results) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What could not be true and was refused, since the start.
+  // Counts of refused input since the start: it could not be true.
   struct Refused {
     uint64_t segments = 0;
     uint64_t routes = 0;
@@ -86,7 +80,7 @@ class RelayLoop {
  private:
   struct Inbox {
     std::vector<Request> requests;
-    std::vector<Result> results;
+    std::vector<RelaySender::Answer> results;
     std::vector<Event> events;
 
     size_t size() const { return requests.size() + results.size() + events.size(); }
@@ -108,9 +102,7 @@ class RelayLoop {
 
   const Epoch epoch_;
   const Switchboard::Options options_;
-  const Clock& clock_;
-  Messages* const messages_;
-  Links* const links_;
+  const Deps deps_;
 
   absl::Mutex mu_;
   Inbox inbox_ ABSL_GUARDED_BY(mu_);

@@ -55,7 +55,8 @@ bool RelayReceiver::OnAnsweredBelow(uint64_t answered_below, absl::Duration now)
   if (answered_below > end()) return false;
   const bool heard = first_ < answered_below;
   while (first_ < answered_below) {
-    if (!results_.front().has_value()) return false;  // Nobody can know it.
+    if (!results_.front().has_value())
+      return false;  // There is no result yet, so the sender cannot have it.
     results_.pop_front();
     ++first_;
   }

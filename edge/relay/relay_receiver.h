@@ -12,11 +12,11 @@
 
 namespace convergia::edge {
 
-// The receiving half of a relay channel: takes only the next envelope in order, drops what it has
-// seen, and keeps each result until the sender says that it knows it.
+// The receiving half of a relay channel: accepts only the next envelope in order, drops envelopes
+// that it has seen, and keeps each result until the sender confirms that it knows it.
 //
-// Life of an envelope: OnSegment() hands it out once; OnResult() says what became of it; reports
-// tell the sender, as often as it asks. A newer start of the origin makes all of that void.
+// Life of an envelope: OnSegment() hands it out once; OnResult() records its result; reports tell
+// the sender, as often as it asks. A newer start of the origin voids all of that.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelayReceiver {
@@ -30,23 +30,24 @@ class RelayReceiver {
   void OnOriginEpoch(Epoch epoch);
   Epoch origin_epoch() const { return origin_epoch_; }
 
-  // Takes what is next of `envelopes`, numbered from `first_sequence`. With no envelopes the sender
-  // asks for all it has not heard. Appends what is to be delivered, in order.
-  // False if the sender breaks its own bounds.
+  // Accepts the next ones of `envelopes`, numbered from `first_sequence`. Without envelopes the
+  // sender asks for all results that it lacks. Appends the envelopes to deliver, in order. False if
+  // the sender breaks its own bounds.
   bool OnSegment(uint64_t first_sequence, std::vector<Envelope> envelopes, absl::Duration now,
                  std::vector<Delivery>* deliveries);
 
-  // All below this are answered there: their results may go. False if that cannot be true.
+  // The sender has the results of all envelopes below this, so they may be dropped. False if that
+  // cannot be true.
   bool OnAnsweredBelow(uint64_t answered_below, absl::Duration now);
 
-  // What became of the delivery with this number. Results of an older start are ignored.
+  // The result of the delivery with this number. Results of an older start are ignored.
   void OnResult(Epoch origin_epoch, uint64_t sequence, const RelayResult& result);
 
-  // True if the sender should hear something that it has not.
+  // True if there is something to report to the sender.
   bool HasReport() const;
 
-  // What the sender should hear: always the acknowledgement, and results counting up from
-  // `first_result`, at most `results_max`.
+  // The report to the sender: always the acknowledgement, and at most `results_max` results,
+  // counting up from `first_result`.
   struct Report {
     uint64_t acknowledged = 0;
     uint64_t first_result = 0;
@@ -54,11 +55,12 @@ class RelayReceiver {
   };
   Report TakeReport(size_t results_max, absl::Duration now);
 
-  // What was reported may be lost, as after a route changed. Nothing if there was no report yet.
+  // The last reports may be lost, for example after a change of route: report again. Does nothing
+  // if there was no report yet.
   void ReportAgain();
 
-  // How often the sender asked again for what it was told some time before: our reports do not
-  // reach it on this way.
+  // How often the sender asked again for results that were reported some time before: our reports
+  // do not reach it on this route.
   int unheard() const { return unheard_; }
   void ForgetUnheard();
 

@@ -4,15 +4,40 @@
 #include <utility>
 
 namespace convergia::edge {
+namespace {
 
-bool RelaySender::Offer(Token token, Envelope envelope, absl::Duration now) {
+int RankOf(const std::optional<FailCode>& fail) {
+  if (!fail) return 0;
+  switch (*fail) {
+    case FailCode::kUnconfirmed:
+      return 5;
+    case FailCode::kBusy:
+      return 4;
+    case FailCode::kUnroutable:
+      return 3;
+    case FailCode::kOffline:
+      return 1;
+    default:
+      return 2;
+  }
+}
+
+}  // namespace
+
+void RelayResult::Add(const RelayResult& other) {
+  sessions += other.sessions;
+  if (RankOf(other.fail) > RankOf(fail)) fail = other.fail;
+}
+
+bool RelaySender::Offer(MessageId message, Envelope envelope, absl::Duration now) {
   const size_t bytes = envelope.bytes();
   const bool empty = queue_.empty() && flight_.empty();
   if (!empty && bytes_ + bytes > options_.bytes_max) return false;
   if (queue_.size() + flight_.size() >= options_.count_max) return false;
   bytes_ += bytes;
-  queue_.push_back(
-      {.token = token, .envelope = std::move(envelope), .deadline = now + options_.answer_within});
+  queue_.push_back({.message = message,
+                    .envelope = std::move(envelope),
+                    .deadline = now + options_.answer_within});
   if (!KnowsPeer() && retry_at_ == absl::InfiniteDuration()) {
     ask_ = true;
     RestartRetry(now);
@@ -34,7 +59,7 @@ void RelaySender::OnPeerEpoch(Epoch epoch, absl::Duration now, std::vector<Answe
   peer_epoch_ = epoch;
   for (Entry& entry : flight_) {
     if (!entry.answered) {
-      answers->push_back({entry.token, {.fail = FailCode::kUnconfirmed}});
+      answers->push_back({entry.message, {.fail = FailCode::kUnconfirmed}});
     }
     Free(&entry);
   }
@@ -96,7 +121,7 @@ bool RelaySender::OnReport(uint64_t acknowledged, uint64_t first_result,
   bool moved = acknowledged > acknowledged_;
   for (uint64_t sequence = std::max(acknowledged_ + 1, flight_first_); sequence <= acknowledged;
        ++sequence) {
-    Withdraw(&flight_[sequence - flight_first_]);  // Arrived: its text is needed no more.
+    Withdraw(&flight_[sequence - flight_first_]);  // Arrived: its text is no longer needed.
   }
   acknowledged_ = std::max(acknowledged_, acknowledged);
   send_next_ = std::max(send_next_, acknowledged_ + 1);
@@ -106,7 +131,7 @@ bool RelaySender::OnReport(uint64_t acknowledged, uint64_t first_result,
     if (entry.resulted) continue;
     entry.resulted = moved = true;
     if (!std::exchange(entry.answered, true)) {
-      answers->push_back({entry.token, results[sequence - first_result]});
+      answers->push_back({entry.message, results[sequence - first_result]});
     }
   }
   PopAnswered();
@@ -180,7 +205,7 @@ void RelaySender::ExpireFlight(absl::Duration now, std::vector<Answer>* answers)
   for (Entry& entry : flight_) {
     if (entry.deadline > now) break;
     if (std::exchange(entry.answered, true)) continue;
-    answers->push_back({entry.token, {.fail = FailCode::kUnconfirmed}});
+    answers->push_back({entry.message, {.fail = FailCode::kUnconfirmed}});
     // Its sender may say it again now, so a copy that has not arrived yet must not come later. One
     // that is still on its way may: that is what UNCONFIRMED warns of.
     Withdraw(&entry);
@@ -199,9 +224,9 @@ void RelaySender::OnNoWay(std::vector<Answer>* answers) {
   }
 }
 
-// Nobody has it, that is certain.
+// It was never sent, so no other edge has it.
 void RelaySender::RefuseFirst(std::vector<Answer>* answers) {
-  answers->push_back({queue_.front().token, {.fail = FailCode::kUnroutable}});
+  answers->push_back({queue_.front().message, {.fail = FailCode::kUnroutable}});
   bytes_ -= queue_.front().envelope.bytes();
   queue_.pop_front();
 }

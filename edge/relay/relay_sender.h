@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -28,34 +29,46 @@ struct Envelope {
   static constexpr size_t kOverheadBytes = 32;
 };
 
-// What became of an envelope: in the outboxes of `sessions` sessions, or why in none.
+// Names a message under way for the core that took it: which core of this edge, the message's slot
+// there, and how often that slot had been used before.
+struct MessageId {
+  uint32_t core = 0;
+  uint32_t slot = 0;
+  uint32_t use = 0;
+
+  friend auto operator<=>(const MessageId&, const MessageId&) = default;
+};
+
+// The result of an envelope: the number of sessions whose outboxes have it, or why none has.
 struct RelayResult {
   uint32_t sessions = 0;
   std::optional<FailCode> fail;
+
+  // Adds what became of the same message elsewhere. Of two reasons the sender needs the more
+  // important one: not known, then busy, then no way there, then refused, then nobody there.
+  void Add(const RelayResult& other);
 
   friend bool operator==(const RelayResult&, const RelayResult&) = default;
 };
 
 // The sending half of a relay channel: from this start of this edge to one start of another.
 //
-// Life of an envelope: Offer() queues it; when the window allows, Next() gives it a number and
-// sends it; it is sent again, in order, after each Resend(); the receiver's acknowledgement frees
-// its text and the receiver's result answers it. What was never sent when there is no way any more
-// is answered UNROUTABLE at once. After `answer_within` it is answered without knowledge: one never
-// sent leaves the queue (UNROUTABLE, it is certain that nobody has it), one already sent is
-// answered UNCONFIRMED, and should it go out again, then withdrawn. Each is answered exactly once.
+// Life of an envelope: Offer() queues it. When the window allows, Next() gives it a number and
+// sends it. It is sent again, in order, after each Resend(). The receiver's acknowledgement frees
+// its text, and the receiver's result answers it. Each envelope is answered exactly once:
 //
-// What is not answered is sent again after a while, and again: the caller sees from
-// unanswered_retries() that nothing comes back on this way, and may take another.
+//   no route is left        UNROUTABLE at once, if it was never sent
+//   after `answer_within`   UNROUTABLE if it was never sent; then it leaves the queue
+//                           UNCONFIRMED if it was sent; if it is sent again, then withdrawn (empty)
+//
+// Envelopes without an answer are sent again after a while. unanswered_retries() shows the caller
+// that nothing comes back on this route, so it may take another.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RelaySender {
  public:
-  // The caller's own name for a request.
-  using Token = uint64_t;
-
   struct Answer {
-    Token token = 0;
+    MessageId message;
     RelayResult result;
   };
 
@@ -71,22 +84,24 @@ class RelaySender {
 
   explicit RelaySender(const Options& options) : options_(options) {}
 
-  // False when full: the sender reads BUSY. An empty channel takes any one envelope.
-  [[nodiscard]] bool Offer(Token token, Envelope envelope, absl::Duration now);
+  // False when full: the user reads BUSY. An empty channel accepts an envelope of any size.
+  [[nodiscard]] bool Offer(MessageId message, Envelope envelope, absl::Duration now);
 
-  // The start of the destination that answers or greets now. A newer one than known: what was sent
-  // to the old one is answered UNCONFIRMED, what was only queued goes to the new. Older: ignored.
+  // The destination answered or greeted with this epoch. If it is newer than the known one,
+  // envelopes sent to the old one are answered UNCONFIRMED, and queued ones go to the new one. An
+  // older one is ignored.
   void OnPeerEpoch(Epoch epoch, absl::Duration now, std::vector<Answer>* answers);
   Epoch peer_epoch() const { return peer_epoch_; }
 
-  // There may be a newer start than that: asks first, and sends nothing new until OnHeard(). So
-  // what nobody can have taken is not answered UNCONFIRMED; and a false hint costs a question.
+  // There may be a newer start: probe first, and send nothing new until OnHeard(). So an envelope
+  // that nobody can have accepted is not answered UNCONFIRMED. A false hint costs one probe.
   void AskFirst(absl::Duration now);
-  // Something came from the start that is known.
+  // Something came from the known start.
   void OnHeard() { asks_first_ = false; }
 
-  // What is to be sent next, numbered from `first_sequence`; the pointers live until the next call.
-  // No envelopes and a `first_sequence`: asks the receiver what it has. 0: nothing to send.
+  // The next envelopes to send, numbered from `first_sequence`; the pointers live until the next
+  // call. Without envelopes it is a question for the receiver's results. `first_sequence` 0:
+  // nothing to send.
   struct Batch {
     uint64_t first_sequence = 0;
     std::vector<const Envelope*> envelopes;
@@ -105,19 +120,19 @@ class RelaySender {
                 const std::vector<RelayResult>& results, absl::Duration now,
                 std::vector<Answer>* answers);
 
-  // Sends again all that is not acknowledged, and asks for results that are missing: after a link
-  // came back, a route changed, or a segment bounced. Retries begin anew.
+  // Sends again all that is not acknowledged, and asks for missing results. Call it after a link
+  // came back, a route changed, or a segment bounced. Resets the retry timer.
   void Resend(absl::Duration now);
 
-  // How often it was sent again by the clock since something came back that shows that this way
-  // leads there.
+  // The number of timed retries since an answer last came back on this route.
   int unanswered_retries() const { return unanswered_retries_; }
   void ForgetRetries() { unanswered_retries_ = 0; }
 
-  // There is no way to the destination: answers all that was never sent, UNROUTABLE.
+  // There is no route to the destination: answers UNROUTABLE for all that was never sent.
   void OnNoWay(std::vector<Answer>* answers);
 
-  // Answers what waited too long, and sends again when nothing has moved for a while.
+  // Answers envelopes that have waited too long, and sends again if nothing has changed for a
+  // while.
   void OnTimer(absl::Duration now, std::vector<Answer>* answers);
   // When OnTimer() has something to do at the latest; InfiniteDuration() if never.
   absl::Duration NextTimer() const;
@@ -129,7 +144,7 @@ class RelaySender {
 
  private:
   struct Entry {
-    Token token = 0;
+    MessageId message;
     Envelope envelope;
     absl::Duration deadline;
     bool answered = false;  // To our sender.

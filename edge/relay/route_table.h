@@ -17,22 +17,22 @@ namespace convergia::edge {
 // Edges to visit, next first, the destination last; the one that starts is not among them.
 using Hops = absl::InlinedVector<NodeId, 4>;
 
-// This edge's ways to the others: per destination the best that mgmt plotted and a second that
-// shares no link with it. Before any are plotted, and when neither can be used, a link straight to
-// the destination does as well, and then the way on which something came from there last.
+// This edge's routes to the others. For each destination there is the best route that mgmt plotted
+// and a second one that shares no link with it. If neither is there or usable, a direct link is
+// used, else the reverse of the route on which something last came from there.
 //
-// A way on which something bounced is not used for a moment. One that is silent (what goes out on
-// it brings nothing back) is used for a while only if all others are too, then the one that has
-// been silent for longest.
+// A route on which a segment bounced is not used for a moment. A silent route (what is sent on it
+// brings nothing back) is avoided for a while. If all routes are silent, the one that has been
+// silent for longest is used.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RouteTable {
  public:
-  // How long a way on which something bounced is not used: until then mgmt has plotted anew, or
-  // it is worth another try.
+  // How long a route on which a segment bounced is not used. By then mgmt has plotted new routes,
+  // or the route is worth another try.
   static constexpr absl::Duration kBounceMemory = absl::Seconds(2);
 
-  // By then a silent link is dead, or it was not the link.
+  // By then a silent link is dead, or the link was not the cause.
   static constexpr absl::Duration kSilenceMemory = limits::kLinkDeadAfter;
 
   struct Pair {
@@ -43,26 +43,26 @@ class RouteTable {
 
   explicit RouteTable(NodeId self) : self_(self) {}
 
-  // These are all; bounces are forgotten. Routes that are empty, too long, visit an edge twice or
-  // this one, or do not end at their destination are left out. Returns how many.
+  // Replaces all routes and forgets bounces. Leaves out routes that are empty, too long, visit this
+  // edge or an edge twice, or do not end at their destination, and returns the number of these.
   int Replace(const std::vector<Pair>& pairs);
 
-  // The first way whose first link is up and on which nothing bounced lately, rather one that is
-  // not silent.
+  // The first route whose first link is up and on which nothing bounced lately; routes that are not
+  // silent come first.
   std::optional<Hops> Find(NodeId destination, absl::FunctionRef<bool(NodeId)> link_is_up,
                            absl::Duration now) const;
 
-  // Something for `destination` bounced; `visited` are the edges it saw, the one that could not go
-  // on last.
+  // A segment for `destination` bounced. `visited` are the edges that it visited; the last one
+  // could not forward it.
   void OnBounce(NodeId destination, absl::Span<const NodeId> visited, absl::Duration now);
 
-  // What went out on `hops` brings nothing back.
+  // What was sent on `hops` brings nothing back.
   void OnSilence(NodeId destination, const Hops& hops, absl::Duration now);
-  // There is a new link to `peer`: ways that begin with it are silent no more.
+  // There is a new link to `peer`: routes that begin with it are no longer silent.
   void OnLinkUp(NodeId peer);
 
-  // Something came from `destination` over these edges, its neighbour first. That there is a way
-  // back is known for kBackwardMemory: long enough for what is to be answered.
+  // A segment came from `destination` over these edges, its neighbour first. The way back is
+  // remembered for kBackwardMemory, long enough for answers.
   void OnArrival(NodeId destination, absl::Span<const NodeId> visited, absl::Duration now);
   static constexpr absl::Duration kBackwardMemory = absl::Seconds(30);
 
@@ -78,7 +78,7 @@ class RouteTable {
     Hops hops;
     absl::Duration until;
   };
-  // When it is silent no more; now or earlier: it is not.
+  // When it is no longer silent; now or earlier: it is not silent.
   absl::Duration SilentUntil(NodeId destination, const Hops& hops) const;
   bool IsSound(const Hops& hops, NodeId destination) const;
   bool BouncedLately(NodeId destination, const Hops& hops, absl::Duration now) const;

@@ -40,7 +40,7 @@ void WriteWaybill(const SegmentHeader& header, v1::Segment* out) {
 
 namespace {
 
-// What a link keeps between two frames at most.
+// The most memory that a link keeps between two frames.
 constexpr size_t kKeptBytesMax = 256 * 1024;
 
 SegmentHeader ReadWaybill(const v1::Segment& segment) {

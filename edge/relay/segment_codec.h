@@ -7,17 +7,17 @@
 #include "edge/relay/forwarder.h"
 #include "edge/relay/relay_channel.h"
 
-// Between the protos of a link and the structs of its cores.
+// Converts between the protos of a link and the structs of its cores.
 namespace convergia::edge {
 
-// Adds what `segment` says to `*out`; its header is written apart.
+// Adds the content of `segment` to `*out`, without its header.
 void WriteSegment(const OutgoingSegment& segment, v1::Segment* out);
 void WriteWaybill(const SegmentHeader& header, v1::Segment* out);
 
-// A segment as it comes in: for us, then taken apart; or for another edge, then as it was.
+// A segment that has arrived: decoded if it is for this edge, unchanged if it is for another one.
 struct ArrivingSegment {
   SegmentHeader header;
-  IncomingSegment content;  // If the header names no more edges and it has not bounced.
+  IncomingSegment content;  // If the route is empty and it has not bounced.
   v1::Segment passing;      // Otherwise.
 };
 struct ArrivingFrame {
@@ -26,7 +26,7 @@ struct ArrivingFrame {
   std::vector<ArrivingSegment> segments;
 };
 
-// Leaves in `*frame` the memory of what was read, for the next one to use.
+// Decodes `*frame`, and leaves its memory in it for the next message.
 ArrivingFrame TakeFrame(v1::Frame* frame);
 
 }  // namespace convergia::edge

@@ -92,7 +92,7 @@ void Switchboard::LeaveWay(NodeId edge, Peer* peer, absl::Duration now) {
   if (peer->link == 0) return;
   ++counters_.ways_left;
   routes_.OnSilence(edge, peer->hops, now);
-  peer->ways_version = 0;  // To be looked up anew.
+  peer->ways_version = 0;  // To be looked up again.
   MarkReady(edge, peer);
 }
 
@@ -102,12 +102,13 @@ bool Switchboard::IsStuck(const Peer& peer, absl::Duration now) const {
          now - link->second->written_at >= kStuckAfter;
 }
 
-void Switchboard::Send(Token token, NodeId destination, Envelope envelope, absl::Duration now) {
+void Switchboard::Send(MessageId message, NodeId destination, Envelope envelope,
+                       absl::Duration now) {
   Peer& peer = PeerOf(destination, now);
   if (!ChooseWay(destination, &peer, now)) {
-    output_.answers.push_back({token, {.fail = FailCode::kUnroutable}});
-  } else if (!peer.channel.Offer(token, std::move(envelope), now)) {
-    output_.answers.push_back({token, {.fail = FailCode::kBusy}});
+    output_.answers.push_back({message, {.fail = FailCode::kUnroutable}});
+  } else if (!peer.channel.Offer(message, std::move(envelope), now)) {
+    output_.answers.push_back({message, {.fail = FailCode::kBusy}});
   } else {
     MarkReady(destination, &peer);
   }

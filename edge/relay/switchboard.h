@@ -26,27 +26,25 @@
 
 namespace convergia::edge {
 
-// Everything between this edge and the others, as one core: the links that are up, the ways over
-// them, a relay channel to each other edge, and segments of others passing through.
+// The core for everything between this edge and the others: the links that are up, the routes over
+// them, a relay channel to each other edge, and segments of others that pass through.
 //
-// Events go in, then Take() gives all that is to be done. A link carries one frame at a time: what
-// comes while it is being written gathers and leaves as one frame when OnDrained() says so. Since a
-// frame costs as much as a hundred messages, a link that is busy rests a little between two of
-// them; one that is not busy never does.
+// Events go in, then Take() returns the actions. A link carries one frame at a time: segments that
+// come while a frame is written leave together in the next one, after OnDrained(). A frame costs as
+// much as a hundred messages, so a busy link rests a little between two frames; a link that is not
+// busy never rests.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class Switchboard {
  public:
-  using Token = RelaySender::Token;
-
   struct Options {
     RelaySender::Options channel;
     size_t frame_bytes_max = limits::kRelayFrameBytesMax;
     size_t forward_bytes_max = limits::kLinkQueueBytesMax;  // A link; then segments are dropped.
     size_t busy_items = 16;  // In one frame: then the link is busy, and rests so long.
     absl::Duration rest = absl::Milliseconds(1);
-    // Whether the cluster has an edge of this number, also one that mgmt did not name when it was
-    // last heard. Null: only those that it named, and neighbours.
+    // True if the cluster has an edge of this number, even if mgmt has not named it yet. Null: only
+    // edges that mgmt named, and neighbours.
     std::function<bool(NodeId)> is_edge;
   };
 
@@ -80,10 +78,10 @@ class Switchboard {
   Switchboard(NodeId self, Epoch epoch, const Options& options)
       : self_(self), epoch_(epoch), options_(options), links_by_peer_(self), routes_(self) {}
 
-  // Towards a user on `destination`. Answered UNROUTABLE or BUSY at once where that is so.
-  void Send(Token token, NodeId destination, Envelope envelope, absl::Duration now);
+  // Sends towards a user on `destination`. It may be answered UNROUTABLE or BUSY at once.
+  void Send(MessageId message, NodeId destination, Envelope envelope, absl::Duration now);
 
-  // A link whose hello has come. If the verdict names one that is replaced, it is to be closed.
+  // The hello of a link has arrived. If the verdict names a replaced link, close that one.
   LinkTable::Verdict OnLinkUp(LinkId link, NodeId peer, Epoch peer_epoch, Dialled dialled,
                               absl::Duration now);
   void OnLinkDown(LinkId link, absl::Duration now);
@@ -94,28 +92,27 @@ class Switchboard {
 
   void OnResult(NodeId origin, Epoch origin_epoch, uint64_t sequence, const RelayResult& result);
 
-  // What mgmt says: the ways from here, and which edges there are, with their starts (0: not known
-  // now).
+  // From mgmt: the routes from this edge, and all edges with their epochs (0: not known now).
   void SetRoutes(const std::vector<RouteTable::Pair>& pairs);
-  void RefuseRoutes();  // What came could not be taken apart: those there are stay.
+  void RefuseRoutes();  // The message could not be decoded: the present routes stay.
   void SetEdges(const std::vector<std::pair<NodeId, Epoch>>& edges, absl::Duration now);
 
-  // Other edges say that these have such starts, which mgmt may not have told, nor they themselves.
+  // Epochs of edges as third edges report them; neither mgmt nor the edges themselves confirm them.
   void OnEpochHints(const std::vector<std::pair<NodeId, Epoch>>& hints, absl::Duration now);
 
-  // What goes to a neighbour with the next frame, beside segments; at most one at a time. Forgotten
-  // if there is no link.
+  // Locations for a neighbour, to go with the next frame; at most one payload at a time. Dropped if
+  // there is no link.
   void SetLocations(NodeId peer, v1::Locations payload);
 
   // Every 100 ms or so.
   void OnTimer(absl::Duration now);
 
-  // All that is to be done since the last call.
+  // The actions since the last call.
   Output Take(absl::Duration now);
-  // When Take() is to be called though nothing comes: InfiniteDuration() if it need not be.
+  // When Take() must be called even without an event; InfiniteDuration(): never.
   absl::Duration NextTake() const { return next_take_; }
 
-  // Answers all that waits UNCONFIRMED (or UNROUTABLE if it never left): the end.
+  // The end: answers everything that waits UNCONFIRMED, or UNROUTABLE if it never left.
   std::vector<RelaySender::Answer> Abandon();
 
   struct LinkView {
@@ -127,7 +124,7 @@ class Switchboard {
   bool HasWay(NodeId destination, absl::Duration now) const;
   const Counters& counters() const { return counters_; }
 
-  // What the fullest channel and the fullest link hold back now: never more than Options say.
+  // The queues of the fullest channel and the fullest link; never above the bounds of Options.
   struct Waiting {
     size_t channel_count = 0;
     size_t channel_bytes = 0;
@@ -167,14 +164,15 @@ class Switchboard {
 
   Peer& PeerOf(NodeId edge, absl::Duration now);
   void MarkReady(NodeId edge, Peer* peer);
-  // Looks at all ways anew, of those that have something to send, in the order of their numbers.
+  // Looks up the routes again of all peers that have something to send, in the order of their
+  // numbers.
   void OnWaysChanged();
   bool LinkIsUp(NodeId peer) const { return links_by_peer_.Find(peer).has_value(); }
-  // Looks up the way; if it is another than last time, what was sent is sent again.
+  // Looks up the route. If it has changed, unacknowledged envelopes are sent again.
   bool ChooseWay(NodeId edge, Peer* peer, absl::Duration now);
-  // What is sent on the way used now seems to vanish: takes another, if there is one.
+  // What is sent on the present route seems to vanish: takes another route, if there is one.
   void LeaveWay(NodeId edge, Peer* peer, absl::Duration now);
-  // Its first link has not taken what it was given for long.
+  // True if the first link of the route has not taken its frame for a long time.
   bool IsStuck(const Peer& peer, absl::Duration now) const;
   bool IsKnown(NodeId edge) const {
     return known_.contains(edge) || LinkIsUp(edge) || peers_.contains(edge) ||

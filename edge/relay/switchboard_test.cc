@@ -73,7 +73,8 @@ class Net {
   void Send(NodeId from, NodeId to) {
     const uint64_t token = ++last_token_;
     messages_[token] = {from, to};
-    edge(from).Send(token, to, {"alice", "bob", 1, absl::StrCat(token)}, now_);
+    edge(from).Send({.slot = static_cast<uint32_t>(token)}, to,
+                    {"alice", "bob", 1, absl::StrCat(token)}, now_);
   }
 
   // Lets one edge act: its output goes to the wires, the sessions and the senders.
@@ -84,7 +85,7 @@ class Net {
     }
     for (Switchboard::Delivery& delivery : output.deliveries) Deliver(id, delivery);
     for (const RelaySender::Answer& answer : output.answers) {
-      Message& message = messages_.at(answer.token);
+      Message& message = messages_.at(answer.message.slot);
       ASSERT_FALSE(message.answer.has_value()) << "answered twice";
       message.answer = answer.result;
       ASSERT_TRUE(answer.result.fail || message.delivered == 1) << "acknowledged and missing";
@@ -353,7 +354,7 @@ TEST_F(DiamondTest, ALinkThatTakesNoMoreIsLeftThoughNothingOfOursIsUnderWayOnIt)
   EXPECT_EQ(CountAnswered(net_, std::nullopt), 2);
 }
 
-// Not linked, and mgmt is away: so only by what others say it is known that 4 has started anew.
+// Not linked, and mgmt is away: so only other edges tell that 4 has restarted.
 TEST_F(DiamondTest, WhatIsSentToAnEdgeOfWhichANewStartIsToldIsDelivered) {
   net_.Send(1, 4);
   net_.Settle();

@@ -14,20 +14,20 @@ void RevokedTickets::Apply(const v1::Revocations& revocations, absl::Time now) {
   if (revocations.whole()) entries_.clear();
   for (const v1::TicketRevocation& ticket : revocations.tickets()) {
     Entry& entry = entries_[ticket.account_id()];
-    const absl::Time before = absl::FromUnixMillis(ticket.issued_before_ms());
-    if (before <= entry.issued_before) continue;
-    entry = {before, ticket.reason()};
+    if (ticket.generation() <= entry.generation) continue;
+    entry = {ticket.generation(), absl::FromUnixMillis(ticket.raised_ms()), ticket.reason()};
   }
-  // What was issued before has expired by itself.
+  // What was issued before has expired by itself, even if clocks have jumped by days.
   absl::erase_if(entries_, [&](const auto& entry) {
-    return entry.second.issued_before + limits::kTicketLifetime < now;
+    return entry.second.raised + limits::kGenerationsToldFor < now;
   });
 }
 
-bool RevokedTickets::IsRevoked(AccountId account, absl::Time issued, std::string* reason) const {
+bool RevokedTickets::IsRevoked(AccountId account, Generation generation,
+                               std::string* reason) const {
   absl::MutexLock lock(&mu_);
   const auto found = entries_.find(account);
-  if (found == entries_.end() || issued >= found->second.issued_before) return false;
+  if (found == entries_.end() || generation >= found->second.generation) return false;
   if (reason != nullptr) *reason = found->second.reason;
   return true;
 }
@@ -39,19 +39,29 @@ absl::StatusOr<lineserver::SignedIn> EdgeAuthenticator::VerifyTicket(const Usern
     return Fail(FailCode::kSignInFailed,
                 "this ticket is of another user; sign in with your password");
   }
-  if (revoked_->IsRevoked(ticket.account, ticket.issued)) {
+  if (revoked_->IsRevoked(ticket.account, ticket.generation)) {
     return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
   }
   return lineserver::SignedIn{.account = ticket.account,
                               .user = ticket.user,
                               .ticket = std::string(text),
-                              .issued = ticket.issued,
+                              .generation = ticket.generation,
                               .expires = ticket.expires};
+}
+
+absl::StatusOr<lineserver::SignedIn> EdgeAuthenticator::SignInByTicket(
+    const Username& user, absl::string_view text, absl::string_view peer_address) {
+  CVG_RETURN_IF_ERROR(bad_tickets_.Admit(peer_address, clock_->Elapsed()));
+  absl::StatusOr<lineserver::SignedIn> verified = VerifyTicket(user, text);
+  if (!verified.ok() && FailCodeOf(verified.status()) == FailCode::kSignInFailed) {
+    bad_tickets_.OnFailure(peer_address, clock_->Elapsed());
+  }
+  return verified;
 }
 
 void EdgeAuthenticator::SignIn(const Username& user, absl::string_view secret,
                                const std::string& peer_address, Done done) {
-  if (identity::LooksLikeTicket(secret)) return done(VerifyTicket(user, secret));
+  if (identity::LooksLikeTicket(secret)) return done(SignInByTicket(user, secret, peer_address));
   v1::SignInRequest request;
   request.set_username(user.str());
   request.set_password(std::string(secret));
@@ -66,7 +76,7 @@ void EdgeAuthenticator::SignIn(const Username& user, absl::string_view secret,
     done(lineserver::SignedIn{.account = response->account_id(),
                               .user = *name,
                               .ticket = response->ticket(),
-                              .issued = absl::FromUnixMillis(response->issued_ms()),
+                              .generation = response->generation(),
                               .expires = absl::FromUnixMillis(response->expires_ms())});
   });
 }

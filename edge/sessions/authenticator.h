@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/buckets.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/identity/ticket.h"
@@ -16,20 +17,22 @@
 
 namespace convergia::edge {
 
-// Which tickets are good no more though they have not expired: those of an account that were issued
-// before some moment. Thread-safe.
+// Knows which tickets are void although they have not expired: those of an earlier generation of
+// their account. Thread-safe.
 class RevokedTickets {
  public:
   struct Entry {
-    absl::Time issued_before;
+    Generation generation = 0;
+    absl::Time raised;
     std::string reason;
   };
 
-  // Changes, or with `whole` all that there are. Those that have expired by `now` are forgotten.
+  // Changes, or with `whole` all that there are. Those raised limits::kGenerationsToldFor before
+  // `now` are forgotten.
   void Apply(const v1::Revocations& revocations, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // True, with the reason for people, if a ticket of `account` issued then is void.
-  bool IsRevoked(AccountId account, absl::Time issued, std::string* reason = nullptr) const
+  // True, with the reason for people, if a ticket of this generation of `account` is void.
+  bool IsRevoked(AccountId account, Generation generation, std::string* reason = nullptr) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -38,7 +41,8 @@ class RevokedTickets {
 };
 
 // Who clients are: a ticket is checked here, with mgmt's public keys, so that people come in while
-// mgmt is away; a password is asked of mgmt. Thread-safe.
+// mgmt is away; a password is asked of mgmt. An address from which too many bad tickets came
+// reads RATE before a signature is checked. Thread-safe.
 class EdgeAuthenticator final : public lineserver::Authenticator {
  public:
   // All must outlive the authenticator and the calls of `mgmt`.
@@ -54,6 +58,9 @@ class EdgeAuthenticator final : public lineserver::Authenticator {
               Done done) override;
 
  private:
+  absl::StatusOr<lineserver::SignedIn> SignInByTicket(const Username& user,
+                                                      absl::string_view ticket,
+                                                      absl::string_view peer_address);
   absl::StatusOr<lineserver::SignedIn> VerifyTicket(const Username& user,
                                                     absl::string_view ticket) const;
 
@@ -61,6 +68,7 @@ class EdgeAuthenticator final : public lineserver::Authenticator {
   const RevokedTickets* const revoked_;
   const Clock* const clock_;
   identity::TicketVerifier tickets_;
+  AddressThrottle bad_tickets_{BadTicketsRule(), kBadTickets};
 };
 
 }  // namespace convergia::edge

@@ -9,6 +9,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/identity/key.h"
 
@@ -32,16 +33,18 @@ class AuthenticatorTest : public testing::Test {
   std::string MakeTicket(const identity::PrivateKey& key) {
     return identity::SignTicket({.account = 7,
                                  .user = User("alice"),
+                                 .generation = generation_,
                                  .issued = clock_.Now(),
                                  .expires = clock_.Now() + absl::Hours(24),
                                  .id = identity::MakeTicketId()},
                                 key);
   }
 
-  absl::StatusOr<SignedIn> SignIn(absl::string_view user, absl::string_view secret) {
+  absl::StatusOr<SignedIn> SignIn(absl::string_view user, absl::string_view secret,
+                                  const std::string& address = "127.0.0.1") {
     absl::Notification done;
     absl::StatusOr<SignedIn> result;
-    authenticator_.SignIn(User(user), secret, "127.0.0.1", [&](absl::StatusOr<SignedIn> signed_in) {
+    authenticator_.SignIn(User(user), secret, address, [&](absl::StatusOr<SignedIn> signed_in) {
       result = std::move(signed_in);
       done.Notify();
     });
@@ -49,18 +52,20 @@ class AuthenticatorTest : public testing::Test {
     return result;
   }
 
-  void Revoke(absl::Time issued_before, bool whole = false) {
+  void Revoke(Generation generation, bool whole = false) {
     v1::Revocations revocations;
     revocations.set_whole(whole);
     v1::TicketRevocation* const ticket = revocations.add_tickets();
     ticket->set_account_id(7);
     ticket->set_username("alice");
-    ticket->set_issued_before_ms(absl::ToUnixMillis(issued_before));
+    ticket->set_generation(generation);
+    ticket->set_raised_ms(absl::ToUnixMillis(clock_.Now()));
     ticket->set_reason("disabled by the operator");
     revoked_.Apply(revocations, clock_.Now());
   }
 
   FakeClock clock_;
+  Generation generation_ = 0;  // Of the tickets that are made.
   identity::PrivateKey key_;
   RevokedTickets revoked_;
   MgmtClient mgmt_;
@@ -87,23 +92,79 @@ TEST_F(AuthenticatorTest, RefusesTicketsThatAreNotGood) {
 
 TEST_F(AuthenticatorTest, ARevokedTicketIsRefusedAndALaterOneIsNot) {
   const std::string ticket = MakeTicket(key_);
-  const absl::Time issued = clock_.Now();
-  clock_.Advance(absl::Minutes(1));
-  Revoke(clock_.Now());
+  Revoke(1);
   EXPECT_EQ(FailCodeOf(SignIn("alice", ticket).status()), FailCode::kSignInFailed);
   std::string reason;
-  EXPECT_TRUE(revoked_.IsRevoked(7, issued, &reason));
+  EXPECT_TRUE(revoked_.IsRevoked(7, 0, &reason));
   EXPECT_EQ(reason, "disabled by the operator");
+  generation_ = 1;
   EXPECT_OK(SignIn("alice", MakeTicket(key_)).status());
 }
 
+// mgmt's clock was ahead when it issued the ticket, or was put back before the revocation; and the
+// edge's clock is another one again.
+TEST_F(AuthenticatorTest, NoClockDecidesWhatIsRevoked) {
+  for (const absl::Duration jump : {absl::Hours(-2), absl::Hours(2), absl::Hours(-50)}) {
+    RevokedTickets revoked;
+    EdgeAuthenticator authenticator(&mgmt_, &revoked, &clock_);
+    ASSERT_OK(authenticator.ReplaceKeys({key_.PublicKeyPem()}));
+    const std::string ticket = MakeTicket(key_);
+    clock_.Jump(jump);
+    v1::Revocations revocations;
+    v1::TicketRevocation* const row = revocations.add_tickets();
+    row->set_account_id(7);
+    row->set_generation(1);
+    row->set_raised_ms(absl::ToUnixMillis(clock_.Now()));
+    clock_.Jump(-jump);
+    revoked.Apply(revocations, clock_.Now());
+    clock_.Jump(absl::Hours(-2));
+    absl::Status refused;
+    authenticator.SignIn(User("alice"), ticket, "127.0.0.1",
+                         [&](absl::StatusOr<SignedIn> result) { refused = result.status(); });
+    EXPECT_EQ(FailCodeOf(refused), FailCode::kSignInFailed) << jump;
+    clock_.Jump(absl::Hours(2));
+  }
+}
+
+TEST_F(AuthenticatorTest, WhatIsRevokedIsForgottenLongAfterItsTicketsHaveEnded) {
+  Revoke(1);
+  clock_.Advance(limits::kGenerationsToldFor);
+  revoked_.Apply(v1::Revocations(), clock_.Now());
+  EXPECT_TRUE(revoked_.IsRevoked(7, 0));
+  clock_.Advance(absl::Seconds(1));
+  revoked_.Apply(v1::Revocations(), clock_.Now());
+  EXPECT_FALSE(revoked_.IsRevoked(7, 0));
+}
+
 TEST_F(AuthenticatorTest, AnOlderRevocationDoesNotUndoANewerAndAWholeReplacesAll) {
-  const absl::Time now = clock_.Now();
-  Revoke(now);
-  Revoke(now - absl::Hours(1));
-  EXPECT_TRUE(revoked_.IsRevoked(7, now - absl::Minutes(1)));
-  Revoke(now - absl::Hours(1), /*whole=*/true);
-  EXPECT_FALSE(revoked_.IsRevoked(7, now - absl::Minutes(1)));
+  Revoke(3);
+  Revoke(2);
+  EXPECT_TRUE(revoked_.IsRevoked(7, 2));
+  Revoke(2, /*whole=*/true);
+  EXPECT_FALSE(revoked_.IsRevoked(7, 2));
+}
+
+TEST_F(AuthenticatorTest, BadTicketsAreCountedByAddressBeforeASignatureIsChecked) {
+  const std::string good = MakeTicket(key_);
+  const auto forger = identity::PrivateKey::Generate(identity::KeyKind::kEd25519);
+  const std::string bad = MakeTicket(forger);
+  for (int i = 0; i < BadTicketsRule().burst; ++i) {
+    ASSERT_EQ(FailCodeOf(SignIn("alice", bad).status()), FailCode::kSignInFailed) << i;
+  }
+  EXPECT_EQ(FailCodeOf(SignIn("alice", bad).status()), FailCode::kRate);
+  EXPECT_EQ(FailCodeOf(SignIn("alice", good).status()), FailCode::kRate);
+  EXPECT_OK(SignIn("alice", good, "127.0.0.2"));
+  clock_.Advance(BadTicketsRule().forgiven_each);
+  EXPECT_OK(SignIn("alice", good));
+}
+
+TEST_F(AuthenticatorTest, TicketsThatHaveEndedCountAgainstNobody) {
+  const std::string ended = MakeTicket(key_);
+  clock_.Advance(absl::Hours(25));
+  for (int i = 0; i < 2 * BadTicketsRule().burst; ++i) {
+    ASSERT_EQ(FailCodeOf(SignIn("alice", ended).status()), FailCode::kExpired);
+  }
+  EXPECT_OK(SignIn("alice", MakeTicket(key_)));
 }
 
 TEST_F(AuthenticatorTest, APasswordCannotBeCheckedWhileMgmtIsAway) {

@@ -47,11 +47,11 @@ void Relocator::Tick(absl::Duration now) {
     say_bye = due.bye;
   }
   for (const SessionRef& ref : released) {
-    rooms_.router->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
+    rooms_.messages->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
   }
   if (!say_bye) return;
   LOG(INFO) << "the time to leave is over; those who are still here are closed";
-  rooms_.router->ForEachSession([](lineserver::Session& session) { session.Drain(); });
+  rooms_.messages->ForEachSession([](lineserver::Session& session) { session.Drain(); });
 }
 
 void Relocator::OnOrder(const v1::Order& order) {
@@ -85,7 +85,7 @@ void Relocator::Tell(const v1::Move& move) {
       told_[ref.id] = ref;
       handoff_.Tell(ref.id, move.username(), move.node_id());
     }
-    rooms_.router->OnSession(
+    rooms_.messages->OnSession(
         ref, [data](lineserver::Session& session) { session.Push("USEMAINSERVER", data); });
   }
 }

@@ -12,7 +12,7 @@
 #include "common/lineserver/session.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/directory.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/sessions/session_handoff.h"
 
 namespace convergia::edge {
@@ -33,7 +33,7 @@ class Relocator {
 
   struct Rooms {  // All must outlive the relocator.
     EdgeSessionHub* hub = nullptr;
-    MessageRouter* router = nullptr;
+    MessageShell* messages = nullptr;
     const Directory* directory = nullptr;
     const Clock* clock = nullptr;
   };

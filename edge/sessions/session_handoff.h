@@ -13,13 +13,13 @@
 
 namespace convergia::edge {
 
-// Who was told to go to another main server, when each of them may end their session here, and
-// whether this edge drains: what Relocator decides.
+// The core of Relocator: which users were told to go to another main server, when each of them may
+// end the session here, and whether this edge drains.
 //
-// Life of a departure: Tell(); the client signs in there, and the directory shows it; it says QUIT
-// here, and may go once the directory has shown it there for kGrace, so that every edge's does. At
-// the latest after kHoldMax, for mgmt may be away. Who never goes stays; when the time to drain is
-// over, all who are left are to read BYE, once.
+// Life of a handoff: Tell(); the client signs in at the other edge; the directory shows it there;
+// the client sends QUIT here. Its session ends once the directory has shown the new place for
+// kGrace, so that the directory of every edge does, or after kHoldMax, because mgmt may be away. A
+// user who does not go stays. When the time to drain is over, all who are left get BYE, once.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed(). Not thread-safe.
 class SessionHandoff {
@@ -45,7 +45,8 @@ class SessionHandoff {
   // mgmt orders it, for so long; or ends it. What it says again does not give more time.
   void Drain(absl::Duration within, absl::Duration now);
   void Undrain();
-  // mgmt says at once whether this edge is to drain. If it does not, an order of before has ended.
+  // mgmt repeats an order to drain at once after attach. If mgmt does not repeat the order, the
+  // drain is over.
   void OnAttached();
   // The program is about to stop.
   void DrainToStop(absl::Duration within, absl::Duration now) { stops_at_ = now + within; }

@@ -98,6 +98,15 @@ class SessionHub {
   std::array<Stripe, kStripes> stripes_;
 };
 
+// Reaches one session of this edge: its I/O shard, and its number there.
+struct SessionRef {
+  uint32_t shard = 0;
+  uint64_t id = 0;
+
+  friend bool operator==(const SessionRef&, const SessionRef&) = default;
+};
+using EdgeSessionHub = SessionHub<SessionRef>;
+
 // ---- Implementation.
 
 template <typename Handle>

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 #include <grpcpp/channel.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -40,7 +41,8 @@ bool Changes(const v1::DataRequest& request) {
 absl::Status Lost(bool changes) {
   if (!changes) return StorageIsDown();
   return Fail(FailCode::kUnconfirmed,
-              "the data management server was lost meanwhile: this was done or not; look again");
+              "lost the connection to the data management server; the request may or may not have "
+              "been applied; check before retrying");
 }
 
 absl::Status ErrorOf(const v1::DataResponse& response) {
@@ -62,7 +64,10 @@ class DataStream final : public rpc::ClientStream<v1::DataToEdge, v1::DataFromEd
       : ClientStream({.queue_bytes_max = kQueueBytesMax}), client_(*client) {}
 
  private:
-  void OnMessage(v1::DataToEdge& message) override { client_.OnMessage(this, message); }
+  void OnMessage(v1::DataToEdge& message) override {
+    if (!admitted_.has_value()) admitted_ = client_.AdmitDatamgr(this, message.epoch());
+    if (*admitted_) client_.OnMessage(this, message);
+  }
   void OnClosed(const absl::Status& status) override { client_.OnClosed(this, status); }
   bool Merge(v1::DataFromEdge& waiting, v1::DataFromEdge& next) override {
     if (waiting.ByteSizeLong() + next.ByteSizeLong() > kPackedBytesMax) return false;
@@ -73,6 +78,7 @@ class DataStream final : public rpc::ClientStream<v1::DataToEdge, v1::DataFromEd
   }
 
   DataClient& client_;
+  std::optional<bool> admitted_;  // Only in OnMessage(), which is called one at a time.
 };
 
 DataClient::DataClient(Options options)
@@ -118,6 +124,25 @@ void DataClient::Ask(v1::DataRequest request, Done done) {
     }
   }
   done(HasFailCode(sent) ? sent : StorageIsDown());
+}
+
+bool DataClient::AdmitDatamgr(const DataStream* stream, Epoch epoch) {
+  const absl::Status admitted = options_.epochs->Admit(epoch);
+  if (!absl::IsUnavailable(admitted)) {
+    // A disk that takes nothing must not keep clients from what is stored.
+    LOG_IF(ERROR, !admitted.ok()) << "datamgr's epoch cannot be kept yet: " << admitted.message();
+    return true;
+  }
+  std::shared_ptr<DataStream> refused;
+  {
+    absl::MutexLock lock(&mu_);
+    if (stream == stream_.get()) refused = stream_;
+    const std::string complaint(admitted.message());
+    LOG_IF(WARNING, complaint != complaint_) << complaint;
+    complaint_ = complaint;
+  }
+  if (refused != nullptr) refused->Cancel(admitted);
+  return false;
 }
 
 void DataClient::OnMessage(const DataStream* stream, v1::DataToEdge& message) {

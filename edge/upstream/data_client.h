@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
+#include "common/node/highest_epoch.h"
 #include "convergia/v1/data.grpc.pb.h"
 
 namespace convergia::edge {
@@ -25,6 +26,9 @@ class DataStream;
 // dials again for as long as it is away. Every error is one that the client may read: datamgr's
 // own; STORAGEDOWN, at once, while datamgr cannot be reached; UNCONFIRMED if it was lost while at
 // it.
+//
+// It listens only to the latest start of datamgr: an earlier one, by its epoch, is like one that
+// cannot be reached.
 //
 // Thread-safe. `done` is called once, on any thread, perhaps before the call returns; must not
 // block.
@@ -39,6 +43,8 @@ class DataClient {
     // Both on a gRPC thread; must not block.
     std::function<void(const v1::MessageArrival&)> on_arrival;
     std::function<void()> on_up;  // datamgr is there, for the first time or again.
+    // Of datamgr. Outlives the client.
+    node::HighestEpoch* epochs = nullptr;
     const Clock* clock = &RealClock::Get();
   };
   explicit DataClient(Options options);
@@ -68,6 +74,8 @@ class DataClient {
   void Dial() ABSL_LOCKS_EXCLUDED(mu_);
   // Cuts a stream on which nothing is answered, or that leads elsewhere.
   void Watch() ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether to listen to the datamgr that begins `stream` with `epoch`; if not, cuts it.
+  bool AdmitDatamgr(const DataStream* stream, Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
   void OnMessage(const DataStream* stream, v1::DataToEdge& message) ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(const DataStream* stream, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -81,6 +89,7 @@ class DataClient {
   bool up_ ABSL_GUARDED_BY(mu_) = false;                     // datamgr has greeted on it.
   std::map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mu_);
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
+  std::string complaint_ ABSL_GUARDED_BY(mu_);  // Of a datamgr that was not listened to.
   Backoff backoff_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
 

@@ -57,6 +57,22 @@ void MgmtClient::Confirm(v1::ConfirmRequest request, Done<v1::ConfirmResponse> d
               Translated(std::move(done)));
 }
 
+void MgmtClient::ListSessions(v1::ListSessionsRequest request,
+                              Done<v1::ListSessionsResponse> done) {
+  void (Async::*method)(grpc::ClientContext*, const v1::ListSessionsRequest*,
+                        v1::ListSessionsResponse*, std::function<void(grpc::Status)>) =
+      &Async::ListSessions;
+  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
+              Translated(std::move(done)));
+}
+
+void MgmtClient::EndSession(v1::EndSessionRequest request, Done<v1::EndSessionResponse> done) {
+  void (Async::*method)(grpc::ClientContext*, const v1::EndSessionRequest*, v1::EndSessionResponse*,
+                        std::function<void(grpc::Status)>) = &Async::EndSession;
+  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
+              Translated(std::move(done)));
+}
+
 void MgmtClient::GetServerMap(v1::GetServerMapRequest request,
                               Done<v1::GetServerMapResponse> done) {
   void (Async::*method)(grpc::ClientContext*, const v1::GetServerMapRequest*,

@@ -25,6 +25,8 @@ class MgmtClient {
   void SignIn(v1::SignInRequest request, Done<v1::SignInResponse> done);
   void Register(v1::RegisterRequest request, Done<v1::RegisterResponse> done);
   void Confirm(v1::ConfirmRequest request, Done<v1::ConfirmResponse> done);
+  void ListSessions(v1::ListSessionsRequest request, Done<v1::ListSessionsResponse> done);
+  void EndSession(v1::EndSessionRequest request, Done<v1::EndSessionResponse> done);
   void GetServerMap(v1::GetServerMapRequest request, Done<v1::GetServerMapResponse> done);
 
   v1::Accounts::Stub& stub() { return *stub_; }

@@ -9,21 +9,20 @@
 #include "edge/upstream/mgmt_codec.h"
 
 namespace convergia::edge {
-void MgmtLink::TakeKeys(const v1::Welcome& welcome) {
-  const std::vector<std::string> keys(welcome.ticket_public_keys().begin(),
-                                      welcome.ticket_public_keys().end());
+void MgmtLink::TakeKeys(const google::protobuf::RepeatedPtrField<std::string>& pems) {
+  const std::vector<std::string> keys(pems.begin(), pems.end());
   const absl::Status taken = rooms_.authenticator->ReplaceKeys(keys);
   LOG_IF(ERROR, !taken.ok()) << "tickets stay checked with the old keys: " << taken;
 }
 
 void MgmtLink::OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) {
-  TakeKeys(welcome);
+  TakeKeys(welcome.ticket_public_keys());
   rooms_.revoked->Apply(revocations, rooms_.clock->Now());
 }
 
 void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   LOG(INFO) << "attached to mgmt as node " << welcome.node_id();
-  TakeKeys(welcome);
+  TakeKeys(welcome.ticket_public_keys());
   node_id_ = welcome.node_id();
   attached_ = true;
   if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
@@ -59,6 +58,10 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
       return OnRoutes(message.routes());
     case v1::ToNode::kRevocations:
       return OnRevocations(message.revocations());
+    case v1::ToNode::kSessionsQuestion:
+      return OnSessionsQuestion(message.sessions_question());
+    case v1::ToNode::kTicketKeys:
+      return TakeKeys(message.ticket_keys().public_keys());
     case v1::ToNode::kDatamgr:
       return rooms_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
     case v1::ToNode::kOrder:
@@ -93,12 +96,31 @@ void MgmtLink::OnRoutes(const v1::Routes& routes) {
 void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
   rooms_.revoked->Apply(revocations, rooms_.clock->Now());
   if (revocations.tickets().empty()) return;
-  rooms_.router->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
+  rooms_.messages->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
     std::string reason;
     const lineserver::SignedIn& who = *session.signed_in();
-    if (!revoked->IsRevoked(who.account, who.issued, &reason)) return;
+    if (!revoked->IsRevoked(who.account, who.generation, &reason)) return;
     session.Close(FailCode::kDenied, reason.empty() ? "this session was ended" : reason);
   });
+}
+
+void MgmtLink::OnSessionsQuestion(const v1::SessionsQuestion& question) {
+  v1::FromNode message;
+  v1::SessionsAnswer* const answer = message.mutable_sessions();
+  answer->set_query(question.query());
+  if (question.end_session() != 0) {
+    if (rooms_.sessions->End(question.account_id(), question.end_session())) {
+      answer->add_rows()->set_session(question.end_session());
+    }
+    return callbacks_.send(std::move(message));
+  }
+  for (const lineserver::SessionList::Row& session : rooms_.sessions->List(question.account_id())) {
+    v1::SessionRow* const row = answer->add_rows();
+    row->set_session(session.session);
+    row->set_address(session.address);
+    row->set_since_ms(absl::ToUnixMillis(session.since));
+  }
+  callbacks_.send(std::move(message));
 }
 
 void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
@@ -117,7 +139,7 @@ void MgmtLink::FillHeartbeat(v1::Heartbeat* heartbeat) {
   const RelayLoop::Refused refused = rooms_.loop->refused();
   heartbeat->set_segments_refused(refused.segments);
   heartbeat->set_routes_refused(refused.routes);
-  heartbeat->set_envelopes_refused(rooms_.router->envelopes_refused());
+  heartbeat->set_envelopes_refused(rooms_.messages->envelopes_refused());
 }
 
 void MgmtLink::OnRenewed(const std::string& certificate_chain_pem) {

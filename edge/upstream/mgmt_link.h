@@ -8,10 +8,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/clock.h"
+#include "common/lineserver/session_list.h"
 #include "common/node/node_agent.h"
 #include "edge/directory/location_loop.h"
 #include "edge/links/peer_links.h"
-#include "edge/messages/message_router.h"
+#include "edge/messages/message_shell.h"
 #include "edge/sessions/authenticator.h"
 #include "edge/sessions/relocator.h"
 #include "edge/upstream/data_client.h"
@@ -29,9 +30,10 @@ class MgmtLink final : public node::AttachHandler {
     EdgeSessionHub* hub = nullptr;
     RelayLoop* loop = nullptr;
     PeerLinks* links = nullptr;
-    MessageRouter* router = nullptr;
+    MessageShell* messages = nullptr;
     EdgeAuthenticator* authenticator = nullptr;
     RevokedTickets* revoked = nullptr;
+    lineserver::SessionList* sessions = nullptr;
     MapWatch* map_watch = nullptr;
     Relocator* relocator = nullptr;
     LocationLoop* locations = nullptr;
@@ -65,10 +67,11 @@ class MgmtLink final : public node::AttachHandler {
   void OnExpelled(const absl::Status& why) override;
 
  private:
-  void TakeKeys(const v1::Welcome& welcome);
+  void TakeKeys(const google::protobuf::RepeatedPtrField<std::string>& pems);
   void OnEdges(const v1::Edges& edges);
   void OnRoutes(const v1::Routes& routes);
   void OnRevocations(const v1::Revocations& revocations);
+  void OnSessionsQuestion(const v1::SessionsQuestion& question);
 
   const Rooms rooms_;
   const Callbacks callbacks_;

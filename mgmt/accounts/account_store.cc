@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "mgmt_records.pb.h"
 
@@ -39,14 +40,16 @@ Account ToAccount(const Username& user, const records::Account& record, store::R
                  .user = user,
                  .created = absl::FromUnixMillis(record.created_ms()),
                  .disabled = record.disabled(),
-                 .not_before = absl::FromUnixMillis(record.not_before_ms()),
+                 .waiting = record.waiting(),
+                 .generation = record.generation(),
+                 .raised = absl::FromUnixMillis(record.raised_ms()),
                  .revision = revision};
 }
 
-// The first moment whose tickets are good when all so far are not: the next millisecond, tickets
-// being counted in whole ones.
-int64_t VoidUntil(const records::Account& record, absl::Time now) {
-  return std::max(record.not_before_ms(), absl::ToUnixMillis(now)) + 1;
+// All tickets so far are void from here on, whatever the clock said when they were issued.
+void RaiseGeneration(absl::Time now, records::Account* record) {
+  record->set_generation(record->generation() + 1);
+  record->set_raised_ms(absl::ToUnixMillis(now));
 }
 
 }  // namespace
@@ -65,18 +68,35 @@ absl::StatusOr<std::unique_ptr<AccountStore>> AccountStore::Create(store::Store&
 
 void AccountStore::Remember(const Account& account) {
   absl::MutexLock lock(&mu_);
-  Account& known = by_name_.try_emplace(account.user.str(), account).first->second;
+  const auto [place, is_new] = by_name_.try_emplace(account.user.str(), account);
+  Account& known = place->second;
   if (known.revision > account.revision) return;
+  if (!is_new && known.waiting) --waiting_;
+  if (account.waiting) ++waiting_;
   known = account;
-  name_by_id_.insert_or_assign(account.id, account.user.str());
+  if (!account.waiting) name_by_id_.insert_or_assign(account.id, account.user.str());
+}
+
+absl::Status AccountStore::AdmitNew(const Username& user, const AddOptions& options) const {
+  CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+  if (row) return Fail(FailCode::kExists, "this name is taken; choose another");
+  if (!options.invite_row.empty()) {
+    CVG_ASSIGN_OR_RETURN(const auto invite, store_.Get(options.invite_row));
+    if (!invite) {
+      return Fail(FailCode::kDenied, "this invite was used a moment ago; ask for another");
+    }
+  }
+  absl::MutexLock lock(&mu_);
+  if (options.waiting && waiting_ >= kWaitingMax) {
+    return Fail(FailCode::kBusy, "too many accounts wait for an operator; try again another day");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::string& password_hash,
-                                          absl::Time now) {
+                                          absl::Time now, const AddOptions& options) {
   for (int i = 0; i < kTriesMax; ++i) {
-    if (Find(user).has_value()) {
-      return Fail(FailCode::kExists, "this name is taken; choose another");
-    }
+    CVG_RETURN_IF_ERROR(AdmitNew(user, options));
     CVG_ASSIGN_OR_RETURN(const auto counter_row, store_.Get(kCounterKey));
     records::Counter counter;
     if (counter_row && !counter.ParseFromString(counter_row->value)) return Damaged(kCounterKey);
@@ -85,11 +105,15 @@ absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::strin
     record.set_id(counter.last());
     record.set_password_hash(password_hash);
     record.set_created_ms(absl::ToUnixMillis(now));
+    record.set_waiting(options.waiting);
     store::Batch batch;
     batch.IfAbsent(KeyOf(user))
         .IfVersion(kCounterKey, counter_row ? counter_row->version : 0)
         .Put(kCounterKey, counter.SerializeAsString())
         .Put(KeyOf(user), record.SerializeAsString());
+    if (!options.invite_row.empty()) {
+      batch.IfPresent(options.invite_row).Delete(options.invite_row);
+    }
     const auto done = store_.Commit(std::move(batch));
     if (done.ok()) {
       Account account = ToAccount(user, record, *done);
@@ -97,8 +121,6 @@ absl::StatusOr<Account> AccountStore::Add(const Username& user, const std::strin
       return account;
     }
     if (!store::IsConflict(done)) return done.status();
-    CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
-    if (row) return Fail(FailCode::kExists, "this name is taken; choose another");
   }
   return Fail(FailCode::kBusy, "too many accounts are being made at once; try again");
 }
@@ -138,7 +160,7 @@ absl::StatusOr<Account> AccountStore::SetPasswordHash(const Username& user,
       return Fail(FailCode::kBusy, "the password was changed a moment ago; sign in again");
     }
     record.set_password_hash(new_hash);
-    record.set_not_before_ms(VoidUntil(record, now));
+    RaiseGeneration(now, &record);
     return absl::OkStatus();
   });
 }
@@ -147,16 +169,45 @@ absl::StatusOr<Account> AccountStore::SetDisabled(const Username& user, bool dis
                                                   absl::Time now) {
   return Update(user, [&](records::Account& record) {
     record.set_disabled(disabled);
-    if (disabled) record.set_not_before_ms(VoidUntil(record, now));
+    if (disabled) RaiseGeneration(now, &record);
     return absl::OkStatus();
   });
 }
 
 absl::StatusOr<Account> AccountStore::VoidTickets(const Username& user, absl::Time now) {
   return Update(user, [&](records::Account& record) {
-    record.set_not_before_ms(VoidUntil(record, now));
+    RaiseGeneration(now, &record);
     return absl::OkStatus();
   });
+}
+
+absl::Status AccountStore::NobodyWaits(const Username& user) {
+  return Fail(FailCode::kNoSuchUser, absl::StrCat("no account ", user.str(), " waits"));
+}
+
+absl::StatusOr<Account> AccountStore::Approve(const Username& user) {
+  return Update(user, [&](records::Account& record) -> absl::Status {
+    if (!record.waiting()) return NobodyWaits(user);
+    record.set_waiting(false);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status AccountStore::Refuse(const Username& user) {
+  CVG_ASSIGN_OR_RETURN(const auto row, store_.Get(KeyOf(user)));
+  if (!row) return NobodyWaits(user);
+  CVG_ASSIGN_OR_RETURN(const auto record, Parse<records::Account>(*row));
+  if (!record.waiting()) return NobodyWaits(user);
+  store::Batch batch;
+  batch.IfVersion(row->key, row->version).Delete(row->key);
+  const auto done = store_.Commit(std::move(batch));
+  if (store::IsConflict(done)) {
+    return Fail(FailCode::kBusy, "this account is being changed by others; try again");
+  }
+  CVG_RETURN_IF_ERROR(done.status());
+  absl::MutexLock lock(&mu_);
+  if (by_name_.erase(user.str()) > 0) --waiting_;
+  return absl::OkStatus();
 }
 
 std::optional<Account> AccountStore::Find(const Username& user) const {
@@ -168,7 +219,7 @@ std::optional<Account> AccountStore::Find(const Username& user) const {
 
 absl::Status AccountStore::CheckTicket(const identity::Ticket& ticket) const {
   const std::optional<Account> account = Find(ticket.user);
-  if (!account || account->id != ticket.account || ticket.issued < account->not_before) {
+  if (!account || account->id != ticket.account || ticket.generation != account->generation) {
     return Fail(FailCode::kSignInFailed,
                 "this ticket is no longer valid; sign in with your password");
   }
@@ -197,12 +248,21 @@ std::vector<Account> AccountStore::ListByName(absl::string_view after, int limit
   return list;
 }
 
-std::vector<Account> AccountStore::WithVoidTickets(absl::Time now,
-                                                   absl::Duration ticket_lifetime) const {
+std::vector<Account> AccountStore::ListWaiting(absl::string_view after, int limit) const {
+  std::vector<Account> list;
+  absl::MutexLock lock(&mu_);
+  if (waiting_ == 0) return list;
+  for (auto it = by_name_.upper_bound(after); it != by_name_.end() && list.size() < limit; ++it) {
+    if (it->second.waiting) list.push_back(it->second);
+  }
+  return list;
+}
+
+std::vector<Account> AccountStore::RaisedLately(absl::Time now, absl::Duration ago) const {
   std::vector<Account> list;
   absl::MutexLock lock(&mu_);
   for (const auto& [name, account] : by_name_) {
-    if (account.not_before + ticket_lifetime > now) list.push_back(account);
+    if (account.generation > 0 && account.raised + ago > now) list.push_back(account);
   }
   return list;
 }

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "mgmt/accounts/ticket_issuer.h"
+#include "mgmt_records.pb.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -42,6 +44,35 @@ TEST(AccountBookTest, KeepsAllAcrossARestart) {
   EXPECT_EQ(hash, "hash-a");
   ASSERT_OK_AND_ASSIGN(const Account cat, book->Add(User("cat"), "hash-c", kNow));
   EXPECT_EQ(cat.id, 3);
+}
+
+TEST(AccountBookTest, AnInviteIsUsedUpInTheCommitThatMakesTheAccount) {
+  store::MemStore store;
+  const auto book = Open(store);
+  store::Batch batch;
+  batch.Put("invite/x", "");
+  ASSERT_OK(store.Commit(std::move(batch)).status());
+  ASSERT_OK(book->Add(User("ann"), "hash", kNow, {.invite_row = "invite/x"}));
+  EXPECT_EQ(FailCodeOf(book->Add(User("bob"), "hash", kNow, {.invite_row = "invite/x"}).status()),
+            FailCode::kDenied);
+  ASSERT_OK_AND_ASSIGN(const auto row, store.Get("invite/x"));
+  EXPECT_FALSE(row.has_value());
+  EXPECT_FALSE(book->Find(User("bob")).has_value());
+}
+
+TEST(AccountBookTest, AccountsThatWaitAreBounded) {
+  store::MemStore store;
+  const auto book = Open(store);
+  for (size_t i = 0; i < AccountStore::kWaitingMax; ++i) {
+    ASSERT_OK(book->Add(User(absl::StrCat("u", i)), "hash", kNow, {.waiting = true}));
+  }
+  EXPECT_EQ(FailCodeOf(book->Add(User("ann"), "hash", kNow, {.waiting = true}).status()),
+            FailCode::kBusy);
+  EXPECT_OK(book->Add(User("bob"), "hash", kNow));
+  ASSERT_OK(book->Refuse(User("u1")));
+  EXPECT_OK(book->Add(User("ann"), "hash", kNow, {.waiting = true}));
+  ASSERT_OK(book->Approve(User("u2")));
+  EXPECT_OK(book->Add(User("cat"), "hash", kNow, {.waiting = true}));
 }
 
 TEST(AccountBookTest, NamesAreTakenOnceEvenWhenManyAskAtOnce) {
@@ -84,6 +115,45 @@ TEST(AccountBookTest, AChangeOfPasswordVoidsOlderTicketsOnly) {
             FailCode::kBusy);
   ASSERT_OK_AND_ASSIGN(const std::string hash, book->LoadPasswordHash(User("ann")));
   EXPECT_EQ(hash, "new");
+}
+
+// mgmt's clock was two hours ahead when the ticket was issued, or is two hours ahead since.
+TEST(AccountBookTest, NoClockDecidesWhichTicketsAreVoid) {
+  for (const absl::Duration jump : {absl::Hours(-2), absl::ZeroDuration(), absl::Hours(2)}) {
+    store::MemStore store;
+    const auto book = Open(store);
+    ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+    ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "old", kNow));
+    const identity::Ticket before = issuer->Issue(ann, kNow).ticket;
+    ASSERT_OK_AND_ASSIGN(const Account changed,
+                         book->SetPasswordHash(User("ann"), "old", "new", kNow + jump));
+    EXPECT_EQ(FailCodeOf(book->CheckTicket(before)), FailCode::kSignInFailed) << jump;
+    EXPECT_OK(book->CheckTicket(issuer->Issue(changed, kNow).ticket));
+    ASSERT_OK(book->SetDisabled(User("ann"), true, kNow + 2 * jump));
+    ASSERT_OK(book->SetDisabled(User("ann"), false, kNow + 2 * jump));
+    EXPECT_EQ(FailCodeOf(book->CheckTicket(issuer->Issue(changed, kNow + 3 * jump).ticket)),
+              FailCode::kSignInFailed);
+    EXPECT_EQ(book->RaisedLately(kNow - jump, limits::kGenerationsToldFor).size(), 1);
+    EXPECT_EQ(Open(store)->Find(User("ann"))->generation, 2);
+  }
+}
+
+TEST(AccountBookTest, ReadsAccountsFromBeforeThereWereGenerations) {
+  store::MemStore store;
+  records::Account record;
+  record.set_id(1);
+  record.set_password_hash("hash");
+  record.set_raised_ms(absl::ToUnixMillis(kNow));  // As "not before" was stored.
+  store::Batch batch;
+  batch.Put("account/ann", record.SerializeAsString());
+  ASSERT_OK(store.Commit(std::move(batch)).status());
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+  const identity::Ticket ticket = issuer->Issue(*book->Find(User("ann")), kNow).ticket;
+  EXPECT_OK(book->CheckTicket(ticket));
+  EXPECT_TRUE(book->RaisedLately(kNow, limits::kGenerationsToldFor).empty());
+  ASSERT_OK(book->VoidTickets(User("ann"), kNow));
+  EXPECT_FALSE(book->CheckTicket(ticket).ok());
 }
 
 TEST(AccountBookTest, VoidingTwiceInOneMillisecondVoidsWhatWasIssuedBetween) {
@@ -153,7 +223,7 @@ TEST(AccountBookTest, AnOlderChangeThatIsHeardOfLaterDoesNotUndoTheNewer) {
   };
   ASSERT_OK(book->VoidTickets(User("ann"), kNow));
   EXPECT_TRUE(book->Find(User("ann"))->disabled);
-  EXPECT_GT(book->Find(User("ann"))->not_before, kNow + absl::Seconds(1));
+  EXPECT_EQ(book->Find(User("ann"))->generation, 2);
 }
 
 TEST(AccountBookTest, ListsInOrderFromAnyPlace) {
@@ -177,10 +247,10 @@ TEST(AccountBookTest, KnowsWhichVoidTicketsStillMatter) {
   ASSERT_OK(book->Add(User("ann"), "h", kNow));
   ASSERT_OK(book->Add(User("bob"), "h", kNow));
   ASSERT_OK(book->VoidTickets(User("bob"), kNow));
-  const auto list = book->WithVoidTickets(kNow + absl::Hours(1), absl::Hours(24));
+  const auto list = book->RaisedLately(kNow + absl::Hours(1), absl::Hours(24));
   ASSERT_EQ(list.size(), 1);
   EXPECT_EQ(list[0].user.str(), "bob");
-  EXPECT_TRUE(book->WithVoidTickets(kNow + absl::Hours(25), absl::Hours(24)).empty());
+  EXPECT_TRUE(book->RaisedLately(kNow + absl::Hours(25), absl::Hours(24)).empty());
 }
 
 TEST(AccountBookTest, ADiskThatFailsIsNeverAnsweredOk) {
@@ -205,6 +275,49 @@ TEST(TicketOfficeTest, KeepsItsKeyAcrossARestart) {
   store::MemStore other_store;
   ASSERT_OK_AND_ASSIGN(const auto stranger, TicketIssuer::Create(other_store));
   EXPECT_EQ(FailCodeOf(stranger->Verify(text, kNow).status()), FailCode::kSignInFailed);
+}
+
+TEST(TicketOfficeTest, BothKeysVerifyUntilTheOldTicketsHaveEnded) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "h", kNow));
+  ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+  const TicketKey first = issuer->PublicKeys(kNow).at(0);
+  const std::string old_text = issuer->Issue(ann, kNow).text;
+  ASSERT_OK(issuer->Rotate(/*drop_older=*/false, kNow));
+  std::vector<TicketKey> keys = issuer->PublicKeys(kNow);
+  ASSERT_EQ(keys.size(), 2);
+  EXPECT_EQ(keys[0].until, absl::InfiniteFuture());
+  EXPECT_EQ(keys[1].public_pem, first.public_pem);
+  // An edge that has not heard of the new key yet can verify what is issued meanwhile.
+  identity::TicketVerifier edge;
+  ASSERT_OK(edge.ReplaceKeys({first.public_pem}));
+  const std::string between = issuer->Issue(ann, kNow).text;
+  EXPECT_OK(edge.Verify(between, kNow));
+  const absl::Time later = kNow + limits::kTicketKeyLead;
+  EXPECT_FALSE(edge.Verify(issuer->Issue(ann, later).text, later).ok());
+  EXPECT_OK(issuer->Verify(old_text, later));
+  EXPECT_OK(issuer->Verify(issuer->Issue(ann, later).text, later));
+  ASSERT_OK_AND_ASSIGN(const auto restarted, TicketIssuer::Create(store));
+  EXPECT_OK(restarted->Verify(between, later));
+  EXPECT_EQ(restarted->PublicKeys(later).size(), 2);
+  EXPECT_GE(keys[1].until, later + limits::kTicketLifetime);
+  EXPECT_EQ(restarted->PublicKeys(keys[1].until).size(), 1);
+}
+
+TEST(TicketOfficeTest, KeysInUseAreBoundedAndCanBeDropped) {
+  store::MemStore store;
+  const auto book = Open(store);
+  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "h", kNow));
+  ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
+  const std::string text = issuer->Issue(ann, kNow).text;
+  for (size_t i = 1; i < limits::kTicketKeysMax; ++i) ASSERT_OK(issuer->Rotate(false, kNow));
+  EXPECT_EQ(FailCodeOf(issuer->Rotate(false, kNow)), FailCode::kRate);
+  EXPECT_OK(issuer->Verify(text, kNow));
+  ASSERT_OK(issuer->Rotate(/*drop_older=*/true, kNow));
+  EXPECT_EQ(FailCodeOf(issuer->Verify(text, kNow).status()), FailCode::kSignInFailed);
+  EXPECT_OK(issuer->Verify(issuer->Issue(ann, kNow).text, kNow));
+  EXPECT_EQ(issuer->PublicKeys(kNow).size(), 1);
 }
 
 }  // namespace

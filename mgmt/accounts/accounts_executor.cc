@@ -1,8 +1,11 @@
 #include "mgmt/accounts/accounts_executor.h"
 
+#include <glog/logging.h>
+
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 
@@ -21,16 +24,19 @@ absl::Status WrongOldPassword() {
   return Fail(FailCode::kSignInFailed, "the old password is wrong; nothing was changed");
 }
 
-// Errors: FailCode::kBadField.
-absl::Status AdmitPassword(absl::string_view password) {
-  if (identity::LooksLikeTicket(password)) {
-    return Fail(FailCode::kBadField, "this looks like a ticket; choose another password");
-  }
-  return ValidatePassword(password);
+// Whose turn it is in the queue.
+constexpr absl::string_view kOperators = "operators";
+std::string TurnOf(absl::string_view address) {
+  return absl::StrCat("address ", AddressGroup(address));
 }
+std::string TurnOf(const Username& user) { return absl::StrCat("account ", user.str()); }
 
 absl::Status Disabled() {
   return Fail(FailCode::kDenied, "this account is disabled; ask an operator");
+}
+
+absl::Status Waiting() {
+  return Fail(FailCode::kDenied, "this account waits for an operator to let it in; try later");
 }
 
 absl::Status JustChanged() {
@@ -41,44 +47,69 @@ absl::Status JustChanged() {
 
 AccountsExecutor::AccountsExecutor(const Parts& parts, const Options& options)
     : parts_(parts),
-      registration_open_(options.registration_open),
+      registration_(options.registration),
+      password_bytes_min_(options.password_bytes_min),
       hasher_(options.hash_cost),
       registrations_(options.registrations),
       throttle_(options.sign_ins),
+      bad_tickets_(options.bad_tickets, kBadTickets),
+      password_changes_(options.password_changes),
       work_(options.threads, options.tasks_max) {}
 
 template <typename Result>
-void AccountsExecutor::Post(absl::AnyInvocable<Result()> task,
+void AccountsExecutor::Post(absl::string_view key, absl::AnyInvocable<Result()> task,
                             absl::AnyInvocable<void(Result)> done) {
-  // WorkQueue's std::function wants copies, so both go behind one pointer.
-  struct Job {
-    absl::AnyInvocable<Result()> task;
-    absl::AnyInvocable<void(Result)> done;
-  };
-  auto job = std::make_shared<Job>(Job{std::move(task), std::move(done)});
-  if (!work_.TryPost([job] { job->done(job->task()); })) job->done(QueueFull());
+  // Either way it ends, `done` is needed.
+  auto shared_done = std::make_shared<absl::AnyInvocable<void(Result)>>(std::move(done));
+  work_.Post(key,
+             {.run = [task = std::move(task), shared_done]() mutable { (*shared_done)(task()); },
+              .refused = [shared_done] { (*shared_done)(QueueFull()); }});
+}
+
+absl::Status AccountsExecutor::AdmitNewPassword(absl::string_view password) const {
+  if (identity::LooksLikeTicket(password)) {
+    return Fail(FailCode::kBadField, "this looks like a ticket; choose another password");
+  }
+  CVG_RETURN_IF_ERROR(ValidatePassword(password));
+  if (password.size() >= password_bytes_min_) return absl::OkStatus();
+  return Fail(FailCode::kBadField, absl::StrCat("a new password has at least ", password_bytes_min_,
+                                                " bytes; choose a longer one"));
+}
+
+absl::StatusOr<Username> AccountsExecutor::AdmitRegistration(absl::string_view user_text,
+                                                             absl::string_view password,
+                                                             absl::string_view invite,
+                                                             absl::string_view address) {
+  if (registration_ == RegistrationMode::kClosed) {
+    return Fail(FailCode::kDenied, "registration is closed; ask an operator for an account");
+  }
+  CVG_ASSIGN_OR_RETURN(Username user, Username::Parse(user_text));
+  CVG_RETURN_IF_ERROR(AdmitNewPassword(password));
+  // Before a word on name or invite: else they could be tried at any rate.
+  CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
+  if (registration_ == RegistrationMode::kInvite) {
+    if (invite.empty()) {
+      return Fail(FailCode::kDenied,
+                  "registration needs an invite; ask a member or an operator for one");
+    }
+    CVG_RETURN_IF_ERROR(parts_.invites.Find(invite, parts_.clock.Now()).status());
+  }
+  if (parts_.book.Find(user).has_value()) {
+    return Fail(FailCode::kExists, "this name is taken; choose another");
+  }
+  return user;
 }
 
 void AccountsExecutor::Register(absl::string_view user_text, absl::string_view password,
-                                absl::string_view address,
+                                absl::string_view invite, absl::string_view address,
                                 absl::AnyInvocable<void(absl::StatusOr<Registration>)> done) {
-  const auto admit = [&]() -> absl::StatusOr<Username> {
-    if (!registration_open_) {
-      return Fail(FailCode::kDenied, "registration is closed; ask an operator for an account");
-    }
-    CVG_ASSIGN_OR_RETURN(Username user, Username::Parse(user_text));
-    CVG_RETURN_IF_ERROR(AdmitPassword(password));
-    if (parts_.book.Find(user).has_value()) {
-      return Fail(FailCode::kExists, "this name is taken; choose another");
-    }
-    CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
-    return user;
-  };
-  absl::StatusOr<Username> user = admit();
+  absl::StatusOr<Username> user = AdmitRegistration(user_text, password, invite, address);
   if (!user.ok()) return done(user.status());
   Post<absl::StatusOr<Registration>>(
-      [this, wanted = WantedAccount(*std::move(user), std::string(password))]() mutable
-      -> absl::StatusOr<Registration> {
+      TurnOf(address),
+      [this,
+       wanted = WantedAccount(*std::move(user), std::string(password),
+                              std::string(invite))]() mutable -> absl::StatusOr<Registration> {
         CVG_ASSIGN_OR_RETURN(Captcha captcha, parts_.painter.Paint());
         CVG_ASSIGN_OR_RETURN(std::string id, registrations_.Add(std::move(wanted), captcha.text,
                                                                 parts_.clock.Elapsed()));
@@ -87,34 +118,65 @@ void AccountsExecutor::Register(absl::string_view user_text, absl::string_view p
       std::move(done));
 }
 
-// Taken out on the queue: whoever reads BUSY has not used up the one try.
+// Taken on the work queue, so a user who reads BUSY has not used the one try.
 void AccountsExecutor::Confirm(absl::string_view id, absl::string_view answer,
-                               absl::AnyInvocable<void(absl::Status)> done) {
-  Post<absl::Status>(
-      [this, id = std::string(id), answer = std::string(answer),
-       asked = parts_.clock.Elapsed()]() -> absl::Status {
-        CVG_ASSIGN_OR_RETURN(const WantedAccount wanted, registrations_.Take(id, answer, asked));
-        return CreateOnQueue(wanted.user, wanted.password).status();
+                               absl::string_view address,
+                               absl::AnyInvocable<void(absl::StatusOr<Account>)> done) {
+  Post<absl::StatusOr<Account>>(
+      TurnOf(address),
+      [this, id = std::string(id), answer = std::string(answer), asked = parts_.clock.Elapsed()] {
+        return ConfirmOnQueue(id, answer, asked);
       },
       std::move(done));
 }
 
-absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
-                                                        absl::string_view password) {
-  CVG_ASSIGN_OR_RETURN(const std::string hash, hasher_.Hash(password));
-  CVG_ASSIGN_OR_RETURN(Account account, parts_.book.Add(user, hash, parts_.clock.Now()));
-  parts_.observer.OnAccountAdded(account);
+absl::StatusOr<Account> AccountsExecutor::ConfirmOnQueue(absl::string_view id,
+                                                         absl::string_view answer,
+                                                         absl::Duration asked) {
+  CVG_ASSIGN_OR_RETURN(const WantedAccount wanted, registrations_.Take(id, answer, asked));
+  AccountStore::AddOptions options;
+  options.waiting = registration_ == RegistrationMode::kApproval;
+  if (registration_ == RegistrationMode::kInvite) {
+    CVG_ASSIGN_OR_RETURN(options.invite_row,
+                         parts_.invites.Find(wanted.invite, parts_.clock.Now()));
+  }
+  CVG_ASSIGN_OR_RETURN(Account account, CreateOnQueue(wanted.user, wanted.password, options));
+  if (!options.invite_row.empty()) parts_.invites.Forget(options.invite_row);
   return account;
+}
+
+absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
+                                                        absl::string_view password,
+                                                        const AccountStore::AddOptions& options) {
+  CVG_ASSIGN_OR_RETURN(const std::string hash, hasher_.Hash(password));
+  CVG_ASSIGN_OR_RETURN(Account account, parts_.book.Add(user, hash, parts_.clock.Now(), options));
+  if (!account.waiting) parts_.observer.OnAccountAdded(account);
+  return account;
+}
+
+void AccountsExecutor::MakeInvite(absl::string_view maker,
+                                  absl::AnyInvocable<void(absl::StatusOr<Invites::Invite>)> done) {
+  if (registration_ != RegistrationMode::kInvite) {
+    return done(Fail(FailCode::kDenied,
+                     "registration here is not by invite; none is needed, or "
+                     "an operator makes the accounts"));
+  }
+  Post<absl::StatusOr<Invites::Invite>>(
+      maker == Invites::kOperators ? std::string(kOperators) : absl::StrCat("account ", maker),
+      [this, maker = std::string(maker)] { return parts_.invites.Make(maker, parts_.clock.Now()); },
+      std::move(done));
 }
 
 void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
                               absl::string_view address,
                               absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done) {
-  if (identity::LooksLikeTicket(secret)) return done(SignInByTicket(user, secret));
+  if (identity::LooksLikeTicket(secret)) return done(SignInByTicket(user, secret, address));
   if (!ValidatePassword(secret).ok()) return done(WrongNameOrPassword());
-  const absl::Status admitted = throttle_.Admit(user, address, parts_.clock.Elapsed());
+  const absl::Status admitted =
+      throttle_.Admit(user, address, parts_.known.Contains(user, address), parts_.clock.Elapsed());
   if (!admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
+      TurnOf(address),
       [this, user, password = std::string(secret), address = std::string(address)] {
         return SignInByPassword(user, password, address);
       },
@@ -122,6 +184,16 @@ void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
 }
 
 absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByTicket(
+    const Username& user, absl::string_view text, absl::string_view address) {
+  CVG_RETURN_IF_ERROR(bad_tickets_.Admit(address, parts_.clock.Elapsed()));
+  absl::StatusOr<SignedIn> checked = CheckTicket(user, text);
+  if (!checked.ok() && FailCodeOf(checked.status()) == FailCode::kSignInFailed) {
+    bad_tickets_.OnFailure(address, parts_.clock.Elapsed());
+  }
+  return checked;
+}
+
+absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::CheckTicket(
     const Username& user, absl::string_view text) const {
   CVG_ASSIGN_OR_RETURN(identity::Ticket ticket, parts_.tickets.Verify(text, parts_.clock.Now()));
   if (ticket.user != user) {
@@ -142,7 +214,8 @@ absl::StatusOr<std::string> AccountsExecutor::VerifyPassword(const Username& use
     throttle_.OnFailure(user, address, parts_.clock.Elapsed());
     return WrongNameOrPassword();
   }
-  throttle_.OnSuccess(user, address);
+  const absl::Status kept = parts_.known.Add(user, address);
+  LOG_IF(ERROR, !kept.ok()) << "from where " << user.str() << " signs in is not kept: " << kept;
   return hash;
 }
 
@@ -154,6 +227,7 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByPassword(
   std::optional<Account> account = parts_.book.Find(user);
   if (!account) return WrongNameOrPassword();
   if (account->disabled) return Disabled();
+  if (account->waiting) return Waiting();
   if (!before || before->revision != account->revision) return JustChanged();
   TicketIssuer::Issued issued = parts_.tickets.Issue(*account, parts_.clock.Now());
   return SignedIn{*std::move(account), std::move(issued.ticket), std::move(issued.text)};
@@ -162,11 +236,16 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByPassword(
 void AccountsExecutor::ChangePassword(const Username& user, absl::string_view old_password,
                                       absl::string_view new_password, absl::string_view address,
                                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done) {
-  absl::Status admitted = AdmitPassword(new_password);
-  if (admitted.ok() && !ValidatePassword(old_password).ok()) admitted = WrongOldPassword();
-  if (admitted.ok()) admitted = throttle_.Admit(user, address, parts_.clock.Elapsed());
-  if (!admitted.ok()) return done(admitted);
+  const auto admit = [&]() -> absl::Status {
+    CVG_RETURN_IF_ERROR(AdmitNewPassword(new_password));
+    const absl::Duration now = parts_.clock.Elapsed();
+    CVG_RETURN_IF_ERROR(password_changes_.Admit(user, now));
+    if (!ValidatePassword(old_password).ok()) return WrongOldPassword();
+    return throttle_.Admit(user, address, parts_.known.Contains(user, address), now);
+  };
+  if (const absl::Status admitted = admit(); !admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
+      TurnOf(user),
       [this, user, old_password = std::string(old_password),
        new_password = std::string(new_password), address = std::string(address)] {
         return ChangeOnQueue(user, old_password, new_password, address);
@@ -201,10 +280,26 @@ void AccountsExecutor::Create(absl::string_view user_text, absl::string_view pas
                               absl::AnyInvocable<void(absl::StatusOr<Account>)> done) {
   absl::StatusOr<Username> user = Username::Parse(user_text);
   if (!user.ok()) return done(user.status());
-  if (absl::Status valid = AdmitPassword(password); !valid.ok()) return done(valid);
+  if (absl::Status valid = AdmitNewPassword(password); !valid.ok()) return done(valid);
   Post<absl::StatusOr<Account>>(
+      kOperators,
       [this, wanted = WantedAccount(*std::move(user), std::string(password))] {
-        return CreateOnQueue(wanted.user, wanted.password);
+        return CreateOnQueue(wanted.user, wanted.password, {});
+      },
+      std::move(done));
+}
+
+void AccountsExecutor::Decide(absl::string_view user_text, bool refuse,
+                              absl::AnyInvocable<void(absl::Status)> done) {
+  absl::StatusOr<Username> user = Username::Parse(user_text);
+  if (!user.ok()) return done(user.status());
+  Post<absl::Status>(
+      kOperators,
+      [this, user = *std::move(user), refuse]() -> absl::Status {
+        if (refuse) return parts_.book.Refuse(user);
+        CVG_ASSIGN_OR_RETURN(const Account account, parts_.book.Approve(user));
+        parts_.observer.OnAccountAdded(account);
+        return absl::OkStatus();
       },
       std::move(done));
 }
@@ -214,6 +309,7 @@ void AccountsExecutor::SetDisabled(absl::string_view user_text, bool disabled,
   absl::StatusOr<Username> user = Username::Parse(user_text);
   if (!user.ok()) return done(user.status());
   Post<absl::Status>(
+      kOperators,
       [this, user = *std::move(user), disabled]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
@@ -232,6 +328,7 @@ void AccountsExecutor::VoidTickets(absl::string_view user_text,
   absl::StatusOr<Username> user = Username::Parse(user_text);
   if (!user.ok()) return done(user.status());
   Post<absl::Status>(
+      kOperators,
       [this, user = *std::move(user)]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
@@ -245,10 +342,26 @@ void AccountsExecutor::VoidTickets(absl::string_view user_text,
       std::move(done));
 }
 
+void AccountsExecutor::RotateTicketKey(bool drop_older,
+                                       absl::AnyInvocable<void(absl::Status)> done) {
+  Post<absl::Status>(
+      kOperators,
+      [this, drop_older]() -> absl::Status {
+        {
+          absl::MutexLock lock(&voiding_);
+          CVG_RETURN_IF_ERROR(parts_.tickets.Rotate(drop_older, parts_.clock.Now()));
+        }
+        parts_.observer.OnTicketKeys();
+        return absl::OkStatus();
+      },
+      std::move(done));
+}
+
 std::string AccountsExecutor::LookUp(absl::string_view user) const {
   const absl::StatusOr<Username> name = Username::Parse(user);
-  if (!name.ok() || !parts_.book.Find(*name).has_value()) return "";
-  return name->str();
+  if (!name.ok()) return "";
+  const std::optional<Account> account = parts_.book.Find(*name);
+  return account && !account->waiting ? name->str() : "";
 }
 
 }  // namespace convergia::mgmt

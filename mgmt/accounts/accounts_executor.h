@@ -7,11 +7,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/buckets.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
-#include "common/base/work_queue.h"
+#include "common/base/limits.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/accounts/captcha.h"
+#include "mgmt/accounts/fair_work_queue.h"
+#include "mgmt/accounts/invites.h"
+#include "mgmt/accounts/known_networks.h"
 #include "mgmt/accounts/password_hasher.h"
 #include "mgmt/accounts/registrations.h"
 #include "mgmt/accounts/throttle.h"
@@ -24,30 +28,41 @@ class AccountsObserver {
  public:
   virtual ~AccountsObserver() = default;
   virtual void OnAccountAdded(const Account& account) = 0;
-  // The tickets issued before `account.not_before` are void; `reason` is for the user.
+  // The tickets of generations before `account.generation` are void; `reason` is for the user.
   virtual void OnTicketsVoid(const Account& account, absl::string_view reason) = 0;
+  // TicketIssuer::PublicKeys() has changed.
+  virtual void OnTicketKeys() = 0;
 };
 
-// All that can be asked about accounts, said once: the line ports and the gRPC services only
-// translate. What is cheap to refuse is refused at once; hashing, painting and disk happen on a few
-// threads behind a bounded queue, past which the answer is FailCode::kBusy.
+// All operations on accounts. The line ports and the gRPC services only translate to them. Cheap
+// refusals are answered at once. Hashing, painting and disk access run on a few threads behind a
+// bounded queue, which serves addresses and accounts in turn. If it is full, those with the most
+// tasks in it get FailCode::kBusy.
 //
 // Thread-safe. `done` is called exactly once, on the caller's thread or on one of the executor's.
 class AccountsExecutor {
  public:
+  // Who may register: anybody; anybody, and an operator lets them in; those with an invite; nobody.
+  enum class RegistrationMode { kOpen, kApproval, kInvite, kClosed };
+
   struct Options {
-    int threads = 1;         // Each takes a core while it hashes.
-    size_t tasks_max = 256;  // Some seconds of work.
-    bool registration_open = true;
+    int threads = 1;                                           // Each takes a core while it hashes.
+    size_t tasks_max = 256;                                    // Some seconds of work.
+    size_t password_bytes_min = limits::kNewPasswordBytesMin;  // Of new ones.
+    RegistrationMode registration = RegistrationMode::kOpen;
     PasswordHasher::Cost hash_cost;
     Registrations::Options registrations;
     SignInThrottle::Rules sign_ins;
+    BucketRule bad_tickets = BadTicketsRule();
+    BucketRule password_changes = {5, absl::Minutes(1), 10, 100'000};  // Of one account.
   };
   // All must outlive the executor.
   struct Parts {
     const Clock& clock;
     AccountStore& book;
     TicketIssuer& tickets;
+    KnownNetworks& known;
+    Invites& invites;
     CaptchaPainter& painter;
     AccountsObserver& observer;
   };
@@ -58,23 +73,37 @@ class AccountsExecutor {
     std::string id;
     std::string captcha_jpeg;
   };
-  // Errors: FailCode::kBadField, kExists, kRate, kBusy, kDenied (closed), kUnavailable (no
-  // picture).
-  void Register(absl::string_view user, absl::string_view password, absl::string_view address,
+  // `invite` is read only if registration wants one.
+  //
+  // Errors: FailCode::kBadField, kExists, kRate, kBusy, kDenied (closed, or no good invite),
+  // kUnavailable (no picture).
+  void Register(absl::string_view user, absl::string_view password, absl::string_view invite,
+                absl::string_view address,
                 absl::AnyInvocable<void(absl::StatusOr<Registration>)> done);
 
-  // Errors: FailCode::kNotFound, kExpired, kWrongCaptcha, kExists, kBusy.
-  void Confirm(absl::string_view id, absl::string_view answer,
-               absl::AnyInvocable<void(absl::Status)> done);
+  // The account that was made; perhaps it waits.
+  //
+  // Errors: FailCode::kNotFound, kExpired, kWrongCaptcha, kExists, kDenied (the invite was used up
+  // meanwhile), kBusy.
+  void Confirm(absl::string_view id, absl::string_view answer, absl::string_view address,
+               absl::AnyInvocable<void(absl::StatusOr<Account>)> done);
+
+  // `maker`: a username, or Invites::kOperators.
+  //
+  // Errors: FailCode::kDenied: registration wants no invites; kRate, kBusy.
+  void MakeInvite(absl::string_view maker,
+                  absl::AnyInvocable<void(absl::StatusOr<Invites::Invite>)> done);
 
   struct SignedIn {
     Account account;
     identity::Ticket ticket;
     std::string ticket_text;
   };
-  // By password or by ticket; a ticket is given back as it is.
+  // Signs in by password or by ticket. A sign-in by ticket returns that same ticket.
   //
-  // Errors: FailCode::kSignInFailed, kExpired (ticket), kRate, kBusy, kDenied (disabled).
+  // Tickets that are not good count against their address before their signature is checked.
+  //
+  // Errors: FailCode::kSignInFailed, kExpired (ticket), kRate, kBusy, kDenied (disabled, or waits).
   void SignIn(const Username& user, absl::string_view secret, absl::string_view address,
               absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
@@ -85,28 +114,45 @@ class AccountsExecutor {
                       absl::string_view new_password, absl::string_view address,
                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done);
 
-  // The name as it is spelt; empty if there is no such account. Disabled ones are there. At once.
+  // The name in lower case; empty if there is no such account. Finds disabled accounts too, but not
+  // waiting ones. Does not block.
   std::string LookUp(absl::string_view user) const;
 
-  // An operator's acts.
+  // Operations of operators.
   //
   // Errors: FailCode::kBadField, kExists, kBusy.
   void Create(absl::string_view user, absl::string_view password,
               absl::AnyInvocable<void(absl::StatusOr<Account>)> done);
+  // Lets an account in that waits, or refuses it and frees its name.
+  //
+  // Errors: FailCode::kNoSuchUser: none of this name waits; kBusy.
+  void Decide(absl::string_view user, bool refuse, absl::AnyInvocable<void(absl::Status)> done);
   // Errors: FailCode::kNoSuchUser, kBusy.
   void SetDisabled(absl::string_view user, bool disabled,
                    absl::AnyInvocable<void(absl::Status)> done);
   void VoidTickets(absl::string_view user, absl::AnyInvocable<void(absl::Status)> done);
+  // See TicketIssuer::Rotate(). Errors: FailCode::kRate, kBusy.
+  void RotateTicketKey(bool drop_older, absl::AnyInvocable<void(absl::Status)> done);
 
-  // Finishes what was taken. Idempotent.
+  // Finishes the tasks that were accepted. Idempotent.
   void Stop() { work_.Stop(); }
 
  private:
+  // `key`: whose turn it is; see FairQueue.
   template <typename Result>
-  void Post(absl::AnyInvocable<Result()> task, absl::AnyInvocable<void(Result)> done);
-  absl::StatusOr<SignedIn> SignInByTicket(const Username& user, absl::string_view text) const;
+  void Post(absl::string_view key, absl::AnyInvocable<Result()> task,
+            absl::AnyInvocable<void(Result)> done);
+  absl::Status AdmitNewPassword(absl::string_view password) const;
+  absl::StatusOr<SignedIn> SignInByTicket(const Username& user, absl::string_view text,
+                                          absl::string_view address);
+  absl::StatusOr<SignedIn> CheckTicket(const Username& user, absl::string_view text) const;
   // On the work queue:
-  absl::StatusOr<Account> CreateOnQueue(const Username& user, absl::string_view password);
+  absl::StatusOr<Account> CreateOnQueue(const Username& user, absl::string_view password,
+                                        const AccountStore::AddOptions& options);
+  absl::StatusOr<Account> ConfirmOnQueue(absl::string_view id, absl::string_view answer,
+                                         absl::Duration asked);
+  absl::StatusOr<Username> AdmitRegistration(absl::string_view user, absl::string_view password,
+                                             absl::string_view invite, absl::string_view address);
   absl::StatusOr<std::string> VerifyPassword(const Username& user, absl::string_view password,
                                              absl::string_view address);
   absl::StatusOr<SignedIn> SignInByPassword(const Username& user, absl::string_view password,
@@ -114,17 +160,20 @@ class AccountsExecutor {
   absl::StatusOr<SignedIn> ChangeOnQueue(const Username& user, absl::string_view old_password,
                                          absl::string_view new_password, absl::string_view address);
 
-  // Verifying takes long, and tickets may be voided meanwhile. So whoever voids tickets holds this
-  // from before reading the clock until the book knows, and whoever issues one holds it (shared)
-  // while seeing that the account is still as it was before the password was read: each ticket is
-  // older than the voidings that follow it, and none is for a password that has gone.
+  // Verifying a password takes long, and tickets may be voided meanwhile. Voiding holds this
+  // exclusively until the store has the change; issuing holds it shared while it checks that the
+  // account is as it was before the password was read. So a ticket is never issued for an old
+  // password.
   absl::Mutex voiding_;
   const Parts parts_;
-  const bool registration_open_;
+  const RegistrationMode registration_;
+  const size_t password_bytes_min_;
   const PasswordHasher hasher_;
   Registrations registrations_;
   SignInThrottle throttle_;
-  WorkQueue work_;  // Last: its tasks use all of the above.
+  AddressThrottle bad_tickets_;
+  AccountThrottle password_changes_;
+  FairWorkQueue work_;  // Last: its tasks use all of the above.
 };
 
 }  // namespace convergia::mgmt

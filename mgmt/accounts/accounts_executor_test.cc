@@ -6,6 +6,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
+#include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 
@@ -28,6 +29,8 @@ class RecordingObserver final : public AccountsObserver {
   void OnTicketsVoid(const Account& account, absl::string_view) override {
     voided.push_back(account.user.str());
   }
+  void OnTicketKeys() override { ++key_changes; }
+  int key_changes = 0;
   std::vector<std::string> added, voided;  // Read after the executor has answered.
 };
 
@@ -50,19 +53,35 @@ class AccountsDeskTest : public testing::Test {
 
   static AccountsExecutor::Options Cheap(AccountsExecutor::Options options) {
     options.hash_cost = {1, 8192};
+    if (options.password_bytes_min == limits::kNewPasswordBytesMin) options.password_bytes_min = 1;
     return options;
   }
   void Make(const AccountsExecutor::Options& options) {
     executor_ = std::make_unique<AccountsExecutor>(
-        AccountsExecutor::Parts{clock_, *book_, *tickets_, painter_, observer_}, Cheap(options));
+        AccountsExecutor::Parts{clock_, *book_, *tickets_, *known_, *invites_, painter_, observer_},
+        Cheap(options));
   }
   absl::StatusOr<AccountsExecutor::Registration> Register(absl::string_view user,
-                                                          absl::string_view password) {
-    return Await<absl::StatusOr<AccountsExecutor::Registration>>(
-        [&](auto done) { executor_->Register(user, password, "10.0.0.1", std::move(done)); });
+                                                          absl::string_view password,
+                                                          absl::string_view invite = "") {
+    return Await<absl::StatusOr<AccountsExecutor::Registration>>([&](auto done) {
+      executor_->Register(user, password, invite, "10.0.0.1", std::move(done));
+    });
   }
   absl::Status Confirm(absl::string_view id, absl::string_view answer) {
-    return Await<absl::Status>([&](auto done) { executor_->Confirm(id, answer, std::move(done)); });
+    return ConfirmAccount(id, answer).status();
+  }
+  absl::Status Decide(absl::string_view user, bool refuse) {
+    return Await<absl::Status>(
+        [&](auto done) { executor_->Decide(user, refuse, std::move(done)); });
+  }
+  absl::StatusOr<Invites::Invite> MakeInvite(absl::string_view maker) {
+    return Await<absl::StatusOr<Invites::Invite>>(
+        [&](auto done) { executor_->MakeInvite(maker, std::move(done)); });
+  }
+  absl::StatusOr<Account> ConfirmAccount(absl::string_view id, absl::string_view answer) {
+    return Await<absl::StatusOr<Account>>(
+        [&](auto done) { executor_->Confirm(id, answer, "10.0.0.1", std::move(done)); });
   }
   absl::StatusOr<AccountsExecutor::SignedIn> SignIn(absl::string_view user,
                                                     absl::string_view secret,
@@ -88,6 +107,8 @@ class AccountsDeskTest : public testing::Test {
   store::MemStore store_;
   std::unique_ptr<AccountStore> book_ = *AccountStore::Create(store_);
   std::unique_ptr<TicketIssuer> tickets_ = *TicketIssuer::Create(store_);
+  std::unique_ptr<KnownNetworks> known_ = *KnownNetworks::Create(store_);
+  std::unique_ptr<Invites> invites_ = *Invites::Create(store_);
   FakePainter painter_;
   RecordingObserver observer_;
   std::unique_ptr<AccountsExecutor> executor_;
@@ -148,9 +169,60 @@ TEST_F(AccountsDeskTest, NoPictureNoRegistration) {
 }
 
 TEST_F(AccountsDeskTest, RegistrationMayBeClosed) {
-  Make({.registration_open = false});
+  Make({.registration = AccountsExecutor::RegistrationMode::kClosed});
   EXPECT_EQ(FailCodeOf(Register("ann", "secret").status()), FailCode::kDenied);
   EXPECT_OK(Create("ann", "secret"));
+}
+
+TEST_F(AccountsDeskTest, UnderApprovalAnOperatorLetsIn) {
+  Make({.registration = AccountsExecutor::RegistrationMode::kApproval});
+  for (const char* user : {"ann", "bob"}) {
+    ASSERT_OK_AND_ASSIGN(const auto registration, Register(user, "secret"));
+    ASSERT_OK_AND_ASSIGN(const Account account, ConfirmAccount(registration.id, "WORD"));
+    EXPECT_TRUE(account.waiting);
+    EXPECT_EQ(FailCodeOf(SignIn(user, "secret").status()), FailCode::kDenied);
+    EXPECT_EQ(FailCodeOf(SignIn(user, "guess").status()), FailCode::kSignInFailed);
+    EXPECT_EQ(executor_->LookUp(user), "");
+    EXPECT_EQ(FailCodeOf(Register(user, "secret").status()), FailCode::kExists);
+  }
+  EXPECT_TRUE(observer_.added.empty());
+  // As after a restart.
+  executor_ = nullptr;
+  book_ = *AccountStore::Create(store_);
+  Make({.registration = AccountsExecutor::RegistrationMode::kApproval});
+  EXPECT_EQ(book_->ListWaiting("", 10).size(), 2);
+  EXPECT_TRUE(book_->ListById(0, 10).empty());
+  ASSERT_OK(Decide("ann", /*refuse=*/false));
+  ASSERT_OK(Decide("bob", /*refuse=*/true));
+  EXPECT_THAT(observer_.added, testing::ElementsAre("ann"));
+  EXPECT_OK(SignIn("ann", "secret"));
+  EXPECT_EQ(executor_->LookUp("ann"), "ann");
+  EXPECT_EQ(book_->ListById(0, 10).size(), 1);
+  EXPECT_EQ(FailCodeOf(SignIn("bob", "secret").status()), FailCode::kSignInFailed);
+  EXPECT_OK(Register("bob", "secret").status());
+  EXPECT_TRUE(book_->ListWaiting("", 10).empty());
+  for (const bool refuse : {false, true}) {
+    EXPECT_EQ(FailCodeOf(Decide("ann", refuse)), FailCode::kNoSuchUser);
+    EXPECT_EQ(FailCodeOf(Decide("nobody", refuse)), FailCode::kNoSuchUser);
+  }
+}
+
+TEST_F(AccountsDeskTest, AnInviteMakesOneAccount) {
+  EXPECT_EQ(FailCodeOf(MakeInvite("ann").status()), FailCode::kDenied);
+  Make({.registration = AccountsExecutor::RegistrationMode::kInvite});
+  ASSERT_OK(Create("ann", "secret"));
+  ASSERT_OK_AND_ASSIGN(const auto invite, MakeInvite("ann"));
+  EXPECT_EQ(FailCodeOf(Register("bob", "secret").status()), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(Register("bob", "secret", "guess").status()), FailCode::kDenied);
+  ASSERT_OK_AND_ASSIGN(const auto bob, Register("bob", "secret", invite.code));
+  ASSERT_OK_AND_ASSIGN(const auto cat, Register("cat", "secret", invite.code));
+  ASSERT_OK_AND_ASSIGN(const Account account, ConfirmAccount(bob.id, "WORD"));
+  EXPECT_FALSE(account.waiting);
+  EXPECT_EQ(FailCodeOf(Confirm(cat.id, "WORD")), FailCode::kDenied);
+  EXPECT_EQ(FailCodeOf(Register("cat", "secret", invite.code).status()), FailCode::kDenied);
+  invites_ = *Invites::Create(store_);
+  EXPECT_EQ(FailCodeOf(invites_->Find(invite.code, clock_.Now()).status()), FailCode::kDenied);
+  EXPECT_OK(SignIn("bob", "secret"));
 }
 
 TEST_F(AccountsDeskTest, WrongSecretsFailAlikeWhetherTheAccountExistsOrNot) {
@@ -165,7 +237,7 @@ TEST_F(AccountsDeskTest, WrongSecretsFailAlikeWhetherTheAccountExistsOrNot) {
 }
 
 TEST_F(AccountsDeskTest, GuessingIsThrottledBeforeHashing) {
-  Make({.sign_ins = {{100, absl::Seconds(1), 200, 100}, {2, absl::Seconds(30), 10, 100}, 10}});
+  Make({.sign_ins = {{100, absl::Seconds(1), 200, 100}, {2, absl::Seconds(30), 10, 100}}});
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(SignIn("ann", "secret", "10.0.0.1"));
   for (int i = 0; i < 2; ++i) EXPECT_FALSE(SignIn("ann", "guess", "10.9.9.9").ok());
@@ -173,6 +245,107 @@ TEST_F(AccountsDeskTest, GuessingIsThrottledBeforeHashing) {
   EXPECT_OK(SignIn("ann", "secret", "10.0.0.1"));
   clock_.Advance(absl::Seconds(30));
   EXPECT_OK(SignIn("ann", "secret", "10.9.9.9"));
+}
+
+TEST_F(AccountsDeskTest, NobodyLocksAnOwnerOut) {
+  ASSERT_OK(Create("ann", "secret"));
+  ASSERT_OK(SignIn("ann", "secret", "10.0.0.1"));
+  // As after a restart: what is on disk is known.
+  executor_ = nullptr;
+  known_ = *KnownNetworks::Create(store_);
+  Make({});
+  for (int network = 0; network < 20; ++network) {
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_FALSE(SignIn("ann", "guess", absl::StrCat("10.9.9.", network)).ok());
+    }
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(SignIn("ann", "guess", "10.0.0.1").ok());
+  EXPECT_EQ(FailCodeOf(SignIn("ann", "secret", "10.9.9.0").status()), FailCode::kRate);
+  EXPECT_OK(SignIn("ann", "secret", "10.0.0.1"));
+  EXPECT_OK(SignIn("ann", "secret", "10.0.0.2"));  // Where the owner never was.
+}
+
+TEST_F(AccountsDeskTest, AfterTheBurstTakenAndFreeNamesReadTheSame) {
+  Make({.registrations = {.per_address = {3, absl::Seconds(10), 10, 100}}});
+  ASSERT_OK(Create("ann", "secret"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(FailCodeOf(Register("ann", "secret").status()), FailCode::kExists);
+  }
+  const absl::Status taken = Register("ann", "secret").status();
+  EXPECT_EQ(FailCodeOf(taken), FailCode::kRate);
+  EXPECT_EQ(Register("free", "secret").status(), taken);
+}
+
+TEST_F(AccountsDeskTest, NewPasswordsHaveALeastLengthAndOldOnesStayGood) {
+  ASSERT_OK(Create("ann", "short"));
+  EXPECT_EQ(AccountsExecutor::Options().password_bytes_min, 8);
+  Make({.password_bytes_min = 9});
+  EXPECT_EQ(FailCodeOf(Register("bob", "12345678").status()), FailCode::kBadField);
+  EXPECT_EQ(FailCodeOf(Create("bob", "12345678").status()), FailCode::kBadField);
+  EXPECT_EQ(FailCodeOf(ChangePassword("ann", "short", "12345678").status()), FailCode::kBadField);
+  EXPECT_OK(Register("bob", "123456789").status());
+  EXPECT_OK(SignIn("ann", "short"));
+  EXPECT_OK(ChangePassword("ann", "short", "123456789"));
+}
+
+TEST_F(AccountsDeskTest, BadTicketsAreCountedByAddressBeforeASignatureIsChecked) {
+  Make({.bad_tickets = {3, absl::Seconds(1), 10, 100}});
+  ASSERT_OK(Create("ann", "secret"));
+  ASSERT_OK_AND_ASSIGN(const auto signed_in, SignIn("ann", "secret"));
+  std::string forged = signed_in.ticket_text;
+  forged.back() = forged.back() == 'A' ? 'Q' : 'A';
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(FailCodeOf(SignIn("ann", forged).status()), FailCode::kSignInFailed);
+  }
+  EXPECT_EQ(FailCodeOf(SignIn("ann", forged).status()), FailCode::kRate);
+  EXPECT_EQ(FailCodeOf(SignIn("ann", signed_in.ticket_text).status()), FailCode::kRate);
+  EXPECT_OK(SignIn("ann", signed_in.ticket_text, "10.0.0.2"));
+  EXPECT_OK(SignIn("ann", "secret"));
+}
+
+TEST_F(AccountsDeskTest, ChangesOfAPasswordAreThrottledByAccount) {
+  Make({.password_changes = {2, absl::Minutes(1), 10, 100}});
+  ASSERT_OK(Create("ann", "secret"));
+  ASSERT_OK(Create("bob", "secret"));
+  ASSERT_OK(ChangePassword("ann", "secret", "secret"));
+  EXPECT_EQ(FailCodeOf(ChangePassword("ann", "wrong", "secret").status()), FailCode::kSignInFailed);
+  EXPECT_EQ(FailCodeOf(ChangePassword("ann", "secret", "secret").status()), FailCode::kRate);
+  EXPECT_OK(ChangePassword("bob", "secret", "secret"));
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_OK(ChangePassword("ann", "secret", "secret"));
+}
+
+TEST_F(AccountsDeskTest, AJumpOfTheClockKeepsNoTicketGood) {
+  for (const absl::Duration jump : {absl::Hours(-2), absl::Hours(2)}) {
+    const std::string user = jump > absl::ZeroDuration() ? "ann" : "bob";
+    ASSERT_OK(Create(user, "secret"));
+    clock_.Jump(-jump);
+    ASSERT_OK_AND_ASSIGN(const auto before, SignIn(user, "secret"));
+    clock_.Jump(jump);
+    ASSERT_OK_AND_ASSIGN(const auto after, ChangePassword(user, "secret", "secret"));
+    EXPECT_EQ(FailCodeOf(SignIn(user, before.ticket_text).status()), FailCode::kSignInFailed);
+    EXPECT_OK(SignIn(user, after.ticket_text));
+    clock_.Jump(-jump);
+    EXPECT_EQ(FailCodeOf(SignIn(user, before.ticket_text).status()), FailCode::kSignInFailed);
+    EXPECT_OK(SignIn(user, after.ticket_text));
+    clock_.Jump(jump);
+  }
+}
+
+TEST_F(AccountsDeskTest, ANewTicketKeyIsToldOf) {
+  ASSERT_OK(Create("ann", "secret"));
+  ASSERT_OK_AND_ASSIGN(const auto before, SignIn("ann", "secret"));
+  const auto rotate = [&](bool drop) {
+    return Await<absl::Status>(
+        [&](auto done) { executor_->RotateTicketKey(drop, std::move(done)); });
+  };
+  ASSERT_OK(rotate(false));
+  EXPECT_EQ(observer_.key_changes, 1);
+  EXPECT_OK(SignIn("ann", before.ticket_text));
+  ASSERT_OK(rotate(true));
+  EXPECT_EQ(observer_.key_changes, 2);
+  EXPECT_FALSE(SignIn("ann", before.ticket_text).ok());
+  EXPECT_OK(SignIn("ann", "secret"));
 }
 
 TEST_F(AccountsDeskTest, TicketsThatAreExpiredForgedVoidOrForOthersAreRefused) {
@@ -286,10 +459,10 @@ TEST_F(AccountsDeskTest, AFullQueueAnswersBusyAndNothingIsLost) {
     absl::Notification& holding_;
     absl::Notification& asked_;
   } painter(holding, asked);
-  AccountsExecutor executor({clock_, *book_, *tickets_, painter, observer_},
+  AccountsExecutor executor({clock_, *book_, *tickets_, *known_, *invites_, painter, observer_},
                             Cheap({.tasks_max = 2}));
   std::atomic<int> busy = 0, good = 0;
-  executor.Register("bob", "secret", "10.0.0.1", [&](auto result) { good += result.ok(); });
+  executor.Register("bob", "secret", "", "10.0.0.1", [&](auto result) { good += result.ok(); });
   holding.WaitForNotification();
   for (int i = 0; i < 5; ++i) {
     executor.SignIn(*Username::Parse("ann"), "secret", "10.0.0.1", [&](auto result) {

@@ -1,6 +1,7 @@
 #include "mgmt/accounts/captcha.h"
 
 #include <gd.h>
+#include <glog/logging.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,13 +20,28 @@ namespace {
 
 constexpr int kWidth = 320;
 constexpr int kHeight = 100;
+constexpr int kShards = 8;
 constexpr int kJpegQuality = 55;  // Its artefacts are noise too.
 
-constexpr const char* kFonts[] = {
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf",
+// One draws with those that are installed; without the first package, not at all.
+struct FontPackage {
+  const char* name;
+  std::vector<const char*> files;
 };
+const std::vector<FontPackage>& FontPackages() {
+  static const auto* const packages = new std::vector<FontPackage>{
+      {"fonts-dejavu-core",
+       {"dejavu/DejaVuSans-Bold.ttf", "dejavu/DejaVuSerif-Bold.ttf",
+        "dejavu/DejaVuSansMono-Bold.ttf"}},
+      {"fonts-liberation",
+       {"liberation/LiberationSans-Bold.ttf", "liberation/LiberationSerif-BoldItalic.ttf",
+        "liberation/LiberationMono-Bold.ttf", "liberation/LiberationSansNarrow-Bold.ttf"}},
+      {"fonts-freefont-ttf",
+       {"freefont/FreeSansBoldOblique.ttf", "freefont/FreeSerifBold.ttf",
+        "freefont/FreeMonoBold.ttf"}},
+  };
+  return *packages;
+}
 
 struct ImageFree {
   void operator()(gdImage* image) const { gdImageDestroy(image); }
@@ -79,38 +95,61 @@ void DrawBlots(gdImage* image, Chance& chance) {
 }
 
 // Errors: kUnavailable with FreeType's reason.
-absl::Status DrawLetters(gdImage* image, absl::string_view text, int colour, Chance& chance) {
-  double x = chance.Between(14, 24);
+absl::Status DrawLetters(gdImage* image, absl::string_view text,
+                         const std::vector<std::string>& fonts, int colour, Chance& chance) {
+  double x = chance.Between(10, 30);
   for (const char letter : text) {
     char one[2] = {letter, '\0'};
-    char* font = const_cast<char*>(kFonts[chance.Index(std::size(kFonts))]);
-    const double size = chance.Between(36, 46);
+    char* font = const_cast<char*>(fonts[chance.Index(static_cast<int>(fonts.size()))].c_str());
+    const double size = chance.Between(38, 48);
     const double angle = chance.Between(-0.36, 0.36);
-    const int y = static_cast<int>(chance.Between(62, 78));
+    const int y = static_cast<int>(chance.Between(60, 80));
     int box[8];
     if (const char* error =
             gdImageStringFT(image, box, colour, font, size, angle, static_cast<int>(x), y, one)) {
       return Fail(FailCode::kUnavailable, absl::StrCat("no captcha can be drawn: ", error));
     }
     const int right = std::max({box[0], box[2], box[4], box[6]});
-    x = right - chance.Between(0, 4);  // Touching: nothing to cut at.
+    x = right - chance.Between(1, 5);  // Overlapping: nothing to cut at.
   }
   return absl::OkStatus();
 }
 
+// As thick as a letter's stem, so that no filter by width tells one from the other.
+int StemWidth(Chance& chance) { return 3 + chance.Index(3); }
+
 // A curve in the letters' own colour through the whole word.
 void StrikeThrough(gdImage* image, int colour, Chance& chance) {
-  const double middle = chance.Between(38, 64);
-  const double height = chance.Between(6, 16);
-  const double length = chance.Between(60, 140);
+  const double middle = chance.Between(30, 70);
+  const double height = chance.Between(8, 20);
+  const double length = chance.Between(90, 200);
   const double phase = chance.Between(0, 2 * std::numbers::pi);
-  gdImageSetThickness(image, 2);
+  gdImageSetThickness(image, StemWidth(chance));
   int y_before = 0;
   for (int x = 0; x < kWidth; x += 4) {
     const double turn = 2 * std::numbers::pi * x / length + phase;
     const int y = static_cast<int>(middle + height * std::sin(turn));
     if (x > 0) gdImageLine(image, x - 4, y_before, x, y, colour);
     y_before = y;
+  }
+  gdImageSetThickness(image, 1);
+}
+
+// Pieces of strokes and bows in the letters' colour and width, all over the picture.
+void DrawShards(gdImage* image, int colour, Chance& chance) {
+  for (int i = 0; i < kShards; ++i) {
+    const int x = (i * kWidth + chance.Index(kWidth)) / kShards;
+    const int y = chance.Index(kHeight);
+    const int size = 12 + chance.Index(14);
+    gdImageSetThickness(image, StemWidth(chance));
+    if (chance.Index(2) == 0) {
+      const int start = chance.Index(360);
+      gdImageArc(image, x, y, size, size, start, start + 90 + chance.Index(120), colour);
+    } else {
+      const double turn = chance.Between(0, 2 * std::numbers::pi);
+      gdImageLine(image, x, y, static_cast<int>(x + size * std::cos(turn)),
+                  static_cast<int>(y + size * std::sin(turn)), colour);
+    }
   }
   gdImageSetThickness(image, 1);
 }
@@ -170,17 +209,27 @@ absl::Status NoPicture() {
 absl::StatusOr<std::unique_ptr<GdCaptchaPainter>> GdCaptchaPainter::Create() {
   gdFTUseFontConfig(0);
   if (gdFontCacheSetup() != 0) return NoPicture();
-  Chance chance;
-  for (const char* font : kFonts) {
-    int box[8];
-    char letter[] = "A";
-    if (const char* error =
-            gdImageStringFT(nullptr, box, 0, const_cast<char*>(font), 30, 0, 0, 0, letter)) {
-      return Fail(FailCode::kUnavailable,
-                  absl::StrCat("cannot use ", font, " (", error, "): install fonts-dejavu-core"));
+  std::vector<std::string> fonts;
+  for (const FontPackage& package : FontPackages()) {
+    absl::Status usable;
+    for (const char* file : package.files) {
+      const std::string path = absl::StrCat("/usr/share/fonts/truetype/", file);
+      int box[8];
+      char letter[] = "A";
+      const char* error =
+          gdImageStringFT(nullptr, box, 0, const_cast<char*>(path.c_str()), 30, 0, 0, 0, letter);
+      if (error == nullptr) {
+        fonts.push_back(path);
+        continue;
+      }
+      usable = Fail(FailCode::kUnavailable,
+                    absl::StrCat("cannot use ", path, " (", error, "): install ", package.name));
     }
+    const bool is_first = &package == &FontPackages().front();
+    if (is_first) CVG_RETURN_IF_ERROR(usable);
+    LOG_IF(WARNING, !usable.ok()) << "captchas are easier to solve than they could be: " << usable;
   }
-  return std::unique_ptr<GdCaptchaPainter>(new GdCaptchaPainter());
+  return std::unique_ptr<GdCaptchaPainter>(new GdCaptchaPainter(std::move(fonts)));
 }
 
 absl::StatusOr<Captcha> GdCaptchaPainter::Paint() {
@@ -193,8 +242,9 @@ absl::StatusOr<Captcha> GdCaptchaPainter::Paint() {
   if (image == nullptr) return NoPicture();
   DrawBlots(image.get(), chance);
   const int colour = DarkColour(chance);
-  CVG_RETURN_IF_ERROR(DrawLetters(image.get(), captcha.text, colour, chance));
+  CVG_RETURN_IF_ERROR(DrawLetters(image.get(), captcha.text, fonts_, colour, chance));
   StrikeThrough(image.get(), colour, chance);
+  DrawShards(image.get(), colour, chance);
   DrawScratches(image.get(), chance);
   image = Bend(image.get(), chance);
   if (image == nullptr) return NoPicture();

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -22,10 +24,11 @@ class CaptchaPainter {
   virtual absl::StatusOr<Captcha> Paint() = 0;
 };
 
-// Letters in DejaVu, each turned, scaled and shifted by chance and overlapping its neighbour,
-// struck through by curves of their own colour and bent by waves: a person reads it, OCR finds no
-// letters to cut apart. Letters that look alike (I l 1 O 0 ...) are not used; all chance is from
-// the CSPRNG.
+// Letters in the fonts of three families. Each is turned, scaled and shifted at random and overlaps
+// its neighbour. A curve strikes through them, pieces of strokes of the same colour and width are
+// strewn over them, and waves bend the picture. A person can read it, and no filter by colour or
+// width removes the noise. That slows bots; it does not stop them. Letters that look alike
+// (I l 1 O 0 ...) are not used. All randomness is from the CSPRNG.
 class GdCaptchaPainter final : public CaptchaPainter {
  public:
   static constexpr int kLetters = 6;
@@ -36,8 +39,13 @@ class GdCaptchaPainter final : public CaptchaPainter {
 
   absl::StatusOr<Captcha> Paint() override;
 
+  // Those that are drawn with.
+  size_t font_count() const { return fonts_.size(); }
+
  private:
-  GdCaptchaPainter() = default;
+  explicit GdCaptchaPainter(std::vector<std::string> fonts) : fonts_(std::move(fonts)) {}
+
+  const std::vector<std::string> fonts_;  // Paths.
 };
 
 }  // namespace convergia::mgmt

@@ -48,6 +48,11 @@ TEST(GdCaptchaPainterTest, WordsAreOfTheAlphabetAndDoNotRepeat) {
   EXPECT_EQ(words.size(), 20);
 }
 
+TEST(GdCaptchaPainterTest, DrawsWithTheFontsOfSeveralFamilies) {
+  ASSERT_OK_AND_ASSIGN(const auto painter, GdCaptchaPainter::Create());
+  EXPECT_GE(painter->font_count(), 10);
+}
+
 TEST(GdCaptchaPainterTest, AlphabetHasNoLookAlikes) {
   for (const char letter : absl::string_view("IJ1lO0Q5S2Z6G")) {
     EXPECT_EQ(GdCaptchaPainter::kAlphabet.find(letter), absl::string_view::npos) << letter;

@@ -11,13 +11,13 @@
 
 namespace convergia::mgmt {
 
-// Whether `password` may be chosen: 1 to limits::kPasswordBytesMax bytes without TAB, CR and LF.
+// OK if `password` follows the rules: 1 to limits::kPasswordBytesMax bytes without TAB, CR and LF.
 //
 // Errors: FailCode::kBadField.
 absl::Status ValidatePassword(absl::string_view password);
 
-// Argon2id at about 22 ms and 19 MiB a password on the machines we know: what a guesser pays for
-// each try. Thread-safe; blocks for that long, so it is for work queues only.
+// Argon2id. One password takes about 22 ms and 19 MiB on our machines; a guesser pays the same for
+// each try. Thread-safe. It blocks for that time, so it is for work queues only.
 class PasswordHasher {
  public:
   struct Cost {
@@ -34,13 +34,13 @@ class PasswordHasher {
 
   bool Verify(absl::string_view hash, absl::string_view password) const;
 
-  // Takes as long as Verify() and is always false: so that the time does not tell which accounts
+  // Takes as long as Verify() and is always false, so that the time does not reveal which accounts
   // exist.
   bool VerifyNobody(absl::string_view password) const;
 
  private:
   const Cost cost_;
-  const std::string nobody_;  // The hash of a password that nobody knows.
+  const std::string nobody_;  // The hash of a random password.
 };
 
 }  // namespace convergia::mgmt

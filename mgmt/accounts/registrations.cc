@@ -13,11 +13,12 @@ namespace convergia::mgmt {
 namespace {
 
 constexpr size_t kIdBytes = 12;
+constexpr absl::string_view kAll = "all";
 
 // Requests are kept this much longer than they are good for, so that those who come late hear why.
 constexpr int kKeptLifetimes = 3;
 
-// What people type for the same word: either case, perhaps spaced out.
+// People may type the word in either case, perhaps with spaces.
 std::string Folded(absl::string_view answer) {
   std::string folded;
   for (const char c : answer) {
@@ -32,8 +33,11 @@ const unsigned char* Bytes(absl::string_view text) {
 
 }  // namespace
 
-WantedAccount::WantedAccount(Username wanted_user, std::string wanted_password)
-    : user(std::move(wanted_user)), password(std::move(wanted_password)) {}
+WantedAccount::WantedAccount(Username wanted_user, std::string wanted_password,
+                             std::string wanted_invite)
+    : user(std::move(wanted_user)),
+      password(std::move(wanted_password)),
+      invite(std::move(wanted_invite)) {}
 
 WantedAccount::~WantedAccount() {
   if (!password.empty()) sodium_memzero(password.data(), password.size());
@@ -42,7 +46,8 @@ WantedAccount::~WantedAccount() {
 Registrations::Registrations(const Options& options)
     : options_(options),
       hash_key_(SecureRandomBytes(crypto_generichash_KEYBYTES)),
-      asked_by_address_(options.per_address) {}
+      asked_by_address_(options.per_address),
+      asked_in_all_(options.in_all) {}
 
 std::string Registrations::HashAnswer(absl::string_view id, absl::string_view answer) const {
   const std::string message = absl::StrCat(id, "\n", Folded(answer));
@@ -60,17 +65,19 @@ void Registrations::ForgetOld(absl::Duration now) {
 }
 
 absl::Status Registrations::Admit(absl::string_view address, absl::Duration now) {
-  const std::string group = AddressGroup(address);
   absl::MutexLock lock(&mu_);
-  const absl::Duration wait = asked_by_address_.Wait(group, now);
+  absl::Duration wait = asked_by_address_.Wait(address, now);
   if (wait > absl::ZeroDuration()) {
     return RateFail("too many registrations from your address", wait);
   }
+  wait = asked_in_all_.Wait(kAll, now);
+  if (wait > absl::ZeroDuration()) return RateFail("too many registrations", wait);
   ForgetOld(now);
   if (order_.size() >= options_.pending_max) {
     return Fail(FailCode::kBusy, "too many people are registering now; try again in a minute");
   }
-  asked_by_address_.Add(group, now);
+  asked_by_address_.Add(address, now);
+  asked_in_all_.Add(kAll, now);
   return absl::OkStatus();
 }
 

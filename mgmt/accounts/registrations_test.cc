@@ -90,5 +90,23 @@ TEST(RegistrationsTest, OneAddressIsHeldUpAfterItsBurst) {
   EXPECT_OK(registrations.Admit("10.0.0.1", kStart + absl::Seconds(10)));
 }
 
+TEST(RegistrationsTest, WhoeverHasManyAddressesHasNoMoreThanAllTogether) {
+  Registrations registrations({.in_all = {3, absl::Seconds(10), 10, 1}});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK(registrations.Admit(absl::StrCat("10.0.0.", i), kStart));
+  }
+  EXPECT_EQ(FailCodeOf(registrations.Admit("10.0.0.9", kStart)), FailCode::kRate);
+  EXPECT_OK(registrations.Admit("10.0.0.9", kStart + absl::Seconds(10)));
+}
+
+TEST(RegistrationsTest, TheSubnetsOfOneSiteShareABudget) {
+  Registrations registrations({.per_address = {1, absl::Seconds(80), 10, 100}});
+  for (int i = 0; i < AddressBuckets::kWideFactor; ++i) {
+    ASSERT_OK(registrations.Admit(absl::StrCat("2001:db8:1:", i, "::1"), kStart));
+  }
+  EXPECT_EQ(FailCodeOf(registrations.Admit("2001:db8:1:99::1", kStart)), FailCode::kRate);
+  EXPECT_OK(registrations.Admit("2001:db8:2:99::1", kStart));
+}
+
 }  // namespace
 }  // namespace convergia::mgmt

@@ -16,50 +16,50 @@ struct EdgeLoad {
   uint32_t sessions = 0;  // Signed in there, and those just sent there.
   bool alive = false;     // False: suspect; taken only after all alive ones.
   bool draining = false;  // Never taken.
-  // Behind a wall: others cannot reach it. A client that can is inside, and belongs there.
+  // Behind a wall: some clients cannot reach it. A client that can is inside, and belongs there.
   bool walled = false;
 };
 
-// What a client measured. Not here: not reached.
+// A measurement of a client. An edge without one was not reached.
 struct Probe {
   NodeId id = 0;
   uint32_t rtt_us = 0;
 };
 
-// Somebody with whom the client exchanges messages, and where.
+// A peer with whom the client exchanges messages, and the edges of that peer.
 struct Pull {
   absl::InlinedVector<NodeId, 2> edges;  // More than one while the peer moves.
   double bytes = 0;                      // Exchanged lately.
 };
 
-// What it costs to carry bytes from one edge to another: 0 for the same, 1 for a good link.
+// The cost of carrying bytes from one edge to another: 0 for the same edge, 1 for a good link.
 using CostBetween = absl::FunctionRef<double(NodeId from, NodeId to)>;
 
 struct AssignmentRule {
-  // An edge with more sessions than `over_mean` times the mean of all plus `slack` gets no more.
-  // Walls come first: neither do walled edges count, nor are they ever full.
+  // An edge with more sessions than `over_mean` times the mean plus `slack` gets no further ones.
+  // Walled edges are not part of the mean and have no bound.
   double over_mean = 1.1;
   double slack = 20;
-  // What a full share of load weighs against distance.
+  // The weight of a mean's worth of sessions, as round-trip time.
   double load_us = 5'000;
-  // What it weighs if all bytes have to cross one good link.
+  // The weight if all bytes have to cross one good link, as round-trip time.
   double traffic_us = 20'000;
-  // With fewer bytes than this, it weighs less than half of that.
+  // With exactly this many bytes traffic has half of that weight, with fewer less.
   double traffic_bytes_half = 2'000;
 };
 
-// How many sessions an edge may have before it gets no more.
+// The number of sessions from which on an edge gets no further ones.
 double SessionsBound(absl::Span<const EdgeLoad> edges, const AssignmentRule& rule);
 
-// The bytes of all pulls, each times the cost of its way from `edge`.
+// The sum over all pulls of their bytes times the cost from `edge` to the peer.
 double CarryingCost(NodeId edge, absl::Span<const Pull> pulls, CostBetween cost);
 
 // The edges that a client should try, best first, at most `count`: those it reached, of `edges`
 // (each not offline). Score, less is better: round-trip time, plus load_us for each mean's worth of
 // sessions, plus traffic_us for each link that the average byte has to cross.
 //
-// If all edges it can reach are over the bound, the least loaded is given all the same: a bound on
-// balance is no reason to keep people out. Empty if it reached none.
+// If all edges that it reached are over the bound, the least loaded of them is returned: the bound
+// must not keep people out. Empty if it reached none.
 std::vector<NodeId> AssignEdges(absl::Span<const EdgeLoad> edges, absl::Span<const Probe> probes,
                                 absl::Span<const Pull> pulls, CostBetween cost, int count,
                                 const AssignmentRule& rule = {});

@@ -6,8 +6,8 @@
 
 namespace convergia::mgmt {
 
-// A sum of which half has faded after each half-life, so that it tells of lately. Times must not go
-// back; not thread-safe.
+// A sum with exponential decay: each half-life halves it, so it describes recent time. Times must
+// not go back. Not thread-safe.
 class DecayingSum {
  public:
   static constexpr absl::Duration kHalfLife = absl::Minutes(15);
@@ -19,7 +19,7 @@ class DecayingSum {
   double At(absl::Duration now) const {
     return sum_ == 0 ? 0 : sum_ * std::exp2(-absl::FDivDuration(now - at_, kHalfLife));
   }
-  // What must have come in each second, had it always been the same.
+  // The constant rate that would give this sum.
   double PerSecond(absl::Duration now) const {
     return At(now) * std::log(2.0) / absl::ToDoubleSeconds(kHalfLife);
   }

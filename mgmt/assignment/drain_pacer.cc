@@ -20,7 +20,7 @@ std::vector<DrainPacer::Telling> DrainPacer::Tick(NodeId id, const std::vector<s
   const double pace = std::clamp(due.size() / seconds, kPerSecondMin, kPerSecondMax);
   edge.credit = std::min(edge.credit + pace * absl::ToDoubleSeconds(now - edge.last), pace);
   edge.last = now;
-  // Those who were never told come first.
+  // Users who were never told come first.
   std::stable_partition(due.begin(), due.end(),
                         [&](const std::string* user) { return !edge.told.contains(*user); });
   std::vector<Telling> tellings;

@@ -10,16 +10,16 @@
 
 namespace convergia::mgmt {
 
-// When the users of edges that drain are told to go: evenly over half of the time that is left, so
-// that the other edges are not flooded and the slow ones can be told again. Not thread-safe.
+// Decides when users of draining edges are told to go: evenly over half of the time that is left.
+// So other edges are not flooded, and slow clients can be told again. Not thread-safe.
 class DrainPacer {
  public:
   static constexpr double kPerSecondMin = 10;   // Of one edge; few users need not be spread.
   static constexpr double kPerSecondMax = 500;  // A ticket costs 0.5 ms to take elsewhere.
   static constexpr absl::Duration kTellAgainAfter = absl::Seconds(5);
 
-  // Those of `users`, who are on `edge`, that are to be told now, with how often they were told
-  // before. `left` is the time until `edge` closes the sessions of those who stay.
+  // The users of `edge` to tell now, and how often each was told before. `users` are all users on
+  // `edge`. `left` is the time until `edge` closes the sessions of those who stay.
   struct Telling {
     std::string user;
     int before = 0;
@@ -27,7 +27,7 @@ class DrainPacer {
   std::vector<Telling> Tick(NodeId edge, const std::vector<std::string>& users, absl::Duration left,
                             absl::Duration now);
 
-  // `edge` drains no more, or is gone.
+  // `edge` no longer drains, or is gone.
   void Forget(NodeId edge) { edges_.erase(edge); }
   // Edges that Tick() was called for and that were not forgotten.
   std::vector<NodeId> edges() const;

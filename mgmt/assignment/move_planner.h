@@ -9,8 +9,8 @@
 
 namespace convergia::mgmt {
 
-// Who is to be told now to go to another edge, and why: to be nearer to those they talk with, or
-// because their edge drains. Decides over the state; Cluster says it. Not thread-safe.
+// Decides which users to send to another edge now: to be nearer to their peers, or because their
+// edge drains. It reads the state; Cluster sends the orders. Not thread-safe.
 class MovePlanner {
  public:
   // Between two decisions.
@@ -22,14 +22,14 @@ class MovePlanner {
 
   struct Orders {
     std::vector<Rebalancer::Move> moves;
-    std::vector<NodeId> nowhere;  // These drain, and no other edge takes clients.
+    std::vector<NodeId> nowhere;  // Draining edges, while no other edge takes clients.
   };
-  // To be called every tick, once all edges have said where their users are.
+  // Call it every tick, once all edges have announced their users.
   Orders Tick(absl::Duration now, ClusterState* state);
 
  private:
   void Drain(absl::Duration now, ClusterState* state, Orders* orders);
-  // Where `user` goes from `from`; 0 if there is no place.
+  // The edge to which `user` goes from `from`; 0 if there is none.
   static NodeId Elsewhere(const std::string& user, NodeId from, int before,
                           const std::vector<EdgeLoad>& loads, absl::Duration now,
                           const ClusterState& state);

@@ -12,13 +12,14 @@
 
 namespace convergia::mgmt {
 
-// What each client said last of the edges that it tried: those it reached, and those it did not.
-// Bounded; a newcomer beyond that is not remembered until Sweep() has made room. Not thread-safe.
+// The last report of each client about the edges that it tried: those it reached, and those it did
+// not. Bounded: when full, a new client is not remembered until Sweep() has made room. Not
+// thread-safe.
 class Reachability {
  public:
-  // Of each kind, in one report; the nearest reached are kept.
+  // The most reached and the most missed edges of one report; the nearest reached are kept.
   static constexpr size_t kEdgesMax = 16;
-  // An edge that this share of all could not reach, while others could, stands behind a wall.
+  // If this share of all clients could not reach an edge, and others could, it is behind a wall.
   static constexpr double kWalledShare = 0.2;
 
   struct Reach {
@@ -31,17 +32,17 @@ class Reachability {
 
   explicit Reachability(size_t users_max = 1'000'000) : users_max_(users_max) {}
 
-  // A report, in the place of the last one. One that reached nothing says nothing of the edges.
+  // Replaces the last report of `user`. A report that reached nothing does not count for the edges.
   void Put(absl::string_view user, Reach reach);
   // Null if nothing is known.
   const Reach* Find(absl::string_view user) const;
 
   bool IsWalled(NodeId edge) const;
 
-  // `edge` has gone, or come back: that somebody did not reach it says no more.
+  // `edge` has gone, or come back: earlier misses mean nothing any longer.
   void ForgetMisses(NodeId edge);
 
-  // Forgets those whom `keeps` does not, if room is getting short.
+  // If room is getting short, forgets users for whom `keeps` is false.
   void Sweep(absl::FunctionRef<bool(const std::string& user)> keeps);
 
   size_t size() const { return users_.size(); }

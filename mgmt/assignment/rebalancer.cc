@@ -11,7 +11,7 @@ constexpr size_t kWaitingMax = 32;  // For each pair of edges; the newest are th
 // Room that is kept for the first of two who change places.
 constexpr uint32_t kReserve = 2;
 constexpr size_t kWaitingPairsMax = 10'000;
-constexpr size_t kLooseMax = 32;  // Of each edge.
+constexpr size_t kLooseMax = 32;  // For each edge.
 constexpr size_t kRestsMax = 1'000'000;
 
 template <typename T>
@@ -48,7 +48,7 @@ std::vector<Rebalancer::Move> Rebalancer::Propose(const TrafficGraph& graph, con
   return std::move(round.moves);
 }
 
-// Who is to come takes room from now on, who is to leave gives it when gone.
+// A user who is to come takes room from now on; a user who is to leave frees it when gone.
 void Rebalancer::Shift(Round* round, NodeId from, NodeId to) {
   ++round->leaving[from];
   const auto entered = round->edges.find(to);
@@ -64,7 +64,7 @@ void Rebalancer::ForgetGoneEdges(const Round& round) {
   if (waiting_.size() > kWaitingPairsMax) waiting_.clear();
 }
 
-// Who has arrived, and who will not.
+// Finds the users who have arrived, and those who will not.
 void Rebalancer::Settle(const PlacesView& view, absl::Duration now) {
   for (auto it = pending_.begin(); it != pending_.end();) {
     const auto& [user, pending] = *it;
@@ -188,7 +188,7 @@ std::optional<Rebalancer::Case> Rebalancer::FindPartner(const Round& round, cons
     std::optional<Case> other = Examine(round, user);
     if (!other || other->home != who.best) return;
     const double gain = other->cost - CostAt(round, *other, who.home);
-    // What the two exchange crosses edges before and after.
+    // The traffic between the two crosses edges before and after.
     double between = 0;
     for (const TrafficGraph::Peer& peer : round.graph.PeersOf(who.user)) {
       if (peer.user == user) between = round.graph.Bytes(peer.weight, round.now);
@@ -236,7 +236,7 @@ bool Rebalancer::IsOver(const Round& round, NodeId edge) const {
          round.bound + (leaving == round.leaving.end() ? 0 : leaving->second);
 }
 
-// Where `who` has been, or where nobody knows that it cannot go.
+// True if the client of `who` has reached `to`, or is not known to miss it.
 bool Rebalancer::MayBeShedTo(const Round& round, const Case& who, NodeId to) const {
   const EdgeLoad& edge = round.edges.at(to);
   if (to == who.home || edge.sessions >= round.mean) return false;
@@ -259,7 +259,7 @@ void Rebalancer::Shed(Round* round, int* allowance) {
   }
 }
 
-// Those who talk with nobody lose nothing wherever they are.
+// Users who talk with nobody lose nothing by a move.
 void Rebalancer::ShedIdle(Round* round, NodeId from, int* allowance) {
   if (*allowance < 1) return;
   const std::vector<std::string> users = round->view.UsersOn(from);

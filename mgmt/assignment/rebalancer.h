@@ -18,7 +18,7 @@
 
 namespace convergia::mgmt {
 
-// Where everybody is and what they reach: look-ups that the rebalancer makes, many of them.
+// The look-ups that the rebalancer needs: edges of users, and what their clients reach.
 class PlacesView {
  public:
   using Homes = absl::InlinedVector<NodeId, 2>;
@@ -34,16 +34,18 @@ class PlacesView {
   virtual double CostOf(NodeId from, NodeId to) const = 0;
 };
 
-// Brings those who talk with one another together, slowly: proposes that this or that user go to
-// another edge, and watches whether they do.
+// Slowly brings users who talk with one another to the same edge: proposes moves of single users,
+// and watches whether their clients move.
 //
-// A move must gain clearly: carry at least `gain_min` of the user's bytes over one link less.
-// Whoever was moved rests for long, and longer after each move. The bound on balance is kept: who
-// would go where there is no room waits for somebody who would leave there for here, or would
-// hardly mind. Each move makes less traffic cross edges, so the moves end when nothing is gained
-// any more. An edge over the bound (another edge has come, say) sheds those who lose least: first
-// those who talk with nobody. They may be sent to an edge that they never tried, as long as it is
-// not known to be out of their reach: a client that cannot go there stays.
+// A move must gain clearly: it must carry at least `gain_min` of the user's bytes over one link
+// less. A moved user rests for a long time, and longer after each further move. The bound on
+// balance holds: if the target is full, the user waits until someone there can swap, that is, gains
+// by moving here or loses little. Each move reduces the traffic between edges, so moves end when
+// nothing is left to gain.
+//
+// An edge over the bound (for example after a new edge has joined) sheds the users who lose least,
+// first those who talk with nobody. Such a user may be sent to an edge that its client never tried,
+// unless that edge is known to be out of its reach. A client that cannot go there stays.
 //
 // A core: no clock, no I/O. Not thread-safe.
 class Rebalancer {
@@ -54,7 +56,7 @@ class Rebalancer {
     absl::Duration rest_max = absl::Hours(16);      // up to this.
     absl::Duration patience = absl::Seconds(60);    // For a client to go where it was sent.
     double gain_min = 0.15;                         // Of the user's bytes.
-    double bytes_min = 1'000;                       // Who exchanges less is not moved for it.
+    double bytes_min = 1'000;                       // A user who exchanges less is not moved.
     int examined_max = 2'000;                       // Users in one Propose().
     AssignmentRule rule;
   };

@@ -60,8 +60,8 @@ void TrafficGraph::AddPeer(User of, User peer, float weight) {
     peers.push_back({peer, weight});
     return;
   }
-  // Whoever is new wears the lightest down, and takes its place once that is used up: those with
-  // whom one talks much stay, however many others there are.
+  // Misra-Gries: when full, a new peer decrements the smallest weight and replaces it at zero, so
+  // heavy peers stay, however many others there are.
   const auto lightest = std::min_element(
       peers.begin(), peers.end(), [](const Peer& x, const Peer& y) { return x.weight < y.weight; });
   lightest->weight -= weight;

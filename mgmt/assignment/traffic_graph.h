@@ -11,11 +11,11 @@
 
 namespace convergia::mgmt {
 
-// Who exchanges how many bytes with whom, as edges report it: for each user the heaviest peers, and
-// every byte fades with time, so that what counts is what people do now.
+// The bytes that users exchange with one another, as edges report them: for each user the heaviest
+// peers. Weights decay with a half-life, so recent traffic counts.
 //
-// Bounded in users and in peers of each; beyond that newcomers are not seen until others have
-// faded. Both ends of a conversation have it among their peers, unless it is too light for one.
+// Bounded in users, and in peers of each user. When full, new ones are not added until others have
+// decayed. Both ends of a conversation list each other, unless it is too light for one of them.
 //
 // Times are Clock::Elapsed() and must not go back. Not thread-safe.
 class TrafficGraph {
@@ -27,7 +27,7 @@ class TrafficGraph {
   };
   using User = uint32_t;
   static constexpr User kNobody = ~User{0};
-  static constexpr double kForgottenBytes = 64;  // A conversation that faded to this is none.
+  static constexpr double kForgottenBytes = 64;  // A conversation below this is forgotten.
 
   struct Peer {
     User user = kNobody;
@@ -37,10 +37,11 @@ class TrafficGraph {
 
   explicit TrafficGraph(const Options& options) : options_(options) {}
 
-  // `a` and `b` have exchanged `bytes` now. What one says to oneself is ignored.
+  // `a` and `b` have exchanged `bytes` now. Ignored if both are the same user.
   void Add(absl::string_view a, absl::string_view b, double bytes, absl::Duration now);
 
-  // Forgets what has faded; does nothing most of the time. Users keep their number until then.
+  // Forgets decayed conversations; does nothing most of the time. Users keep their number until
+  // then.
   void Sweep(absl::Duration now);
 
   // kNobody if nothing is known.
@@ -48,10 +49,10 @@ class TrafficGraph {
   const std::string& NameOf(User user) const { return slots_[user].name; }
   absl::Span<const Peer> PeersOf(User user) const { return slots_[user].peers; }
 
-  // What is left of weights of this sum now.
+  // The bytes that weights of this sum are worth now.
   double Bytes(double weight, absl::Duration now) const;
 
-  // All users have a number below this; some numbers are nobody's and have no peers.
+  // All users have a number below this; some numbers are free and have no peers.
   User end() const { return static_cast<User>(slots_.size()); }
   size_t users() const { return users_.size(); }
 
@@ -69,8 +70,8 @@ class TrafficGraph {
   absl::flat_hash_map<std::string, User> users_;
   std::vector<Slot> slots_;
   std::vector<User> free_;
-  // Weights are bytes times 2^((when they came - this) / half_life): so they all fade by standing
-  // still.
+  // Weights are bytes times 2^((time of arrival - base_) / half_life). So stored weights need no
+  // update to decay: only the factor of the present time grows.
   absl::Duration base_;
   bool has_base_ = false;
   absl::Duration swept_;

@@ -92,6 +92,7 @@ void Cluster::Dismiss(NodeId node, absl::string_view why) {
   if (const auto stream = StreamOf(node)) {
     Close(*stream, absl::PermissionDeniedError(why));
     streams_.erase(*stream);
+    session_queries_.OnGone(node);
   }
   state_.liveness.MarkOffline(node);
   OnOffline(node);
@@ -113,15 +114,17 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   if (const auto older = StreamOf(node)) {
     Close(*older, absl::FailedPreconditionError("a newer stream of this node is attached"));
     streams_.erase(*older);
+    session_queries_.OnGone(node);
   }
   const bool is_edge = member->second.role == Role::kEdge;
-  streams_[id] = {.node = node, .is_edge = is_edge};
+  const bool judges_tickets = is_edge || member->second.role == Role::kDatamgr;
+  streams_[id] = {.node = node, .is_edge = is_edge, .judges_tickets = judges_tickets};
   auto welcome = NewMessage();
   welcome->mutable_welcome()->set_node_id(node);
   welcome->mutable_welcome()->set_mgmt_epoch(options_.epoch);
   welcome->mutable_welcome()->set_version(options_.version);
-  for (const std::string& pem : options_.ticket_key_pems) {
-    welcome->mutable_welcome()->add_ticket_public_keys(pem);
+  for (const TicketKeyUntil& key : ticket_keys_) {
+    welcome->mutable_welcome()->add_ticket_public_keys(key.public_pem);
   }
   Send(id, std::move(welcome));
   auto pins = NewMessage();
@@ -129,9 +132,11 @@ void Cluster::OnHello(StreamId id, NodeId node, const v1::Hello& hello, absl::Du
   Send(id, std::move(pins));
   nodes_dirty_ = true;
   data_servers_dirty_ = true;
+  if (judges_tickets) {
+    SweepRevocations(now);
+    for (Message& message : RevocationsMessages()) Send(id, std::move(message));
+  }
   if (!is_edge) return;
-  SweepRevocations(now);
-  for (Message& message : RevocationsMessages()) Send(id, std::move(message));
   edges_dirty_ = true;
   state_.reach.ForgetMisses(node);
   if (member->second.drain) SendDrain(id, member->second);
@@ -190,6 +195,7 @@ void Cluster::OnMessage(StreamId id, const v1::FromNode& message, absl::Duration
   if (message.has_locations()) OnLocations(id, message.locations());
   if (message.has_directory_resync()) OnResync(id, message.directory_resync());
   if (message.has_directory_digests()) OnDigests(id, message.directory_digests());
+  if (message.has_sessions()) session_queries_.OnAnswer(node, message.sessions());
 }
 
 void Cluster::OnHeartbeat(NodeId node, const v1::Heartbeat& heartbeat) {
@@ -272,7 +278,7 @@ void Cluster::OnResync(StreamId id, const v1::DirectoryPosition& position) {
 
 void Cluster::OnDigests(StreamId id, const v1::DirectoryDigests& message) {
   Stream& stream = streams_.at(id);
-  if (!stream.knows_all || stream.follows) return;  // Nobody asked.
+  if (!stream.knows_all || stream.follows) return;  // The edge has not asked.
   const std::optional<DirectoryDigests> digests = DecodeDigests(message.digests());
   if (!digests) {
     return Close(id, absl::InvalidArgumentError("digests of a directory that are of another size"));
@@ -294,6 +300,7 @@ void Cluster::OnStreamClosed(StreamId id, absl::Duration now) {
   if (stream == streams_.end()) return;  // Refused, replaced or dismissed.
   const NodeId node = stream->second.node;
   streams_.erase(stream);
+  session_queries_.OnGone(node);
   state_.liveness.Detach(node, now);
   if (state_.links.Forget(node)) routes_dirty_ = true;
   nodes_dirty_ = true;
@@ -319,10 +326,11 @@ void Cluster::GiveUpUnreachable() {
 }
 
 void Cluster::OnOffline(NodeId node) {
-  // A node that comes back to itself (it was stopped, say) must announce itself anew.
+  // A node that continues (it was stopped, for example) must announce itself again.
   if (const auto stream = StreamOf(node)) {
     Close(*stream, absl::DeadlineExceededError("not heard from for too long; attach again"));
     streams_.erase(*stream);
+    session_queries_.OnGone(node);
   }
   state_.just_assigned.erase(node);
   state_.reach.ForgetMisses(node);
@@ -344,6 +352,9 @@ void Cluster::OnTick(absl::Duration now) {
     edges_dirty_ = routes_dirty_ = true;
   }
   if (now - revocations_swept_ >= kRevocationsSweep) SweepRevocations(now);
+  session_queries_.OnTick(now);
+  const auto ended = [now](const TicketKeyUntil& key) { return key.until <= now; };
+  if (std::erase_if(ticket_keys_, ended) > 0) SendTicketKeys();
   for (const NodeId node : state_.liveness.Tick(now)) {
     nodes_dirty_ = true;
     if (state_.liveness.StateOf(node) == LiveState::kOffline) OnOffline(node);
@@ -353,7 +364,7 @@ void Cluster::OnTick(absl::Duration now) {
 
 void Cluster::SetMapWatched(bool watched) {
   if (watched && !map_watched_) {
-    TakeChangedNodeRows();  // Who watches from now on reads the map as it is now.
+    TakeChangedNodeRows();  // New watchers read the map as it is now.
     nodes_dirty_ = false;
   }
   map_watched_ = watched;
@@ -368,22 +379,38 @@ void Cluster::OnTicketsVoid(const Account& account, absl::string_view reason, ab
   v1::TicketRevocation revocation;
   revocation.set_account_id(account.id);
   revocation.set_username(account.user.str());
-  revocation.set_issued_before_ms(absl::ToUnixMillis(account.not_before));
+  revocation.set_generation(account.generation);
+  revocation.set_raised_ms(absl::ToUnixMillis(account.raised));
   revocation.set_reason(std::string(reason));
   Revocation& known = revocations_[account.id];
-  if (known.row.issued_before_ms() >= revocation.issued_before_ms()) return;
+  if (known.row.generation() >= revocation.generation()) return;
   known = {revocation, now};
   auto message = NewMessage();
   *message->mutable_revocations()->add_tickets() = std::move(revocation);
   for (const auto& [id, stream] : streams_) {
-    if (stream.is_edge) Send(id, message);
+    if (stream.judges_tickets) Send(id, message);
+  }
+}
+
+void Cluster::SetTicketKeys(std::vector<TicketKeyUntil> keys) {
+  ticket_keys_ = std::move(keys);
+  SendTicketKeys();
+}
+
+void Cluster::SendTicketKeys() {
+  auto message = NewMessage();
+  for (const TicketKeyUntil& key : ticket_keys_) {
+    message->mutable_ticket_keys()->add_public_keys(key.public_pem);
+  }
+  for (const auto& [id, stream] : streams_) {
+    if (stream.judges_tickets) Send(id, message);
   }
 }
 
 void Cluster::SweepRevocations(absl::Duration now) {
   revocations_swept_ = now;
   std::erase_if(revocations_, [now](const auto& item) {
-    return now - item.second.told > limits::kTicketLifetime;
+    return now - item.second.told > limits::kGenerationsToldFor;
   });
 }
 

@@ -18,6 +18,7 @@
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/assignment/move_planner.h"
 #include "mgmt/cluster/cluster_state.h"
+#include "mgmt/cluster/session_queries.h"
 #include "mgmt/members/node_registry.h"
 #include "mgmt/members/pin_diff.h"
 
@@ -26,7 +27,7 @@ namespace convergia::mgmt {
 // One attach stream, for as long as it is open.
 using StreamId = uint64_t;
 
-// What the shell is to do, in this order.
+// The actions for the shell, to be carried out in this order.
 struct ClusterActions {
   struct Send {
     StreamId stream = 0;
@@ -38,52 +39,49 @@ struct ClusterActions {
   };
   std::vector<Send> sends;
   std::vector<Close> closes;
-  std::vector<v1::ServerMapRow> map_rows;  // That changed, for those who watch.
+  std::vector<v1::ServerMapRow> map_rows;  // Changed rows, for watchers.
   std::vector<std::string> warnings;       // For the log.
 };
 
-// The heart of mgmt: takes in what nodes say and what happens to accounts, and decides what every
-// node is to be told. A core: no threads, no I/O, time comes in (Clock::Elapsed()).
+// The central core of mgmt: takes messages of nodes and changes of accounts, and decides what every
+// node is told. No threads, no I/O; times are Clock::Elapsed().
 //
-// Events change the state and gather what is to be told; Flush() turns all that has gathered into
-// messages, so a burst of events costs one message to each node. Call it after every burst and
-// every tick (kTick).
+// Events change the state and mark what must be sent. Flush() turns the marks into messages, so a
+// burst of events costs one message to each node. Call it after every burst and every tick (kTick).
 //
-// After a restart of mgmt the nodes re-attach one by one. Until each edge that was enrolled has
-// said where its users are, or was found to be offline, edges are told nothing of edges, routes and
-// locations: they go on with what they know, which is more. Who may connect and which tickets are
-// void every node is told at once.
+// After a restart of mgmt the nodes attach again one by one. Until each enrolled edge has announced
+// its users, or is offline, edges are told nothing about edges, routes and locations: they continue
+// with what they know, which is more. Valid pins and void tickets are sent to every node at once.
 class Cluster {
  public:
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
-  // After the first change routes are plotted at once, after the next ones not sooner than this;
-  // and when it is only times that changed, which nobody waits for, not sooner than that.
+  // Routes are plotted at once after a first change, then at most once in kReplanAfter. If only
+  // times changed, at most once in kReplanTimesAfter.
   static constexpr absl::Duration kReplanAfter = absl::Milliseconds(50);
   static constexpr absl::Duration kReplanTimesAfter = absl::Seconds(1);
-  // Those who watch the map are told at once, but not more often than this: each time costs a
-  // packet to each of them, however little it says.
+  // Watchers of the map are told at once, but at most once in this time: each push costs a packet
+  // to each of them.
   static constexpr absl::Duration kMapTellAfter = absl::Milliseconds(200);
-  // By then (limits::kOfflineAfter and a little) every edge that is awaited has announced itself or
-  // is offline; if not, it is broken.
+  // After this time (limits::kOfflineAfter and a little) every awaited edge has announced itself or
+  // is offline; otherwise it is broken.
   static constexpr absl::Duration kAwaitMax = absl::Seconds(15);
 
   struct Options {
     Epoch epoch = 0;  // Of this start of mgmt: greater than at any start before.
     NodeId self = 0;
     std::string version;
-    std::vector<std::string> ticket_key_pems;
     bool hide_clients = false;  // No clients among map_rows.
     Rebalancer::Options rebalancing;
   };
   // `accounts` must outlive the cluster.
   Cluster(const Options& options, const AccountStore& accounts);
 
-  // What the registry holds: at the start, and whenever it changed.
+  // Takes the content of the registry: at the start, and after each change.
   void SetMembers(const std::vector<Member>& members, const std::vector<rpc::PinEntry>& pins,
                   absl::Duration now);
 
   // The first message of a stream from `node`. Refusals come as a Close: FAILED_PRECONDITION: a
-  // newer start is attached; PERMISSION_DENIED: not a member (any more).
+  // newer start is attached; PERMISSION_DENIED: not a member, or no longer.
   void OnHello(StreamId stream, NodeId node, const v1::Hello& hello, absl::Duration now);
   // The following ones. Those of streams that are not attached are ignored.
   void OnMessage(StreamId stream, const v1::FromNode& message, absl::Duration now);
@@ -91,8 +89,24 @@ class Cluster {
   void OnTick(absl::Duration now);
 
   void OnAccountAdded(const Account& account);
-  // Of several calls for one account the one with the newest `not_before` counts.
+  // Of several calls for one account the one with the greatest generation counts.
   void OnTicketsVoid(const Account& account, absl::string_view reason, absl::Duration now);
+
+  // What tickets are verified with from now on. A key is forgotten once `now` has come to its
+  // `until`.
+  struct TicketKeyUntil {
+    std::string public_pem;
+    absl::Duration until = absl::InfiniteDuration();
+  };
+  void SetTicketKeys(std::vector<TicketKeyUntil> keys);
+
+  // Asks the edges where the directory has `user` for the sessions of `account`. False if too many
+  // questions are open, and then `done` is dropped.
+  bool AskSessions(absl::string_view user, AccountId account, absl::Duration now,
+                   SessionQueries::Done done);
+  // Has one ended there; the outcome has its row if there was one. False as AskSessions().
+  bool EndSession(NodeId edge, AccountId account, uint64_t session, absl::Duration now,
+                  SessionQueries::Done done);
 
   // Where mgmt itself listens: known once it does.
   void SetSelfAddresses(const v1::NodeAddresses& addresses) { state_.self_addresses = addresses; }
@@ -110,9 +124,10 @@ class Cluster {
   struct Stream {
     NodeId node = 0;
     bool is_edge = false;
-    bool knows_all = false;  // Was told edges and routes; from then on changes.
-    bool announced = false;  // Has begun to say where its users are.
-    bool follows = false;    // Has the directory; from then on batches.
+    bool judges_tickets = false;  // Edges and datamgr.
+    bool knows_all = false;       // Was told edges and routes; from then on changes.
+    bool announced = false;       // Has begun to say where its users are.
+    bool follows = false;         // Has the directory; from then on batches.
     uint64_t routes_version = 0;
     std::string data_told;  // Of what only data servers or datamgr hear: as last told, in bytes.
   };
@@ -163,6 +178,9 @@ class Cluster {
   Message DatamgrMessage() const;  // Null while none was heard of.
   // All, in as many messages as it takes.
   std::vector<Message> RevocationsMessages() const;
+  void SendTicketKeys();
+  bool AskEdges(const std::vector<NodeId>& edges, v1::SessionsQuestion question, absl::Duration now,
+                SessionQueries::Done done);
   // Forgets those that concern only tickets that have expired by themselves.
   void SweepRevocations(absl::Duration now);
 
@@ -175,6 +193,8 @@ class Cluster {
   std::map<StreamId, Stream> streams_;
   std::set<NodeId> awaited_;  // Edges that have not announced themselves since mgmt started.
   std::optional<absl::Duration> members_known_at_;
+  std::vector<TicketKeyUntil> ticket_keys_;
+  SessionQueries session_queries_;
   std::map<AccountId, Revocation> revocations_;  // The newest of each account.
   absl::Duration revocations_swept_;
 

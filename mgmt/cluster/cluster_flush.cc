@@ -104,6 +104,34 @@ std::vector<Cluster::Message> Cluster::RevocationsMessages() const {
   return messages;
 }
 
+bool Cluster::AskEdges(const std::vector<NodeId>& edges, v1::SessionsQuestion question,
+                       absl::Duration now, SessionQueries::Done done) {
+  std::set<NodeId> attached, silent;
+  for (const NodeId edge : edges) (StreamOf(edge).has_value() ? attached : silent).insert(edge);
+  const uint64_t query = session_queries_.Begin(attached, silent, now, std::move(done));
+  if (query == 0) return false;
+  question.set_query(query);
+  auto message = std::make_shared<v1::ToNode>();
+  *message->mutable_sessions_question() = std::move(question);
+  for (const NodeId edge : attached) Send(*StreamOf(edge), message);
+  return true;
+}
+
+bool Cluster::AskSessions(absl::string_view user, AccountId account, absl::Duration now,
+                          SessionQueries::Done done) {
+  v1::SessionsQuestion question;
+  question.set_account_id(account);
+  return AskEdges(state_.directory.EdgesOf(user), std::move(question), now, std::move(done));
+}
+
+bool Cluster::EndSession(NodeId edge, AccountId account, uint64_t session, absl::Duration now,
+                         SessionQueries::Done done) {
+  v1::SessionsQuestion question;
+  question.set_account_id(account);
+  question.set_end_session(session);
+  return AskEdges({edge}, std::move(question), now, std::move(done));
+}
+
 void Cluster::TellNewEdges() {
   for (auto& [id, stream] : streams_) {
     if (!stream.is_edge || stream.knows_all) continue;

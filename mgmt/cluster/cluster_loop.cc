@@ -6,57 +6,20 @@ namespace convergia::mgmt {
 
 ClusterLoop::ClusterLoop(std::unique_ptr<Cluster> cluster, const Clock& clock,
                          ClusterOutput& output)
-    : clock_(clock), output_(output), cluster_(std::move(cluster)) {}
+    : clock_(clock),
+      output_(output),
+      cluster_(std::move(cluster)),
+      ticked_(clock.Elapsed()),
+      actor_({&executor_, &clock_}, {.turn = [this](absl::Duration now, bool) { return Turn(now); },
+                                     .events_max = kTasksMax}) {}
 
-void ClusterLoop::Start() {
-  thread_ = std::thread([this] { RunLoop(); });
-}
-
-void ClusterLoop::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopped_ = true;
+absl::Duration ClusterLoop::Turn(absl::Duration now) {
+  if (now - ticked_ >= Cluster::kTick) {
+    ticked_ = now;
+    cluster_->OnTick(now);
   }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool ClusterLoop::Post(Task&& task) {
-  absl::MutexLock lock(&mu_);
-  if (stopped_ || tasks_.size() >= kTasksMax) return false;
-  tasks_.push_back(std::move(task));
-  return true;
-}
-
-bool ClusterLoop::PostUrgent(Task&& task) {
-  absl::MutexLock lock(&mu_);
-  if (stopped_) return false;
-  tasks_.push_back(std::move(task));
-  return true;
-}
-
-void ClusterLoop::RunLoop() {
-  std::vector<Task> tasks;
-  absl::Duration ticked = clock_.Elapsed();
-  bool stopped = false;
-  while (!stopped) {
-    {
-      absl::MutexLock lock(&mu_);
-      mu_.AwaitWithTimeout(absl::Condition(this, &ClusterLoop::HasWorkOrStopped), Cluster::kTick);
-      std::swap(tasks, tasks_);
-      stopped = stopped_;
-    }
-    RunTasks(&tasks);
-    if (const absl::Duration now = clock_.Elapsed(); now - ticked >= Cluster::kTick) {
-      ticked = now;
-      cluster_->OnTick(now);
-    }
-    Flush();
-  }
-}
-
-void ClusterLoop::RunTasks(std::vector<Task>* tasks) {
-  for (Task& task : *tasks) task(*cluster_);
-  tasks->clear();
+  Flush();
+  return ticked_ + Cluster::kTick - now;
 }
 
 void ClusterLoop::Flush() {

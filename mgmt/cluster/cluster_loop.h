@@ -2,22 +2,21 @@
 
 #include <cstddef>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "common/base/fail.h"
 #include "mgmt/cluster/cluster.h"
 
 namespace convergia::mgmt {
 
-// Carries out what the cluster decides. Called on the loop's thread; must not block.
+// Carries out the cluster's decisions. Called on the loop's thread; must not block.
 class ClusterOutput {
  public:
   virtual ~ClusterOutput() = default;
@@ -26,11 +25,11 @@ class ClusterOutput {
   virtual void OnMapRows(const std::vector<v1::ServerMapRow>& rows) = 0;
 };
 
-// The one thread on which the Cluster lives: takes events from all others, in order, and after each
-// burst of them flushes. Ticks every Cluster::kTick.
+// The thread that runs the Cluster. It takes events from other threads in order, and flushes after
+// each burst of them. It ticks every Cluster::kTick.
 //
-// Thread-safe. Life: events may be posted from the start on and are run after Start(). What still
-// waits at Stop() is run; what comes later is refused.
+// Thread-safe. Life: events may be posted at once and run after Start(). Stop() runs the events
+// that wait; later ones are refused.
 class ClusterLoop {
  public:
   static constexpr size_t kTasksMax = 200'000;  // A second of the wildest burst.
@@ -39,17 +38,18 @@ class ClusterLoop {
   ClusterLoop(std::unique_ptr<Cluster> cluster, const Clock& clock, ClusterOutput& output);
   ~ClusterLoop() { Stop(); }
 
-  void Start();
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Start() { actor_.Start(); }
+  void Stop() { actor_.Stop(); }
 
   using Task = absl::AnyInvocable<void(Cluster&)>;
   // False when full or stopped; `task` was then not taken.
-  [[nodiscard]] bool Post(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
-  // For what must not be lost, and whose number others bound: false only when stopped.
-  [[nodiscard]] bool PostUrgent(Task&& task) ABSL_LOCKS_EXCLUDED(mu_);
+  [[nodiscard]] bool Post(Task&& task) { return actor_.Post(Bind(std::move(task))); }
+  // For events that must not be lost and whose number is bounded elsewhere: false only when
+  // stopped.
+  [[nodiscard]] bool PostUrgent(Task&& task) { return actor_.PostUrgent(Bind(std::move(task))); }
 
-  // Gives `done` what `question` answers, on the loop's thread; FailCode::kBusy, on this one, when
-  // full or stopped.
+  // Runs `question` on the loop's thread and gives its answer to `done` there. If full or stopped,
+  // gives FailCode::kBusy to `done` on the calling thread.
   template <typename T>
   void Ask(absl::AnyInvocable<absl::StatusOr<T>(Cluster&)> question,
            absl::AnyInvocable<void(absl::StatusOr<T>)> done) {
@@ -66,21 +66,18 @@ class ClusterLoop {
   const Clock& clock() const { return clock_; }
 
  private:
-  void RunLoop() ABSL_LOCKS_EXCLUDED(mu_);
-  void RunTasks(std::vector<Task>* tasks);
-  void Flush();
-  bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return stopped_ || !tasks_.empty();
+  Actor::Event Bind(Task&& task) {
+    return [this, task = std::move(task)]() mutable { task(*cluster_); };
   }
+  absl::Duration Turn(absl::Duration now);
+  void Flush();
 
   const Clock& clock_;
   ClusterOutput& output_;
-  const std::unique_ptr<Cluster> cluster_;  // Only the loop's thread.
-
-  absl::Mutex mu_;
-  std::vector<Task> tasks_ ABSL_GUARDED_BY(mu_);
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  const std::unique_ptr<Cluster> cluster_;  // Only the executor's.
+  absl::Duration ticked_;                   // The same.
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::mgmt

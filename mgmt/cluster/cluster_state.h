@@ -27,7 +27,7 @@ struct EdgeTraffic {
   DecayingSum across;
 };
 
-// All that mgmt knows of the cluster at one moment. Cluster changes it; queries read it.
+// Everything that mgmt knows about the cluster now. Cluster changes it; queries read it.
 struct ClusterState {
   explicit ClusterState(Epoch start) : epoch(start), directory({.epoch = start}) {}
 
@@ -46,7 +46,7 @@ struct ClusterState {
   absl::flat_hash_map<NodeId, uint64_t> links_refused;
   // The same of traffic reports.
   absl::flat_hash_map<NodeId, uint64_t> talkers_refused;
-  // Clients sent to an edge since it last said how many it has.
+  // Clients sent to an edge since it last reported its number of sessions.
   absl::flat_hash_map<NodeId, uint32_t> just_assigned;
 
   TrafficGraph traffic{{}};
@@ -56,7 +56,7 @@ struct ClusterState {
   uint64_t drain_moves = 0;
   int moves_per_minute_max = 0;
 
-  // Those that enrolled, were not revoked, and are not offline.
+  // True if the node is enrolled, not revoked, and not offline.
   bool Reachable(NodeId node) const {
     const auto member = members.find(node);
     return member != members.end() && !member->second.revoked &&

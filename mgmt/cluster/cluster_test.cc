@@ -34,8 +34,8 @@ class ClusterTest : public testing::Test {
   // A start of mgmt: the members in `known` were there before.
   void Start(Epoch epoch, const std::vector<Member>& known) {
     cluster_ = std::make_unique<Cluster>(
-        Cluster::Options{.epoch = epoch, .self = kMgmt, .version = "1", .ticket_key_pems = {"pem"}},
-        *accounts_);
+        Cluster::Options{.epoch = epoch, .self = kMgmt, .version = "1"}, *accounts_);
+    cluster_->SetTicketKeys({{"pem"}});
     sent_.clear();
     SetMembers(known);
   }
@@ -195,7 +195,8 @@ class ClusterTest : public testing::Test {
   std::string KindsOf(StreamId stream) const {
     std::string kinds;
     for (const v1::ToNode& message : sent_.at(stream)) {
-      kinds += "?wpedrvocb    csg"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
+      kinds +=
+          "?wpedrvocb    csgk  q"[message.kind_case()];  // Welcome, Pins, Edges, Directory, ...
     }
     return kinds;
   }
@@ -224,7 +225,7 @@ TEST_F(ClusterTest, AnEdgeIsToldAllInOrderAndOthersWhatTheyNeed) {
   EXPECT_EQ(sent_[1][1].pins().valid_size(), 5);
   EXPECT_TRUE(sent_[1][1].pins().whole());
   Hello(2, kData);
-  EXPECT_EQ(KindsOf(2), "wps");
+  EXPECT_EQ(KindsOf(2), "wpvs");
   Join(3, kB);
   EXPECT_THAT(EdgesOf(1), ElementsAre(kA, kB));
   EXPECT_THAT(EdgesOf(3), ElementsAre(kA, kB));
@@ -322,7 +323,7 @@ TEST_F(ClusterTest, LocationsAndTalkersThatCannotBeAreCountedAndLoggedOnce) {
   EXPECT_EQ(node.names_refused(), 3);
   EXPECT_EQ(node.talkers_refused(), 1'800);
   EXPECT_EQ(BeliefOf(2), (std::map<std::string, std::set<NodeId>>{{"ann", {kA}}, {"bob", {kA}}}));
-  // Out of order: the edge has to announce itself anew, and that is counted, too.
+  // Out of order: the edge has to announce itself again, and that is counted too.
   message.mutable_locations()->set_version(versions_[1] + 7);
   message.clear_traffic();
   message.mutable_locations()->add_changes()->set_username("eve");
@@ -528,10 +529,71 @@ TEST_F(ClusterTest, RevokedTicketsAreToldAndRememberedForLaterEdges) {
   EXPECT_EQ(KindsOf(2), "wpvercbd");
 }
 
+TEST_F(ClusterTest, TicketKeysAreToldWhenTheyChangeAndWhenOneHasEnded) {
+  StartFresh();
+  Join(1, kA);
+  Hello(2, kData);
+  cluster_->SetTicketKeys({{"new"}, {"pem", now_ + absl::Hours(1)}});
+  Flush();
+  for (const StreamId stream : {1, 2}) {
+    ASSERT_TRUE(sent_[stream].back().has_ticket_keys());
+    EXPECT_THAT(sent_[stream].back().ticket_keys().public_keys(), ElementsAre("new", "pem"));
+  }
+  Hello(3, kB);
+  EXPECT_THAT(sent_[3][0].welcome().ticket_public_keys(), ElementsAre("new", "pem"));
+  now_ += absl::Hours(1);
+  cluster_->OnTick(now_);
+  Flush();
+  const auto told = [&](StreamId stream) {
+    std::vector<std::string> keys;
+    for (const v1::ToNode& message : sent_[stream]) {
+      if (!message.has_ticket_keys()) continue;
+      keys.assign(message.ticket_keys().public_keys().begin(),
+                  message.ticket_keys().public_keys().end());
+    }
+    return keys;
+  };
+  EXPECT_THAT(told(2), ElementsAre("new"));
+}
+
+TEST_F(ClusterTest, EdgesAreAskedForTheSessionsOfAUser) {
+  StartFresh();
+  Join(1, kA, {{"ann", 1}});
+  Join(2, kB, {{"ann", 1}});
+  Join(3, kC);
+  std::optional<SessionQueries::Outcome> outcome;
+  const auto done = [&](SessionQueries::Outcome result) { outcome = std::move(result); };
+  ASSERT_TRUE(cluster_->AskSessions("ann", 7, now_, done));
+  Flush();
+  ASSERT_TRUE(sent_[1].back().has_sessions_question());
+  ASSERT_TRUE(sent_[2].back().has_sessions_question());
+  EXPECT_FALSE(sent_[3].back().has_sessions_question());
+  EXPECT_EQ(sent_[1].back().sessions_question().account_id(), 7);
+  v1::FromNode answer;
+  answer.mutable_sessions()->set_query(sent_[1].back().sessions_question().query());
+  answer.mutable_sessions()->add_rows()->set_session(12);
+  cluster_->OnMessage(1, answer, now_);
+  EXPECT_FALSE(outcome.has_value());
+  cluster_->OnStreamClosed(2, now_);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->rows[kA].at(0).session(), 12);
+  outcome.reset();
+  ASSERT_TRUE(cluster_->EndSession(kA, 7, 12, now_, done));
+  Flush();
+  uint64_t ended = 0;  // Other news may follow the question.
+  for (const v1::ToNode& message : sent_[1]) {
+    if (message.has_sessions_question()) ended = message.sessions_question().end_session();
+  }
+  EXPECT_EQ(ended, 12);
+  cluster_->OnTick(now_ + SessionQueries::kAnswerWithin);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_THAT(outcome->silent, ElementsAre(kA));
+}
+
 TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
   Start(200, members_);
   Hello(1, kA);
-  Account ann{.id = 7, .user = *Username::Parse("ann"), .not_before = absl::FromUnixMillis(5)};
+  Account ann{.id = 7, .user = *Username::Parse("ann"), .generation = 5};
   cluster_->OnTicketsVoid(ann, "because", now_);
   Hello(2, kB);
   Hello(3, kData);
@@ -541,7 +603,7 @@ TEST_F(ClusterTest, RevocationsReachEdgesThatAreToldNothingElseYet) {
   EXPECT_EQ(sent_[2][2].revocations().tickets(0).account_id(), 7);
   EXPECT_EQ(sent_[2].back().datamgr().name(), "data");
   EXPECT_EQ(sent_[2].back().datamgr().address(), absl::StrCat("grpc-", kData));
-  EXPECT_EQ(KindsOf(3), "wps");
+  EXPECT_EQ(KindsOf(3), "wpvs");
 }
 
 TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
@@ -549,7 +611,7 @@ TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
   Account account{.user = *Username::Parse("ann")};
   for (int round = 1; round <= 2; ++round) {
     for (account.id = 1; account.id <= 12'000; ++account.id) {
-      account.not_before = absl::FromUnixMillis(round);
+      account.generation = round;
       cluster_->OnTicketsVoid(account, "because", now_);
     }
   }
@@ -561,7 +623,7 @@ TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
     EXPECT_EQ(message.revocations().whole(), messages++ == 0);
     EXPECT_LT(message.ByteSizeLong(), limits::kRpcMessageBytesMax);
     for (const auto& row : message.revocations().tickets()) {
-      EXPECT_EQ(row.issued_before_ms(), 2);
+      EXPECT_EQ(row.generation(), 2);
       EXPECT_TRUE(told.insert(row.account_id()).second);
     }
   }
@@ -571,10 +633,9 @@ TEST_F(ClusterTest, OfManyRevocationsEachEdgeGetsTheNewestOfEachAccount) {
 
 TEST_F(ClusterTest, RevocationsAreForgottenWithTheTicketsTheyVoid) {
   StartFresh();
-  const Account ann{
-      .id = 7, .user = *Username::Parse("ann"), .not_before = absl::FromUnixMillis(5)};
+  const Account ann{.id = 7, .user = *Username::Parse("ann"), .generation = 5};
   cluster_->OnTicketsVoid(ann, "because", now_);
-  now_ += limits::kTicketLifetime;
+  now_ += limits::kGenerationsToldFor;
   Hello(1, kA);
   now_ += absl::Seconds(1);
   Hello(2, kB);
@@ -643,13 +704,13 @@ TEST_F(ClusterTest, DataServersAndDatamgrHearHowTheyAreUsedAtOnceAndOnlyChanges)
   Start(100, members_);  // Edges are awaited; data does not wait for them.
   Hello(1, kData);
   Hello(2, 6);
-  EXPECT_EQ(KindsOf(1), "wps");
+  EXPECT_EQ(KindsOf(1), "wpvs");
   EXPECT_EQ(KindsOf(2), "wpc");
   EXPECT_EQ(sent_[2].back().configuration().storage_class(), v1::STORAGE_CLASS_VOLATILE);
   ASSERT_EQ(sent_[1].back().data_servers().servers_size(), 2);
   members_[5].configuration.set_storage_class(v1::STORAGE_CLASS_NON_VOLATILE);
   SetMembers(members_);
-  EXPECT_EQ(KindsOf(1), "wpss");
+  EXPECT_EQ(KindsOf(1), "wpvss");
   EXPECT_EQ(KindsOf(2), "wpcc");
   const v1::DataServerInfo& told = sent_[1].back().data_servers().servers(0);
   EXPECT_EQ(told.name(), "disk1");
@@ -657,7 +718,7 @@ TEST_F(ClusterTest, DataServersAndDatamgrHearHowTheyAreUsedAtOnceAndOnlyChanges)
   EXPECT_EQ(told.configuration().storage_class(), v1::STORAGE_CLASS_NON_VOLATILE);
   members_[6].revoked = true;  // Concerns datamgr alone; its pin is news for all.
   SetMembers(members_);
-  EXPECT_EQ(KindsOf(1), "wpssps");
+  EXPECT_EQ(KindsOf(1), "wpvssps");
   EXPECT_EQ(KindsOf(2), "wpccp");
   EXPECT_EQ(sent_[1].back().data_servers().servers_size(), 1);
 }

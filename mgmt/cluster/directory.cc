@@ -8,12 +8,12 @@
 namespace convergia::mgmt {
 namespace {
 
-// Of one message of Differing(): places and buckets.
+// The bounds of one message of Differing(): places and buckets.
 constexpr size_t kPartPlacesMax = 100'000;  // 1.3 MB or so.
 
 size_t UsersIn(const v1::EdgeUsers& change) { return change.here_size() + change.left_size(); }
 
-// What a batch costs to keep.
+// The cost of keeping a batch.
 size_t CostOf(const v1::DirectoryBatch& batch) {
   size_t cost = 1;
   for (const v1::EdgeUsers& change : batch.edges()) cost += 1 + UsersIn(change);
@@ -215,7 +215,7 @@ void Directory::EdgeGone(NodeId id) {
   if (found == edges_.end()) return;
   Edge& edge = found->second;
   if (edge.users > 0) EraseStale(id, &edge, /*all=*/true);
-  // Also one that no batch has named: whoever compared digests knows it.
+  // Also one that no batch has named: an edge that compared digests knows it.
   std::optional<Epoch> gone = edge.gone;
   if (edge.told_epoch != 0) gone = edge.told_epoch;
   if (edge.announced) gone = edge.epoch;

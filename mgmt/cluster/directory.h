@@ -20,13 +20,13 @@
 
 namespace convergia::mgmt {
 
-// Where every user is signed in, as the edges report it, and what every edge is told of it. Only in
-// memory: after a restart the edges say it all again.
+// The locations of all users, as the edges report them, and the batches that tell every edge. Only
+// in memory: after a restart the edges report everything again.
 //
-// Each edge counts its changes (proto/convergia/v1/locations.proto), so what is known of it is a
-// set of users and a version. Batches say how those have moved on since the last batch; they count
-// up by one under the epoch of this start, and the last ones are kept for who missed some. Whoever
-// missed more sends digests of its 4,096 buckets, and gets those that differ.
+// Each edge counts its changes (proto/convergia/v1/locations.proto), so its state here is a set of
+// users and a version. A batch holds the changes since the last batch. Batches count up by one
+// under the epoch of this start, and the last ones are kept for edges that missed some. An edge
+// that missed more sends digests of its 4,096 buckets, and gets those that differ.
 //
 // Life: Apply()... TakeBatch() until there is none -> broadcast, again and again. Not thread-safe.
 class Directory {
@@ -40,29 +40,28 @@ class Directory {
 
   enum class Applied {
     kApplied,
-    kAnnounced,  // And with it all users of the edge are known.
-    kRepeated,   // It came before; nothing changes.
-    kGap,        // It does not follow what came before: the edge must announce itself anew.
+    kAnnounced,  // Applied, and now all users of the edge are known.
+    kRepeated,   // It was applied before; nothing changes.
+    kGap,        // It does not follow the last report: the edge must announce itself again.
   };
-  // What this start of `edge` reports. A whole replaces what it said before: users that are not
-  // named again are dropped at its end. Invalid names are left out, and counted.
+  // Takes a report of this start of `edge`. A whole report replaces earlier ones: at its end, users
+  // that it does not name are dropped. Invalid names are left out and counted.
   Applied Apply(NodeId edge, Epoch epoch, const v1::LocationReport& report);
 
-  // `edge` is gone and all locations there with it: one record, however many they were.
+  // `edge` is gone, and all its locations with it: one record in the next batch.
   void EdgeGone(NodeId edge);
 
-  // The changes since the last batch, as many as one takes, as the next one; nullopt if there are
-  // none.
+  // The next batch: changes since the last one, up to the bound; nullopt if there are none.
   std::optional<v1::DirectoryBatch> TakeBatch();
 
-  // The batches that whoever is at `position` has missed; nullopt: they are not kept (any more).
+  // The batches that an edge at `position` has missed; nullopt if they are not kept.
   std::optional<std::vector<v1::DirectoryBatch>> Since(const v1::DirectoryPosition& position) const;
 
-  // All in the buckets whose digests are not these, in one message at least.
+  // The content of all buckets whose digests differ from these, in one message at least.
   std::vector<v1::DirectoryBuckets> Differing(const DirectoryDigests& digests) const;
 
-  // From now on, whether TakeChangedUsers() has anything: names of those who came or went since it
-  // was called last, some more than once.
+  // If `watched`, TakeChangedUsers() returns the names of users who came or went since its last
+  // call, some more than once.
   void SetWatched(bool watched);
   std::vector<std::string> TakeChangedUsers();
 
@@ -76,9 +75,8 @@ class Directory {
 
   size_t users_online() const { return users_online_; }
   uint64_t sequence() const { return sequence_; }
-  // What edges reported and could not be true: names that are none, or too many; and reports that
-  // do not follow what came before (a repeated one is only repeated). Of one edge, while it is
-  // enrolled.
+  // Counts of what an edge reported and could not be true, while it is enrolled: invalid or too
+  // many names, and reports that do not follow the last one (repeated ones do not count).
   struct Refused {
     uint64_t names = 0;
     uint64_t reports = 0;
@@ -86,7 +84,7 @@ class Directory {
   Refused refused(NodeId edge) const;
   void ForgetRefused(NodeId edge) { refused_.erase(edge); }
   const DirectoryDigests& digests() const { return digests_; }
-  // Of the locations; without what is kept for who missed batches.
+  // The memory of the locations, without the kept batches.
   size_t bytes() const;
 
  private:

@@ -15,9 +15,9 @@ namespace convergia::mgmt {
 
 enum class LiveState { kOffline, kSuspect, kAlive };
 
-// Whether each node is heard from. A node is alive while it is attached and speaks; silent or no
-// longer attached it is suspect, and offline after limits::kOfflineAfter, or at once when
-// MarkOffline says that others miss it too. Of two starts of one node the newer one counts.
+// The liveness of each node. A node is alive while it is attached and sends. A silent or detached
+// node is suspect. It is offline after limits::kOfflineAfter, or at once after MarkOffline(), when
+// other edges cannot reach it either. Of two starts of one node the newer one counts.
 //
 // Times are Clock::Elapsed(). Only in memory. Not thread-safe.
 class Liveness {
@@ -31,19 +31,19 @@ class Liveness {
     v1::Heartbeat load;
   };
 
-  // A node that may well be alive, though it has not attached since mgmt started: suspect.
+  // Marks a node suspect that has not attached since mgmt started, but may be alive.
   void Expect(NodeId node, absl::Duration now);
 
   // Errors: kFailedPrecondition: a newer start of this node was seen.
   absl::Status Attach(NodeId node, const v1::Hello& hello, absl::Duration now);
-  // Any message.
+  // Any message of the node has arrived.
   void Heard(NodeId node, absl::Duration now);
   void SetLoad(NodeId node, const v1::Heartbeat& load);
   void Detach(NodeId node, absl::Duration now);
   void MarkOffline(NodeId node);
   void Forget(NodeId node) { nodes_.erase(node); }
 
-  // Those whose state changes because of the time, after the change.
+  // Updates states by the time; returns the nodes whose state changed.
   std::vector<NodeId> Tick(absl::Duration now);
 
   // Null if never seen.

@@ -17,11 +17,11 @@ using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
 
-// REGISTERACCOUNT user LF password -> id LF jpeg
+// REGISTERACCOUNT user LF password [LF invite] -> id LF jpeg
 void HandleRegister(AccountsExecutor& executor, Session& session, Fields fields,
                     Responder responder) {
   executor.Register(
-      fields[0], fields[1], session.peer_address(),
+      fields[0], fields[1], fields.size() > 2 ? fields[2] : "", session.peer_address(),
       [responder = std::move(responder)](
           absl::StatusOr<AccountsExecutor::Registration> registration) mutable {
         if (!registration.ok()) return responder.Fail(registration.status());
@@ -30,10 +30,12 @@ void HandleRegister(AccountsExecutor& executor, Session& session, Fields fields,
 }
 
 // CONFIRMREGISTERACCOUNT id LF text
-void HandleConfirm(AccountsExecutor& executor, Fields fields, Responder responder) {
-  executor.Confirm(fields[0], fields[1],
-                   [responder = std::move(responder)](const absl::Status& confirmed) mutable {
-                     if (!confirmed.ok()) return responder.Fail(confirmed);
+void HandleConfirm(AccountsExecutor& executor, Session& session, Fields fields,
+                   Responder responder) {
+  executor.Confirm(fields[0], fields[1], session.peer_address(),
+                   [responder = std::move(responder)](absl::StatusOr<Account> account) mutable {
+                     if (!account.ok()) return responder.Fail(account.status());
+                     if (account->waiting) return responder.Ok("waiting");
                      responder.Ok();
                    });
 }
@@ -52,10 +54,23 @@ void HandleChangePassword(AccountsExecutor& executor, LineSessions& sessions, Se
           sessions.Renewed(user, account, id, std::nullopt);
           return responder.Fail(result.status());
         }
-        sessions.Renewed(user, account, id, result->ticket.issued);
+        sessions.Renewed(user, account, id, result->ticket.generation);
         line::RowWriter rows;
         rows.Add({"ticket", result->ticket_text});
         rows.Add({"expires", absl::StrCat(absl::ToUnixMillis(result->ticket.expires))});
+        responder.Ok(rows.data());
+      });
+}
+
+// MAKEINVITE -> rows: invite, expires
+void HandleMakeInvite(AccountsExecutor& executor, Session& session, Responder responder) {
+  executor.MakeInvite(
+      session.signed_in()->user.str(),
+      [responder = std::move(responder)](absl::StatusOr<Invites::Invite> invite) mutable {
+        if (!invite.ok()) return responder.Fail(invite.status());
+        line::RowWriter rows;
+        rows.Add({"invite", invite->code});
+        rows.Add({"expires", absl::StrCat(absl::ToUnixMillis(invite->expires))});
         responder.Ok(rows.data());
       });
 }
@@ -66,26 +81,27 @@ std::vector<CommandSpec> RegistrationCommands(AccountsExecutor& executor) {
   return {
       {.word = "REGISTERACCOUNT",
        .fields_min = 2,
-       .fields_max = 2,
+       .fields_max = 3,
        .access = Access::kAnyone,
        .handler =
            [&executor](Session& session, Fields fields, Responder responder) {
              HandleRegister(executor, session, fields, std::move(responder));
            },
-       .help = "username LF password: ask for an account; answers an id, LF, and a picture (JPEG)"},
+       .help = "username LF password [LF invite]: ask for an account; answers an id, LF, and a "
+               "picture (JPEG)"},
       {.word = "CONFIRMREGISTERACCOUNT",
        .fields_min = 2,
        .fields_max = 2,
        .access = Access::kAnyone,
        .handler =
-           [&executor](Session& /*session*/, Fields fields, Responder responder) {
-             HandleConfirm(executor, fields, std::move(responder));
+           [&executor](Session& session, Fields fields, Responder responder) {
+             HandleConfirm(executor, session, fields, std::move(responder));
            },
        .help = "id LF text: what the picture says, within 60 s"},
   };
 }
 
-std::vector<CommandSpec> PasswordCommands(AccountsExecutor& executor, LineSessions& sessions) {
+std::vector<CommandSpec> AccountCommands(AccountsExecutor& executor, LineSessions& sessions) {
   return {
       {.word = "CHANGEPASSWORD",
        .fields_min = 2,
@@ -95,6 +111,14 @@ std::vector<CommandSpec> PasswordCommands(AccountsExecutor& executor, LineSessio
              HandleChangePassword(executor, sessions, session, fields, std::move(responder));
            },
        .help = "old LF new: change your password; ends all your other sessions"},
+      {.word = "MAKEINVITE",
+       .fields_min = 0,
+       .fields_max = 0,
+       .handler =
+           [&executor](Session& session, Fields /*fields*/, Responder responder) {
+             HandleMakeInvite(executor, session, std::move(responder));
+           },
+       .help = "make a code with which somebody may register once"},
   };
 }
 

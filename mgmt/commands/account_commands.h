@@ -12,7 +12,7 @@ namespace convergia::mgmt {
 std::vector<lineserver::CommandSpec> RegistrationCommands(AccountsExecutor& executor);
 
 // CHANGEPASSWORD. Both outlive it.
-std::vector<lineserver::CommandSpec> PasswordCommands(AccountsExecutor& executor,
-                                                      LineSessions& sessions);
+std::vector<lineserver::CommandSpec> AccountCommands(AccountsExecutor& executor,
+                                                     LineSessions& sessions);
 
 }  // namespace convergia::mgmt

@@ -5,6 +5,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/limits.h"
+#include "common/identity/join_token.h"
 
 namespace convergia::mgmt {
 namespace {
@@ -16,10 +17,12 @@ absl::Status Busy() {
 }  // namespace
 
 MembersExecutor::MembersExecutor(NodeRegistry& registry, const Clock& clock,
+                                 const BucketRule& failed_enrolments,
                                  std::function<void()> on_change)
     : registry_(registry),
       clock_(clock),
       on_change_(std::move(on_change)),
+      failures_(failed_enrolments),
       work_(/*threads=*/1, kTasksMax) {}
 
 template <typename Result>
@@ -41,29 +44,52 @@ void MembersExecutor::Post(absl::AnyInvocable<Result()> task,
 }
 
 void MembersExecutor::MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
+                                const std::vector<std::string>& addresses,
                                 Done<NodeRegistry::NewToken> done) {
   Post<absl::StatusOr<NodeRegistry::NewToken>>(
-      [this, role, name = std::string(name), lifetime] {
-        return registry_.MakeToken(role, name, lifetime, clock_.Now());
+      [this, role, name = std::string(name), lifetime, addresses] {
+        return registry_.MakeToken(role, name, lifetime, addresses, clock_.Now());
       },
       std::move(done));
 }
 
-void MembersExecutor::Enrol(absl::string_view token_secret, absl::string_view name,
-                            absl::string_view csr_pem, Done<NodeRegistry::Admission> done) {
-  if (token_secret.size() > kSecretBytesMax || name.size() > limits::kNameBytesMax ||
-      csr_pem.size() > kCsrBytesMax) {
-    return done(Fail(FailCode::kBadField, "this is no request to enrol: a field is too long"));
+absl::Status MembersExecutor::AdmitAddress(const std::string& group) const {
+  absl::MutexLock lock(&mu_);
+  const absl::Duration wait = failures_.Wait(group, clock_.Elapsed());
+  if (wait == absl::ZeroDuration()) return absl::OkStatus();
+  return RateFail("too many enrolments failed from this address", wait);
+}
+
+void MembersExecutor::CountFailure(const std::string& group) {
+  absl::MutexLock lock(&mu_);
+  failures_.Add(group, clock_.Elapsed());
+}
+
+void MembersExecutor::Enrol(absl::string_view token_text, absl::string_view name,
+                            absl::string_view csr_pem, absl::string_view address,
+                            Done<NodeRegistry::Admission> done) {
+  std::string group = AddressGroup(address);
+  if (absl::Status admitted = AdmitAddress(group); !admitted.ok()) return done(admitted);
+  const absl::StatusOr<identity::JoinToken> token = identity::DecodeJoinToken(token_text);
+  if (!token.ok() || name.size() > limits::kNameBytesMax || csr_pem.size() > kCsrBytesMax) {
+    CountFailure(group);
+    return done(token.ok()
+                    ? Fail(FailCode::kBadField, "this is no request to enrol: a field is too long")
+                    : token.status());
   }
   if (enrols_.fetch_add(1) >= kEnrolsMax) {
     --enrols_;
     return done(Busy());
   }
   Post<absl::StatusOr<NodeRegistry::Admission>>(
-      [this, secret = std::string(token_secret), name = std::string(name),
-       csr = std::string(csr_pem)] { return registry_.Enrol(secret, name, csr, clock_.Now()); },
-      [this, done = std::move(done)](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
+      [this, secret = token->secret, name = std::string(name), csr = std::string(csr_pem)] {
+        return registry_.Enrol(secret, name, csr, clock_.Now());
+      },
+      [this, group = std::move(group),
+       done = std::move(done)](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
         --enrols_;
+        const FailCode code = admission.ok() ? FailCode::kBusy : FailCodeOf(admission.status());
+        if (code == FailCode::kDenied || code == FailCode::kBadField) CountFailure(group);
         done(std::move(admission));
       });
 }

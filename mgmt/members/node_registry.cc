@@ -112,6 +112,12 @@ absl::Status TokenDenied(absl::string_view what) {
               absl::StrCat("this join token ", what, "; ask an operator for a new one"));
 }
 
+absl::Status NameTaken() {
+  return Fail(FailCode::kExists,
+              "a node of this name is enrolled with another key; choose another name, or have an "
+              "operator remove that node");
+}
+
 absl::Status NotMgmt() {
   return Fail(FailCode::kDenied, "the management server cannot do this to itself");
 }
@@ -155,9 +161,9 @@ absl::Status NodeRegistry::SweepTokens(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(Role role, absl::string_view name,
-                                                               absl::Duration lifetime,
-                                                               absl::Time now) {
+absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(
+    Role role, absl::string_view name, absl::Duration lifetime,
+    const std::vector<std::string>& addresses, absl::Time now) {
   if (!IsNodeRole(role)) {
     return Fail(FailCode::kBadField, "a join token is for an edge, a datamgr or a dataserver");
   }
@@ -178,7 +184,11 @@ absl::StatusOr<NodeRegistry::NewToken> NodeRegistry::MakeToken(Role role, absl::
   batch.IfAbsent(TokenKey(secret)).Put(TokenKey(secret), record.SerializeAsString());
   CVG_RETURN_IF_ERROR(SweepTokens(now));
   CVG_RETURN_IF_ERROR(store_.Commit(std::move(batch)).status());
-  return NewToken{identity::EncodeJoinToken({secret, role, ca_.fingerprint()}), now + lifetime};
+  return NewToken{identity::EncodeJoinToken({.secret = secret,
+                                             .role = role,
+                                             .ca_fingerprint = ca_.fingerprint(),
+                                             .addresses = addresses}),
+                  now + lifetime};
 }
 
 absl::StatusOr<std::string> NodeRegistry::Issue(Member* member, absl::string_view csr_pem,
@@ -222,6 +232,23 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::EnrolAgain(const std::stri
   return Admission{member->node, std::move(chain)};
 }
 
+// The key tells that it is that node: a token alone makes nobody another node.
+absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Readmit(Member member,
+                                                              absl::string_view csr_pem,
+                                                              const store::KeyValue& token_row) {
+  const Member before = member;
+  CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&member, csr_pem, kNodeLifetime));
+  const identity::Pin pin = member.keys.back().pin;
+  if (!HasKey(before, pin)) return NameTaken();
+  records::JoinToken token;
+  if (!token.ParseFromString(token_row.value)) return Damaged(token_row.key);
+  token.set_used_by_pin(pin);
+  store::Batch batch;
+  batch.IfVersion(token_row.key, token_row.version).Put(token_row.key, token.SerializeAsString());
+  CVG_RETURN_IF_ERROR(Save(member, std::move(batch)));
+  return Admission{member.node, std::move(chain)};
+}
+
 absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Enrol(absl::string_view token_secret,
                                                             absl::string_view name_text,
                                                             absl::string_view csr_pem,
@@ -238,12 +265,14 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Enrol(absl::string_view to
     return TokenDenied(absl::StrCat("is for a node called ", token.name()));
   }
   if (!token.used_by_pin().empty()) return EnrolAgain(token.used_by_pin(), *role, name, csr_pem);
+  if (const std::optional<Member> member = Find(*role, name);
+      member && !member->revoked && token.name() == name) {
+    return Readmit(*member, csr_pem, *row);
+  }
   // One name, one node, whatever the role: operators and users speak of nodes by name.
   for (const Member& member : All()) {
     if (member.role != Role::kOperator && member.name == name) {
-      return Fail(FailCode::kExists,
-                  "a node of this name is enrolled; choose another name, or "
-                  "have an operator remove that node");
+      return NameTaken();
     }
   }
   Member member{.role = *role, .name = name, .enrolled = now};

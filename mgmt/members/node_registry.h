@@ -46,7 +46,8 @@ struct Member {
 //
 // A join token is used up by the enrolment it admits, in one commit with it. The same key may come
 // again with it, under the same name, in case the answer was lost on the way; also for some days
-// after the token has expired.
+// after the token has expired. A token that was made for the name of a node admits that node again,
+// as the same node, if it shows one of its keys: for nodes whose certificate has expired.
 //
 // Methods marked "blocks" wait for the disk and are called one at a time: mgmt has a work queue of
 // one thread for them. The others are thread-safe.
@@ -72,18 +73,19 @@ class NodeRegistry {
     std::string text;  // identity::EncodeJoinToken().
     absl::Time expires;
   };
-  // `name` empty: for a node of any name; `lifetime` zero: the default. Blocks.
+  // `name` empty: for a node of any name; `lifetime` zero: the default. `addresses` is where the
+  // node finds mgmt's line port. Blocks.
   //
   // Errors: FailCode::kBadField: a role that is no node's, an invalid name, too long a lifetime.
   absl::StatusOr<NewToken> MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
-                                     absl::Time now);
+                                     const std::vector<std::string>& addresses, absl::Time now);
 
   struct Admission {
     NodeId node = 0;
     std::string chain_pem;
   };
   // Blocks. Errors: FailCode::kDenied: the token is unknown, used, expired or for another name;
-  // kExists: there is a node of this name; kBadField: bad name or request.
+  // kExists: there is a node of this name with other keys; kBadField: bad name or request.
   absl::StatusOr<Admission> Enrol(absl::string_view token_secret, absl::string_view name,
                                   absl::string_view csr_pem, absl::Time now);
 
@@ -138,6 +140,8 @@ class NodeRegistry {
   absl::StatusOr<NodeId> NextNode(store::Batch* batch);
   absl::StatusOr<Admission> EnrolAgain(const std::string& used_by_pin, Role role,
                                        const std::string& name, absl::string_view csr_pem);
+  absl::StatusOr<Admission> Readmit(Member member, absl::string_view csr_pem,
+                                    const store::KeyValue& token_row);
 
   store::Store& store_;
   const identity::CertificateAuthority& ca_;

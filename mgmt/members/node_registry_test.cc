@@ -21,7 +21,7 @@ class NodeRegistryTest : public testing::Test {
   std::string Csr() { return identity::MakeCsr(key_, {Role::kEdge, "whatever"}); }
   std::string Secret(Role role, absl::string_view name = "",
                      absl::Duration lifetime = absl::ZeroDuration()) {
-    const auto token = registry_->MakeToken(role, name, lifetime, now());
+    const auto token = registry_->MakeToken(role, name, lifetime, {"h:1"}, now());
     EXPECT_TRUE(token.ok()) << token.status();
     const auto decoded = identity::DecodeJoinToken(token->text);
     EXPECT_TRUE(decoded.ok());
@@ -37,6 +37,7 @@ class NodeRegistryTest : public testing::Test {
   identity::CertificateAuthority ca_ = identity::CertificateAuthority::Create(clock_);
   store::MemStore store_;
   PrivateKey key_ = PrivateKey::Generate(KeyKind::kP256);
+  PrivateKey other_key_ = PrivateKey::Generate(KeyKind::kP256);
   std::unique_ptr<NodeRegistry> registry_;
 };
 
@@ -106,6 +107,32 @@ TEST_F(NodeRegistryTest, AUsedTokenIsNoWayIntoAnotherNode) {
   EXPECT_EQ(registry_->Find(Role::kEdge, "edge1")->keys.size(), 1);
 }
 
+TEST_F(NodeRegistryTest, ANodeWhoseCertificateExpiredComesBackWithATokenForItsName) {
+  ASSERT_OK_AND_ASSIGN(const auto first,
+                       registry_->Enrol(Secret(Role::kDataserver), "data1", Csr(), now()));
+  clock_.Advance(NodeRegistry::kNodeLifetime + absl::Hours(1));
+  EXPECT_EQ(EnrolCode(Secret(Role::kDataserver), "data1"), FailCode::kExists);  // For any name.
+  EXPECT_EQ(EnrolCode(Secret(Role::kEdge, "data1"), "data1"), FailCode::kExists);
+  const std::string secret = Secret(Role::kDataserver, "data1");
+  std::swap(key_, other_key_);
+  EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kExists);  // Not with another key.
+  std::swap(key_, other_key_);
+  ASSERT_OK_AND_ASSIGN(const auto again, registry_->Enrol(secret, "data1", Csr(), now()));
+  EXPECT_EQ(again.node, first.node);
+  ASSERT_OK_AND_ASSIGN(const auto facts, identity::ReadCertificate(again.chain_pem));
+  EXPECT_GT(facts.not_after, now() + NodeRegistry::kNodeLifetime / 2);
+  Reopen();
+  EXPECT_EQ(registry_->Find(first.node)->keys.size(), 1);
+  // The token is used up, but for a lost answer.
+  ASSERT_OK(registry_->Enrol(secret, "data1", Csr(), now()));
+  std::swap(key_, other_key_);
+  EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kDenied);
+  std::swap(key_, other_key_);
+  const std::string another = Secret(Role::kDataserver, "data1");
+  ASSERT_OK(registry_->Revoke(Role::kDataserver, "data1"));
+  EXPECT_EQ(EnrolCode(another, "data1"), FailCode::kExists);
+}
+
 TEST_F(NodeRegistryTest, WhoseAnswerWasLostMayComeAgainAfterTheTokenExpired) {
   const std::string secret = Secret(Role::kEdge, "", absl::Seconds(10));
   const std::string unused = Secret(Role::kEdge, "", absl::Seconds(10));
@@ -129,14 +156,18 @@ TEST_F(NodeRegistryTest, RefusesBadRequestsWithoutUsingTheToken) {
 
 TEST_F(NodeRegistryTest, RefusesBadTokensToBeMade) {
   for (const Role role : {Role::kMgmt, Role::kOperator}) {
-    EXPECT_EQ(FailCodeOf(registry_->MakeToken(role, "", absl::ZeroDuration(), now()).status()),
-              FailCode::kBadField);
+    EXPECT_EQ(
+        FailCodeOf(registry_->MakeToken(role, "", absl::ZeroDuration(), {"h:1"}, now()).status()),
+        FailCode::kBadField);
   }
   EXPECT_EQ(
-      FailCodeOf(registry_->MakeToken(Role::kEdge, "-", absl::ZeroDuration(), now()).status()),
+      FailCodeOf(
+          registry_->MakeToken(Role::kEdge, "-", absl::ZeroDuration(), {"h:1"}, now()).status()),
       FailCode::kBadField);
-  EXPECT_EQ(FailCodeOf(registry_->MakeToken(Role::kEdge, "", absl::Hours(24 * 31), now()).status()),
-            FailCode::kBadField);
+  EXPECT_EQ(
+      FailCodeOf(
+          registry_->MakeToken(Role::kEdge, "", absl::Hours(24 * 31), {"h:1"}, now()).status()),
+      FailCode::kBadField);
 }
 
 TEST_F(NodeRegistryTest, RevokedMembersHaveNoPinsAndNoRenewal) {

@@ -88,7 +88,7 @@ std::vector<Link> LinkMap::Links() const {
   }
   std::sort(links.begin(), links.end(),
             [](const Link& x, const Link& y) { return std::pair(x.a, x.b) < std::pair(y.a, y.b); });
-  // What both ends report is one link; the worse of what they measured counts.
+  // If both ends report a link it counts once, with the worse of the two measurements.
   size_t kept = 0;
   for (const Link& link : links) {
     if (kept > 0 && links[kept - 1].a == link.a && links[kept - 1].b == link.b) {

@@ -22,44 +22,45 @@ struct Link {
   friend bool operator==(const Link&, const Link&) = default;
 };
 
-// Which edges are connected, as they say themselves.
+// The links between edges, as edges report them.
 //
-// A link is up if one end says so and the other, if it has spoken, does not deny it: an edge cannot
-// invent links to others, and one whose stream to mgmt broke keeps those it has. Round-trip times
-// are taken over only when they changed much, so that noise plots no new routes. Not thread-safe.
+// A link is up if one end reports it and the other end, if it has reported, does too. So an edge
+// cannot invent links to others, and an edge whose stream to mgmt broke keeps its links. A
+// round-trip time is updated only if it changed much, so noise plots no new routes. Not
+// thread-safe.
 class LinkMap {
  public:
-  // limits::kLinkDeadAfter: longer no link lives without a sign of life.
+  // limits::kLinkDeadAfter: a link that is silent for longer is dead.
   static constexpr uint32_t kRttUsMax = 15'000'000;
-  // Of one report: far more edges than there are.
+  // Rows of one report: far more than there are edges.
   static constexpr size_t kRowsMax = 10'000;
 
   struct Outcome {
-    bool links_changed = false;  // Links() has others than before.
-    bool times_changed = false;  // Links() has the same, with other times.
+    bool links_changed = false;  // Links() has other links than before.
+    bool times_changed = false;  // Links() has the same links with other times.
     // Rows that cannot be true and are left out, and what is wrong with the first.
     int refused = 0;
     std::string why;
   };
-  // All links that `edge` has now. Rows about an unknown edge (`is_edge` says no), itself, one that
-  // an earlier row names, or with a time or loss that cannot be are refused; of more than kRowsMax
-  // rows all, and what was said before stays.
+  // Takes all links that `edge` has now. Refuses rows about an unknown edge (`is_edge`), about
+  // itself, about an edge that an earlier row names, or with an impossible time or loss. Refuses a
+  // report of more than kRowsMax rows as a whole; then the earlier report stays.
   Outcome Report(NodeId edge, absl::Span<const v1::LinkState* const> links,
                  absl::FunctionRef<bool(NodeId)> is_edge);
 
-  // `edge` is not heard from: what it said is void. True if Links() changed.
+  // `edge` is offline: its report is void. True if Links() changed.
   bool Forget(NodeId edge);
 
-  // Whether some edge, heard from, has a link to `edge`.
+  // True if some edge reports a link to `edge`.
   bool AnyoneReaches(NodeId edge) const;
 
   // Sorted by (a, b).
   std::vector<Link> Links() const;
 
-  // What `edge` reports, sorted by peer.
+  // The report of `edge`, sorted by peer.
   std::vector<v1::LinkState> ReportOf(NodeId edge) const;
 
-  // How many ReportOf() has, of all edges.
+  // The number of rows of all reports.
   size_t ReportCount() const;
 
   // Those `edge` is linked to, sorted.
@@ -72,7 +73,7 @@ class LinkMap {
   };
   using Peers = absl::flat_hash_map<NodeId, Measured>;
 
-  // It has spoken, and of no link to `peer`.
+  // True if `edge` has reported, and no link to `peer`.
   bool Denies(NodeId edge, NodeId peer) const;
 
   absl::flat_hash_map<NodeId, Peers> reports_;

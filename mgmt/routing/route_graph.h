@@ -9,18 +9,18 @@
 
 namespace convergia::mgmt {
 
-// The cost of a way: fewest hops first, then least round-trip time, as one number that adds up.
+// The cost of a route as one number that can be added: hops first, then round-trip time.
 using RouteCost = uint64_t;
 inline constexpr int kRouteHopShift = 48;
 inline constexpr RouteCost kOneHop = RouteCost{1} << kRouteHopShift;
-// No way. Three of them still add up to less than the type holds.
+// No route. The sum of three of them still fits into the type.
 inline constexpr RouteCost kNoRoute = RouteCost{1} << 62;
 
 inline int HopsOf(RouteCost cost) { return static_cast<int>(cost >> kRouteHopShift); }
 inline uint64_t RttUsOf(RouteCost cost) { return cost & (kOneHop - 1); }
 
-// The edges that have links, or had, numbered from 0 by ascending id, and what goes out from each:
-// all in two arrays, since the planner does nothing but walk over them.
+// The edges that have or had links, numbered from 0 by ascending id, and their links. All links are
+// in two arrays (compressed sparse rows), because the planner only walks over them.
 struct RouteGraph {
   struct Arm {
     uint32_t to = 0;
@@ -30,16 +30,17 @@ struct RouteGraph {
   };
 
   RouteGraph() : begins(1, 0) {}
-  // `links`: sorted by (a, b), none twice, a < b. `also` have their place, linked or not.
+  // `links`: sorted by (a, b), without duplicates, a < b. Edges in `also` get a number even without
+  // links.
   explicit RouteGraph(absl::Span<const Link> links, absl::Span<const NodeId> also = {});
 
   size_t size() const { return ids.size(); }
   absl::Span<const Arm> ArmsOf(uint32_t edge) const {
     return {arms.data() + begins[edge], begins[edge + 1] - begins[edge]};
   }
-  // How many have no link.
+  // The number of edges without a link.
   size_t CountAlone() const;
-  // size() if it has no place here.
+  // size() if the edge has no number here.
   uint32_t IndexOf(NodeId id) const;
 
   std::vector<NodeId> ids;

@@ -28,11 +28,11 @@ std::vector<Link> Tidy(absl::Span<const Link> links) {
   return tidy;
 }
 
-// So many that have left may keep their places, and so many may come at once, so that what is
-// plotted stays. Beyond that all is plotted anew, without those who left.
+// The most edges that may come at once, or keep their number after they left, without replotting
+// everything. Beyond that all routes are plotted again, without the edges that left.
 size_t StrangersMax(size_t size) { return 16 + size / 8; }
 
-// What stood at [i] to [places[i]]; `none` between.
+// Moves the element at [i] to [places[i]]; `none` between.
 template <typename T>
 std::vector<T> Moved(const std::vector<T>& what, const std::vector<uint32_t>& places, size_t size,
                      T none) {
@@ -193,7 +193,7 @@ void RoutePlanner::MarkUsersOf(const std::vector<Changes::Ends>& links,
   }
 }
 
-// What a way costs at least that goes over one of these links, from either of its ends to all.
+// The least cost of a route over one of these links, from either of its ends to all edges.
 struct RoutePlanner::Detours {
   std::vector<RouteCost> over;   // To the meeting point over one of the links.
   std::vector<RouteCost> there;  // To it, over one of them or not.
@@ -234,7 +234,7 @@ RoutePlanner::Detours RoutePlanner::DetoursOver(const std::vector<Changes::Ends>
   return detours;
 }
 
-// Who would not gain even if it could go by these bounds, does not.
+// An origin that does not gain by these bounds cannot gain at all.
 void RoutePlanner::MarkWhoGains(const std::vector<Changes::Ends>& links,
                                 std::vector<Concern>* concerns) const {
   if (links.empty()) return;

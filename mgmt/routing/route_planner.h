@@ -30,13 +30,13 @@ struct RoutesTo {
   friend bool operator==(const RoutesTo&, const RoutesTo&) = default;
 };
 
-// Plots ways between all edges that can reach one another within limits::kRouteEdgesMax edges: the
-// best (fewest hops, then least round-trip time), and the best of those that share no link with it,
-// where there is one. Of equal ones any; it is kept as long as nothing better comes.
+// Plots routes between all edges that can reach one another within limits::kRouteEdgesMax edges:
+// the best (fewest hops, then least round-trip time), and the best one that shares no link with it,
+// if there is one. Of equal routes any is taken, and kept until there is a better one.
 //
-// After a change of links only those ways are plotted anew for which it can matter: they use a link
-// that went or became slower, or a link that came or became faster would make them better than they
-// are. What comes out costs the same as if all were plotted anew.
+// After a change of links only affected routes are plotted again: those that use a link that went
+// or became slower, and those that a link that came or became faster can improve. The result costs
+// the same as if all routes were plotted.
 //
 // A core; not thread-safe.
 class RoutePlanner {
@@ -44,8 +44,8 @@ class RoutePlanner {
   RoutePlanner() = default;
   explicit RoutePlanner(absl::Span<const Link> links) { Replace(links); }
 
-  // These are all links; doubles (the first counts) and links from an edge to itself are ignored.
-  // Returns the edges, by id, whose ways may be others than before, or who have none any more.
+  // `links` are all links; duplicates (the first counts) and links from an edge to itself are
+  // ignored. Returns the edges, by id, whose routes may have changed, or who have none any longer.
   std::vector<NodeId> Replace(absl::Span<const Link> links);
 
   // All edges that have a link, sorted.
@@ -57,16 +57,17 @@ class RoutePlanner {
   // nullopt: there is none.
   std::optional<RoutesTo> PlanBetween(NodeId from, NodeId to) const;
 
-  // Pairs of edges, each both ways, between which there is a way.
+  // The number of pairs of edges with a route; both directions count.
   uint64_t CountRoutes() const;
 
-  // What the best way costs (HopsOf(), RttUsOf()): kNoRoute if there is none, 0 to oneself.
+  // The cost of the best route (HopsOf(), RttUsOf()): kNoRoute if there is none, 0 to itself.
   RouteCost CostOf(NodeId from, NodeId to) const;
 
-  // What `origin` is told; its version is of the ways alone, so other times are no news.
+  // The message for `origin`. Its version is a hash of the routes without times, so changed times
+  // alone do not change it.
   v1::Routes MessageFor(NodeId origin) const;
 
-  // How many origins the last Replace() plotted, in part or whole.
+  // The number of origins that the last Replace() plotted, in part or as a whole.
   size_t plotted_count() const { return plotted_count_; }
 
  private:
@@ -80,7 +81,7 @@ class RoutePlanner {
     std::vector<Ends> better;
   };
 
-  // What is to be plotted anew from one origin.
+  // The routes from one origin that must be plotted again.
   struct Concern {
     bool best = false;
     RouteSearch::Stale seconds;  // Empty: none.
@@ -91,9 +92,9 @@ class RoutePlanner {
     }
   };
 
-  // The same ways, by the numbers of `graph`, which has some edges more.
+  // Renumbers the plots by `graph`, which has further edges.
   void MakeRoomFor(const RouteGraph& graph);
-  // Whose ways are others than before.
+  // Both return the edges whose routes have changed.
   std::vector<NodeId> PlotAll(std::vector<Link> links);
   std::vector<NodeId> Plot(std::vector<Concern>* concerns);
   Changes Compare(const std::vector<Link>& links) const;

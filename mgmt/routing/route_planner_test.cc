@@ -180,7 +180,7 @@ TEST(RoutePlannerTest, AgreesWithBruteForceOnRandomGraphs) {
   }
 }
 
-// Links come, go and change their times, one or several at once; only some edges are plotted anew.
+// Links come, go and change their times, one or several at once; only some edges are plotted again.
 TEST(RoutePlannerTest, AfterChangesItAgreesWithBruteForceToo) {
   size_t plotted = 0, replaced = 0;
   for (uint64_t seed = 1; seed <= 60 && !testing::Test::HasFailure(); ++seed) {
@@ -329,8 +329,8 @@ std::vector<RoutesTo> Unpack(const v1::Routes& message) {
   return routes;
 }
 
-// Whoever comes and goes, what is plotted is what one who sees all at once plots; also where so
-// many come or go that all is plotted anew.
+// After any edges come and go, the routes equal those of a planner that sees all links at once,
+// also if so many come or go that everything is plotted again.
 TEST(RoutePlannerTest, EdgesThatComeAndGoLeaveNothingBehind) {
   Rng rng(5);
   const std::vector<Link> all = RandomLinks(&rng, 60, 8, 1000);

@@ -27,7 +27,7 @@ __attribute__((target_clones("avx2", "default"), optimize("O3"))) void TakeBette
 
 }  // namespace
 
-// What is found at one level is final before the next begins.
+// The results of one level are final before the next begins.
 bool RouteSearch::PlotBest(uint32_t origin, Stale* stale) {
   made_.best.assign(graph_.size(), kNoRoute);
   made_.before.assign(graph_.size(), kNobody);

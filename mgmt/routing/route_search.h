@@ -8,8 +8,8 @@
 
 namespace convergia::mgmt {
 
-// All ways from one edge, by the numbers of a RouteGraph, packed: a thousand edges have a million
-// pairs.
+// All routes from one edge, by the numbers of a RouteGraph. Packed, because a thousand edges have a
+// million pairs.
 struct RoutePlot {
   static constexpr uint32_t kNobody = 0xffffffff;
 
@@ -27,31 +27,30 @@ struct RoutePlot {
   }
 };
 
-// Finds the ways between all edges: first the best from each, then the second ones.
+// Finds the routes between all edges: first the best ones from each edge, then the second ones.
 //
-// The best from one edge: one pass, level by level, since hops count first.
+// Best routes from one edge: a breadth-first search by levels, because hops count first.
 //
-// The second ways: links are the same both ways, so where the best ways between two edges are,
-// there and back, the second ways are too, and half of them need not be searched. For the others
-// there is a guide: what the best way costs that leaves the origin over another link than the best
-// does. That is what it costs to a neighbour and from there on, which is known by then. Most of
-// these ways share no link at all with the best, and are the second way; it is enough to look at
-// them.
+// Second routes: links have the same cost in both directions, so if the best route is the same
+// there and back, the second one is too, and half of them need no search. For the others there is a
+// guide: the cost of the best route that leaves the origin over another link than the best route.
+// That is the cost to a neighbour plus the neighbour's best cost, which is known by then. Most of
+// these routes share no link with the best one, and are then the second route.
 //
-// Where they share one farther on, the second way is searched backward from the destination, best
-// first, led by the guide: what it says is exact but for the links of the best way, so the search
-// goes astray only around these. Should it do so for long, as between two regions joined by few
-// links, the ways around a part of the best way are found once for all destinations behind it, and
-// guide the search from then on. So the answer is always exact: the best that there is.
+// If they share a link farther on, an A* search runs backward from the destination with the guide
+// as its heuristic. The guide is exact except for the links of the best route, so the search strays
+// only around these. If it strays for long (for example between two regions joined by few links),
+// the detours around a part of the best route are found once for all destinations behind it, and
+// guide the search from then on. The result is always exact.
 //
-// Not thread-safe: it keeps its memory from one search to the next.
+// Not thread-safe: it reuses its memory from one search to the next.
 class RouteSearch {
  public:
   // Works on `plots`, by origin. Both must outlive the search, `graph` unchanged.
   RouteSearch(const RouteGraph& graph, std::vector<RoutePlot>* plots)
       : graph_(graph), plots_(*plots) {}
 
-  // By destination: whether the second way there must be searched anew.
+  // By destination: whether the second route must be searched again.
   using Stale = std::vector<uint8_t>;
 
   // Of ways with the same cost any one is taken. True if some are others than they were; these

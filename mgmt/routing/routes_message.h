@@ -8,10 +8,10 @@
 
 namespace convergia::mgmt {
 
-// What the edge `origin` is told of `plot`, its ways by the numbers of `graph`.
+// The message to the edge `origin` about `plot`, its routes by the numbers of `graph`.
 v1::Routes PackRoutes(const RouteGraph& graph, uint32_t origin, const RoutePlot& plot);
 
-// Of an edge that reaches nobody.
+// The message to an edge that has no routes.
 v1::Routes NoRoutes();
 
 }  // namespace convergia::mgmt

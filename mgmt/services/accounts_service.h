@@ -4,6 +4,7 @@
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/cluster/cluster_loop.h"
+#include "mgmt/own_sessions.h"
 #include "mgmt/views/map_watchers.h"
 
 namespace convergia::mgmt {
@@ -13,10 +14,11 @@ namespace convergia::mgmt {
 class AccountsService final : public v1::Accounts::CallbackService {
  public:
   // All outlive the service. `hide_other_clients`: a viewer sees no client but itself.
-  AccountsService(AccountsExecutor& executor, ClusterLoop& loop, MapWatchers& watchers,
-                  const rpc::PinSet& pins, bool hide_other_clients)
+  AccountsService(AccountsExecutor& executor, ClusterLoop& loop, OwnSessions& sessions,
+                  MapWatchers& watchers, const rpc::PinSet& pins, bool hide_other_clients)
       : executor_(executor),
         loop_(loop),
+        sessions_(sessions),
         watchers_(watchers),
         pins_(pins),
         hide_other_clients_(hide_other_clients) {}
@@ -33,6 +35,12 @@ class AccountsService final : public v1::Accounts::CallbackService {
   grpc::ServerUnaryReactor* LookUp(grpc::CallbackServerContext* context,
                                    const v1::LookUpRequest* request,
                                    v1::LookUpResponse* response) override;
+  grpc::ServerUnaryReactor* ListSessions(grpc::CallbackServerContext* context,
+                                         const v1::ListSessionsRequest* request,
+                                         v1::ListSessionsResponse* response) override;
+  grpc::ServerUnaryReactor* EndSession(grpc::CallbackServerContext* context,
+                                       const v1::EndSessionRequest* request,
+                                       v1::EndSessionResponse* response) override;
   grpc::ServerUnaryReactor* GetServerMap(grpc::CallbackServerContext* context,
                                          const v1::GetServerMapRequest* request,
                                          v1::GetServerMapResponse* response) override;
@@ -42,6 +50,7 @@ class AccountsService final : public v1::Accounts::CallbackService {
  private:
   AccountsExecutor& executor_;
   ClusterLoop& loop_;
+  OwnSessions& sessions_;
   MapWatchers& watchers_;
   const rpc::PinSet& pins_;
   const bool hide_other_clients_;

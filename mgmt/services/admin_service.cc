@@ -61,242 +61,271 @@ Moment MomentOf(const Clock& clock) { return {clock.Now(), clock.Elapsed()}; }
 grpc::ServerUnaryReactor* AdminService::CreateJoinToken(grpc::CallbackServerContext* context,
                                                         const v1::CreateJoinTokenRequest* request,
                                                         v1::CreateJoinTokenResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  const std::optional<Role> role = rpc::RoleFromProto(request->role());
-  if (!role) {
-    reply.Finish(NoRole());
-    return reactor;
-  }
-  members_.MakeToken(
-      *role, request->name(), absl::Seconds(request->ttl_seconds()),
-      Answer<NodeRegistry::NewToken>(
-          context, absl::StrCat("made a join token for ", RoleWord(*role), " ", request->name()),
-          std::move(reply), [response](const NodeRegistry::NewToken& token) {
-            response->set_token(token.text);
-            response->set_expires_ms(absl::ToUnixMillis(token.expires));
-          }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    const std::optional<Role> role = rpc::RoleFromProto(request->role());
+    if (!role) {
+      return reply.Finish(NoRole());
+    }
+    members_.MakeToken(
+        *role, request->name(), absl::Seconds(request->ttl_seconds()), enrol_addresses_,
+        Answer<NodeRegistry::NewToken>(
+            context, absl::StrCat("made a join token for ", RoleWord(*role), " ", request->name()),
+            std::move(reply), [response](const NodeRegistry::NewToken& token) {
+              response->set_token(token.text);
+              response->set_expires_ms(absl::ToUnixMillis(token.expires));
+            }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListNodes(grpc::CallbackServerContext* context,
                                                   const v1::ListNodesRequest* /*request*/,
                                                   v1::ListNodesResponse* response) {
   using Nodes = std::vector<v1::Node>;
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  loop_.Ask<Nodes>(
-      [&clock = loop_.clock()](Cluster& cluster) {
-        return mgmt::ListNodes(cluster.state(), MomentOf(clock));
-      },
-      Answer<Nodes>(context, "", std::move(reply), [response](Nodes& nodes) {
-        for (v1::Node& node : nodes) *response->add_nodes() = std::move(node);
-      }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    loop_.Ask<Nodes>(
+        [&clock = loop_.clock()](Cluster& cluster) {
+          return mgmt::ListNodes(cluster.state(), MomentOf(clock));
+        },
+        Answer<Nodes>(context, "", std::move(reply), [response](Nodes& nodes) {
+          for (v1::Node& node : nodes) *response->add_nodes() = std::move(node);
+        }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::Revoke(grpc::CallbackServerContext* context,
                                                const v1::RevokeRequest* request,
                                                v1::RevokeResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  const std::optional<Role> role = rpc::RoleFromProto(request->role());
-  if (!role) {
-    reply.Finish(NoRole());
-    return reactor;
-  }
-  members_.Revoke(
-      *role, request->name(),
-      Answer<int>(context, absl::StrCat("revoked ", RoleWord(*role), " ", request->name()),
-                  std::move(reply), [response](int count) { response->set_pins_revoked(count); }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    const std::optional<Role> role = rpc::RoleFromProto(request->role());
+    if (!role) {
+      return reply.Finish(NoRole());
+    }
+    members_.Revoke(
+        *role, request->name(),
+        Answer<int>(context, absl::StrCat("revoked ", RoleWord(*role), " ", request->name()),
+                    std::move(reply),
+                    [response](int count) { response->set_pins_revoked(count); }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::RemoveNode(grpc::CallbackServerContext* context,
                                                    const v1::RemoveNodeRequest* request,
                                                    v1::RemoveNodeResponse* /*response*/) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  members_.Remove(
-      request->name(),
-      AnswerStatus(context, absl::StrCat("removed node ", request->name()), std::move(reply)));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    members_.Remove(
+        request->name(),
+        AnswerStatus(context, absl::StrCat("removed node ", request->name()), std::move(reply)));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ConfigureDataServer(
     grpc::CallbackServerContext* context, const v1::ConfigureDataServerRequest* request,
     v1::ConfigureDataServerResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  members_.Configure(*request,
-                     Answer<v1::NodeConfiguration>(
-                         context, absl::StrCat("configured ", request->ShortDebugString()),
-                         std::move(reply), [response](v1::NodeConfiguration& configuration) {
-                           *response->mutable_configuration() = std::move(configuration);
-                         }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    members_.Configure(*request,
+                       Answer<v1::NodeConfiguration>(
+                           context, absl::StrCat("configured ", request->ShortDebugString()),
+                           std::move(reply), [response](v1::NodeConfiguration& configuration) {
+                             *response->mutable_configuration() = std::move(configuration);
+                           }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::DrainEdge(grpc::CallbackServerContext* context,
                                                   const v1::DrainEdgeRequest* request,
                                                   v1::DrainEdgeResponse* /*response*/) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  members_.SetDrain(request->name(), request->drain(), absl::Seconds(request->within_seconds()),
-                    AnswerStatus(context,
-                                 absl::StrCat(request->drain() ? "drains " : "ends the drain of ",
-                                              request->name()),
-                                 std::move(reply)));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    members_.SetDrain(request->name(), request->drain(), absl::Seconds(request->within_seconds()),
+                      AnswerStatus(context,
+                                   absl::StrCat(request->drain() ? "drains " : "ends the drain of ",
+                                                request->name()),
+                                   std::move(reply)));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetTraffic(grpc::CallbackServerContext* context,
                                                    const v1::GetTrafficRequest* /*request*/,
                                                    v1::GetTrafficResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  loop_.Ask<v1::GetTrafficResponse>(
-      [&clock = loop_.clock()](Cluster& cluster) {
-        return mgmt::GetTraffic(cluster.state(), clock.Elapsed());
-      },
-      Answer<v1::GetTrafficResponse>(
-          context, "", std::move(reply),
-          [response](v1::GetTrafficResponse& traffic) { *response = std::move(traffic); }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    loop_.Ask<v1::GetTrafficResponse>(
+        [&clock = loop_.clock()](Cluster& cluster) {
+          return mgmt::GetTraffic(cluster.state(), clock.Elapsed());
+        },
+        Answer<v1::GetTrafficResponse>(
+            context, "", std::move(reply),
+            [response](v1::GetTrafficResponse& traffic) { *response = std::move(traffic); }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::CreateOperator(grpc::CallbackServerContext* context,
                                                        const v1::CreateOperatorRequest* request,
                                                        v1::CreateOperatorResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  members_.AddOperator(request->name(), request->csr_pem(),
-                       Answer<std::string>(context, absl::StrCat("made operator ", request->name()),
-                                           std::move(reply), [response](const std::string& chain) {
-                                             response->set_certificate_chain_pem(chain);
-                                           }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    members_.AddOperator(
+        request->name(), request->csr_pem(),
+        Answer<std::string>(
+            context, absl::StrCat("made operator ", request->name()), std::move(reply),
+            [response](const std::string& chain) { response->set_certificate_chain_pem(chain); }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::RenewOperator(grpc::CallbackServerContext* context,
                                                       const v1::RenewOperatorRequest* request,
                                                       v1::RenewOperatorResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context);
-  if (!peer.ok()) {
-    reply.Finish(peer.status());
-    return reactor;
-  }
-  members_.Renew({peer->role, peer->name}, request->csr_pem(),
-                 Answer<std::string>(context, "renewed their certificate", std::move(reply),
-                                     [response](const std::string& chain) {
-                                       response->set_certificate_chain_pem(chain);
-                                     }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context);
+    if (!peer.ok()) {
+      return reply.Finish(peer.status());
+    }
+    members_.Renew({peer->role, peer->name}, request->csr_pem(),
+                   Answer<std::string>(context, "renewed their certificate", std::move(reply),
+                                       [response](const std::string& chain) {
+                                         response->set_certificate_chain_pem(chain);
+                                       }));
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::DecideAccount(grpc::CallbackServerContext* context,
+                                                      const v1::DecideAccountRequest* request,
+                                                      v1::DecideAccountResponse* /*response*/) {
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    accounts_.Decide(
+        request->username(), request->refuse(),
+        AnswerStatus(context,
+                     absl::StrCat(request->refuse() ? "refused account " : "let in account ",
+                                  request->username()),
+                     std::move(reply)));
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateInvite(grpc::CallbackServerContext* context,
+                                                     const v1::CreateInviteRequest* /*request*/,
+                                                     v1::CreateInviteResponse* response) {
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    accounts_.MakeInvite(
+        Invites::kOperators,
+        Answer<Invites::Invite>(context, "made an invite", std::move(reply),
+                                [response](const Invites::Invite& invite) {
+                                  response->set_invite(invite.code);
+                                  response->set_expires_ms(absl::ToUnixMillis(invite.expires));
+                                }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::CreateAccount(grpc::CallbackServerContext* context,
                                                       const v1::CreateAccountRequest* request,
                                                       v1::CreateAccountResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  accounts_.Create(request->username(), request->password(),
-                   Answer<Account>(context, absl::StrCat("made account ", request->username()),
-                                   std::move(reply), [response](const Account& account) {
-                                     response->set_account_id(account.id);
-                                   }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    accounts_.Create(request->username(), request->password(),
+                     Answer<Account>(context, absl::StrCat("made account ", request->username()),
+                                     std::move(reply), [response](const Account& account) {
+                                       response->set_account_id(account.id);
+                                     }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::SetAccountDisabled(
     grpc::CallbackServerContext* context, const v1::SetAccountDisabledRequest* request,
     v1::SetAccountDisabledResponse* /*response*/) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  accounts_.SetDisabled(request->username(), request->disabled(),
-                        AnswerStatus(context,
-                                     absl::StrCat(request->disabled() ? "disabled" : "enabled",
-                                                  " account ", request->username()),
-                                     std::move(reply)));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    accounts_.SetDisabled(request->username(), request->disabled(),
+                          AnswerStatus(context,
+                                       absl::StrCat(request->disabled() ? "disabled" : "enabled",
+                                                    " account ", request->username()),
+                                       std::move(reply)));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::RevokeTickets(grpc::CallbackServerContext* context,
                                                       const v1::RevokeTicketsRequest* request,
                                                       v1::RevokeTicketsResponse* /*response*/) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  accounts_.VoidTickets(
-      request->username(),
-      AnswerStatus(context, absl::StrCat("voided the tickets of ", request->username()),
-                   std::move(reply)));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    accounts_.VoidTickets(
+        request->username(),
+        AnswerStatus(context, absl::StrCat("voided the tickets of ", request->username()),
+                     std::move(reply)));
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::RotateTicketKey(grpc::CallbackServerContext* context,
+                                                        const v1::RotateTicketKeyRequest* request,
+                                                        v1::RotateTicketKeyResponse* /*response*/) {
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    accounts_.RotateTicketKey(
+        request->drop_older(),
+        AnswerStatus(context,
+                     request->drop_older() ? "made a new ticket key and dropped the older ones"
+                                           : "made a new ticket key",
+                     std::move(reply)));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext* context,
                                                      const v1::ListAccountsRequest* request,
                                                      v1::ListAccountsResponse* response) {
   using Accounts = std::vector<v1::Account>;
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  const int asked = static_cast<int>(std::min<uint32_t>(request->limit(), limits::kListRowsMax));
-  loop_.Ask<Accounts>(
-      [after = request->after(), limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
-        Accounts accounts;
-        size_t bytes = 0;
-        for (const Account& account : cluster.accounts().ListByName(after, limit)) {
-          accounts.push_back(DescribeAccount(cluster.state(), account));
-          bytes += accounts.back().ByteSizeLong();
-          if (bytes > kListedBytesMax) break;
-        }
-        return accounts;
-      },
-      Answer<Accounts>(context, "", std::move(reply), [response](Accounts& accounts) {
-        for (v1::Account& account : accounts) *response->add_accounts() = std::move(account);
-      }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    const int asked = static_cast<int>(std::min<uint32_t>(request->limit(), limits::kListRowsMax));
+    loop_.Ask<Accounts>(
+        [after = request->after(), waiting = request->waiting(),
+         limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
+          Accounts accounts;
+          size_t bytes = 0;
+          const AccountStore& book = cluster.accounts();
+          for (const Account& account :
+               waiting ? book.ListWaiting(after, limit) : book.ListByName(after, limit)) {
+            accounts.push_back(DescribeAccount(cluster.state(), account));
+            bytes += accounts.back().ByteSizeLong();
+            if (bytes > kListedBytesMax) break;
+          }
+          return accounts;
+        },
+        Answer<Accounts>(context, "", std::move(reply), [response](Accounts& accounts) {
+          for (v1::Account& account : accounts) *response->add_accounts() = std::move(account);
+        }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetClusterMap(grpc::CallbackServerContext* context,
                                                       const v1::GetClusterMapRequest* /*request*/,
                                                       v1::GetClusterMapResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  loop_.Ask<v1::GetClusterMapResponse>(
-      [&clock = loop_.clock()](Cluster& cluster) {
-        return mgmt::GetClusterMap(cluster.state(), MomentOf(clock));
-      },
-      Answer<v1::GetClusterMapResponse>(
-          context, "", std::move(reply),
-          [response](v1::GetClusterMapResponse& map) { *response = std::move(map); }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    loop_.Ask<v1::GetClusterMapResponse>(
+        [&clock = loop_.clock()](Cluster& cluster) {
+          return mgmt::GetClusterMap(cluster.state(), MomentOf(clock));
+        },
+        Answer<v1::GetClusterMapResponse>(
+            context, "", std::move(reply),
+            [response](v1::GetClusterMapResponse& map) { *response = std::move(map); }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListLinks(grpc::CallbackServerContext* context,
                                                   const v1::ListLinksRequest* request,
                                                   v1::ListLinksResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  loop_.Ask<v1::ListLinksResponse>(
-      [request = *request](Cluster& cluster) { return mgmt::ListLinks(cluster.state(), request); },
-      Answer<v1::ListLinksResponse>(
-          context, "", std::move(reply),
-          [response](v1::ListLinksResponse& links) { *response = std::move(links); }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    loop_.Ask<v1::ListLinksResponse>(
+        [request = *request](Cluster& cluster) {
+          return mgmt::ListLinks(cluster.state(), request);
+        },
+        Answer<v1::ListLinksResponse>(
+            context, "", std::move(reply),
+            [response](v1::ListLinksResponse& links) { *response = std::move(links); }));
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListRoutes(grpc::CallbackServerContext* context,
                                                    const v1::ListRoutesRequest* request,
                                                    v1::ListRoutesResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  loop_.Ask<v1::ListRoutesResponse>(
-      [request = *request](Cluster& cluster) { return mgmt::ListRoutes(cluster.state(), request); },
-      Answer<v1::ListRoutesResponse>(
-          context, "", std::move(reply),
-          [response](v1::ListRoutesResponse& routes) { *response = std::move(routes); }));
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    loop_.Ask<v1::ListRoutesResponse>(
+        [request = *request](Cluster& cluster) {
+          return mgmt::ListRoutes(cluster.state(), request);
+        },
+        Answer<v1::ListRoutesResponse>(
+            context, "", std::move(reply),
+            [response](v1::ListRoutesResponse& routes) { *response = std::move(routes); }));
+  });
 }
 
 }  // namespace convergia::mgmt

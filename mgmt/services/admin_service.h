@@ -1,5 +1,9 @@
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "convergia/v1/admin.grpc.pb.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/accounts/accounts_executor.h"
@@ -8,12 +12,17 @@
 
 namespace convergia::mgmt {
 
-// Admin: what operators do. Translates; the desks and the cluster decide. Thread-safe.
+// The Admin service, for operators. It only translates; the executors and the cluster decide.
+// Thread-safe.
 class AdminService final : public v1::Admin::CallbackService {
  public:
-  // All outlive the service.
-  AdminService(AccountsExecutor& accounts, MembersExecutor& members, ClusterLoop& loop)
-      : accounts_(accounts), members_(members), loop_(loop) {}
+  // All outlive the service. `enrol_addresses` go into join tokens.
+  AdminService(AccountsExecutor& accounts, MembersExecutor& members, ClusterLoop& loop,
+               std::vector<std::string> enrol_addresses)
+      : accounts_(accounts),
+        members_(members),
+        loop_(loop),
+        enrol_addresses_(std::move(enrol_addresses)) {}
 
   grpc::ServerUnaryReactor* CreateJoinToken(grpc::CallbackServerContext* context,
                                             const v1::CreateJoinTokenRequest* request,
@@ -42,6 +51,12 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RenewOperator(grpc::CallbackServerContext* context,
                                           const v1::RenewOperatorRequest* request,
                                           v1::RenewOperatorResponse* response) override;
+  grpc::ServerUnaryReactor* DecideAccount(grpc::CallbackServerContext* context,
+                                          const v1::DecideAccountRequest* request,
+                                          v1::DecideAccountResponse* response) override;
+  grpc::ServerUnaryReactor* CreateInvite(grpc::CallbackServerContext* context,
+                                         const v1::CreateInviteRequest* request,
+                                         v1::CreateInviteResponse* response) override;
   grpc::ServerUnaryReactor* CreateAccount(grpc::CallbackServerContext* context,
                                           const v1::CreateAccountRequest* request,
                                           v1::CreateAccountResponse* response) override;
@@ -51,6 +66,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RevokeTickets(grpc::CallbackServerContext* context,
                                           const v1::RevokeTicketsRequest* request,
                                           v1::RevokeTicketsResponse* response) override;
+  grpc::ServerUnaryReactor* RotateTicketKey(grpc::CallbackServerContext* context,
+                                            const v1::RotateTicketKeyRequest* request,
+                                            v1::RotateTicketKeyResponse* response) override;
   grpc::ServerUnaryReactor* ListAccounts(grpc::CallbackServerContext* context,
                                          const v1::ListAccountsRequest* request,
                                          v1::ListAccountsResponse* response) override;
@@ -68,6 +86,7 @@ class AdminService final : public v1::Admin::CallbackService {
   AccountsExecutor& accounts_;
   MembersExecutor& members_;
   ClusterLoop& loop_;
+  const std::vector<std::string> enrol_addresses_;
 };
 
 }  // namespace convergia::mgmt

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/epoch_metadata.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/reply.h"
 #include "common/rpc/stream_reactor.h"
@@ -67,51 +68,26 @@ class ClusterService::NodeStream final : public rpc::ServerStream<v1::FromNode, 
   bool said_hello_ = false;  // OnMessage() is called one at a time.
 };
 
-grpc::ServerUnaryReactor* ClusterService::Enrol(grpc::CallbackServerContext* context,
-                                                const v1::EnrolRequest* request,
-                                                v1::EnrolResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  // Strangers write nothing of their own into the log.
-  const absl::StatusOr<std::string> parsed = ParseNodeName(request->name());
-  members_.Enrol(
-      request->token_secret(), request->name(), request->csr_pem(),
-      [reply = std::move(reply), name = parsed.value_or("a node"), peer = context->peer(),
-       response](absl::StatusOr<NodeRegistry::Admission> admission) mutable {
-        if (!admission.ok()) {
-          LOG(WARNING) << "enrolment of " << name << " from " << peer
-                       << " refused: " << admission.status();
-          return reply.Finish(admission.status());
-        }
-        LOG(INFO) << name << " has enrolled as node " << admission->node;
-        response->set_node_id(admission->node);
-        response->set_certificate_chain_pem(admission->chain_pem);
-        reply.Finish(absl::OkStatus());
-      });
-  return reactor;
-}
-
 grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* context,
                                                 const v1::RenewRequest* request,
                                                 v1::RenewResponse* response) {
-  rpc::LaterReply reply(context);
-  auto* reactor = reply.reactor();
-  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
-  if (!peer.ok()) {
-    reply.Finish(peer.status());
-    return reactor;
-  }
-  members_.Renew({peer->role, peer->name}, request->csr_pem(),
-                 [reply = std::move(reply), response](absl::StatusOr<std::string> chain) mutable {
-                   if (!chain.ok()) return reply.Finish(chain.status());
-                   response->set_certificate_chain_pem(*chain);
-                   reply.Finish(absl::OkStatus());
-                 });
-  return reactor;
+  return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
+    const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
+    if (!peer.ok()) {
+      return reply.Finish(peer.status());
+    }
+    members_.Renew({peer->role, peer->name}, request->csr_pem(),
+                   [reply = std::move(reply), response](absl::StatusOr<std::string> chain) mutable {
+                     if (!chain.ok()) return reply.Finish(chain.status());
+                     response->set_certificate_chain_pem(*chain);
+                     reply.Finish(absl::OkStatus());
+                   });
+  });
 }
 
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     grpc::CallbackServerContext* context) {
+  rpc::SayEpoch(context, epoch_);  // A refusal counts only with it.
   const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
   if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
   std::shared_ptr<NodeStream> stream;
@@ -121,7 +97,8 @@ grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     stream = std::make_shared<NodeStream>(context, *this, id, *peer);
     streams_.emplace(id, stream);
   }
-  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from " << context->peer();
+  LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from "
+            << rpc::WithPlainAddresses(context->peer());
   return stream->Start(pins_, peer->pin);
 }
 

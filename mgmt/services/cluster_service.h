@@ -6,7 +6,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/peer.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 #include "mgmt/cluster/cluster_loop.h"
@@ -14,18 +16,16 @@
 
 namespace convergia::mgmt {
 
-// Cluster: how nodes join and stay attached. Translates; the registry and the cluster decide.
+// Cluster: how nodes stay attached. Translates; the registry and the cluster decide.
 // Thread-safe.
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
-  // Both outlive the service; `loop` is given before the service is served.
-  ClusterService(MembersExecutor& members, const rpc::PinSet& pins)
-      : members_(members), pins_(pins) {}
+  // Both outlive the service; `loop` is given before the service is served. `epoch`: which start of
+  // mgmt this is.
+  ClusterService(MembersExecutor& members, const rpc::PinSet& pins, Epoch epoch)
+      : members_(members), pins_(pins), epoch_(epoch) {}
   void set_loop(ClusterLoop* loop) { loop_ = loop; }
 
-  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
-                                  const v1::EnrolRequest* request,
-                                  v1::EnrolResponse* response) override;
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
                                   const v1::RenewRequest* request,
                                   v1::RenewResponse* response) override;
@@ -43,6 +43,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
 
   MembersExecutor& members_;
   const rpc::PinSet& pins_;
+  const Epoch epoch_;
   ClusterLoop* loop_ = nullptr;
 
   mutable absl::Mutex mu_;

@@ -8,11 +8,13 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/random.h"
+#include "common/base/status_macros.h"
 #include "common/base/status_testing.h"
 #include "common/base/user_hash.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
+#include "common/node/enrolment.h"
 #include "mgmt/config.h"
 #include "mgmt/init.h"
 
@@ -126,6 +128,7 @@ ServerFixture::ServerFixture() {
   config_.set_grpc_listen("127.0.0.1:0");
   config_.set_line_listen("127.0.0.1:0");
   config_.set_open_line_listen("127.0.0.1:0");
+  config_.set_password_bytes_min(1);
   ca_pem_path_ = Path("ca.pem");
 }
 
@@ -148,8 +151,11 @@ void ServerFixture::Stop() {
 }
 
 void ServerFixture::Serve() {
-  auto server = MgmtServer::Create(
-      {.config = config_, .painter = &painter_, .hash_cost = {1, 8192}, .hash_threads = 1});
+  auto server = MgmtServer::Create({.config = config_,
+                                    .clock = clock_,
+                                    .painter = &painter_,
+                                    .hash_cost = {1, 8192},
+                                    .hash_threads = 1});
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   server_->Start();
@@ -177,35 +183,33 @@ std::string ServerFixture::MakeToken(v1::Role role, const std::string& name) {
   return response.token();
 }
 
-std::string ServerFixture::SecretOf(const std::string& token) {
-  const auto decoded = identity::DecodeJoinToken(token);
-  EXPECT_TRUE(decoded.ok()) << decoded.status();
-  return decoded.ok() ? decoded->secret : "";
+std::string ServerFixture::ForgedToken() const {
+  const auto fingerprint = identity::FingerprintOfPem(ReadOrDie(ca_pem_path_));
+  EXPECT_TRUE(fingerprint.ok()) << fingerprint.status();
+  return identity::EncodeJoinToken({.secret = "guess",
+                                    .role = Role::kEdge,
+                                    .ca_fingerprint = *fingerprint,
+                                    .addresses = {server_->open_line_address()}});
 }
 
-grpc::Status ServerFixture::Enrol(const std::string& secret, const std::string& name,
+absl::Status ServerFixture::Enrol(const std::string& token, const std::string& name,
                                   rpc::TlsFiles* files) {
   const auto key = identity::PrivateKey::Generate(identity::KeyKind::kP256);
-  const auto stub =
-      v1::Cluster::NewStub(rpc::MakeEnrolChannel(server_->grpc_address(), ReadOrDie(ca_pem_path_)));
-  v1::EnrolRequest request;
-  request.set_token_secret(secret);
-  request.set_name(name);
-  request.set_csr_pem(identity::MakeCsr(key, {Role::kEdge, name}));
-  v1::EnrolResponse response;
-  const grpc::Status status = stub->Enrol(NewContext().get(), request, &response);
-  if (!status.ok()) return status;
+  CVG_ASSIGN_OR_RETURN(
+      const node::Admission admission,
+      node::AskToEnrol(server_->open_line_address(), token, name,
+                       identity::MakeCsr(key, {Role::kEdge, name}), RealClock::Get().Now()));
+  EXPECT_THAT(admission.grpc_addresses, testing::ElementsAre(server_->grpc_address()));
   *files = {ca_pem_path_, Path(name + ".node.pem"), Path(name + ".node.key")};
-  EXPECT_OK(identity::WriteFileAtomically(files->key, key.ToPem(), identity::kSecretFileMode));
-  EXPECT_OK(identity::WriteFileAtomically(
-      files->certificate_chain, response.certificate_chain_pem(), identity::kPublicFileMode));
-  return status;
+  CVG_RETURN_IF_ERROR(
+      identity::WriteFileAtomically(files->key, key.ToPem(), identity::kSecretFileMode));
+  return identity::WriteFileAtomically(files->certificate_chain, admission.chain_pem,
+                                       identity::kPublicFileMode);
 }
 
 rpc::TlsFiles ServerFixture::EnrolNode(v1::Role role, const std::string& name) {
   rpc::TlsFiles files;
-  const grpc::Status status = Enrol(SecretOf(MakeToken(role)), name, &files);
-  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_OK(Enrol(MakeToken(role), name, &files));
   return files;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "common/base/clock.h"
 #include "common/identity/key.h"
 #include "common/lineserver/test_client.h"
 #include "common/rpc/credentials.h"
@@ -76,10 +77,10 @@ class ServerFixture : public testing::Test {
   v1::Admin::Stub& admin() { return *admin_; }
   void CreateAccount(const std::string& user, const std::string& password);
   std::string MakeToken(v1::Role role, const std::string& name = "");
-  // The secret part of a token's text.
-  static std::string SecretOf(const std::string& token);
-  // Enrols with `secret` and keeps files; the status is the call's.
-  grpc::Status Enrol(const std::string& secret, const std::string& name, rpc::TlsFiles* files);
+  // The text of a token of this cluster with a secret that mgmt did not make.
+  std::string ForgedToken() const;
+  // Enrols with `token` and keeps files; the status is mgmt's answer.
+  absl::Status Enrol(const std::string& token, const std::string& name, rpc::TlsFiles* files);
   // All of the above, which must work.
   rpc::TlsFiles EnrolNode(v1::Role role, const std::string& name);
 
@@ -90,6 +91,7 @@ class ServerFixture : public testing::Test {
 
   v1::MgmtConfig config_;
   FakePainter painter_;
+  const Clock* clock_ = nullptr;  // Of the next start; null is the machine's.
   std::unique_ptr<MgmtServer> server_;
 
  private:

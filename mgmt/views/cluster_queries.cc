@@ -59,6 +59,7 @@ v1::Node DescribeNode(const ClusterState& state, const Member& member, const Mom
   node.set_segments_refused(live->load.segments_refused());
   node.set_envelopes_refused(live->load.envelopes_refused());
   node.set_routes_refused(live->load.routes_refused());
+  *node.mutable_connected() = live->load.connected();
   node.set_last_heard_ms(absl::ToUnixMillis(moment.now - (moment.elapsed - live->last_heard)));
   return node;
 }
@@ -179,6 +180,7 @@ v1::Account DescribeAccount(const ClusterState& state, const Account& account) {
   described.set_account_id(account.id);
   described.set_username(account.user.str());
   described.set_disabled(account.disabled);
+  described.set_waiting(account.waiting);
   described.set_created_ms(absl::ToUnixMillis(account.created));
   for (const NodeId edge : state.directory.EdgesOf(account.user.str())) {
     described.add_edges(NameOf(state, edge));

@@ -13,10 +13,10 @@
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/cluster/cluster_state.h"
 
-// What clients and operators ask about the cluster. Functions over one moment's state.
+// Queries of clients and operators about the cluster, as functions over its present state.
 namespace convergia::mgmt {
 
-// An edge as a client needs it.
+// What a client needs to know of an edge.
 struct MainServer {
   std::string name;
   std::string address;
@@ -24,10 +24,10 @@ struct MainServer {
   std::string state;  // alive, suspect or draining.
 };
 
-// Those that are not offline and take clients, by number.
+// The edges that are not offline and take clients, by number.
 std::vector<MainServer> ListMainServers(const ClusterState& state);
 
-// What a client found when it tried a main server.
+// A client's measurement of one main server.
 struct ProbeReport {
   std::string name;
   std::optional<uint32_t> rtt_us;  // nullopt: not reached.
@@ -38,21 +38,21 @@ struct ProbeReport {
 // Errors: FailCode::kBadField.
 absl::StatusOr<std::vector<ProbeReport>> ParseProbeReports(absl::string_view rows);
 
-// At most three edges for this client of `user`, best first; counts it as sent to the first, and
-// remembers what it reaches.
+// At most three edges for this client of `user`, best first. Counts the client as sent to the
+// first, and remembers which edges it reaches.
 //
-// Errors: FailCode::kUnavailable: it reached none that takes clients now.
+// Errors: FailCode::kUnavailable: it reached no edge that takes clients now.
 absl::StatusOr<std::vector<MainServer>> Assign(absl::string_view user,
                                                const std::vector<ProbeReport>& reports,
                                                absl::Duration now, ClusterState* state);
 
-// One that UsableEdges() names.
+// `edge` must be one of UsableEdges().
 MainServer DescribeMainServer(const ClusterState& state, NodeId edge);
 
 // Errors: FailCode::kDenied: no main server of that name has this key.
 absl::Status CheckKey(const ClusterState& state, absl::string_view name, absl::string_view pin);
 
-// mgmt's clocks, to tell when a node was heard.
+// The times of mgmt's two clocks at one moment.
 struct Moment {
   absl::Time now;
   absl::Duration elapsed;
@@ -60,10 +60,10 @@ struct Moment {
 std::vector<v1::Node> ListNodes(const ClusterState& state, const Moment& moment);
 v1::GetClusterMapResponse GetClusterMap(const ClusterState& state, const Moment& moment);
 
-// Of a node, whether it is still enrolled or not.
+// The name of a node, also if it is no longer enrolled.
 std::string NameOf(const ClusterState& state, NodeId node);
 
-// With the edges where they are.
+// The account, with the edges where its user is signed in.
 v1::Account DescribeAccount(const ClusterState& state, const Account& account);
 
 }  // namespace convergia::mgmt

@@ -140,6 +140,18 @@ TEST_F(ClusterQueriesTest, KnowsWhichKeysBelongToWhom) {
   EXPECT_EQ(FailCodeOf(CheckKey(state_, "edge2", "pinedge2")), FailCode::kDenied);
 }
 
+TEST_F(ClusterQueriesTest, ShowsWhichNodesAreConnectedToDatamgr) {
+  v1::Heartbeat load;
+  load.add_connected(2);
+  load.add_connected(4);
+  state_.liveness.SetLoad(6, load);
+  const v1::GetClusterMapResponse map =
+      GetClusterMap(state_, {absl::FromUnixSeconds(5000), absl::Seconds(103)});
+  ASSERT_EQ(map.nodes_size(), 6);
+  EXPECT_THAT(map.nodes(5).connected(), ElementsAre(2, 4));
+  EXPECT_EQ(map.nodes(1).connected_size(), 0);
+}
+
 TEST_F(ClusterQueriesTest, DescribesNodesLinksAndRoutes) {
   const Moment moment = {absl::FromUnixSeconds(5000), absl::Seconds(103)};
   v1::LinkState link;

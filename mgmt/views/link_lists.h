@@ -7,14 +7,14 @@
 #include "convergia/v1/admin.pb.h"
 #include "mgmt/cluster/cluster_state.h"
 
-// What operators ask for page by page: a thousand edges may have a million links and routes.
-// Functions over one moment's state; what comes or goes between two pages is in neither or in one.
+// Lists for operators, in pages: a thousand edges may have a million links and routes. Functions
+// over the present state; rows that come or go between two pages may be missing.
 namespace convergia::mgmt {
 
-// Rows of one answer, unless asked for fewer, and at most.
+// The default and the greatest number of rows in one answer.
 inline constexpr uint32_t kListedByDefault = 1'000;
 inline constexpr uint32_t kListedMax = 10'000;
-// Rows of one answer hold about so much at most: half of what grpcurl takes.
+// About the most bytes of rows in one answer: half of grpcurl's limit.
 inline constexpr size_t kListedBytesMax = 2 * 1024 * 1024;
 
 // Errors of both: FailCode::kNotFound: no edge of such a name; kBadField: half of an `after`.

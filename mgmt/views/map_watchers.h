@@ -9,11 +9,10 @@
 
 namespace convergia::mgmt {
 
-// Who wants to hear of changes of the server map. Lives on the cluster loop's thread, where it is
-// called only.
+// The watchers of the server map. Used only on the cluster loop's thread.
 class MapWatchers {
  public:
-  // Gets the rows that changed; must not block.
+  // Receives the changed rows; must not block.
   using Watcher = std::function<void(const std::vector<v1::ServerMapRow>& rows)>;
   using Id = uint64_t;
 

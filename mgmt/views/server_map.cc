@@ -31,7 +31,7 @@ absl::string_view TypeOf(Role role) {
 std::string NodeRowId(NodeId node) { return absl::StrCat("n", node); }
 std::string ClientRowId(AccountId account) { return absl::StrCat("u", account); }
 
-// Where a page goes on.
+// Where a page continues.
 struct Place {
   NodeId node = 0;
   AccountId account = 0;

@@ -14,14 +14,14 @@
 
 namespace convergia::mgmt {
 
-// The map that users see: servers in the order of their numbers, then clients, online or not, in
-// the order of theirs. A view for the length of one call.
+// The map that users see: servers by number, then clients, online or not, by number. A view that
+// lives for one call.
 class ServerMap {
  public:
-  // Rows of one answer hold about so many bytes at most, so that it fits a packet.
+  // About the most bytes of rows in one answer, so that it fits a packet.
   static constexpr size_t kPageBytesMax = 900 * 1024;
-  // Rows that change at once and are told one by one. When more do, as when a large edge dies, who
-  // watches is told to read the map anew: a megabyte at once would close whoever watches.
+  // The most rows that are pushed at once. If more change, for example when a large edge dies,
+  // watchers are told to read the map again: a push of megabytes would close their sessions.
   static constexpr size_t kChangesAtOnceMax = 10'000;
 
   ServerMap(const ClusterState& state, const AccountStore& accounts);
@@ -42,7 +42,7 @@ class ServerMap {
   void AddDataNeighbours(const Member& member, v1::ServerMapRow* row) const;
   v1::ServerMapRow ClientRow(const Account& account) const;
 
-  // What datamgr says of its connections, from both ends; sorted.
+  // datamgr's connections, each in both directions; sorted.
   std::vector<std::pair<NodeId, NodeId>> data_neighbours_;
   const ClusterState& state_;
   const AccountStore& accounts_;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr double kUsPerHop = 20'000;  // This much round-trip time costs as much as one link more.
 constexpr double kNoWay = 16;         // Like the longest route that there may be.
-constexpr double kReportBytesMax = 1e9;  // Of one conversation: more is no report but a mistake.
-constexpr int kTalkersMax = 20'000;      // Of one report; edges keep to less.
+constexpr double kReportBytesMax = 1e9;  // For one conversation; a larger number is a mistake.
+constexpr int kTalkersMax = 20'000;      // In one report; edges send fewer.
 constexpr TrafficGraph::User kUsersAsked = 20'000;  // For a share; more would not change it.
 
 bool IsName(const std::string& name) {

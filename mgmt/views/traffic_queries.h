@@ -11,27 +11,27 @@
 #include "mgmt/assignment/rebalancer.h"
 #include "mgmt/cluster/cluster_state.h"
 
-// What the state says to those who choose edges for people. Functions over one moment's state.
+// Queries for choosing edges for clients, as functions over the present state.
 namespace convergia::mgmt {
 
-// Whether `edge` takes no clients, by its own word or an operator's.
+// True if `edge` takes no clients: it says so itself, or an operator ordered it.
 bool IsDraining(const ClusterState& state, NodeId edge);
 
-// Edges that clients can be told of: not offline, and attached at least once since mgmt started,
-// for only then is their address known. By number.
+// Edges to which clients can be sent, by number: not offline, and attached at least once since mgmt
+// started, because only then is their address known.
 std::vector<NodeId> UsableEdges(const ClusterState& state);
 
-// The same, with their sessions and those just sent there.
+// The same, with their sessions, including clients who were just sent there.
 std::vector<EdgeLoad> LoadsOf(const ClusterState& state);
 
 // The heaviest peers of `user` who are signed in.
 std::vector<Pull> PullsOf(const ClusterState& state, absl::string_view user, absl::Duration now);
 
-// Hops, and a little for round-trip time; much where there is no way.
+// The number of hops plus a little for round-trip time; a large number if there is no route.
 double CostOfRoute(const ClusterState& state, NodeId from, NodeId to);
 
-// Takes in what `edge` reports. What it says of users who are not there, and what is no name, is
-// ignored; returns how many of its talkers were.
+// Takes the report of `edge`. Ignores talkers who are not there or whose names are invalid, and
+// returns their number.
 int TakeTraffic(NodeId edge, const v1::TrafficReport& report, absl::Duration now,
                 ClusterState* state);
 

@@ -35,10 +35,11 @@ std::string ConvergiaProgram::PathOf(absl::string_view name) const {
 
 std::vector<std::string> ConvergiaProgram::CommandOf(
     const std::vector<std::string>& arguments) const {
-  std::vector<std::string> command = {kProgram, absl::StrCat("--user=", options_.user),
-                                      absl::StrCat("--server=", options_.management),
-                                      absl::StrCat("--ca=", options_.ca_file),
-                                      absl::StrCat("--password-file=", PathOf("password"))};
+  std::vector<std::string> command = options_.launcher;
+  command.insert(command.end(), {kProgram, absl::StrCat("--user=", options_.user),
+                                 absl::StrCat("--server=", options_.management),
+                                 absl::StrCat("--ca=", options_.ca_file),
+                                 absl::StrCat("--password-file=", PathOf("password"))});
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }
@@ -49,7 +50,8 @@ pid_t ConvergiaProgram::Start(const std::vector<std::string>& arguments,
   setenv("CONVERGIA_HOME", PathOf("home").c_str(), 1);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
-  const std::string in = PathOf("stdin"), out = PathOf("stdout"), err = PathOf("stderr");
+  const std::string in = PathOf("stdin"), err = PathOf("stderr");
+  const std::string out = options_.out.empty() ? PathOf("stdout") : options_.out;
   constexpr int kWrite = O_WRONLY | O_CREAT | O_TRUNC;
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, in.c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, out.c_str(), kWrite, 0600);
@@ -59,7 +61,7 @@ pid_t ConvergiaProgram::Start(const std::vector<std::string>& arguments,
   for (std::string& argument : command) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t pid = -1;
-  CHECK_EQ(posix_spawn(&pid, kProgram, &files, nullptr, argv.data(), environ), 0);
+  CHECK_EQ(posix_spawn(&pid, argv[0], &files, nullptr, argv.data(), environ), 0);
   posix_spawn_file_actions_destroy(&files);
   return pid;
 }
@@ -67,7 +69,8 @@ pid_t ConvergiaProgram::Start(const std::vector<std::string>& arguments,
 Outcome ConvergiaProgram::AwaitEnd(pid_t pid) const {
   int status = 0;
   CHECK_EQ(waitpid(pid, &status, 0), pid);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadWholeFile(PathOf("stdout")),
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+          options_.out.empty() ? ReadWholeFile(PathOf("stdout")) : "",
           ReadWholeFile(PathOf("stderr"))};
 }
 

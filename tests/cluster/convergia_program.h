@@ -24,6 +24,9 @@ class ConvergiaProgram {
     std::string management;  // "host:port" for clients.
     std::string ca_file;
     std::string dir;  // For its profile and what it prints; made.
+    // What starts it, if it is not started itself: `env --unset=HOME`, for instance.
+    std::vector<std::string> launcher;
+    std::string out;  // Where its standard output goes; empty: to Outcome::out.
   };
   explicit ConvergiaProgram(Options options);
 

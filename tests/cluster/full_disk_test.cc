@@ -56,9 +56,7 @@ class FullDiskTest : public ClusterTest {
     MountTmpfs(dir + "/nonvolatile1/data", kDataMiB);
     MountTmpfs(dir + "/datamgr1/store", kStoreMiB);
     StartCluster({.counts = {.datamgr = 1, .edges = 1, .dataservers_nonvolatile = 1},
-                  .accounts = Accounts({"alice"}),
-                  // So that a limit on the size of files makes writes fail, and kills nobody.
-                  .launchers = {{"datamgr1", {"/usr/bin/env", "--ignore-signal=XFSZ"}}}});
+                  .accounts = Accounts({"alice"})});
   }
   static void TearDownTestSuite() {
     ClusterTest::TearDownTestSuite();

@@ -6,13 +6,15 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/identity/certificate.h"
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
-#include "common/identity/join_token.h"
 #include "common/identity/key.h"
+#include "common/node/enrolment.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/test_pki.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "convergia/v1/admin.grpc.pb.h"
 #include "convergia/v1/cluster.grpc.pb.h"
@@ -45,27 +47,19 @@ class IdentityTest : public ClusterTest {
   }
 
   // What a node of `name` gets for `token`.
-  static grpc::Status Enrol(const std::string& token, const std::string& name,
-                            const identity::PrivateKey& key, v1::EnrolResponse* response) {
-    v1::EnrolRequest request;
-    const auto decoded = identity::DecodeJoinToken(token);
-    request.set_token_secret(decoded.ok() ? decoded->secret : token);
-    request.set_name(name);
-    request.set_csr_pem(identity::MakeCsr(key, {.role = Role::kEdge, .name = name}));
-    grpc::ClientContext context;
-    SetDeadline(&context);
-    return v1::Cluster::NewStub(rpc::MakeEnrolChannel(MgmtAddress(), CaPem()))
-        ->Enrol(&context, request, response);
+  static absl::StatusOr<node::Admission> Enrol(const std::string& token, const std::string& name,
+                                               const identity::PrivateKey& key) {
+    return node::AskToEnrol(cluster().node("mgmt")->open_line, token, name,
+                            identity::MakeCsr(key, {.role = Role::kEdge, .name = name}),
+                            RealClock::Get().Now());
   }
 
   // A node that has just enrolled: its files.
   static absl::StatusOr<rpc::TlsFiles> NewNode(v1::Role role, const std::string& name) {
     CVG_ASSIGN_OR_RETURN(const std::string token, TokenFor(role, name));
     const auto key = identity::PrivateKey::Generate(identity::KeyKind::kP256);
-    v1::EnrolResponse response;
-    const grpc::Status status = Enrol(token, name, key, &response);
-    if (!status.ok()) return absl::UnknownError(status.error_message());
-    return SaveFiles(name, response.certificate_chain_pem(), key);
+    CVG_ASSIGN_OR_RETURN(const node::Admission admission, Enrol(token, name, key));
+    return SaveFiles(name, admission.chain_pem, key);
   }
 
   static absl::StatusOr<rpc::TlsFiles> SaveFiles(const std::string& name, const std::string& chain,
@@ -118,42 +112,40 @@ class IdentityTest : public ClusterTest {
 TEST_F(IdentityTest, JoinTokenWorksOnce) {
   ASSERT_OK_AND_ASSIGN(const std::string token, TokenFor(v1::ROLE_EDGE, ""));
   const auto key = identity::PrivateKey::Generate(identity::KeyKind::kP256);
-  v1::EnrolResponse response;
-  ASSERT_TRUE(Enrol(token, "once", key, &response).ok());
-  ASSERT_OK_AND_ASSIGN(const auto facts,
-                       identity::ReadCertificate(response.certificate_chain_pem()));
+  ASSERT_OK_AND_ASSIGN(const node::Admission admission, Enrol(token, "once", key));
+  EXPECT_THAT(admission.grpc_addresses, ::testing::ElementsAre(MgmtAddress()));
+  ASSERT_OK_AND_ASSIGN(const auto facts, identity::ReadCertificate(admission.chain_pem));
   EXPECT_EQ(facts.identity.name, "once");
   EXPECT_EQ(facts.identity.role, Role::kEdge);
-  const grpc::Status again = Enrol(token, "twice", key, &response);
-  EXPECT_EQ(again.error_code(), grpc::StatusCode::PERMISSION_DENIED);
-  EXPECT_THAT(again.error_message(), HasSubstr("token"));
+  const absl::Status again = Enrol(token, "twice", key).status();
+  EXPECT_EQ(FailCodeOf(again), FailCode::kDenied);
+  EXPECT_THAT(std::string(again.message()), HasSubstr("token"));
 }
 
 TEST_F(IdentityTest, JoinTokenIsForItsNameAndRoleAndNamesAreTakenOnce) {
   const auto key = identity::PrivateKey::Generate(identity::KeyKind::kP256);
-  v1::EnrolResponse response;
-  EXPECT_EQ(Enrol("made up", "any", key, &response).error_code(),
-            grpc::StatusCode::PERMISSION_DENIED);
+  const auto code = [&key](const std::string& token, const std::string& name) {
+    return FailCodeOf(Enrol(token, name, key).status());
+  };
+  EXPECT_EQ(code("made up", "any"), FailCode::kBadField);
   ASSERT_OK_AND_ASSIGN(const std::string named, TokenFor(v1::ROLE_EDGE, "right"));
-  EXPECT_EQ(Enrol(named, "wrong", key, &response).error_code(),
-            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(code(named, "wrong"), FailCode::kDenied);
   ASSERT_OK_AND_ASSIGN(const std::string other, TokenFor(v1::ROLE_EDGE, ""));
-  EXPECT_EQ(Enrol(other, "edge1", key, &response).error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(code(other, "edge1"), FailCode::kExists);
   ASSERT_OK_AND_ASSIGN(const std::string third, TokenFor(v1::ROLE_EDGE, ""));
-  EXPECT_EQ(Enrol(third, "No Name!", key, &response).error_code(),
-            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(code(third, "No Name!"), FailCode::kBadField);
   // The role is the token's, whatever the request for a certificate says.
   ASSERT_OK_AND_ASSIGN(const std::string store, TokenFor(v1::ROLE_DATASERVER, ""));
-  ASSERT_TRUE(Enrol(store, "store1", key, &response).ok());
-  EXPECT_EQ(identity::ReadCertificate(response.certificate_chain_pem())->identity.role,
-            Role::kDataserver);
+  ASSERT_OK_AND_ASSIGN(const node::Admission admission, Enrol(store, "store1", key));
+  EXPECT_EQ(identity::ReadCertificate(admission.chain_pem)->identity.role, Role::kDataserver);
 }
 
 TEST_F(IdentityTest, ACertificateOfTheWrongRoleOpensNothing) {
   ASSERT_OK_AND_ASSIGN(const rpc::TlsFiles store, NewNode(v1::ROLE_DATASERVER, "store2"));
   EXPECT_EQ(AskMap(ToMgmt(store)), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(AskSignIn(ToMgmt(store)), grpc::StatusCode::PERMISSION_DENIED);
-  EXPECT_EQ(OpenLink(store), grpc::StatusCode::PERMISSION_DENIED);
+  // The edge lets nobody in of whom mgmt has not told it yet.
+  EXPECT_TRUE(Eventually([&] { return OpenLink(store) == grpc::StatusCode::PERMISSION_DENIED; }));
   ASSERT_OK_AND_ASSIGN(const rpc::TlsFiles edge, NewNode(v1::ROLE_EDGE, "edge9"));
   EXPECT_EQ(AskMap(ToMgmt(edge)), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(AskSignIn(ToMgmt(edge)), grpc::StatusCode::OK);
@@ -162,9 +154,9 @@ TEST_F(IdentityTest, ACertificateOfTheWrongRoleOpensNothing) {
 }
 
 TEST_F(IdentityTest, NoCertificateOpensNothing) {
-  const auto channel = rpc::MakeEnrolChannel(MgmtAddress(), CaPem());
-  EXPECT_EQ(AskMap(channel), grpc::StatusCode::UNAUTHENTICATED);
-  EXPECT_EQ(AskSignIn(channel), grpc::StatusCode::UNAUTHENTICATED);
+  const auto channel = rpc::MakeStrangersChannel(MgmtAddress(), CaPem());
+  EXPECT_EQ(AskMap(channel), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(AskSignIn(channel), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST_F(IdentityTest, ACertificateOfAnotherAuthorityOpensNothing) {
@@ -210,7 +202,7 @@ TEST_F(IdentityTest, RevokingEndsTheStreamOfANodeAndAllItCouldDo) {
   // Edges hear of it on their own streams.
   EXPECT_TRUE(Eventually([&] {
     const grpc::StatusCode code = OpenLink(files);
-    return code == grpc::StatusCode::PERMISSION_DENIED || code == grpc::StatusCode::UNAUTHENTICATED;
+    return code == grpc::StatusCode::UNAVAILABLE;  // The handshake ends.
   }));
 }
 

@@ -45,7 +45,7 @@ TEST_F(MessagesTest, SignsInByABarePacketAsTheFoundingDocumentSays) {
   ASSERT_OK_AND_ASSIGN(auto client, Dial("edge1"));
   ASSERT_OK_AND_ASSIGN(const std::string answer, client->Ask("alice\npw-alice"));
   EXPECT_EQ(ValueIn(answer, "user"), "alice");
-  EXPECT_THAT(ValueIn(answer, "ticket"), StartsWith("cvt1."));
+  EXPECT_THAT(ValueIn(answer, "ticket"), StartsWith("cvt2."));
   EXPECT_THAT(client->Ask("SENDMESSAGE alice\nto myself"), Holds(Eq("OK 1")));
 }
 

@@ -113,7 +113,7 @@ TEST_F(StorageCommandsTest, FoldersAreMadeListedMovedAndDeleted) {
   EXPECT_THAT(alice_.Run({"put", Local("f"), In("a")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", In("a")})), ElementsAre("b/", "f"));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", "-l", In("a/f")})), ElementsAre(HasSubstr("5 B  20")));
-  EXPECT_THAT(alice_.Run({"ls", In("nix")}), FailsWith(kNotFound, "LISTFOLDER"));
+  EXPECT_THAT(alice_.Run({"ls", In("nix")}), FailsWith(kNotFound, "`convergia ls`"));
   EXPECT_THAT(alice_.Run({"mv", In("a/f"), In("a/b")}), ExitsWith(kDone));
   EXPECT_THAT(alice_.Run({"mv", In("a/b/f"), In("a/b/g")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", In("a/b")})), ElementsAre("c/", "g"));

@@ -71,7 +71,7 @@ class TransfersTest : public ClusterTest {
   std::pair<std::string, uint64_t> Part() {
     for (const auto& row : Listed(folder_)) {
       uint64_t bytes = 0;
-      const bool is_part = row.size() > 2 && absl::StartsWith(row[0], ".convergia-");
+      const bool is_part = row.size() > 2 && row[1] == "part";
       if (is_part && absl::SimpleAtoi(row[2], &bytes)) return {row[0], bytes};
     }
     return {"", 0};
@@ -133,6 +133,22 @@ TEST_F(TransfersTest, APutGoesOnAfterItsClientWasKilled) {
   EXPECT_EQ(CreatedOf("f"), created);  // It was gone on with.
   EXPECT_EQ(Part().first, "");
   EXPECT_TRUE(alice_.Run({"cat", absl::StrCat(folder_, "/f")}).out == bytes);
+}
+
+TEST_F(TransfersTest, APutOfAChangedFileLeavesNothingOfTheOneBefore) {
+  WriteWholeFile(Local("f"), RandomBytes(kFileBytes, 4));
+  const pid_t pid = alice_.Start({"put", Local("f"), folder_});
+  while (Part().second < 2 * kMiB) {
+  }
+  KillInTheMiddle(pid);
+  EXPECT_GT(Part().second, 0u);
+  EXPECT_EQ(alice_.Run({"ls", folder_}).out, "");
+  EXPECT_THAT(alice_.Run({"ls", "-a", folder_}).out, HasSubstr(".part"));
+  const std::string bytes = RandomBytes(2 * kMiB, 5);
+  WriteWholeFile(Local("f"), bytes);
+  EXPECT_EQ(alice_.Run({"put", Local("f"), folder_}).exit_code, 0);
+  EXPECT_EQ(alice_.Run({"ls", "-a", folder_}).out, "f\n");
+  EXPECT_EQ(alice_.Run({"cat", absl::StrCat(folder_, "/f")}).out, bytes);
 }
 
 TEST_F(TransfersTest, AGetGoesOnAfterItsClientWasKilled) {

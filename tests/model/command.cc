@@ -70,7 +70,8 @@ Answer Normalised(const Command& command, Answer answer, absl::string_view prefi
   } else if (command.word == "GETINFO") {
     answer.data = EachRow(answer.data, [](std::vector<std::string>* columns) {
       const std::string& key = columns->front();
-      return key != "created" && key != "modified" && key != "volume";
+      return key != "created" && key != "modified" && key != "volume" && key != "id" &&
+             key != "version" && key != "hash";
     });
   } else if (command.word == "LISTOFFLINEMESSAGES") {
     answer.data = EachRow(answer.data, [](std::vector<std::string>* columns) {

@@ -103,13 +103,20 @@ Command CommandMaker::OnFiles(size_t dice, const Model& model) {
 
 Command CommandMaker::OnFolders(size_t dice, const Model& model) {
   if (dice < 20) return {"CREATEFOLDER", {Fresh(model)}};
-  if (dice < 48) return {"CREATEFILE", {Fresh(model)}};
+  if (dice < 48) {
+    if (Chance(25)) return {"CREATEFILE", {Fresh(model), "part"}};
+    return {"CREATEFILE", {Fresh(model)}};
+  }
   if (dice < 54) {
     const std::string path = Chance(80) ? Existing(model, true) : Path(model);
     if (Chance(60)) return {"DELETEFOLDER", {path}};
     return {"DELETEFOLDER", {path, "recursive"}};
   }
-  if (dice < 66) return {"MOVE", {Path(model), Chance(80) ? Fresh(model) : Path(model)}};
+  if (dice < 66) {
+    if (Chance(60)) return {"MOVE", {Path(model), Chance(80) ? Fresh(model) : Path(model)}};
+    const std::string from = Chance(80) ? Existing(model, false) : Path(model);
+    return {"MOVE", {from, Chance(60) ? Existing(model, false) : Path(model), "replace"}};
+  }
   if (dice < 78) {
     const std::vector<std::string> rights = {"none", "read", "write", "admin", "admin", "inherit"};
     const std::string path = Chance(90) ? Existing(model, true) : Path(model);
@@ -173,7 +180,7 @@ Command CommandMaker::OnMetadata(size_t dice) {
   const std::string whose = Chance(5) ? "No Body" : Any(options_.users);
   if (dice < 45) return {"SETMETADATA", {key, Chance(3) ? std::string(32769, 'v') : Bytes(2000)}};
   if (dice < 75) return {"GETMETADATA", {Chance(3) ? "nobody" : whose, key}};
-  if (dice < 88) return {"LISTMETADATA", {whose}};
+  if (dice < 88) return {"LISTMETADATA", {Chance(10) ? "nobody" : whose}};
   return {"DELETEMETADATA", {key}};
 }
 
@@ -209,7 +216,12 @@ Command CommandMaker::Wrong(const Model& model) {
   const std::string path = Path(model);
   static const auto& numbers = *new std::vector<std::string>{
       "-1", "", "x", "1.5", "+1", "0x10", " 1", "18446744073709551616", "99999999999999999999999"};
-  switch (Pick(10)) {
+  switch (Pick(12)) {
+    case 9:
+      return {"READFILE", {path, "0", "10", Chance(60) ? "18446744073709551615" : Any(numbers)}};
+    case 10:
+      if (Chance(50)) return {"CREATEFILE", {path, Chance(50) ? "Part" : ""}};
+      return {"MOVE", {path, path, Chance(50) ? "recursive" : ""}};
     case 0:
       return {"WRITEFILE", {path, Any(numbers), "data"}};
     case 1:

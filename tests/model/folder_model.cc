@@ -30,6 +30,11 @@ bool IsUnder(const std::string& path, const std::string& folder) {
   return path == folder || absl::StartsWith(path, folder + "/");
 }
 
+absl::string_view TypeOf(const FolderModel::Node& node) {
+  if (node.is_folder) return "folder";
+  return node.is_part ? "part" : "file";
+}
+
 SharedBytes Share(std::string bytes) {
   return std::make_shared<const std::string>(std::move(bytes));
 }
@@ -37,8 +42,8 @@ SharedBytes Share(std::string bytes) {
 }  // namespace
 
 bool operator==(const FolderModel::Node& a, const FolderModel::Node& b) {
-  return a.is_folder == b.is_folder && a.owner == b.owner && a.rights == b.rights &&
-         (a.bytes == b.bytes || *a.bytes == *b.bytes);
+  return a.is_folder == b.is_folder && a.is_part == b.is_part && a.owner == b.owner &&
+         a.rights == b.rights && (a.bytes == b.bytes || *a.bytes == *b.bytes);
 }
 
 bool IsText(absl::string_view text) {
@@ -92,8 +97,11 @@ const FolderModel::Node* FolderModel::Get(const std::string& path) const {
 }
 
 bool FolderModel::HasChildren(const std::string& path) const {
-  const auto next = nodes_.upper_bound(path + "/");
-  return next != nodes_.end() && absl::StartsWith(next->first, path + "/");
+  for (auto next = nodes_.upper_bound(path + "/"); next != nodes_.end(); ++next) {
+    if (!absl::StartsWith(next->first, path + "/")) return false;
+    if (!next->second.is_part || ParentOf(next->first) != path) return true;
+  }
+  return false;
 }
 
 std::string FolderModel::FolderOf(std::string path) const {
@@ -101,12 +109,12 @@ std::string FolderModel::FolderOf(std::string path) const {
   return path;
 }
 
-Right FolderModel::RightOf(const std::string& user, std::string folder) const {
-  std::optional<Right> everybody;
+FolderModel::Decision FolderModel::Decide(const std::string& user, std::string folder) const {
+  std::optional<Decision> everybody;
   while (true) {
     const std::map<std::string, Right>& rights = nodes_.at(folder).rights;
-    if (rights.contains(user)) return rights.at(user);
-    if (!everybody.has_value() && rights.contains("*")) everybody = rights.at("*");
+    if (rights.contains(user)) return {user, rights.at(user), folder};
+    if (!everybody.has_value() && rights.contains("*")) everybody = {"*", rights.at("*"), folder};
     if (folder == "/") return *everybody;
     folder = ParentOf(folder);
   }
@@ -139,8 +147,8 @@ std::string FolderModel::Find(const std::string& user, const std::string& path, 
   return right < need ? "DENIED" : "OK";
 }
 
-std::string FolderModel::Place(const std::string& user, const std::string& path,
-                               bool folder) const {
+std::string FolderModel::Place(const std::string& user, const std::string& path, bool folder,
+                               bool replace) const {
   if (!IsPath(path)) return "BADFIELD";
   const std::string parent = ParentOf(path);
   if (Get(parent) == nullptr || !Get(parent)->is_folder) {
@@ -148,7 +156,8 @@ std::string FolderModel::Place(const std::string& user, const std::string& path,
   }
   const Right right = RightOf(user, parent);
   if (right < Right::kRead) return "DENIED";
-  if (Get(path) != nullptr) return "EXISTS";
+  if (Get(path) != nullptr && !replace) return "EXISTS";
+  if (Get(path) != nullptr && Get(path)->is_folder) return "NOTAFILE";
   if (parent == "/" && folder) return "OK";
   return right < Right::kWrite ? "DENIED" : "OK";
 }
@@ -168,10 +177,10 @@ Answer FolderModel::CreateFolder(const std::string& user, const std::string& pat
   return Ok();
 }
 
-Answer FolderModel::CreateFile(const std::string& user, const std::string& path) {
+Answer FolderModel::CreateFile(const std::string& user, const std::string& path, bool part) {
   if (path == "/") return Fails("EXISTS");
   const std::string code = Place(user, path, false);
-  if (code == "OK") nodes_[path] = {.owner = user};
+  if (code == "OK") nodes_[path] = {.owner = user, .is_part = part};
   return Fails(code);
 }
 
@@ -192,16 +201,19 @@ Answer FolderModel::DeleteFile(const std::string& user, const std::string& path)
   return Fails(code);
 }
 
-Answer FolderModel::Move(const std::string& user, const std::string& from, const std::string& to) {
+Answer FolderModel::Move(const std::string& user, const std::string& from, const std::string& to,
+                         bool replace) {
   if (from == "/") return Fails("BADFIELD");
-  std::string code = Find(user, from, Right::kWrite, std::nullopt);
+  std::string code = Find(user, from, Right::kWrite, replace ? std::optional(false) : std::nullopt);
   if (code != "OK") return Fails(code);
   const bool folder = Get(from)->is_folder;
   if (folder && RightOf(user, from) < Right::kAdmin) return Fails("DENIED");
   if (folder) code = MayLeave(user, from);
-  if (code == "OK") code = to == "/" ? "BADFIELD" : Place(user, to, folder);
-  if (code == "OK" && IsUnder(to, from)) code = "BADFIELD";
+  if (code == "OK") code = to == "/" ? "BADFIELD" : Place(user, to, folder, replace);
+  if (code == "OK" && folder && IsUnder(to, from)) code = "BADFIELD";
   if (code != "OK") return Fails(code);
+  nodes_[from].is_part = false;
+  if (from != to) nodes_.erase(to);
   std::map<std::string, Node> moved;
   for (auto& [path, node] : nodes_) {
     moved[IsUnder(path, from) ? to + path.substr(from.size()) : path] = std::move(node);
@@ -244,9 +256,10 @@ Answer FolderModel::Write(const std::string& user, const std::string& path, uint
 }
 
 Answer FolderModel::Read(const std::string& user, const std::string& path, uint64_t offset,
-                         uint64_t length) const {
+                         uint64_t length, bool is_version_known) const {
   const std::string code = Find(user, path, Right::kRead, false);
   if (code != "OK") return Fails(code);
+  if (!is_version_known) return Fails("NOTFOUND");
   const std::string& bytes = *nodes_.at(path).bytes;
   if (length > kReadMax || offset > bytes.size()) return Fails("BADFIELD");
   return Ok(bytes.substr(offset, length));
@@ -272,8 +285,7 @@ Answer FolderModel::List(const std::string& user, const std::string& path, const
     if (name == "/" || ParentOf(name) != path || rows.size() >= limit) continue;
     const std::string last = name.substr(name.rfind('/') + 1);
     if (!after.empty() && last <= after) continue;
-    rows.push_back(
-        absl::StrCat(last, "\t", node.is_folder ? "folder" : "file", "\t", node.bytes->size()));
+    rows.push_back(absl::StrCat(last, "\t", TypeOf(node), "\t", node.bytes->size()));
   }
   return Ok(absl::StrJoin(rows, "\n"));
 }
@@ -284,13 +296,17 @@ Answer FolderModel::Describe(const std::string& user, const std::string& path) c
   const Node& node = nodes_.at(path);
   const std::string folder = FolderOf(path);
   std::string rows =
-      absl::StrCat("type\t", node.is_folder ? "folder" : "file", "\nbytes\t", node.bytes->size(),
-                   "\nowner\t", node.owner, "\nright\t", WordOf(RightOf(user, folder)));
+      absl::StrCat("type\t", TypeOf(node), "\nbytes\t", node.bytes->size(), "\nowner\t", node.owner,
+                   "\nright\t", WordOf(RightOf(user, folder)));
   // What "/" says of itself is configuration.
   if (folder == "/") return Ok(rows);
   for (const auto& [who, right] : nodes_.at(folder).rights) {
     absl::StrAppend(&rows, "\npermission\t", who, "\t", WordOf(right));
   }
+  const Decision decision = Decide(user, folder);
+  if (decision.folder == folder) return Ok(rows);
+  absl::StrAppend(&rows, "\ninherited\t", decision.who, "\t", WordOf(decision.right), "\t",
+                  decision.folder);
   return Ok(rows);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "tests/model/command.h"
@@ -24,6 +25,7 @@ class FolderModel {
     std::string owner;
     SharedBytes bytes = std::make_shared<const std::string>();
     std::map<std::string, Right> rights;  // Of folders.
+    bool is_part = false;
 
     friend bool operator==(const Node& a, const Node& b);
   };
@@ -32,17 +34,19 @@ class FolderModel {
   explicit FolderModel(const std::string& root_admin);
 
   Answer CreateFolder(const std::string& user, const std::string& path);
-  Answer CreateFile(const std::string& user, const std::string& path);
+  Answer CreateFile(const std::string& user, const std::string& path, bool part);
   Answer Delete(const std::string& user, const std::string& path, bool recursive);
   Answer DeleteFile(const std::string& user, const std::string& path);
-  Answer Move(const std::string& user, const std::string& from, const std::string& to);
+  Answer Move(const std::string& user, const std::string& from, const std::string& to,
+              bool replace);
   // `right` nothing: the entry goes.
   Answer SetPermissions(const std::string& user, const std::string& path, const std::string& who,
                         std::optional<Right> right);
   Answer Write(const std::string& user, const std::string& path, uint64_t offset,
                const std::string& data);
-  Answer Read(const std::string& user, const std::string& path, uint64_t offset,
-              uint64_t length) const;
+  // `is_version_known` false: of a version that no file has.
+  Answer Read(const std::string& user, const std::string& path, uint64_t offset, uint64_t length,
+              bool is_version_known) const;
   Answer Truncate(const std::string& user, const std::string& path, uint64_t size);
   Answer List(const std::string& user, const std::string& path, const std::string& after,
               uint64_t limit) const;
@@ -59,17 +63,28 @@ class FolderModel {
 
  private:
   const Node* Get(const std::string& path) const;
+  // Other than parts.
   bool HasChildren(const std::string& path) const;
   // The last folder on the way to `path`, or itself.
   std::string FolderOf(std::string path) const;
-  Right RightOf(const std::string& user, std::string folder) const;
+  // The entry that decides for `user` in `folder`: whose, which right, and of which folder.
+  struct Decision {
+    std::string who;
+    Right right = Right::kNone;
+    std::string folder;
+  };
+  Decision Decide(const std::string& user, std::string folder) const;
+  Right RightOf(const std::string& user, std::string folder) const {
+    return Decide(user, std::move(folder)).right;
+  }
   bool SomebodyIsAdmin(std::string folder) const;
 
   // All: "OK", or the code of why not.
   std::string Missing(const std::string& path) const;
   std::string Find(const std::string& user, const std::string& path, Right need,
                    std::optional<bool> folder) const;
-  std::string Place(const std::string& user, const std::string& path, bool folder) const;
+  std::string Place(const std::string& user, const std::string& path, bool folder,
+                    bool replace = false) const;
   std::string MayLeave(const std::string& user, const std::string& path) const;
 
   std::map<std::string, Node> nodes_;

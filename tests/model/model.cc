@@ -23,11 +23,11 @@ const std::map<std::string, Shape>& Shapes() {
       {"CREATEFOLDER", {1, 1, true}},
       {"DELETEFOLDER", {1, 2, true}},
       {"SETPERMISSIONS", {3, 3, true}},
-      {"CREATEFILE", {1, 1, true}},
+      {"CREATEFILE", {1, 2, true}},
       {"WRITEFILE", {3, 3, true}},
-      {"READFILE", {3, 3, false}},
+      {"READFILE", {3, 4, false}},
       {"TRUNCATEFILE", {2, 2, true}},
-      {"MOVE", {2, 2, true}},
+      {"MOVE", {2, 3, true}},
       {"DELETEFILE", {1, 1, true}},
       {"LISTFOLDER", {1, 3, false}},
       {"GETINFO", {1, 1, false}},
@@ -93,10 +93,16 @@ Answer Model::Do(const std::string& user, const Command& command, const Answer* 
 Answer Model::DoOnFolders(const std::string& user, const std::string& word, const Fields& fields) {
   const std::string& path = fields[0];
   if (word == "CREATEFOLDER") return folders_.CreateFolder(user, path);
-  if (word == "CREATEFILE") return folders_.CreateFile(user, path);
+  if (word == "CREATEFILE") {
+    if (fields.size() == 2 && fields[1] != "part") return Fails("BADFIELD");
+    return folders_.CreateFile(user, path, fields.size() == 2);
+  }
   if (word == "DELETEFILE") return folders_.DeleteFile(user, path);
   if (word == "GETINFO") return folders_.Describe(user, path);
-  if (word == "MOVE") return folders_.Move(user, path, fields[1]);
+  if (word == "MOVE") {
+    if (fields.size() == 3 && fields[2] != "replace") return Fails("BADFIELD");
+    return folders_.Move(user, path, fields[1], fields.size() == 3);
+  }
   if (word == "SETPERMISSIONS") return SetPermissions(user, fields);
   if (word == "DELETEFOLDER") {
     if (fields.size() == 2 && fields[1] != "recursive") return Fails("BADFIELD");
@@ -118,7 +124,11 @@ Answer Model::DoOnFiles(const std::string& user, const std::string& word, const 
   if (word == "WRITEFILE") return folders_.Write(user, path, *number, fields[2]);
   const std::optional<uint64_t> length = ToNumber(fields[2]);
   if (!length.has_value()) return Fails("BADFIELD");
-  return folders_.Read(user, path, *number, *length);
+  if (fields.size() == 3) return folders_.Read(user, path, *number, *length, true);
+  // Only versions that no file has are asked for; see CommandMaker.
+  const std::optional<uint64_t> version = ToNumber(fields[3]);
+  if (version.value_or(0) == 0) return Fails("BADFIELD");
+  return folders_.Read(user, path, *number, *length, false);
 }
 
 Answer Model::SetPermissions(const std::string& user, const Fields& fields) {
@@ -179,7 +189,7 @@ Answer Model::DoOnMetadata(const std::string& user, const std::string& word, con
   const std::string whose = UserIn(fields[0]);
   if (whose.empty()) return Fails("BADFIELD");
   if (word == "GETMETADATA" && !IsKey(fields[1])) return Fails("BADFIELD");
-  if (!users_.contains(whose)) return word == "GETMETADATA" ? Fails("NOTFOUND") : Ok();
+  if (!users_.contains(whose)) return Fails("NOTFOUND");
   const std::map<std::string, std::string>& values = metadata_.at(whose);
   if (word == "GETMETADATA") {
     const auto value = values.find(fields[1]);

@@ -43,6 +43,25 @@ TEST_F(ModelTest, FilesAreWrittenReadCutAndDeleted) {
   EXPECT_EQ(Do("ann", {"READFILE", {"/a/f", "0", "1"}}), "NOTFOUND");
 }
 
+TEST_F(ModelTest, AFileTakesThePlaceOfAnother) {
+  Do("ann", {"CREATEFOLDER", {"/a"}});
+  EXPECT_EQ(Do("ann", {"CREATEFILE", {"/a/p", "part"}}), "OK");
+  Do("ann", {"WRITEFILE", {"/a/p", "0", "new"}});
+  EXPECT_EQ(Do("ann", {"LISTFOLDER", {"/a"}}), "OK p\tpart\t3");
+  Do("ann", {"CREATEFILE", {"/a/f"}});
+  EXPECT_EQ(Do("ann", {"MOVE", {"/a/p", "/a/f"}}), "EXISTS");
+  EXPECT_EQ(Do("ann", {"MOVE", {"/a/p", "/a", "replace"}}), "NOTAFILE");
+  EXPECT_EQ(Do("ann", {"MOVE", {"/a", "/a/f", "replace"}}), "NOTAFILE");
+  EXPECT_EQ(Do("ann", {"MOVE", {"/a/p", "/a/f", "replace"}}), "OK");
+  EXPECT_EQ(Do("ann", {"MOVE", {"/a/f", "/a/f", "replace"}}), "OK");
+  EXPECT_EQ(Do("ann", {"LISTFOLDER", {"/a"}}), "OK f\tfile\t3");
+  EXPECT_EQ(Do("ann", {"READFILE", {"/a/f", "0", "9", "18446744073709551615"}}), "NOTFOUND");
+  EXPECT_EQ(Do("ann", {"DELETEFOLDER", {"/a"}}), "NOTEMPTY");
+  Do("ann", {"DELETEFILE", {"/a/f"}});
+  Do("ann", {"CREATEFILE", {"/a/p", "part"}});
+  EXPECT_EQ(Do("ann", {"DELETEFOLDER", {"/a"}}), "OK") << "parts do not count";
+}
+
 TEST_F(ModelTest, WhoMayNotReadLearnsNothing) {
   Do("ann", {"CREATEFOLDER", {"/a"}});
   Do("ann", {"CREATEFILE", {"/a/f"}});
@@ -55,7 +74,8 @@ TEST_F(ModelTest, WhoMayNotReadLearnsNothing) {
   EXPECT_EQ(Do("bob", {"DELETEFILE", {"/a/f"}}), "DENIED");
   EXPECT_EQ(Do("root", {"GETINFO", {"/a/f"}}),
             "OK type\tfile\nbytes\t0\nowner\tann\nright\tadmin\n"
-            "permission\t*\tnone\npermission\tann\tadmin\npermission\tbob\tread");
+            "permission\t*\tnone\npermission\tann\tadmin\npermission\tbob\tread\n"
+            "inherited\troot\tadmin\t/");
 }
 
 TEST_F(ModelTest, FoldersMoveWithAllThatIsInThem) {

@@ -25,7 +25,7 @@ Edge::Edge(const Surroundings& around, NodeId node, Epoch epoch,
       exchange_({.self = node, .epoch = epoch, .is_edge = options_.is_edge}, &directory_),
       switchboard_(node, epoch, options_),
       links_(around, this, /*seed=*/epoch * 1000 + node),
-      router_(around, this),
+      clients_(around, this),
       attach_(around, this) {}
 
 void Edge::Start() {
@@ -40,11 +40,11 @@ void Edge::Tick() {
   switchboard_.OnTimer(now);
   Work();
   links_.OnTick(now);
-  router_.OnTick();
+  clients_.OnTick();
   if (now >= next_traffic_) {
     next_traffic_ = now + kTrafficEvery;
     v1::FromNode message;
-    *message.mutable_traffic() = router_.TakeTraffic();
+    *message.mutable_traffic() = clients_.TakeTraffic();
     if (message.traffic().talkers_size() > 0) attach_.Send(std::move(message));
   }
   if (now >= next_exchange_tick_) {
@@ -78,10 +78,10 @@ void Edge::CarryOut(edge::Switchboard::Output output) {
   std::sort(output.frames.begin(), output.frames.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::sort(output.answers.begin(), output.answers.end(),
-            [](const auto& a, const auto& b) { return a.token < b.token; });
+            [](const auto& a, const auto& b) { return a.message < b.message; });
   for (auto& [link, frame] : output.frames) links_.SendFrame(link, std::move(frame));
-  router_.OnDeliveries(std::move(output.deliveries));
-  router_.OnAnswers(output.answers);
+  clients_.OnDeliveries(std::move(output.deliveries));
+  clients_.OnAnswers(output.answers);
   std::sort(output.dead_links.begin(), output.dead_links.end());
   for (const edge::LinkId link : output.dead_links) links_.OnDeadLink(link);
   if (output.links_changed) links_.OnLinksChanged();

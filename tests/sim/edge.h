@@ -9,8 +9,8 @@
 #include "edge/directory/location_exchange.h"
 #include "edge/relay/switchboard.h"
 #include "tests/sim/edge_attach.h"
+#include "tests/sim/edge_clients.h"
 #include "tests/sim/edge_links.h"
-#include "tests/sim/edge_router.h"
 #include "tests/sim/world_parts.h"
 
 namespace convergia::sim {
@@ -30,7 +30,7 @@ class Edge : public std::enable_shared_from_this<Edge> {
   edge::LocationExchange& exchange() { return exchange_; }
   edge::Switchboard& switchboard() { return switchboard_; }
   EdgeLinks& links() { return links_; }
-  EdgeRouter& router() { return router_; }
+  EdgeClients& clients() { return clients_; }
   EdgeAttach& attach() { return attach_; }
 
   // The exchange was told something: what follows is carried out.
@@ -62,7 +62,7 @@ class Edge : public std::enable_shared_from_this<Edge> {
   absl::Duration next_exchange_tick_;
   edge::Switchboard switchboard_;
   EdgeLinks links_;
-  EdgeRouter router_;
+  EdgeClients clients_;
   EdgeAttach attach_;
   absl::Duration next_traffic_;
   bool kicked_ = false;

@@ -12,6 +12,9 @@
 namespace convergia::sim {
 namespace {
 
+// There is one mgmt at a time: each is the latest.
+constexpr Epoch kEpoch = 1;
+
 constexpr absl::Duration kSavePause = absl::Seconds(5);          // As node::MgmtMemory's.
 constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
 
@@ -72,14 +75,14 @@ void EdgeAttach::Step() {
 
 void EdgeAttach::Beat() {
   v1::FromNode message;
-  edge_->router().FillHeartbeat(message.mutable_heartbeat());
+  edge_->clients().FillHeartbeat(message.mutable_heartbeat());
   Send(std::move(message));
 }
 
 void EdgeAttach::Attach() {
   around_.network->Dial(edge_->node(), kMgmtNode, edge_->Guard([this](bool reached) {
     if (reached && around_.hosts->mgmt() != nullptr) return OnReached();
-    plan_.OnDetached(absl::UnavailableError("not reached"), around_.events->now());
+    plan_.OnDetached(absl::UnavailableError("not reached"), kEpoch, kEpoch, around_.events->now());
     Step();
   }));
 }
@@ -120,7 +123,8 @@ void EdgeAttach::OnClosed(uint64_t stream) {
   edge_->exchange().OnDetached(around_.events->now());
   edge_->CarryOutLocations();
   const absl::Status why = std::exchange(refusal_, absl::OkStatus());
-  plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, around_.events->now());
+  plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, kEpoch, kEpoch,
+                   around_.events->now());
   Step();
 }
 
@@ -147,7 +151,7 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
       Remember();
       return OnRoutes(message.routes());
     case v1::ToNode::kOrder:
-      return edge_->router().OnOrder(message.order());
+      return edge_->clients().OnOrder(message.order());
     default:
       return;  // Of other rooms.
   }
@@ -156,7 +160,7 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
 void EdgeAttach::OnWelcome() {
   around_.history->Note("edge ", edge_->node(), " is attached to mgmt");
   plan_.OnAttached(around_.events->now());
-  edge_->router().OnAttached();
+  edge_->clients().OnAttached();
   whole_due_ = true;
   OnLocationsChanged();
   v1::FromNode message;
@@ -208,7 +212,7 @@ void EdgeAttach::ReportLocations() {
     return changes;
   };
   v1::FromNode message;
-  std::vector<v1::LocationChange> changes = changes_of(edge_->router().hub().TakeChanges());
+  std::vector<v1::LocationChange> changes = changes_of(edge_->clients().hub().TakeChanges());
   if (!changes.empty()) {
     *message.mutable_locations() = exchange.OnOwnChanges(std::move(changes), around_.events->now());
     Send(std::move(message));
@@ -218,7 +222,7 @@ void EdgeAttach::ReportLocations() {
   message.Clear();
   message.mutable_locations()->set_whole(true);
   message.mutable_locations()->set_version(exchange.own_version());
-  for (v1::LocationChange& change : changes_of(edge_->router().hub().Everyone())) {
+  for (v1::LocationChange& change : changes_of(edge_->clients().hub().Everyone())) {
     *message.mutable_locations()->add_changes() = std::move(change);
   }
   Send(std::move(message));

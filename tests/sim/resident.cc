@@ -26,7 +26,7 @@ void Resident::SignIn() {
   // Without mgmt it tries what it knows.
   if (around_.hosts->mgmt() != nullptr) choices = around_.hosts->mgmt()->Assign(name_, reached);
   for (const NodeId node : choices) {
-    session_ = around_.hosts->edge(node)->router().SignIn(name_);
+    session_ = around_.hosts->edge(node)->clients().SignIn(name_);
     if (session_ == 0) continue;
     at_ = node;
     return;
@@ -37,7 +37,7 @@ void Resident::SignIn() {
 void Resident::Talk() {
   if (session_ == 0 || quitting_) return;
   const std::string& to = friends_[around_.dice->Below(friends_.size())];
-  around_.hosts->edge(at_)->router().Send(session_, to);
+  around_.hosts->edge(at_)->clients().Send(session_, to);
 }
 
 void Resident::OnUseMainServer(SessionNumber session, NodeId to) {
@@ -52,7 +52,7 @@ void Resident::Move(NodeId to) {
   const std::shared_ptr<Edge> edge = around_.hosts->edge(to);
   if (edge == nullptr) return;
   filter_.Clear();
-  next_ = edge->router().SignIn(name_);
+  next_ = edge->clients().SignIn(name_);
   if (next_ == 0) return;  // It stays.
   next_at_ = to;
   ++moves_;
@@ -63,7 +63,7 @@ void Resident::Move(NodeId to) {
 
 void Resident::Quit() {
   quitting_ = true;
-  around_.hosts->edge(at_)->router().Quit(session_);
+  around_.hosts->edge(at_)->clients().Quit(session_);
 }
 
 void Resident::OnClosed(SessionNumber session) {

@@ -146,7 +146,7 @@ void Town::Drain(NodeId node) {
   if (mgmt_ != nullptr) mgmt_->SetRegistry(registry_);
   if (plan_.has_trouble) return;  // It may hear of it late.
   events_.After(plan_.drain_within + absl::Seconds(1), [this, node] {
-    const size_t left = edge(node)->router().sessions().size();
+    const size_t left = edge(node)->clients().sessions().size();
     if (left > 0) history_.Broken(left, " sessions are still on edge ", node, ", which drained");
   });
 }
@@ -210,12 +210,12 @@ void Town::CheckMessages() {
 void Town::CheckShares() {
   double sessions = 0, edges = 0;
   for (const auto& edge : edges_) {
-    sessions += edge->router().sessions().size();
+    sessions += edge->clients().sessions().size();
     edges += !registry_.draining.contains(edge->node());
   }
   const double most = 1.1 * sessions / edges + 20;
   for (const auto& edge : edges_) {
-    const size_t here = edge->router().sessions().size();
+    const size_t here = edge->clients().sessions().size();
     if (registry_.draining.contains(edge->node()) ? here > 0 : here > most + 1) {
       history_.Broken("edge ", edge->node(), " has ", here, " sessions in the end");
     }

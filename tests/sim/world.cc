@@ -62,6 +62,7 @@ WorldPlan WorldPlan::Draw(uint64_t seed) {
     plan.mgmt_stays = kAbsences[dice.Below(3)];
     if (plan.mgmt_stays == MgmtStays::kUntilSome) plan.mgmt_deaths = std::max(plan.mgmt_deaths, 1);
   }
+  if (dice.OneIn(3)) plan.slow_check_one_in = 20;
   return plan;
 }
 
@@ -176,7 +177,7 @@ void World::StartEdge(Slot& slot) {
 void World::KillEdge(Slot& slot) {
   const bool silent = dice_.OneIn(3);
   history_.Note("edge ", slot.node, " dies", silent ? " silently" : "");
-  for (const SessionNumber session : slot.edge->router().sessions()) {
+  for (const SessionNumber session : slot.edge->clients().sessions()) {
     ledger_.OnSessionEnd(session);
   }
   for (Person& person : people_) {
@@ -244,7 +245,7 @@ void World::SendSome() {
   const size_t friend_index = (&from - people_.data() + 1) % people_.size();
   Person& to = dice_.OneIn(3) ? dice_.Any(people_) : people_[friend_index];
   for (int left = dice_.Between(1, 6); left > 0; --left) {
-    edge(node)->router().Send(session, to.name);
+    edge(node)->clients().Send(session, to.name);
   }
 }
 
@@ -252,7 +253,7 @@ void World::SignOut(Person& person) {
   const size_t index = dice_.Below(person.sessions.size());
   const auto [node, session] = person.sessions[index];
   person.sessions.erase(person.sessions.begin() + index);
-  edge(node)->router().SignOut(session);
+  edge(node)->clients().SignOut(session);
 }
 
 void World::SignInOrMove() {
@@ -261,7 +262,7 @@ void World::SignInOrMove() {
   if (!person.sessions.empty() && (has_enough || dice_.OneIn(4))) SignOut(person);
   Slot* const slot = AnyForClients();
   if (slot == nullptr || dice_.OneIn(5)) return;
-  const SessionNumber session = slot->edge->router().SignIn(person.name);
+  const SessionNumber session = slot->edge->clients().SignIn(person.name);
   if (session != 0) person.sessions.emplace_back(slot->node, session);
 }
 
@@ -327,7 +328,7 @@ void World::ToggleSlow() {
   Person& person = dice_.Any(people_);
   if (person.sessions.empty()) return;
   const auto [node, session] = dice_.Any(person.sessions);
-  edge(node)->router().SetSlow(session, dice_.OneIn(2));
+  edge(node)->clients().SetSlow(session, dice_.OneIn(2));
 }
 
 }  // namespace convergia::sim

@@ -43,6 +43,8 @@ struct WorldPlan {
   int slow_readers = 2;
   MgmtStays mgmt_stays = MgmtStays::kMostly;
 
+  uint64_t slow_check_one_in = 0;  // Of so many checks of messages one answers later; 0: none.
+
   // One link at a time falls silent, this way or that or both, and nothing else happens.
   bool one_silence = false;
 
@@ -91,7 +93,9 @@ class World final : public Hosts {
   };
 
   Slot& SlotOf(NodeId node) { return slots_[node - kFirstEdge]; }
-  Surroundings Everything() { return {&events_, &dice_, &history_, &ledger_, &network_, this}; }
+  Surroundings Everything() {
+    return {&events_, &dice_, &history_, &ledger_, &network_, this, plan_.slow_check_one_in};
+  }
   void Pass(absl::Duration time);
   void StartEdge(Slot& slot);
   void KillEdge(Slot& slot);

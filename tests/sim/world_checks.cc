@@ -124,7 +124,7 @@ void World::Calm() {
   }
   for (Person& person : people_) {
     for (const auto& [node, session] : person.sessions) {
-      edge(node)->router().SetSlow(session, false);
+      edge(node)->clients().SetSlow(session, false);
     }
   }
 }
@@ -272,7 +272,7 @@ void World::CheckEverybodyTalks() {
         reachable += there == node || HasWay(*edge(node), there);
       }
       // Where a way exists is CheckRoutes()' to say.
-      sent.push_back({edge(node)->router().Send(session, to.name), node, to.name, reachable});
+      sent.push_back({edge(node)->clients().Send(session, to.name), node, to.name, reachable});
     }
   }
   Pass(absl::Seconds(12));

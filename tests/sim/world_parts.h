@@ -44,6 +44,7 @@ struct Surroundings {
   Ledger* ledger;
   Network* network;
   Hosts* hosts;
+  uint64_t slow_check_one_in = 0;  // Of so many checks of messages one answers later; 0: none.
 };
 
 inline constexpr NodeId kMgmtNode = 1;

@@ -1,6 +1,7 @@
 // From an edge's client of datamgr over real gRPC to the catalog and back, with chunks in memory.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <set>
@@ -9,14 +10,20 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
+#include "common/base/tree_hash.h"
+#include "common/disk/faulty_disk.h"
+#include "common/node/highest_epoch.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/peer.h"
 #include "common/rpc/server.h"
+#include "common/rpc/stream_reactor.h"
 #include "common/rpc/test_pki.h"
 #include "common/store/held_store.h"
 #include "datamgr/catalog/catalog.h"
@@ -63,6 +70,7 @@ class DataPathTest : public testing::Test {
  protected:
   DataPathTest() {
     pins_.Replace({pki_.PinOf(kEdge, 1), pki_.PinOf(kData, 2)});
+    epochs_ = *node::HighestEpoch::Open(disk_, "/datamgr_epoch", "datamgr");
     StartDatamgr("127.0.0.1:0");
     edge::DataClient::Options options;
     options.make_channel = [this](const std::string& name, const std::string& address) {
@@ -73,6 +81,7 @@ class DataPathTest : public testing::Test {
       arrivals_.push_back(arrival);
     };
     options.on_up = [] {};
+    options.epochs = epochs_.get();
     client_ = std::make_unique<edge::DataClient>(std::move(options));
     client_->SetDatamgr("data", rpc_->address());
     AwaitUp(true);
@@ -84,7 +93,7 @@ class DataPathTest : public testing::Test {
 
   void StartDatamgr(const std::string& listen) {
     catalog_ = *datamgr::Catalog::Open(store_, clock_, {});
-    service_ = std::make_unique<datamgr::DataService>(&pins_);
+    service_ = std::make_unique<datamgr::DataService>(&pins_, epoch_);
     scheduler_ = std::make_unique<datamgr::RequestScheduler>(datamgr::RequestScheduler::Parts{
         .catalog = catalog_.get(),
         .chunks = &chunks_,
@@ -161,6 +170,9 @@ class DataPathTest : public testing::Test {
   const identity::NodeIdentity kData = {Role::kDatamgr, "data"};
   rpc::TestPki pki_;
   rpc::PinSet pins_;
+  disk::FaultyDisk disk_;
+  std::unique_ptr<node::HighestEpoch> epochs_;
+  Epoch epoch_ = 5;
   FakeClock clock_;
   store::HeldStore store_;
   datamgr::MemChunkLayer chunks_;
@@ -223,6 +235,67 @@ TEST_F(DataPathTest, OneRequestDoesNotWaitForTheSyncOfAnotherAndNoneIsAnsweredBe
   EXPECT_TRUE((made->Code() == "OK") != (again->Code() == "OK"));
   EXPECT_EQ(read->Get().data(), "12345");
   EXPECT_EQ(other->Code(), "OK");
+}
+
+TEST_F(DataPathTest, AHashIsThereAtOnceOrFoundOutAndAVersionReadsOneContentOnly) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/whole"))->Get();
+  Ask("ann", CreateFile("/a/pieces"))->Get();
+  const std::string mib(limits::kChunkBytesMax, 'm');
+  v1::DataRequest info;
+  info.mutable_get_info()->set_path("/a/whole");
+  Ask("ann", Write("/a/whole", 0, mib))->Get();
+  Ask("ann", Write("/a/whole", mib.size(), "end"))->Get();
+  const v1::FileFacts whole = Ask("ann", info)->Get().facts();
+  EXPECT_EQ(absl::BytesToHexString(whole.hash()), HexTreeHash(mib + "end"));
+  std::string content;
+  for (int i = 0; i < 30; ++i) {
+    const std::string piece(70'000, static_cast<char>('a' + i % 26));
+    Ask("ann", Write("/a/pieces", content.size(), piece))->Get();
+    content += piece;
+  }
+  info.mutable_get_info()->set_path("/a/pieces");
+  AwaitThat([&] { return !Ask("ann", info)->Get().facts().hash().empty(); });
+  EXPECT_EQ(absl::BytesToHexString(Ask("ann", info)->Get().facts().hash()), HexTreeHash(content));
+
+  v1::DataRequest read = Read("/a/whole", 0, 10);
+  read.mutable_read_file()->set_version(whole.version());
+  EXPECT_EQ(Ask("ann", read)->Get().data(), "mmmmmmmmmm");
+  v1::DataRequest move;
+  move.mutable_move()->set_from("/a/pieces");
+  move.mutable_move()->set_to("/a/whole");
+  EXPECT_EQ(Ask("ann", move)->Code(), "EXISTS");
+  move.mutable_move()->set_replace(true);
+  EXPECT_EQ(Ask("ann", move)->Code(), "OK");
+  EXPECT_EQ(Ask("ann", read)->Code(), "NOTFOUND");
+  EXPECT_EQ(Ask("ann", Read("/a/whole", 0, 3))->Get().data(), "aaa");
+}
+
+TEST_F(DataPathTest, AHashThatCannotBeFoundOutNowIsWhenSomebodyAsksAgain) {
+  Ask("ann", CreateFolder("/a"))->Get();
+  Ask("ann", CreateFile("/a/f"))->Get();
+  Ask("ann", Write("/a/f", 0, "one"))->Get();
+  Ask("ann", Write("/a/f", 3, "two"))->Get();
+  v1::DataRequest info;
+  info.mutable_get_info()->set_path("/a/f");
+  chunks_.FailWith(Fail(FailCode::kUnavailable, "disk1 is away"), /*reads_too=*/true);
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, 1))->Code(), "UNAVAILABLE");
+  EXPECT_NE(Ask("ann", info)->Code(), "no answer");
+  chunks_.FailWith(absl::OkStatus());
+  AwaitThat([&] { return !Ask("ann", info)->Get().facts().hash().empty(); });
+  EXPECT_EQ(absl::BytesToHexString(Ask("ann", info)->Get().facts().hash()), HexTreeHash("onetwo"));
+}
+
+TEST_F(DataPathTest, OfSomebodyWhoDoesNotExistNothingIsListed) {
+  const auto list = [&](const std::string& whose) {
+    v1::DataRequest request;
+    request.mutable_list_metadata()->set_user(whose);
+    return Ask("ann", request)->Code();
+  };
+  EXPECT_EQ(list("bob"), "OK");
+  EXPECT_EQ(list("ann"), "OK");
+  EXPECT_EQ(list("nobody"), "NOTFOUND");
+  EXPECT_EQ(list("no body"), "BADFIELD");
 }
 
 TEST_F(DataPathTest, WhatTheDiskLostIsAcknowledgedToNobody) {
@@ -337,6 +410,73 @@ TEST_F(DataPathTest, WithoutDatamgrStorageIsDownAtOnceAndLaterGoesOn) {
   AwaitUp(true);
   EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "EXISTS");
   EXPECT_EQ(Ask("ann", CreateFolder("/b"))->Code(), "OK");
+}
+
+// A datamgr at another address, which answers nothing: one stream after the other, and what it
+// reads.
+class EarlierDatamgr final : public v1::Data::CallbackService {
+ public:
+  EarlierDatamgr(const rpc::PinSet* pins, Epoch epoch) : pins_(*pins), epoch_(epoch) {}
+  int streams() const { return streams_; }
+  int requests() const { return requests_; }
+
+  grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* Serve(
+      grpc::CallbackServerContext* context) override {
+    ++streams_;
+    auto stream = std::make_shared<Stream>(context, &requests_);
+    auto* const reactor = stream->Start(pins_, rpc::PeerOf(*context)->pin);
+    v1::DataToEdge greeting;
+    greeting.set_epoch(epoch_);
+    v1::MessageArrival* const arrival = greeting.add_arrivals();
+    arrival->set_user("ann");
+    (void)stream->Send(std::move(greeting));
+    return reactor;
+  }
+
+ private:
+  class Stream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEdge> {
+   public:
+    Stream(grpc::CallbackServerContext* context, std::atomic<int>* requests)
+        : ServerStream(context, {.queue_bytes_max = 1 << 20}), requests_(*requests) {}
+
+   private:
+    void OnMessage(v1::DataFromEdge& message) override { requests_ += message.requests_size(); }
+    void OnClosed(const absl::Status&) override {}
+
+    std::atomic<int>& requests_;
+  };
+
+  const rpc::PinSet& pins_;
+  const Epoch epoch_;
+  std::atomic<int> streams_ = 0;
+  std::atomic<int> requests_ = 0;
+};
+
+TEST_F(DataPathTest, ADatamgrThatWasReplacedIsAskedNothingAndNotBelieved) {
+  const std::string address = rpc_->address();
+  StopDatamgr();
+  AwaitUp(false);
+  EarlierDatamgr earlier(&pins_, epoch_ - 1);
+  const auto server =
+      *rpc::Server::Create({.listen = "127.0.0.1:0",
+                            .credentials = *rpc::MakeServerCredentials(
+                                pki_.FilesOf(kData), rpc::CallPolicy::Cluster(), pins_),
+                            .services = {&earlier}});
+  client_->SetDatamgr("data", server->address());
+  AwaitThat([&] {
+    EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "STORAGEDOWN");
+    return earlier.streams() >= 2;
+  });
+  EXPECT_EQ(earlier.requests(), 0);
+  {
+    absl::MutexLock lock(&mu_);
+    EXPECT_TRUE(arrivals_.empty());
+  }
+  client_->SetDatamgr("data", address);
+  ++epoch_;
+  StartDatamgr(address);
+  AwaitUp(true);
+  EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "OK");
 }
 
 TEST_F(DataPathTest, WhatAnOlderStreamAskedIsNotDoneAfterANewerOneIsThere) {

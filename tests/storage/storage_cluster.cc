@@ -68,7 +68,7 @@ StorageCluster::StorageCluster(const Options& options) : options_(options) {
   entries_.push_back(pki_.PinOf({Role::kDatamgr, "datamgr"}, 1000));
   entries_.push_back(pki_.PinOf({Role::kOperator, "operator"}));
   pins_.Replace(entries_);
-  StartDatamgr();
+  StartDatamgr(++epoch_);
 }
 
 StorageCluster::~StorageCluster() {
@@ -82,12 +82,13 @@ std::string StorageCluster::DirOf(NodeId id) const {
   return absl::StrCat(options_.dir, "/", NameOf(id));
 }
 
-void StorageCluster::StartDatamgr() {
+void StorageCluster::StartDatamgr(Epoch epoch) {
   datamgr::VolumeLayer::Options options;
   options.store = options_.store != nullptr ? options_.store : &store_;
   options.live = options_.live != nullptr ? options_.live : &live_;
   options.pins = &pins_;
   options.clock = &RealClock::Get();
+  options.epoch = epoch;
   options.rules = options_.rules;
   options.limits = options_.limits;
   options.plan_every = options_.plan_every;
@@ -114,12 +115,28 @@ void StorageCluster::RestartDatamgr() {
   {
     absl::MutexLock lock(&layer_mu_);
     StopDatamgr();
-    StartDatamgr();
+    epoch_ += 2;  // Room for an earlier one.
+    StartDatamgr(epoch_);
     PushConfiguration();
   }
   for (const auto& [id, node] : nodes_) {
     if (node.link != nullptr) AwaitKnown(id);
   }
+}
+
+void StorageCluster::ReplaceDatamgrByEarlier() {
+  absl::MutexLock lock(&layer_mu_);
+  StopDatamgr();
+  StartDatamgr(epoch_ - 1);
+  PushConfiguration();
+}
+
+uint64_t StorageCluster::StreamsRefused() const {
+  uint64_t refused = 0;
+  for (const auto& [id, node] : nodes_) {
+    if (node.link != nullptr) refused += node.link->streams_refused();
+  }
+  return refused;
 }
 
 void StorageCluster::PushConfiguration() {

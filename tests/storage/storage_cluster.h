@@ -68,6 +68,11 @@ class StorageCluster {
   std::string DirOf(NodeId id) const;
 
   void RestartDatamgr();
+  // Puts in its place one of an earlier start, with the same store, which data servers have seen a
+  // later one of. Until RestartDatamgr().
+  void ReplaceDatamgrByEarlier();
+  // Streams that data servers have refused to such a one.
+  uint64_t StreamsRefused() const;
   datamgr::VolumeLayer& layer() { return *layer_; }
 
   // What is written is live from then on.
@@ -95,7 +100,7 @@ class StorageCluster {
     std::unique_ptr<dataserver::DatamgrLink> link;
   };
   static std::string NameOf(NodeId id);
-  void StartDatamgr();
+  void StartDatamgr(Epoch epoch);
   void StopDatamgr();
   void PushConfiguration();
   void AwaitKnown(NodeId id);
@@ -106,6 +111,7 @@ class StorageCluster {
   std::vector<rpc::PinEntry> entries_;
   store::MemStore store_;
   LiveSet live_;
+  Epoch epoch_ = 0;
   absl::Mutex layer_mu_;  // Held to change it, and shared to ask it.
   std::unique_ptr<datamgr::VolumeLayer> layer_;
   std::unique_ptr<rpc::Server> server_;

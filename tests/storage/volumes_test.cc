@@ -85,6 +85,23 @@ class VolumesTest : public ::testing::Test {
   std::vector<std::pair<ChunkRef, std::string>> written_;
 };
 
+// It has the whole store, and believes that nothing that is stored is used by anybody.
+TEST_F(VolumesTest, ADatamgrThatWasReplacedDeletesNoChunk) {
+  Make(/*volatile_servers=*/3, /*non_volatile_servers=*/0);
+  WriteSome(20);
+  ASSERT_TRUE(Eventually([&] { return AllHave(cluster_->WantedOf(written_[0].first)); }));
+  const int copies = cluster_->WantedOf(written_[0].first);
+  cluster_->RestartDatamgr();
+  cluster_->ReplaceDatamgrByEarlier();
+  for (const auto& [ref, bytes] : written_) cluster_->Release(ref).IgnoreError();
+  ASSERT_TRUE(Eventually([&] { return cluster_->StreamsRefused() >= 30; }));
+  EXPECT_TRUE(AllHave(copies));
+  for (const auto& [ref, bytes] : written_) cluster_->live().Add(ref);
+  cluster_->RestartDatamgr();
+  EXPECT_TRUE(AllHave(copies));
+  ExpectAllReadable();
+}
+
 TEST_F(VolumesTest, WritesToAllReplicasAndReadsBack) {
   Make(3, 1);
   WriteSome(20);

@@ -39,6 +39,16 @@ std::vector<Finding> CheckWarnings(const SourceTree& tree);
 // Documents that do not begin with a title.
 std::vector<Finding> CheckTitles(const SourceTree& tree);
 
+// Words in comments and documents that are hard to read for many people ("anew", "whoever"). Only
+// in the rooms and documents that the rule lists.
+std::vector<Finding> CheckSentences(const SourceTree& tree);
+
+// Types and files with a name that another word has replaced (docs/GLOSSARY.md).
+std::vector<Finding> CheckOldNames(const SourceTree& tree);
+
+// Documents that name a file or a folder which is not there.
+std::vector<Finding> CheckPaths(const SourceTree& tree);
+
 // The command tables of edge and mgmt against the headings of docs/PROTOCOL.md: same words.
 std::vector<Finding> CheckCommands(const SourceTree& tree);
 

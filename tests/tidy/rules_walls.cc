@@ -26,13 +26,13 @@ const std::vector<CommonRoom>& CommonRooms() {
   static const auto* const kRooms = new std::vector<CommonRoom>{
       {"base", {}},
       {"line", {"base"}},
-      {"store", {"base", "disk"}},
+      {"store", {"base", "disk", "proto"}},
       {"disk", {"base"}},
       {"identity", {"base"}},
       {"tls", {"base", "identity"}},
       {"rpc", {"base", "identity", "tls", "proto"}},
       {"lineserver", {"base", "line", "identity", "tls"}},
-      {"node", {"base", "identity", "tls", "rpc", "store", "proto"}},
+      {"node", {"base", "disk", "line", "identity", "tls", "rpc", "store", "proto"}},
   };
   return *kRooms;
 }

@@ -49,6 +49,9 @@ INSTANTIATE_TEST_SUITE_P(Rules, TidyTest,
                                                        {"DeadFiles", CheckDeadFiles},
                                                        {"Warnings", CheckWarnings},
                                                        {"Titles", CheckTitles},
+                                                       {"Sentences", CheckSentences},
+                                                       {"OldNames", CheckOldNames},
+                                                       {"Paths", CheckPaths},
                                                        {"Commands", CheckCommands}}),
                          [](const auto& info) { return std::string(info.param.name); });
 

@@ -45,6 +45,7 @@ absl::Status Player::RunCommand(const std::string& command) {
     client->line = nullptr;
     return absl::OkStatus();
   }
+  if (words[0] == "await" && words.size() == 4 && words[2] == "can") return AwaitStorage(words[1]);
   if (words[0] == "await" && words.size() == 4) return Await(words[1], words[3]);
   if (words.size() == 4 && words[1] == "=" && words[2] == "open") return Open(words[0], words[3]);
   if (words.size() >= 5 && words[1] == "=" && words[2] == "sign") {
@@ -85,6 +86,20 @@ absl::Status Player::Await(const std::string& name, const std::string& user) {
     return !answer.ok() || absl::StartsWith(*answer, "OK");
   });
   return reaches ? answer.status() : absl::DeadlineExceededError(*answer);
+}
+
+absl::Status Player::AwaitStorage(const std::string& name) {
+  CVG_ASSIGN_OR_RETURN(Client* const client, Find(name));
+  std::string last;
+  const auto is_ok = [&](const std::string& request) {
+    last = client->line->Ask(request).value_or("no answer");
+    return absl::StartsWith(last, "OK") || absl::StartsWith(last, "FAIL EXISTS");
+  };
+  const bool stores = Eventually([&] {
+    return is_ok("CREATEFOLDER /await") && is_ok("CREATEFILE /await/f") &&
+           is_ok("WRITEFILE /await/f\n0\nx") && is_ok("DELETEFOLDER /await\nrecursive");
+  });
+  return stores ? absl::OkStatus() : absl::DeadlineExceededError(last);
 }
 
 absl::Status Player::Send(const std::string& name, const std::string& text) {

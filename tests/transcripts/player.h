@@ -35,6 +35,7 @@ class Player {
   absl::Status RunCommand(const std::string& command);
   absl::Status Open(const std::string& name, const std::string& node);
   absl::Status SignIn(const std::string& name, const std::string& node, std::string user);
+  absl::Status AwaitStorage(const std::string& name);
   absl::Status Await(const std::string& name, const std::string& user);
   absl::Status Send(const std::string& name, const std::string& text);
   absl::StatusOr<Client*> Find(const std::string& name);

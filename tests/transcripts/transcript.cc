@@ -24,6 +24,10 @@ absl::Status ParseHeader(absl::string_view line, Transcript* transcript) {
       transcript->accounts = absl::StrSplit(setting.second, ',');
       continue;
     }
+    if (word == "storage") {
+      transcript->storage = true;
+      continue;
+    }
     if (word != "cluster") return absl::InvalidArgumentError(absl::StrCat("what is ", word, "?"));
   }
   return absl::OkStatus();
@@ -64,7 +68,8 @@ absl::StatusOr<Transcript> ParseTranscript(absl::string_view text) {
 
 std::string PrintTranscript(const Transcript& transcript) {
   std::string text = absl::StrCat(transcript.comments, "cluster edges=", transcript.edges,
-                                  " accounts=", absl::StrJoin(transcript.accounts, ","), "\n");
+                                  " accounts=", absl::StrJoin(transcript.accounts, ","),
+                                  transcript.storage ? " storage" : "", "\n");
   for (const Step& step : transcript.steps) {
     absl::StrAppend(&text, "\n", step.comments, absl::StrJoin(step.commands, "\n"), "\n----\n");
     for (const std::string& result : step.results) absl::StrAppend(&text, result, "\n");
@@ -118,8 +123,11 @@ std::string WithoutChance(absl::string_view text) {
   const size_t picture = result.find("\\xff\\xd8\\xff");
   if (picture != std::string::npos) result = absl::StrCat(result.substr(0, picture), "<picture>");
   static const auto* const kRules = new std::vector<std::pair<std::regex, const char*>>{
-      {std::regex(R"(cvt1\.[A-Za-z0-9._-]+)"), "<ticket>"},
+      {std::regex(R"(cvt2\.[A-Za-z0-9._-]+)"), "<ticket>"},
       {std::regex(R"(OK [0-9a-f]{16,64}~\\n<picture>)"), "OK <registration>~\\n<picture>"},
+      {std::regex(R"(~\\nhash\\t[0-9a-f]{64})"), "~\\nhash\\t<hash>"},
+      {std::regex(R"(~\\nid\\t[0-9]+)"), "~\\nid\\t<id>"},
+      {std::regex(R"(~\\nvolume\\t[0-9]+)"), "~\\nvolume\\t<volume>"},
       {std::regex(R"((^|[^0-9a-f])[0-9a-f]{64}(?![0-9a-f]))"), "$1<pin>"},
       {std::regex(R"(127\.0\.0\.1:[0-9]+)"), "<address>"},
       {std::regex(R"((^|[^0-9])1[0-9]{12}(?![0-9]))"), "$1<time>"},

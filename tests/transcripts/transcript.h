@@ -24,6 +24,7 @@
 //   NAME> TEXT                   sends a packet and waits for its answer
 //   close NAME                   hangs up
 //   await NAME reaches USER      until a message from the one to the other can be delivered
+//   await NAME can store         until files can be written, in a cluster with `storage`
 namespace convergia::testing {
 
 struct Step {
@@ -35,6 +36,7 @@ struct Step {
 struct Transcript {
   std::string comments;
   int edges = 1;
+  bool storage = false;  // With a data management server and a data server.
   std::vector<std::string> accounts;
   std::vector<Step> steps;
 };

@@ -30,6 +30,8 @@ absl::StatusOr<std::unique_ptr<devcluster::Cluster>> StartCluster(const Transcri
   devcluster::Cluster::Options options;
   options.dir = dir;
   options.counts.edges = transcript.edges;
+  options.counts.datamgr = transcript.storage ? 1 : 0;
+  options.counts.dataservers_nonvolatile = transcript.storage ? 1 : 0;
   for (const std::string& name : transcript.accounts) {
     options.accounts.push_back({name, absl::StrCat("pw-", name)});
   }

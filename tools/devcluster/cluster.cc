@@ -300,7 +300,7 @@ absl::StatusOr<Cluster::Node> Cluster::node(absl::string_view name) const {
   return absl::NotFoundError(absl::StrCat("this cluster has no node ", name));
 }
 
-absl::StatusOr<Cluster::Member*> Cluster::FindRunning(absl::string_view name) {
+absl::StatusOr<Cluster::Member*> Cluster::FindRunning(absl::string_view name) const {
   CVG_RETURN_IF_ERROR(node(name).status());
   for (const auto& member : members_) {
     if (member->plan.name == name && member->is_running()) return member.get();
@@ -394,6 +394,22 @@ std::string Cluster::Missing(const v1::GetClusterMapResponse& map) const {
       }
     }
     edges.push_back(name);
+  }
+  return MissingAtDatamgr(map);
+}
+
+std::string Cluster::MissingAtDatamgr(const v1::GetClusterMapResponse& map) const {
+  std::map<std::string, uint32_t> ids;
+  for (const v1::Node& node : map.nodes()) ids[node.name()] = node.node_id();
+  for (const v1::Node& datamgr : map.nodes()) {
+    if (datamgr.role() != v1::ROLE_DATAMGR || !FindRunning(datamgr.name()).ok()) continue;
+    const std::set<uint32_t> connected(datamgr.connected().begin(), datamgr.connected().end());
+    for (const auto& member : members_) {
+      const Role role = member->kind->role;
+      if (role != Role::kEdge && role != Role::kDataserver) continue;
+      if (!member->is_running() || connected.count(ids[member->plan.name]) > 0) continue;
+      return absl::StrCat(datamgr.name(), " is not connected to ", member->plan.name);
+    }
   }
   return "";
 }

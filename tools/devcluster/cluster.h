@@ -79,7 +79,8 @@ class Cluster {
   static absl::StatusOr<std::unique_ptr<Cluster>> Create(const Options& options);
   ~Cluster();  // Stop().
 
-  // Returns when every node serves, every edge is attached and linked, the accounts are there and
+  // Returns when every node serves, every edge is attached and linked, every data server and every
+  // edge is connected to datamgr (so that a write would succeed), the accounts are there and
   // cluster.json is written.
   //
   // Errors: what went wrong, with the end of that node's log; kCancelled after Interrupt(). The
@@ -108,8 +109,8 @@ class Cluster {
 
   absl::Status AddAccount(const Account& account);
 
-  // Waits until mgmt hears from all edges that run, and (with `await_links`) each two of them are
-  // linked.
+  // Waits until mgmt hears from all nodes that run, each two edges are linked (with `await_links`),
+  // and datamgr, if it runs, is connected to all edges and data servers that run.
   //
   // Errors: kDeadlineExceeded, saying what is missing; kCancelled after Interrupt().
   absl::Status AwaitWhole(absl::Duration timeout);
@@ -164,10 +165,12 @@ class Cluster {
   static Node Describe(const Member& member);
   absl::Status WriteJson() const;
   std::string PathOf(absl::string_view name) const;
-  absl::StatusOr<Member*> FindRunning(absl::string_view name);
+  absl::StatusOr<Member*> FindRunning(absl::string_view name) const;
   absl::Status StartNodes();
   // What is missing for AwaitWhole(); empty if nothing.
   std::string Missing(const v1::GetClusterMapResponse& map) const;
+  // The same, of datamgr's streams.
+  std::string MissingAtDatamgr(const v1::GetClusterMapResponse& map) const;
 
   const Options options_;
   const std::string dir_;  // Absolute.

@@ -11,7 +11,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/standard_streams.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "tools/devcluster/cluster.h"
 
 namespace convergia::devcluster {
@@ -136,6 +138,7 @@ absl::StatusOr<int> Run(Flags flags) {
 }  // namespace convergia::devcluster
 
 int main(int argc, char** argv) {
+  convergia::OpenStandardStreams(argv);
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   // Before any thread, so that all of them leave these signals to the one that waits for them.
@@ -143,6 +146,7 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   CLI::App app("Starts a whole cluster on this machine and ends it on SIGTERM.", "devcluster");
+  app.set_version_flag("--version", convergia::VersionText("devcluster"));
   convergia::devcluster::Flags flags;
   convergia::devcluster::DeclareFlags(&app, &flags);
   CLI11_PARSE(app, argc, argv);

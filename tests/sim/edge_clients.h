@@ -2,14 +2,15 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
-#include "edge/directory/sender_check.h"
-#include "edge/messages/heavy_hitters.h"
-#include "edge/messages/send_order.h"
+#include "edge/messages/message_core.h"
 #include "edge/relay/switchboard.h"
 #include "edge/sessions/session_handoff.h"
 #include "edge/sessions/session_hub.h"
@@ -17,11 +18,11 @@
 
 namespace convergia::sim {
 
-// What edge::MessageRouter is to the real edge: sessions, and their messages on their way out and
-// in.
-class EdgeRouter {
+// The clients of one edge, with the real MessageCore: what edge::MessageShell is to it there, this
+// is here, on one shard.
+class EdgeClients {
  public:
-  EdgeRouter(const Surroundings& around, Edge* edge);
+  EdgeClients(const Surroundings& around, Edge* edge);
 
   // 0 if the edge does not want another one of this user.
   SessionNumber SignIn(const std::string& user);
@@ -41,53 +42,40 @@ class EdgeRouter {
 
   std::vector<SessionNumber> sessions() const;
   // For LocationReporter's part.
-  edge::SessionHub<SessionNumber>& hub() { return hub_; }
+  edge::EdgeSessionHub& hub() { return hub_; }
 
   void OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries);
   void OnAnswers(const std::vector<edge::RelaySender::Answer>& answers);
 
  private:
-  using Hub = edge::SessionHub<SessionNumber>;
   struct Client {
     Username user;
+    edge::MessageCore::Sender* sender = nullptr;
     bool slow = false;
-    edge::SendOrder<MessageNumber> order;
-    edge::HeavyHitters talks;
   };
-  struct Request {
+  // A message that the core has not answered.
+  struct Pending {
     MessageNumber message = 0;
     SessionNumber session = 0;
-    std::string to;
-    int legs = 0;
-    edge::RelayResult sum;
     bool is_sure = true;
   };
 
   void End(SessionNumber session);
-  void CountTalk(Client* client, const std::string& to, const Hub::Whereabouts& where);
-  edge::Places PlacesOf(const Hub::Whereabouts& where) const;
-  void Dispatch(SessionNumber session, const std::string& to, MessageNumber message,
-                const Hub::Whereabouts& where);
-  void DispatchHeld(SessionNumber session, const std::string& to);
-  void Answer(SessionNumber session, MessageNumber message, const edge::RelayResult& sum,
-              bool is_sure);
-  template <typename Sessions>
-  edge::RelayResult Push(const Sessions& sessions, const std::string& from,
-                         const std::string& body);
-
-  bool IsListed(NodeId edge, const std::string& user) const;
-  bool IsPlausible(const edge::Switchboard::Delivery& delivery);
+  std::optional<absl::Status> Check(const edge::MessageCore::Question& question);
+  void CarryOut();
+  void Depart(const edge::MessageCore::Departure& departure);
+  void Answer(const edge::MessageCore::Answer& answer);
+  void Report(const edge::MessageCore::ArrivalResult& result);
+  edge::RelayResult Push(const edge::MessageCore::ShardLegs& legs, absl::string_view from,
+                         absl::string_view body);
 
   const Surroundings around_;
   Edge* const edge_;
-  edge::SenderCheck senders_;
   edge::SessionHandoff handoff_;
-  uint64_t bytes_within_ = 0;
-  uint64_t bytes_across_ = 0;
-  Hub hub_;
+  edge::EdgeSessionHub hub_;
+  edge::MessageCore core_;
   std::map<SessionNumber, std::unique_ptr<Client>> clients_;
-  std::map<edge::RelaySender::Token, Request> requests_;
-  edge::RelaySender::Token last_token_ = 0;
+  std::map<uint32_t, Pending> pending_;  // By the slot of MessageId.
 };
 
 }  // namespace convergia::sim

@@ -1,0 +1,244 @@
+// Transfer: what brings files to the server.
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/files/transfer.h"
+#include "common/base/fail.h"
+#include "common/base/status_macros.h"
+
+namespace convergia::client {
+namespace {
+
+// What is done to a file within one tick of the machine's clock gets the same time.
+constexpr absl::Duration kTick = absl::Milliseconds(20);
+// Other programs may move or remove a part as often as this before it is an error.
+constexpr int kPartsMax = 20;
+constexpr int kOtherPartsMax = 20;
+
+std::string HostName() {
+  char name[HOST_NAME_MAX + 1] = {};
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+// Holds a name on this machine, for as long as it lives and no longer than the process: the name of
+// an abstract socket. -1 if another holds it.
+Descriptor HoldName(const std::string& name) {
+  sockaddr_un address = {.sun_family = AF_UNIX};
+  if (name.size() + 1 > sizeof(address.sun_path)) return Descriptor();
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  Descriptor fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const socklen_t length = offsetof(sockaddr_un, sun_path) + 1 + name.size();
+  const bool held =
+      fd.get() >= 0 && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
+  return held ? std::move(fd) : Descriptor();
+}
+
+}  // namespace
+
+struct Transfer::LocalFile {
+  std::filesystem::path path;
+  Descriptor fd;
+  LocalFacts facts;
+  std::string whose;  // Which file it is, whatever is in it, and what it becomes.
+
+  static absl::StatusOr<LocalFile> Open(const std::filesystem::path& path,
+                                        const std::string& remote) {
+    LocalFile file{.path = path};
+    CVG_ASSIGN_OR_RETURN(file.fd, OpenRegular(path));
+    struct stat facts = {};
+    if (fstat(file.fd.get(), &facts) != 0) return LocalFail(errno, "read", path);
+    file.facts = LocalFacts::Of(facts);
+    std::error_code error;
+    file.whose = absl::StrCat(HostName(), "\n", getuid(), "\n",
+                              std::filesystem::absolute(path, error).string(), "\n", remote);
+    return file;
+  }
+  // Which content it has.
+  std::string Content() const {
+    return absl::StrCat(facts.bytes, "\n", absl::ToUnixNanos(facts.changed), "\n",
+                        absl::ToUnixNanos(facts.status_changed));
+  }
+  absl::Status CheckUnchanged() const {
+    struct stat now = {};
+    if (fstat(fd.get(), &now) != 0) return LocalFail(errno, "read", path);
+    if (LocalFacts::Of(now) == facts) return absl::OkStatus();
+    return Fail(FailCode::kBusy,
+                absl::StrCat(path.string(), " changes while it is read; put it again"));
+  }
+};
+
+// Where the bytes of a file gather on the server.
+struct Transfer::Part {
+  std::string folder;
+  std::string prefix;  // Of the names of all parts of this file that are gone on with.
+  std::string name;
+  Descriptor hold;
+  bool is_sent = false;  // Something was written to it.
+
+  static Part For(const LocalFile& file, const std::string& remote, absl::Time now) {
+    Part part{.folder = SplitPath(remote).first, .prefix = KeptPartPrefix(file.whose)};
+    const bool is_settled = now > std::max(file.facts.changed, file.facts.status_changed) + kTick;
+    const std::string name = KeptPartName(file.whose, file.Content());
+    if (is_settled && file.facts.bytes > kPieceBytesMax) part.hold = HoldName(name);
+    part.name = part.hold.get() >= 0 ? name : RandomPartName();
+    return part;
+  }
+  bool is_kept() const { return hold.get() >= 0; }
+  std::string path() const { return JoinPath(folder, name); }
+};
+
+absl::Status Transfer::Put(const std::filesystem::path& local, const std::string& remote) {
+  CVG_ASSIGN_OR_RETURN(const LocalFile file, LocalFile::Open(local, remote));
+  BeginFile(file.facts.bytes);
+  Part part = Part::For(file, remote, options_.clock->Now());
+  bool is_there = false;
+  absl::Status status;
+  for (int parts = 0; parts < kPartsMax; ++parts) {
+    status = Persist(remote, [&] {
+      const absl::Status tried = PutOnce(file, remote, &part, &is_there);
+      return file.CheckUnchanged().ok() ? tried : absl::OkStatus();  // Waiting does not help it.
+    });
+    if (!std::exchange(part_is_gone_, false)) break;
+  }
+  if (const absl::Status unchanged = file.CheckUnchanged(); !unchanged.ok()) {
+    storage_.DeleteFile(part.path()).IgnoreError();
+    return unchanged;
+  }
+  if (!status.ok()) {
+    if (part.is_sent && !part.is_kept()) storage_.DeleteFile(part.path()).IgnoreError();
+    return status;
+  }
+  RemoveOtherParts(part);
+  OnReached(file.facts.bytes);
+  observer_->OnFile(remote, !is_there || part.is_sent);
+  return absl::OkStatus();
+}
+
+absl::Status Transfer::PutOnce(const LocalFile& file, const std::string& remote, Part* part,
+                               bool* is_there) {
+  const auto info = storage_.GetInfo(remote);
+  if (!info.ok() && FailCodeOf(info.status()) != FailCode::kNotFound) return info.status();
+  if (info.ok() && info->is_folder) {
+    return Fail(FailCode::kNotAFile, absl::StrCat(remote, " is a folder; name the file in it"));
+  }
+  if (info.ok() && !info->is_part) {
+    CVG_ASSIGN_OR_RETURN(*is_there, HasContent(remote, *info, file.fd.get()));
+    if (*is_there) return absl::OkStatus();
+  }
+  CVG_RETURN_IF_ERROR(PutPieces(file, part));
+  CVG_RETURN_IF_ERROR(file.CheckUnchanged());
+  return MovePart(part->path(), remote);
+}
+
+absl::Status Transfer::PutPieces(const LocalFile& file, Part* part) {
+  uint64_t offset = 0;
+  const std::string path = part->path();
+  if (const auto info = storage_.GetInfo(path); info.ok()) {
+    offset = info->bytes;
+  } else if (FailCodeOf(info.status()) != FailCode::kNotFound) {
+    return info.status();
+  } else {
+    CVG_RETURN_IF_ERROR(storage_.CreateFile(path, /*part=*/true));
+  }
+  if (part->is_kept() && offset > file.facts.bytes) {  // It is none of ours.
+    CVG_RETURN_IF_ERROR(storage_.DeleteFile(path));
+    part_is_gone_ = true;
+    return Fail(FailCode::kNotFound, absl::StrCat(path, " was longer than the file"));
+  }
+  // An earlier try may have been told of fewer bytes than arrived.
+  OnReached(offset);
+  part->is_sent = true;
+  RequestWindow window(requester_, options_.pieces_at_once);
+  std::deque<uint64_t> ends;
+  // To its end, whatever size the system tells.
+  for (bool ended = false; !ended || !window.empty();) {
+    if (!ended && !window.full()) {
+      const uint64_t length = kPieceBytesMax - offset % kPieceBytesMax;
+      CVG_ASSIGN_OR_RETURN(std::string piece, ReadPieceOf(file.fd.get(), offset, length));
+      ended = piece.size() < length;
+      if (piece.empty()) continue;
+      ends.push_back(offset + piece.size());
+      window.Send("WRITEFILE", {path, absl::StrCat(offset), std::move(piece)});
+      offset = ends.back();
+      continue;
+    }
+    const absl::Status written = window.TakeNext().status();
+    if (!written.ok() && FailCodeOf(written) == FailCode::kNotFound) part_is_gone_ = true;
+    CVG_RETURN_IF_ERROR(written);
+    OnReached(ends.front());
+    ends.pop_front();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Transfer::MovePart(const std::string& part, const std::string& remote) {
+  const absl::Status moved = storage_.Move(part, remote, /*replace=*/true);
+  if (!moved.ok() && FailCodeOf(moved) == FailCode::kNotFound) part_is_gone_ = true;
+  return moved;
+}
+
+// Of earlier contents of the file that `part` is of. Whether that works matters little: the server
+// removes what nobody goes on with.
+void Transfer::RemoveOtherParts(const Part& part) {
+  const std::string folder = part.folder.empty() ? "/" : part.folder;
+  const auto entries = storage_.ListPage(folder, part.prefix, kOtherPartsMax);
+  if (!entries.ok()) return;
+  for (const StoredEntry& entry : *entries) {
+    if (!absl::StartsWith(entry.name, part.prefix)) return;
+    // Another program on this machine may be at it.
+    const bool is_free = entry.name == part.name || HoldName(entry.name).get() >= 0;
+    if (entry.is_part && is_free) {
+      storage_.DeleteFile(JoinPath(folder, entry.name)).IgnoreError();
+    }
+  }
+}
+
+absl::Status Transfer::PutStream(int fd, const std::string& remote) {
+  BeginFile(0);
+  const std::string part = JoinPath(SplitPath(remote).first, RandomPartName());
+  const auto put = [&]() -> absl::Status {
+    uint64_t offset = 0;
+    CVG_RETURN_IF_ERROR(Persist(remote, [&] {
+      const absl::Status made = storage_.CreateFile(part, /*part=*/true);
+      // An earlier try made it.
+      return !made.ok() && FailCodeOf(made) == FailCode::kExists ? absl::OkStatus() : made;
+    }));
+    for (uint64_t length = kPieceBytesMax; length == kPieceBytesMax; offset += length) {
+      CVG_ASSIGN_OR_RETURN(const std::string piece, ReadNextOf(fd, kPieceBytesMax));
+      length = piece.size();
+      if (piece.empty()) break;
+      CVG_RETURN_IF_ERROR(
+          Persist(remote, [&] { return storage_.Write(part, offset, piece).status(); }));
+      observer_->OnExpected(length);
+      OnReached(offset + length);
+    }
+    bool is_tried = false;
+    return Persist(remote, [&] {
+      const absl::Status moved = storage_.Move(part, remote, /*replace=*/true);
+      const bool is_gone = !moved.ok() && FailCodeOf(moved) == FailCode::kNotFound;
+      // The answer to an earlier try may have been lost.
+      return std::exchange(is_tried, true) && is_gone ? absl::OkStatus() : moved;
+    });
+  };
+  const absl::Status status = put();
+  if (!status.ok()) {
+    storage_.DeleteFile(part).IgnoreError();
+    return status;
+  }
+  observer_->OnFile(remote, true);
+  return absl::OkStatus();
+}
+
+}  // namespace convergia::client

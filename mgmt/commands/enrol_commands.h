@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/lineserver/command_table.h"
+#include "mgmt/members/members_executor.h"
+
+namespace convergia::mgmt {
+
+// ENROL, by which new nodes join. Both outlive the table; `grpc_addresses` is where nodes reach
+// mgmt's gRPC, and is complete before the first command.
+std::vector<lineserver::CommandSpec> EnrolCommands(MembersExecutor& members,
+                                                   const std::vector<std::string>& grpc_addresses);
+
+}  // namespace convergia::mgmt

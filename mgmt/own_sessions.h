@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/base/ids.h"
+#include "common/lineserver/session_list.h"
+#include "convergia/v1/accounts.pb.h"
+#include "mgmt/cluster/cluster_loop.h"
+
+namespace convergia::mgmt {
+
+// A user's sessions at all servers: those on mgmt's own port, and those that edges report when they
+// are asked. Thread-safe; `done` is called once, on any thread.
+class OwnSessions {
+ public:
+  // All outlive this. `own_name`: mgmt's, as a server.
+  OwnSessions(ClusterLoop& loop, lineserver::SessionList& here, std::string own_name)
+      : loop_(loop), here_(here), own_name_(std::move(own_name)) {}
+
+  using Rows = std::vector<v1::ServerSession>;
+  // Errors: FailCode::kBusy.
+  void List(const Username& user, AccountId account,
+            absl::AnyInvocable<void(absl::StatusOr<Rows>)> done);
+
+  // Errors: FailCode::kNotFound: `account` has no such session; kUnavailable: the server does not
+  // answer; kBusy.
+  void End(AccountId account, absl::string_view server, uint64_t session,
+           absl::AnyInvocable<void(absl::Status)> done);
+
+ private:
+  Rows Here(AccountId account) const;
+
+  ClusterLoop& loop_;
+  lineserver::SessionList& here_;
+  const std::string own_name_;
+};
+
+}  // namespace convergia::mgmt

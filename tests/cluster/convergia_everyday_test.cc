@@ -1,0 +1,410 @@
+// What people who use cp, rsync, scp and mutt every day do with the built `convergia` command, on a
+// cluster of real processes: nothing of it may surprise them.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "tests/cluster/cluster_test_base.h"
+#include "tests/cluster/convergia_program.h"
+
+namespace convergia::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// Exit codes, as `convergia --help` explains them.
+constexpr int kDone = 0, kWrong = 1, kOffline = 4, kNotFound = 5, kNoRoom = 8, kTaken = 9;
+
+MATCHER_P(ExitsWith, code, "") {
+  *result_listener << "exits with " << arg.exit_code << ", printing \"" << arg.out << "\" and \""
+                   << arg.err << "\"";
+  return arg.exit_code == code;
+}
+MATCHER_P2(FailsWith, code, text, "") {
+  *result_listener << "exits with " << arg.exit_code << ", printing \"" << arg.out << "\" and \""
+                   << arg.err << "\"";
+  return arg.exit_code == code && absl::StrContains(arg.err, text) &&
+         absl::StartsWith(arg.err, "convergia: ");
+}
+
+int LinesIn(absl::string_view text) {
+  return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+class ConvergiaEverydayTest : public ClusterTest {
+ public:
+  static void SetUpTestSuite() {
+    StartCluster({.counts = {.datamgr = 1, .edges = 1, .dataservers_nonvolatile = 1},
+                  .accounts = Accounts({"alice", "bob"})});
+  }
+
+ protected:
+  ConvergiaEverydayTest()
+      : dir_(fs::path(::testing::TempDir()) /
+             ::testing::UnitTest::GetInstance()->current_test_info()->name()),
+        folder_(absl::StrCat("/", dir_.filename().string())),
+        alice_(OptionsFor("alice", "1")),
+        again_(OptionsFor("alice", "2")),
+        bob_(OptionsFor("bob", "1")) {
+    fs::create_directories(dir_);
+    AwaitStorage();
+    EXPECT_THAT(alice_.Run({"mkdir", folder_}), ExitsWith(kDone));
+  }
+
+  ConvergiaProgram::Options OptionsFor(const std::string& user, const std::string& which) const {
+    return {.user = user,
+            .password = PasswordOf(user),
+            .management = LineOf("mgmt"),
+            .ca_file = CaFile(),
+            .dir = (dir_ / absl::StrCat("as-", user, "-", which)).string()};
+  }
+  // Alice, started in another way.
+  ConvergiaProgram Launched(const std::vector<std::string>& launcher, const std::string& out = "") {
+    ConvergiaProgram::Options options = OptionsFor("alice", "3");
+    options.launcher = launcher;
+    options.out = out;
+    return ConvergiaProgram(options);
+  }
+  void AwaitStorage() {
+    ASSERT_OK_AND_ASSIGN(line_, SignIn("edge1", "alice"));
+    (void)line_->Ask("CREATEFOLDER /ready");
+    (void)line_->Ask("CREATEFILE /ready/f");
+    ASSERT_TRUE(
+        Eventually([&] { return line_->Ask("WRITEFILE /ready/f\n0\nx").value_or("") == "OK 1"; }));
+  }
+  std::string In(const std::string& name) const { return absl::StrCat(folder_, "/", name); }
+  std::string Local(const std::string& name) const { return (dir_ / name).string(); }
+  void Put(const std::string& name, const std::string& bytes) {
+    WriteWholeFile(Local(name), bytes);
+    EXPECT_THAT(alice_.Run({"put", "-q", Local(name), In(name)}), ExitsWith(kDone));
+  }
+
+  const fs::path dir_;
+  const std::string folder_;
+  const ConvergiaProgram alice_, again_, bob_;  // `again_` is alice, at the same time.
+  std::unique_ptr<LineClient> line_;
+};
+
+TEST_F(ConvergiaEverydayTest, TwoGetsOfOneFolderAtOnceMixNothing) {
+  constexpr int kFiles = 1'000;
+  const auto content = [](int i) { return absl::StrCat(i + 100'000, std::string(2'000, 'x')); };
+  fs::create_directories(Local("many"));
+  for (int i = 0; i < kFiles; ++i) {
+    WriteWholeFile(Local(absl::StrCat("many/", i)), content(i));
+  }
+  ASSERT_THAT(alice_.Run({"put", "-q", Local("many"), folder_}), ExitsWith(kDone));
+  const pid_t one = alice_.Start({"get", "-q", In("many"), Local("dst")});
+  const pid_t two = again_.Start({"get", "-q", In("many"), Local("dst")});
+  EXPECT_THAT(alice_.AwaitEnd(one), ExitsWith(kDone));
+  EXPECT_THAT(again_.AwaitEnd(two), ExitsWith(kDone));
+  int wrong = 0, there = 0;
+  for (const auto& entry : fs::directory_iterator(Local("dst/many"))) {
+    const std::string name = entry.path().filename().string();
+    ++there;
+    wrong += ReadWholeFile(entry.path().string()) != content(std::stoi(name));
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(there, kFiles);
+}
+
+TEST_F(ConvergiaEverydayTest, OfTwoPutsOfOneNameTheLaterWins) {
+  const std::string a(3'000'000, 'a'), b(2'000'000, 'b');
+  WriteWholeFile(Local("a"), a);
+  WriteWholeFile(Local("b"), b);
+  for (const auto& [first, second] : {std::pair("a", "b"), std::pair("a", "a")}) {
+    for (int i = 0; i < 5; ++i) {
+      const pid_t one = alice_.Start({"put", "-q", Local(first), In("f")});
+      const pid_t two = again_.Start({"put", "-q", Local(second), In("f")});
+      const Outcome done = alice_.AwaitEnd(one), done_too = again_.AwaitEnd(two);
+      EXPECT_THAT(done, ExitsWith(kDone));
+      EXPECT_THAT(done_too, ExitsWith(kDone));
+      EXPECT_THAT(done.err + done_too.err, IsEmpty());
+      const std::string there = alice_.Run({"cat", In("f")}).out;
+      EXPECT_TRUE(there == a || there == b) << there.size();
+    }
+  }
+  EXPECT_EQ(alice_.Run({"ls", "-a", folder_}).out, "f\n");
+}
+
+TEST_F(ConvergiaEverydayTest, WhoReadsWhileAFileIsReplacedFindsOneOrTheOtherWhole) {
+  constexpr size_t kBytes = 3'000'000;
+  Put("conf", std::string(kBytes, '0'));
+  std::atomic<bool> is_over = false;
+  std::atomic<int> missing = 0, looks = 0;
+  std::thread looker([&] {
+    while (!is_over) {
+      ++looks;
+      const auto read = line_->Ask(absl::StrCat("READFILE ", In("conf"), "\n0\n1"));
+      missing += read.value_or("") == "" || !absl::StartsWith(*read, "OK ");
+    }
+  });
+  for (char c = '1'; c <= '8'; ++c) {
+    WriteWholeFile(Local("conf"), std::string(kBytes, c));
+    const pid_t put = alice_.Start({"put", "-q", Local("conf"), In("conf")});
+    EXPECT_THAT(again_.Run({"get", "-q", In("conf"), Local("copy")}), ExitsWith(kDone));
+    const std::string copy = ReadWholeFile(Local("copy"));
+    EXPECT_EQ(copy, std::string(kBytes, copy.front()));
+    EXPECT_THAT(alice_.AwaitEnd(put), ExitsWith(kDone));
+  }
+  is_over = true;
+  looker.join();
+  EXPECT_EQ(missing, 0) << "of " << looks;
+}
+
+TEST_F(ConvergiaEverydayTest, SamenessIsDecidedByContent) {
+  WriteWholeFile(Local("old"), "enabled=0\n");
+  WriteWholeFile(Local("new"), "enabled=1\n");
+  EXPECT_THAT(alice_.Run({"put", Local("new"), In("flag")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"put", Local("old"), In("flag")}).out, StartsWith("1 file moved"));
+  EXPECT_EQ(alice_.Run({"cat", In("flag")}).out, "enabled=0\n");
+  fs::last_write_time(Local("old"),
+                      fs::last_write_time(Local("old")) + std::chrono::hours(24 * 3650));
+  EXPECT_EQ(alice_.Run({"put", Local("old"), In("flag")}).out,
+            "0 files moved, 1 already there, 10 B\n");
+}
+
+TEST_F(ConvergiaEverydayTest, ASlashAtTheEndMeansAFolder) {
+  Put("f", "bytes");
+  EXPECT_THAT(alice_.Run({"put", Local("f"), In("reports/")}), FailsWith(kNotFound, "no folder"));
+  EXPECT_THAT(alice_.Run({"ls", In("reports")}), ExitsWith(kNotFound));
+  EXPECT_THAT(alice_.Run({"put", Local("f"), In("f/")}), FailsWith(kWrong, "not a folder"));
+  EXPECT_THAT(alice_.Run({"get", In("f"), Local("none/")}), FailsWith(kNotFound, "none/"));
+  EXPECT_FALSE(fs::exists(Local("none")));
+  for (const char* const command : {"cat", "ls", "rm", "info", "get"}) {
+    EXPECT_THAT(alice_.Run({command, In("f/")}), FailsWith(kWrong, "not a folder")) << command;
+  }
+  EXPECT_THAT(alice_.Run({"mv", In("f"), In("reports/")}), FailsWith(kNotFound, "no folder"));
+  EXPECT_THAT(alice_.Run({"mkdir", In("reports/")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"mv", In("reports/"), In("papers/")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"put", Local("f"), In("/papers//")}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"ls", In("papers/")}).out, "f\n");
+  EXPECT_THAT(alice_.Run({"rm", "-r", In("papers/")}), ExitsWith(kDone));
+}
+
+TEST_F(ConvergiaEverydayTest, WhatCannotBeHadLeavesTheFileThatIsThere) {
+  for (const char* const command : {"cat", "mail", "get"}) {
+    WriteWholeFile(Local("keep"), "precious");
+    const std::vector<std::string> arguments =
+        std::string(command) == "mail"
+            ? std::vector<std::string>{"mail", "read", "99999", "-o", Local("keep")}
+        : std::string(command) == "cat"
+            ? std::vector<std::string>{"cat", In("nix"), "-o", Local("keep")}
+            : std::vector<std::string>{"get", In("nix"), Local("keep")};
+    EXPECT_THAT(alice_.Run(arguments), ExitsWith(kNotFound));
+    EXPECT_EQ(ReadWholeFile(Local("keep")), "precious") << command;
+  }
+  Put("f", "bytes");
+  EXPECT_THAT(alice_.Run({"cat", In("f"), "-o", Local("keep")}), ExitsWith(kDone));
+  EXPECT_EQ(ReadWholeFile(Local("keep")), "bytes");
+}
+
+TEST_F(ConvergiaEverydayTest, NoErrorOfTheOutputIsLost) {
+  Put("f", "bytes");
+  EXPECT_THAT(alice_.Run({"meta", "set", "colour", "blue"}), ExitsWith(kDone));
+  const ConvergiaProgram full = Launched({}, "/dev/full");
+  const std::vector<std::vector<std::string>> commands = {{"ls", "/"},
+                                                          {"map"},
+                                                          {"info", In("f")},
+                                                          {"cat", In("f")},
+                                                          {"meta", "list"},
+                                                          {"mail", "list"},
+                                                          {"put", Local("f"), In("g")},
+                                                          {"get", In("f"), "-"},
+                                                          {"--help"},
+                                                          {"meta", "get", "colour"}};
+  for (const auto& command : commands) {
+    EXPECT_THAT(full.Run(command), FailsWith(kNoRoom, "standard output: No space left on device"))
+        << command.front();
+  }
+}
+
+TEST_F(ConvergiaEverydayTest, FilesAreReadToTheirEndAndWhatIsNoFileIsRefused) {
+  EXPECT_THAT(alice_.Run({"put", "/proc/version", In("version")}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"cat", In("version")}).out, ReadWholeFile("/proc/version"));
+  ASSERT_EQ(mkfifo(Local("pipe").c_str(), 0600), 0);
+  EXPECT_THAT(alice_.Run({"put", Local("pipe"), In("x")}), FailsWith(kWrong, "is a named pipe"));
+  EXPECT_THAT(alice_.Run({"put", "/dev/zero", In("x")}),
+              FailsWith(kWrong, "/dev/zero is a device"));
+  const std::string bytes(2'500'000, 'p');
+  EXPECT_THAT(alice_.Run({"put", "-", In("piped")}, bytes), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"get", In("piped"), "-"}).out, bytes);
+  EXPECT_THAT(alice_.Run({"put", "-", folder_}, bytes), FailsWith(kWrong, "name the file in it"));
+}
+
+TEST_F(ConvergiaEverydayTest, AFullDiskIsSaidOnceWithTheReasonAndTheName) {
+  fs::create_directories(Local("tree"));
+  for (int i = 0; i < 50; ++i) {
+    WriteWholeFile(Local(absl::StrCat("tree/", i)), std::string(200'000, 'x'));
+  }
+  ASSERT_THAT(alice_.Run({"put", "-q", Local("tree"), folder_}), ExitsWith(kDone));
+  WriteWholeFile(Local("0"), "before");
+  // No file may become larger than this: as on a full disk.
+  const ConvergiaProgram full =
+      Launched({"/usr/bin/env", "--ignore-signal=XFSZ", "/usr/bin/prlimit", "--fsize=100000"});
+  const Outcome got = full.Run({"get", In("tree"), Local("back")});
+  EXPECT_THAT(got, FailsWith(kNoRoom, "File too large"));
+  EXPECT_THAT(got.err, HasSubstr(Local("back/tree/")));
+  EXPECT_EQ(LinesIn(got.err), 1) << got.err;
+  EXPECT_THAT(got.out, StartsWith("0 files moved"));
+  EXPECT_THAT(full.Run({"get", In("tree/0"), Local("0")}), ExitsWith(kNoRoom));
+  EXPECT_EQ(ReadWholeFile(Local("0")), "before");
+  for (const auto& entry : fs::recursive_directory_iterator(Local("back"))) {
+    EXPECT_TRUE(entry.is_directory()) << entry.path() << " is left";
+  }
+}
+
+TEST_F(ConvergiaEverydayTest, FailedFoldersPrintTheSumAndNameTheFirst) {
+  fs::create_directories(Local("tree"));
+  WriteWholeFile(Local("tree/a\nb"), "bad name");
+  WriteWholeFile(Local("tree/good"), "good");
+  fs::create_symlink("good", Local("tree/link"));
+  const Outcome put = alice_.Run({"put", Local("tree"), folder_});
+  EXPECT_THAT(put, ExitsWith(kWrong));
+  EXPECT_EQ(put.out, "1 file moved, 2 left out, 4 B\n");
+  const std::vector<std::string> lines = absl::StrSplit(put.err, '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 3u) << put.err;
+  const std::string kLead = "convergia: ";
+  for (const std::string& line : lines) EXPECT_THAT(line, StartsWith(kLead));
+  EXPECT_THAT(lines.back(), HasSubstr("2 were left out; the first: "));
+  // Folders are read in the disk's order, so the first is the one that was said first.
+  EXPECT_THAT(lines.back(), ::testing::EndsWith(lines.front().substr(kLead.size())));
+}
+
+TEST_F(ConvergiaEverydayTest, AProfileThatCannotBeWrittenIsOneWarning) {
+  const ConvergiaProgram program = Launched({"/usr/bin/env", "CONVERGIA_HOME=/sys/kernel"});
+  for (int i = 0; i < 2; ++i) {
+    const Outcome listed = program.Run({"ls", folder_});
+    EXPECT_THAT(listed, ExitsWith(kDone));
+    EXPECT_EQ(LinesIn(listed.err), 1) << listed.err;
+    EXPECT_THAT(listed.err, HasSubstr("nothing is remembered"));
+  }
+  // Without HOME the system's user database knows the profile's place.
+  const Outcome homeless =
+      Launched({"/usr/bin/env", "--unset=CONVERGIA_HOME", "--unset=HOME"}).Run({"ls", folder_});
+  EXPECT_THAT(homeless, ExitsWith(kDone));
+}
+
+TEST_F(ConvergiaEverydayTest, TextIsText) {
+  ASSERT_OK_AND_ASSIGN(const auto bob, SignIn("edge1", "bob"));
+  const std::vector<std::vector<std::string>> commands = {{"send", "bob", "-host db1 is down"},
+                                                          {"send", "bob", "-h2"},
+                                                          {"send", "-q", "bob", "--", "-q"},
+                                                          {"send", "bob", "--quiet=no way", "-q"}};
+  for (const auto& command : commands) {
+    EXPECT_THAT(alice_.Run(command), ExitsWith(kDone)) << command.back();
+  }
+  EXPECT_THAT(alice_.Run({"send", "bob", "-"}, "from a pipe\n"), ExitsWith(kDone));
+  for (const char* const text :
+       {"-host db1 is down", "-h2", "-q", "--quiet=no way", "from a pipe"}) {
+    EXPECT_THAT(bob->NextPush(), Holds(::testing::EndsWith(text)));
+  }
+  EXPECT_THAT(alice_.Run({"meta", "set", "mood", "-1 of 5"}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"meta", "get", "mood"}).out, "-1 of 5\n");
+  const Outcome wrong = alice_.Run({"send", "--nonsense", "bob", "hi"});
+  EXPECT_THAT(wrong, ExitsWith(kWrong));
+  EXPECT_THAT(wrong.out, IsEmpty());
+  EXPECT_THAT(wrong.err, HasSubstr("--nonsense"));
+}
+
+TEST_F(ConvergiaEverydayTest, LinksAreWrittenThroughAndNoDeviceIsReplaced) {
+  Put("f", "bytes");
+  WriteWholeFile(Local("real"), "before");
+  fs::create_symlink("real", Local("link"));
+  EXPECT_THAT(alice_.Run({"get", In("f"), Local("link")}), ExitsWith(kDone));
+  EXPECT_TRUE(fs::is_symlink(Local("link")));
+  EXPECT_EQ(ReadWholeFile(Local("real")), "bytes");
+  EXPECT_EQ(alice_.Run({"get", In("f"), "/dev/stdout"}).out, "bytes");
+  EXPECT_TRUE(fs::is_symlink("/dev/stdout"));
+  EXPECT_EQ(alice_.Run({"get", In("f"), "-"}).out, "bytes");
+  fs::create_symlink("/dev/stdout", Local("out"));
+  EXPECT_EQ(alice_.Run({"get", In("f"), Local("out")}).out, "bytes");
+  EXPECT_TRUE(fs::is_symlink(Local("out")));
+  EXPECT_THAT(alice_.Run({"get", In("f"), "/dev/null"}), ExitsWith(kDone));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST_F(ConvergiaEverydayTest, RmGoesOnAndErrorsSayWhatAndWhere) {
+  for (const char* const name : {"a", "b"}) Put(name, name);
+  const Outcome removed = alice_.Run({"rm", In("a"), In("missing"), In("b")});
+  EXPECT_THAT(removed, FailsWith(kNotFound, In("missing")));
+  EXPECT_EQ(LinesIn(removed.err), 1);
+  EXPECT_THAT(removed.err, Not(HasSubstr("LISTFOLDER")));
+  EXPECT_THAT(removed.err, HasSubstr("`convergia ls`"));
+  EXPECT_EQ(alice_.Run({"ls", folder_}).out, "");
+  EXPECT_THAT(alice_.Run({"rm", "-f", In("missing")}), ExitsWith(kDone));
+  const Outcome broken = alice_.Run({"ls", In("x\ny")});
+  EXPECT_EQ(LinesIn(broken.err), 1) << broken.err;
+  EXPECT_THAT(alice_.Run({"ls", In("nix")}), FailsWith(kNotFound, In("nix")));
+  EXPECT_THAT(alice_.Run({"--version"}).out, StartsWith("convergia "));
+}
+
+TEST_F(ConvergiaEverydayTest, MvReplacesAFileAsMvDoes) {
+  Put("a", "a");
+  Put("b", "b");
+  EXPECT_THAT(alice_.Run({"mv", "-n", In("a"), In("b")}), FailsWith(kTaken, In("b")));
+  EXPECT_THAT(alice_.Run({"mv", In("a"), In("b")}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"cat", In("b")}).out, "a");
+  EXPECT_THAT(alice_.Run({"mkdir", In("d"), In("d/b")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"mv", In("b"), In("d")}), ExitsWith(kTaken));
+  EXPECT_THAT(alice_.Run({"mv", In("b"), In("b")}), ExitsWith(kWrong));
+}
+
+TEST_F(ConvergiaEverydayTest, SeveralAtOnceGoIntoAFolder) {
+  for (const char* const name : {"a", "b"}) WriteWholeFile(Local(name), name);
+  EXPECT_THAT(alice_.Run({"put", Local("a"), Local("b"), In("nix")}),
+              FailsWith(kNotFound, "no folder"));
+  const Outcome put = alice_.Run({"put", Local("a"), Local("none"), Local("b"), folder_});
+  EXPECT_THAT(put, FailsWith(kNotFound, Local("none")));
+  EXPECT_EQ(put.out, "2 files moved, 1 left out, 2 B\n");
+  EXPECT_EQ(LinesIn(put.err), 1) << put.err;
+  fs::create_directories(Local("to"));
+  EXPECT_THAT(alice_.Run({"get", In("a"), In("b"), Local("to")}), ExitsWith(kDone));
+  EXPECT_EQ(ReadWholeFile(Local("to/b")), "b");
+  EXPECT_THAT(alice_.Run({"mkdir", In("d")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"mv", In("a"), In("b"), In("d")}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"ls", In("d")}).out, "a\nb\n");
+}
+
+TEST_F(ConvergiaEverydayTest, EveryLineOfAPipeArrivesInOrderOrIsSaidToBeLost) {
+  constexpr int kLines = 1'300;
+  const pid_t listen = bob_.Start({"listen", absl::StrCat("--count=", kLines)});
+  // Until he is there.
+  EXPECT_TRUE(Eventually([&] { return alice_.Run({"send", "bob", "0"}).exit_code == kDone; }));
+  std::string lines = "/to bob\n";
+  for (int i = 1; i < kLines; ++i) absl::StrAppend(&lines, i, "\t \n");
+  EXPECT_THAT(alice_.Run({"chat"}, lines), ExitsWith(kDone));
+  const Outcome heard = bob_.AwaitEnd(listen);
+  int next = 0;
+  for (const absl::string_view line : absl::StrSplit(heard.out, '\n', absl::SkipEmpty())) {
+    EXPECT_TRUE(absl::StrContains(line, absl::StrCat(" alice: ", next))) << line;
+    ++next;
+  }
+  EXPECT_EQ(next, kLines);
+  Outcome alone;
+  EXPECT_TRUE(Eventually([&] {  // Until all know that he has left.
+    alone = alice_.Run({"chat"}, "/to bob\nare you there?\n");
+    return alone.exit_code == kOffline;
+  }));
+  EXPECT_THAT(alone, FailsWith(kOffline, "1 line was not sent or not delivered; the first: bob"));
+}
+
+TEST_F(ConvergiaEverydayTest, ALineThatIsTooLongIsRefusedAndTheNextIsSent) {
+  ASSERT_OK_AND_ASSIGN(const auto bob, SignIn("edge1", "bob"));
+  const Outcome chat =
+      alice_.Run({"chat"}, absl::StrCat("/to bob\n", std::string(3'000'000, 'x'), "\nthe next\n"));
+  EXPECT_THAT(chat, FailsWith(kWrong, "a message has at most"));
+  EXPECT_THAT(bob->NextPush(), Holds(::testing::EndsWith("the next")));
+}
+
+}  // namespace
+}  // namespace convergia::testing

@@ -1,0 +1,87 @@
+// One of three data servers does not answer, in a cluster of real processes: what who writes is
+// told meanwhile, and that writing goes on at once when it is back.
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/cluster/cluster_test_base.h"
+
+namespace convergia::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class SilentServerTest : public ClusterTest {
+ public:
+  static void SetUpTestSuite() {
+    StartCluster({.counts = {.datamgr = 1, .edges = 1, .dataservers_volatile = 3},
+                  .accounts = Accounts({"alice"})});
+  }
+
+ protected:
+  void SetUp() override {
+    ClusterTest::SetUp();
+    ASSERT_OK_AND_ASSIGN(alice_, SignIn("edge1", "alice"));
+    alice_->set_patience(absl::Minutes(1));
+    (void)alice_->Ask("CREATEFOLDER /v");
+    (void)alice_->Ask("CREATEFILE /v/f");
+    ASSERT_TRUE(Eventually([&] { return absl::StartsWith(Write(), "OK "); }, absl::Minutes(1)));
+  }
+  // The next piece. While it is not OK, the same again.
+  std::string Write() {
+    const std::string answer =
+        alice_->Ask(absl::StrCat("WRITEFILE /v/f\n", written_, "\npiece")).value_or("no answer");
+    if (absl::StartsWith(answer, "OK ")) written_ += 5;
+    return answer;
+  }
+
+  std::unique_ptr<LineClient> alice_;
+  uint64_t written_ = 0;
+};
+
+TEST_F(SilentServerTest, IsNotFullAndIsWrittenToAgainAtOnce) {
+  ASSERT_OK(cluster().Pause("volatile2"));
+  // It is found out by the first write, which nobody answers.
+  EXPECT_THAT(Write(), StartsWith("FAIL UNAVAILABLE "));
+  const std::string told = Write();
+  EXPECT_THAT(told, StartsWith("FAIL UNAVAILABLE new data needs 3 volatile data servers, and 2 are "
+                               "there now"));
+  EXPECT_THAT(told, HasSubstr("volatile2"));
+  ASSERT_OK(cluster().Continue("volatile2"));
+  // Its rest of 15 s for servers that are slow is not waited for.
+  std::string last;
+  EXPECT_TRUE(Eventually(
+      [&] {
+        last = Write();
+        EXPECT_FALSE(absl::StartsWith(last, "FAIL NOSPACE")) << last;
+        return absl::StartsWith(last, "OK ");
+      },
+      absl::Seconds(10)))
+      << last;
+  EXPECT_THAT(alice_->Ask(absl::StrCat("READFILE /v/f\n0\n", written_)), Holds(HasSubstr("piece")));
+}
+
+TEST_F(SilentServerTest, ThatIsGivenUpAndComesBackIsWrittenToAgain) {
+  ASSERT_OK(cluster().Pause("volatile2"));
+  // Until its stream is cut: then it counts as offline.
+  EXPECT_TRUE(Eventually(
+      [&] {
+        const std::string told = Write();
+        EXPECT_THAT(told, StartsWith("FAIL UNAVAILABLE "));
+        return absl::StrContains(told, "volatile2 (offline since ");
+      },
+      absl::Minutes(1)));
+  ASSERT_OK(cluster().Continue("volatile2"));
+  EXPECT_TRUE(Eventually(
+      [&] {
+        const std::string told = Write();
+        EXPECT_FALSE(absl::StartsWith(told, "FAIL NOSPACE")) << told;
+        return absl::StartsWith(told, "OK ");
+      },
+      absl::Minutes(1)));
+}
+
+}  // namespace
+}  // namespace convergia::testing
