@@ -17,6 +17,7 @@
 #include "client/commands/output.h"
 #include "client/commands/text.h"
 #include "client/commands/text_arguments.h"
+#include "common/base/standard_streams.h"
 #include "common/base/version.h"
 
 namespace convergia::client {
@@ -50,6 +51,31 @@ absl::Status Run(const CommandLine& line) {
   return line.run(**context);
 }
 
+// The command that the arguments name, of all below `app`: "mail read".
+const CLI::App& NamedCommand(const CLI::App& app, std::string* name) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    absl::StrAppend(name, " ", command->get_name());
+  }
+  return *command;
+}
+
+// What is wrong with the command line, and where the right one is explained.
+std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
+  std::string name;
+  const CLI::App& command = NamedCommand(app, &name);
+  const bool wants_command = !command.get_subcommands({}).empty();
+  std::string text = error.what();
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  if (wants_command && !unknown.empty()) {
+    text = absl::StrCat("there is no command", name, " ", unknown.front());
+  } else if (wants_command) {
+    text = absl::StrCat("a command is missing", name.empty() ? "" : " after", name);
+  }
+  return absl::StrCat(text, "; `convergia", name, " --help` explains");
+}
+
 // Reads the command line. False: `exit_code` is all there is to it.
 bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   CLI::App app("Convergia: messages between people, and their files", "convergia");
@@ -74,7 +100,14 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    *exit_code = app.exit(error, std::cout, std::cerr) == 0 ? kExitDone : kExitUsage;
+    // --help and --version are errors to the parser, too.
+    const bool is_wrong = error.get_exit_code() != 0;
+    if (is_wrong) {
+      std::cerr << ErrorLine(UsageText(app, error));
+    } else {
+      app.exit(error, std::cout, std::cerr);
+    }
+    *exit_code = is_wrong ? kExitUsage : kExitDone;
     return false;
   }
   return true;
@@ -101,7 +134,7 @@ int Main(int argc, char** argv) {
 }  // namespace convergia::client
 
 int main(int argc, char** argv) {
-  convergia::client::KeepStandardDescriptors();
+  convergia::OpenStandardStreams(argv, convergia::ClosedStream::kFails);
   google::InitGoogleLogging(argv[0]);
   std::signal(SIGPIPE, SIG_IGN);  // A server that goes away is an error like others.
   return convergia::client::Main(argc, argv);

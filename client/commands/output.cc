@@ -1,6 +1,5 @@
 #include "client/commands/output.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -58,15 +57,6 @@ int Output::sync() {
   }
   setp(buffer_.data(), buffer_.data() + buffer_.size());
   return status_.ok() ? 0 : -1;
-}
-
-void KeepStandardDescriptors() {
-  // Each gets the lowest number that is free. What is read only cannot be written to by mistake.
-  for (int fd = 0; fd <= STDERR_FILENO;) {
-    fd = open("/dev/null", O_RDONLY);
-    if (fd > STDERR_FILENO) close(fd);
-    if (fd < 0) return;
-  }
 }
 
 }  // namespace convergia::client

@@ -33,8 +33,4 @@ class Output final : public std::streambuf {
   absl::Status status_;
 };
 
-// Opens /dev/null for each of the first three descriptors that is closed, so that no file and no
-// connection gets its number. What is written to it is an error, as before.
-void KeepStandardDescriptors();
-
 }  // namespace convergia::client

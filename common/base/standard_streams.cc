@@ -4,7 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <initializer_list>
+
+#include "absl/strings/str_cat.h"
 
 namespace convergia {
 namespace {
@@ -21,13 +25,15 @@ Stream StateOf(int stream) {
 
 }  // namespace
 
-void OpenStandardStreams(char** argv) {
+void OpenStandardStreams(char** argv, ClosedStream closed) {
+  // What is open for reading only refuses every write with EBADF, as a closed stream does.
+  const int mode = closed == ClosedStream::kFails ? O_RDONLY : O_RDWR;
   bool taken = false;
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     const Stream state = StateOf(stream);
     if (state == Stream::kOpen) continue;
     if (state == Stream::kTaken) taken = true;
-    const int nothing = open("/dev/null", O_RDWR);  // The lowest free number: perhaps `stream`.
+    const int nothing = open("/dev/null", mode);  // The lowest free number: perhaps `stream`.
     if (nothing < 0) _exit(1);
     if (nothing == stream) continue;
     if (dup2(nothing, stream) < 0) _exit(1);
@@ -36,6 +42,19 @@ void OpenStandardStreams(char** argv) {
   if (!taken) return;
   execv("/proc/self/exe", argv);
   _exit(1);  // The library's descriptor is gone.
+}
+
+absl::Status PrintToStandardOutput(absl::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = write(STDOUT_FILENO, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      return absl::UnknownError(
+          absl::StrCat("cannot write standard output: ", std::strerror(errno)));
+    }
+    text.remove_prefix(count);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace convergia

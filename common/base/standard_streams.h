@@ -1,6 +1,15 @@
 #pragma once
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
 namespace convergia {
+
+// What a standard stream does that was closed when the program started.
+enum class ClosedStream {
+  kDiscards,  // Takes all that is written and drops it. For servers.
+  kFails,     // Refuses all that is written: for programs whose output is their result.
+};
 
 // Opens /dev/null in place of each of standard input, output and error that is closed. Without it
 // the next file that is opened gets the free number, and what is printed goes into that file.
@@ -8,6 +17,11 @@ namespace convergia {
 // First of all in main(), with its arguments. If a library took such a number before main(), the
 // program is executed again from its start, with the stream open. Ends the process with status 1 if
 // it cannot.
-void OpenStandardStreams(char** argv);
+void OpenStandardStreams(char** argv, ClosedStream closed);
+
+// Writes `text` to standard output, past std::cout.
+//
+// Errors: kUnknown, with the system's reason, if not all of it could be written.
+absl::Status PrintToStandardOutput(absl::string_view text);
 
 }  // namespace convergia

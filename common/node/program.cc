@@ -14,6 +14,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -82,7 +83,7 @@ sigset_t AwaitedSignals() {
 
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags) {
-  OpenStandardStreams(argv);
+  OpenStandardStreams(argv, ClosedStream::kDiscards);
   CLI::App app(facts.description, facts.name);
   app.set_version_flag("--version", VersionText(facts.name));
   app.add_option("--config", flags->config, "Configuration, a textproto (see config.proto)")
@@ -102,7 +103,9 @@ std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    std::ostringstream out;  // --help and --version are errors to the parser, too.
+    if (app.exit(error, out, std::cerr) != 0) return kExitUsage;
+    return ExitWith(PrintToStandardOutput(out.str()));
   }
   RaiseDescriptorLimit();
   if (!core_dumps) KeepMemoryPrivate();

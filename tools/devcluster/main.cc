@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -138,7 +139,7 @@ absl::StatusOr<int> Run(Flags flags) {
 }  // namespace convergia::devcluster
 
 int main(int argc, char** argv) {
-  convergia::OpenStandardStreams(argv);
+  convergia::OpenStandardStreams(argv, convergia::ClosedStream::kDiscards);
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   // Before any thread, so that all of them leave these signals to the one that waits for them.
@@ -149,7 +150,15 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", convergia::VersionText("devcluster"));
   convergia::devcluster::Flags flags;
   convergia::devcluster::DeclareFlags(&app, &flags);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;  // --help and --version are errors to the parser, too.
+    if (const int wrong = app.exit(error, out, std::cerr); wrong != 0) return wrong;
+    const absl::Status printed = convergia::PrintToStandardOutput(out.str());
+    if (!printed.ok()) std::cerr << "devcluster: " << printed.message() << std::endl;
+    return printed.ok() ? 0 : 1;
+  }
   const absl::StatusOr<int> status = convergia::devcluster::Run(std::move(flags));
   if (status.ok()) return *status;
   std::cerr << "devcluster: " << status.status().message() << std::endl;

@@ -1,0 +1,116 @@
+// What holds for every program, each as a real process: its version, output that cannot be written,
+// closed standard streams, files that cannot grow.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/version.h"
+#include "tests/cluster/convergia_program.h"
+#include "tests/testing/eventually.h"
+
+namespace convergia::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+constexpr const char* kPrograms[] = {
+    "client/convergia", "datamgr/datamgr", "dataserver/dataserver",
+    "edge/edge",        "mgmt/mgmt",       "tools/devcluster/devcluster"};
+
+std::string NameOf(const std::string& program) { return fs::path(program).filename().string(); }
+
+class ProgramsTest : public ::testing::Test {
+ protected:
+  ProgramsTest()
+      : dir_((fs::path(::testing::TempDir()) /
+              ::testing::UnitTest::GetInstance()->current_test_info()->name())
+                 .string()) {
+    fs::create_directories(dir_);
+  }
+
+  // Runs a line of the shell to its end. A signal is not an exit: -1.
+  Outcome Shell(const std::string& line) const {
+    const int status = std::system(
+        absl::StrCat("{ ", line, "; } >", dir_, "/out 2>", dir_, "/err </dev/null").c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadWholeFile(dir_ + "/out"),
+            ReadWholeFile(dir_ + "/err")};
+  }
+  // A management server that was never started.
+  std::string MgmtConfig() const {
+    WriteWholeFile(
+        dir_ + "/mgmt.textproto",
+        absl::StrCat("dir: '", dir_, "/mgmt'\n", "grpc_listen: '127.0.0.1:0'\n",
+                     "line_listen: '127.0.0.1:0'\n", "open_line_listen: '127.0.0.1:0'\n"));
+    return dir_ + "/mgmt.textproto";
+  }
+
+  const std::string dir_;
+};
+
+TEST_F(ProgramsTest, EachTellsItsVersion) {
+  for (const std::string program : kPrograms) {
+    const Outcome told = Shell(program + " --version");
+    EXPECT_EQ(told.exit_code, 0) << program;
+    EXPECT_EQ(told.out, VersionText(NameOf(program)) + "\n");
+    EXPECT_EQ(told.err, "");
+  }
+}
+
+TEST_F(ProgramsTest, OutputThatCannotBeWrittenIsAnError) {
+  for (const std::string program : kPrograms) {
+    for (const char* const flag : {" --version", " --help"}) {
+      const Outcome full = Shell(absl::StrCat(program, flag, " >/dev/full"));
+      EXPECT_GT(full.exit_code, 0) << program << flag;
+      EXPECT_THAT(full.err, HasSubstr("standard output: No space left on device")) << program;
+    }
+  }
+}
+
+TEST_F(ProgramsTest, AServerWithClosedStreamsPrintsIntoNoFile) {
+  const std::string config = MgmtConfig();
+  ASSERT_EQ(Shell(absl::StrCat("mgmt/mgmt --init --config=", config, " <&- >&- 2>&-")).exit_code,
+            0);
+  const Outcome started =
+      Shell(absl::StrCat("sh -c 'exec mgmt/mgmt --config=", config, " <&- >&- 2>&-' & echo $!"));
+  const pid_t pid = std::atoi(started.out.c_str());
+  ASSERT_GT(pid, 0) << started.err;
+  EXPECT_TRUE(Eventually([&] { return fs::exists(dir_ + "/mgmt/store/LOCK"); }));
+  EXPECT_EQ(kill(pid, SIGTERM), 0);
+  EXPECT_TRUE(Eventually([&] { return kill(pid, 0) != 0; }));
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(dir_ + "/mgmt")) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    EXPECT_FALSE(absl::StrContains(ReadWholeFile(entry.path().string()), "READY ")) << entry.path();
+  }
+  EXPECT_GT(files, 3);
+}
+
+TEST_F(ProgramsTest, AClientWithClosedOutputSaysSoAndWritesNowhere) {
+  const Outcome closed = Shell("client/convergia --version >&-");
+  EXPECT_GT(closed.exit_code, 0);
+  EXPECT_THAT(closed.err, HasSubstr("standard output: Bad file descriptor"));
+}
+
+TEST_F(ProgramsTest, FilesThatCannotGrowAreAnErrorAndNoSignal) {
+  // Through a pipe: a file of its output could not grow either.
+  const Outcome init = Shell(absl::StrCat(
+      "bash -c 'set -o pipefail; prlimit --fsize=100 mgmt/mgmt --init --config=", MgmtConfig(),
+      " 2>&1 | cat'"));
+  EXPECT_GT(init.exit_code, 0) << init.out;
+  EXPECT_LT(init.exit_code, 128) << init.out;  // What a shell adds for a signal.
+  EXPECT_THAT(init.out, HasSubstr("File too large"));
+}
+
+}  // namespace
+}  // namespace convergia::testing
