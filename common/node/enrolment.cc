@@ -1,11 +1,8 @@
 #include "common/node/enrolment.h"
 
 #include <asio/co_spawn.hpp>
-#include <asio/connect.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
 #include <exception>
 #include <memory>
 
@@ -23,6 +20,7 @@
 #include "common/line/packet.h"
 #include "common/line/reply.h"
 #include "common/tls/context.h"
+#include "common/tls/dial.h"
 #include "common/tls/stream.h"
 #include "common/tls/verify.h"
 
@@ -31,6 +29,7 @@ namespace {
 
 using asio::ip::tcp;
 
+constexpr absl::Duration kDialTimeout = absl::Seconds(5);  // All addresses of the name together.
 constexpr absl::Duration kEnrolTimeout = absl::Seconds(10);
 constexpr size_t kAnswerBytesMax = 64 * 1024;
 constexpr size_t kReadBytes = 4096;
@@ -42,16 +41,9 @@ class Enroller {
       : where_(std::move(where)), token_(std::move(token)), now_(now) {}
 
   asio::awaitable<absl::StatusOr<Admission>> Run(std::string request) {
-    asio::error_code error;
-    const auto executor = co_await asio::this_coro::executor;
-    tcp::resolver resolver(executor);
-    const tcp::resolver::results_type found = co_await resolver.async_resolve(
-        where_.host, std::to_string(where_.port), asio::redirect_error(asio::use_awaitable, error));
-    if (error) co_return absl::UnavailableError(error.message());
-    tcp::socket socket(executor);
-    co_await asio::async_connect(socket, found, asio::redirect_error(asio::use_awaitable, error));
-    if (error) co_return absl::UnavailableError(error.message());
-    tls::TlsStream stream(std::move(socket), *context_);
+    absl::StatusOr<tcp::socket> socket = co_await tls::Dial(where_, kDialTimeout);
+    if (!socket.ok()) co_return absl::UnavailableError(socket.status().message());
+    tls::TlsStream stream(*std::move(socket), *context_);
     const absl::Status shaken = co_await stream.Handshake();
     if (!shaken.ok()) co_return absl::UnavailableError(shaken.message());
     CVG_CO_ASSIGN_OR_RETURN(std::string ca_pem, FindCa(stream));
