@@ -71,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(Lines, ChatLineTest,
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(PrintableTest, PlainTextAndOtherScriptsPass) {
-  EXPECT_EQ(Printable("a\tb\nGrüße 你好 🎉"), "a b\nGrüße 你好 🎉");
+  EXPECT_EQ(Printable("a\tb\nGrüße 你好 🎉"), "a\tb\nGrüße 你好 🎉");
 }
 
 TEST(PrintableTest, NothingSteersTheTerminal) {
@@ -88,11 +88,18 @@ TEST(PrintableTest, WhatIsNoUtf8IsReplaced) {
   EXPECT_EQ(Printable("\xf4\x90\x80\x80"), "????");  // Beyond the last character.
 }
 
-TEST(ErrorLineTest, IsOneLineInTheWordsOfTheCommands) {
-  EXPECT_EQ(ErrorLine("/a\nb: nothing; LISTFOLDER shows what there is"),
-            "convergia: /a?b: nothing; `convergia ls` shows what there is\n");
-  EXPECT_EQ(ErrorLine("REMOVED, MOVED and MOVE_2"),
-            "convergia: REMOVED, MOVED and `convergia mv`_2\n");
+TEST(ErrorLineTest, IsOneLine) {
+  EXPECT_EQ(ErrorLine("/a\nb\tc: nothing"), "convergia: /a?b c: nothing\n");
+}
+
+TEST(InCommandsTest, TranslatesCommandsAndLeavesNames) {
+  EXPECT_EQ(InCommands("nothing; LISTFOLDER shows what there is"),
+            "nothing; `convergia ls` shows what there is");
+  EXPECT_EQ(InCommands("try MOVE."), "try `convergia mv`.");
+  for (const char* const name : {"REMOVED", "/r/MOVE", "MOVE.txt", "MOVE/x", "MOVE_2", "MOVE-2",
+                                 "\xc3\xa4MOVE", "MOVE\xc3\xa4", ".MOVE"}) {
+    EXPECT_EQ(InCommands(name), name);
+  }
 }
 
 TEST(FormatTest, FurtherLinesOfAMessageAreIndented) {

@@ -160,6 +160,7 @@ absl::StatusOr<ClientOptions> CommandContext::MakeOptions() {
   if (client.ca_pem != profile_.ca_pem()) Remember(profile_.PinCa(client.ca_pem));
   client.memory = profile_.memory();
   client.plan.only = options_.main_server;
+  client.connection.reword = InCommands;
   return client;
 }
 

@@ -157,6 +157,9 @@ class CatObserver final : public TransferObserver {
   void OnTrouble(absl::string_view name, const absl::Status& why) override {
     std::cerr << ErrorLine(About(name, why).message());
   }
+  void OnRetry(absl::string_view name, const absl::Status& why) override {
+    std::cerr << RetryLine(name, why);
+  }
 };
 
 absl::Status Cat(CommandContext& context, const Arguments& arguments) {

@@ -9,6 +9,7 @@
 #include "client/commands/stored.h"
 #include "client/commands/text.h"
 #include "client/files/storage.h"
+#include "client/files/transfer.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::client {
@@ -28,14 +29,15 @@ absl::StatusOr<std::string> Whose(CommandContext& context, const Arguments& argu
 
 absl::Status Set(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  return Metadata(client.get()).Set(arguments.key, arguments.value);
+  return About(arguments.key, Metadata(client.get()).Set(arguments.key, arguments.value));
 }
 
 absl::Status Get(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
-  CVG_ASSIGN_OR_RETURN(const std::string value, Metadata(client.get()).Get(user, arguments.key));
-  std::cout << ForOutput(value) << std::endl;
+  const auto value = Metadata(client.get()).Get(user, arguments.key);
+  if (!value.ok()) return About(arguments.key, value.status());
+  std::cout << ForOutput(*value) << std::endl;
   return absl::OkStatus();
 }
 
@@ -50,7 +52,7 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
 
 absl::Status Delete(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  return Metadata(client.get()).Delete(arguments.key);
+  return About(arguments.key, Metadata(client.get()).Delete(arguments.key));
 }
 
 }  // namespace

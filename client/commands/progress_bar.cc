@@ -55,8 +55,15 @@ void ProgressBar::OnFile(absl::string_view name, bool moved) {
 }
 
 void ProgressBar::OnTrouble(absl::string_view name, const absl::Status& why) {
+  Tell(ErrorLine(About(name, why).message()));
+}
+
+void ProgressBar::OnRetry(absl::string_view name, const absl::Status& why) {
+  Tell(RetryLine(name, why));
+}
+
+void ProgressBar::Tell(std::string line) {
   // What is tried again and again fails again and again, in the same way.
-  std::string line = ErrorLine(About(name, why).message());
   if (line == last_trouble_) return;
   Erase();
   out_ << line << std::flush;

@@ -25,12 +25,15 @@ class ProgressBar final : public TransferObserver {
   void OnBytes(uint64_t bytes) override;
   void OnFile(absl::string_view name, bool moved) override;
   void OnTrouble(absl::string_view name, const absl::Status& why) override;
+  void OnRetry(absl::string_view name, const absl::Status& why) override;
 
   uint64_t files_moved() const { return files_moved_; }
   uint64_t files_left() const { return files_left_; }
   uint64_t bytes() const { return done_; }
 
  private:
+  // A line of its own, unless it is the same as the last.
+  void Tell(std::string line);
   void Draw(bool now);
   void Erase();
   std::string Line(absl::Duration elapsed) const;

@@ -58,6 +58,13 @@ void EachOnItsOwn::Add(absl::string_view name, const absl::Status& status) {
   if (result_.ok()) result_ = Fail(FailCodeOf(status), "");
 }
 
+std::string RetryLine(absl::string_view name, const absl::Status& why) {
+  const absl::Status about = About(name, why);
+  // The server's advice is what is being done.
+  const absl::string_view text = absl::StripSuffix(about.message(), "; try again later");
+  return ErrorLine(absl::StrCat(text, "; trying again"));
+}
+
 absl::StatusOr<std::unique_ptr<BlockingClient>> ConnectToStorage(CommandContext& context) {
   return context.Connect(nullptr, BlockingClient::Messages::kToObserver);
 }

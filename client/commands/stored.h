@@ -51,6 +51,9 @@ class EachOnItsOwn {
   absl::Status result_;
 };
 
+// "convergia: NAME: WHY; trying again LF".
+std::string RetryLine(absl::string_view name, const absl::Status& why);
+
 // "1.5 MiB", at most 8 characters.
 std::string FormatBytes(uint64_t bytes);
 

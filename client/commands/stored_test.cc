@@ -82,5 +82,15 @@ TEST(ProgressBarTest, WithoutATerminalOnlyTroubleIsShown) {
   EXPECT_EQ(out.str(), "convergia: /f/a: wait\n");
 }
 
+TEST(ProgressBarTest, ARetryIsSaidOnce) {
+  FakeClock clock;
+  std::ostringstream out;
+  ProgressBar bar(&out, &clock, /*is_tree=*/false, 0);
+  for (int i = 0; i < 3; ++i) {
+    bar.OnRetry("/f/a", Fail(FailCode::kUnavailable, "2 are there; try again later"));
+  }
+  EXPECT_EQ(out.str(), "convergia: /f/a: 2 are there; trying again\n");
+}
+
 }  // namespace
 }  // namespace convergia::client

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace convergia::client {
@@ -80,17 +81,31 @@ constexpr Word kWords[] = {
     {"CHANGEPASSWORD", "passwd"},
 };
 
+// Letters, digits, and what joins words to a path or a file's name.
+bool IsPartOfName(char c) {
+  return absl::ascii_isalnum(c) || c == '/' || c == '.' || c == '_' || c == '-' ||
+         (static_cast<unsigned char>(c) >= 0x80);
+}
+
+size_t Width(absl::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
+}
+
+}  // namespace
+
 std::string InCommands(absl::string_view text) {
   std::string result;
   while (!text.empty()) {
     size_t length = 0;
-    while (length < text.size() && absl::ascii_isalnum(text[length])) ++length;
-    const absl::string_view word = text.substr(0, length);
+    while (length < text.size() && IsPartOfName(text[length])) ++length;
+    absl::string_view word = text.substr(0, length);
+    absl::ConsumeSuffix(&word, ".");  // Of the sentence.
     const auto* const known =
         std::find_if(std::begin(kWords), std::end(kWords),
                      [word](const Word& known) { return known.protocol == word; });
     if (known != std::end(kWords)) {
       absl::StrAppend(&result, "`convergia ", known->command, "`");
+      length = word.size();
     } else {
       length = std::max<size_t>(length, 1);
       absl::StrAppend(&result, text.substr(0, length));
@@ -100,20 +115,13 @@ std::string InCommands(absl::string_view text) {
   return result;
 }
 
-size_t Width(absl::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
-}
-
-}  // namespace
-
 std::string Printable(absl::string_view text) {
   std::string printable;
   while (!text.empty()) {
     uint32_t code = 0;
     const size_t length = ReadUtf8(text, &code);
-    if (length == 1 && code == '\t') {
-      printable.push_back(' ');
-    } else if (length == 0 || (code != '\n' && SteersTheTerminal(code))) {
+    const bool is_layout = code == '\n' || code == '\t';
+    if (length == 0 || (!is_layout && SteersTheTerminal(code))) {
       printable.push_back('?');
     } else {
       absl::StrAppend(&printable, text.substr(0, length));
@@ -124,7 +132,7 @@ std::string Printable(absl::string_view text) {
 }
 
 std::string PrintableName(absl::string_view name) {
-  return absl::StrReplaceAll(Printable(name), {{"\n", "?"}});
+  return absl::StrReplaceAll(Printable(name), {{"\n", "?"}, {"\t", " "}});
 }
 
 std::string ForOutput(absl::string_view text) {
@@ -132,7 +140,7 @@ std::string ForOutput(absl::string_view text) {
 }
 
 std::string ErrorLine(absl::string_view text) {
-  return absl::StrCat("convergia: ", PrintableName(InCommands(text)), "\n");
+  return absl::StrCat("convergia: ", PrintableName(text), "\n");
 }
 
 std::string FormatMessage(const Message& message, absl::string_view time_format) {
@@ -147,7 +155,7 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     cells.emplace_back();
     for (size_t i = 0; i < row.size(); ++i) {
-      cells.back().push_back(absl::StrReplaceAll(Printable(row[i]), {{"\n", " "}}));
+      cells.back().push_back(absl::StrReplaceAll(Printable(row[i]), {{"\n", " "}, {"\t", " "}}));
       if (widths.size() <= i) widths.push_back(0);
       widths[i] = std::max(widths[i], Width(cells.back()[i]));
     }

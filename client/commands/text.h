@@ -10,17 +10,20 @@
 namespace convergia::client {
 
 // `text` with everything that a terminal would obey, or that is no UTF-8, replaced by "?": control
-// characters, escape sequences, changes of the writing direction. LF stays, TAB becomes a space.
+// characters, escape sequences, changes of the writing direction. LF and TAB stay.
 std::string Printable(absl::string_view text);
 
-// The same in one line: LF is replaced, too. For names.
+// The same in one line: LF is replaced, too, and TAB becomes a space. For names.
 std::string PrintableName(absl::string_view name);
 
 // As it is shown on standard output: printable at a terminal, and else as it is, for programs.
 std::string ForOutput(absl::string_view text);
 
-// "convergia: ... LF", in one line and printable. Words of the protocol become the commands that
-// people type.
+// A server's text of an error, with the commands of the protocol as people type them: "`convergia
+// ls`" for LISTFOLDER. A word that is a part of a path or a name stays as it is.
+std::string InCommands(absl::string_view text);
+
+// "convergia: ... LF", in one line and printable.
 std::string ErrorLine(absl::string_view text);
 
 // "[21:05:59] alice: hi", further lines of the body indented. `time_format` is absl::FormatTime's.

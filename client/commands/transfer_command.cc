@@ -94,6 +94,10 @@ std::string KeptName(const std::string& path) {
 }
 
 absl::Status PutTree(Transfer& transfer, const fs::path& local, std::string to, uint64_t* failed) {
+  const auto there = InfoOf(transfer.storage(), StoredPath::Of(to));
+  if (there.ok() && !there->is_folder) {
+    return Fail(FailCode::kNotAFolder, absl::StrCat(to, " is a file, not a folder"));
+  }
   const std::string name = KeptName(local.string());
   if (!name.empty()) {
     const absl::Status made = transfer.Persist(to, [&] {

@@ -144,7 +144,8 @@ void Connection::OnAnswer(const line::ServerPacket& packet) {
   const auto it = waiting_.find(id);
   if (it == waiting_.end()) return;  // A PING's, or one that was given up.
   if (failed) {
-    it->second->result = Fail(packet.code, packet.text);
+    it->second->result =
+        Fail(packet.code, options_.reword ? options_.reword(packet.text) : packet.text);
   } else {
     it->second->result = std::string(packet.data);
   }

@@ -52,6 +52,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // Requests beyond these are refused here with FailCode::kBusy.
     size_t requests_max = 1024;
     size_t outbox_bytes_max = 8 * 1024 * 1024;
+    // Puts the text of a FAIL into other words, for people; without it the text stays as it is.
+    std::function<std::string(absl::string_view)> reword;
   };
 
   // Decides whether the other side is to be trusted, by its certificate, before a byte is sent.

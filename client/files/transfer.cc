@@ -82,7 +82,7 @@ absl::Status Transfer::Persist(absl::string_view name,
       waited = absl::ZeroDuration();
     }
     if (waited >= options_.patience) return status;
-    observer_->OnTrouble(name, status);
+    observer_->OnRetry(name, status);
     const absl::Duration pause = backoff.Next();
     waited += pause;
     if (options_.pause) {

@@ -31,6 +31,8 @@ class TransferObserver {
   virtual void OnFile(absl::string_view name, bool moved) {}
   // Something goes on after a pause, or without a file that cannot be had.
   virtual void OnTrouble(absl::string_view name, const absl::Status& why) {}
+  // It failed, and is tried again.
+  virtual void OnRetry(absl::string_view name, const absl::Status& why) {}
 };
 
 struct TransferOptions {

@@ -316,6 +316,38 @@ TEST_F(ConvergiaEverydayTest, TextIsText) {
   EXPECT_THAT(wrong.err, HasSubstr("--nonsense"));
 }
 
+TEST_F(ConvergiaEverydayTest, AWrongCommandLineIsOneLineThatNamesTheHelp) {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* error;
+  };
+  const Case cases[] = {
+      {{}, "a command is missing; `convergia --help` explains"},
+      {{"frob"}, "there is no command frob; `convergia --help` explains"},
+      {{"mail"}, "a command is missing after mail; `convergia mail --help` explains"},
+      {{"mail", "frob"}, "there is no command mail frob; `convergia mail --help` explains"},
+      {{"send"}, "to is required; `convergia send --help` explains"},
+  };
+  for (const auto& [arguments, error] : cases) {
+    const Outcome outcome = alice_.Run(arguments);
+    EXPECT_THAT(outcome, FailsWith(kWrong, error));
+    EXPECT_THAT(outcome.out, IsEmpty());
+    EXPECT_EQ(LinesIn(outcome.err), 1) << outcome.err;
+  }
+}
+
+TEST_F(ConvergiaEverydayTest, NamesThatAreWordsOfTheProtocolStayAsTheyAre) {
+  EXPECT_THAT(alice_.Run({"put", "/nix/MOVE", In("x")}), FailsWith(kNotFound, "/nix/MOVE"));
+  EXPECT_THAT(alice_.Run({"ls", In("MOVE")}), FailsWith(kNotFound, In("MOVE")));
+}
+
+TEST_F(ConvergiaEverydayTest, AFolderDoesNotGoOntoAFile) {
+  Put("f", "bytes");
+  fs::create_directories(Local("tree"));
+  EXPECT_THAT(alice_.Run({"put", Local("tree"), In("f")}),
+              FailsWith(kWrong, In("f") + " is a file, not a folder"));
+}
+
 TEST_F(ConvergiaEverydayTest, LinksAreWrittenThroughAndNoDeviceIsReplaced) {
   Put("f", "bytes");
   WriteWholeFile(Local("real"), "before");
@@ -390,6 +422,7 @@ TEST_F(ConvergiaEverydayTest, EveryLineOfAPipeArrivesInOrderOrIsSaidToBeLost) {
     ++next;
   }
   EXPECT_EQ(next, kLines);
+  EXPECT_THAT(heard.out, HasSubstr("alice: 1\t \n"));  // Blanks at the end are text.
   Outcome alone;
   EXPECT_TRUE(Eventually([&] {  // Until all know that he has left.
     alone = alice_.Run({"chat"}, "/to bob\nare you there?\n");
