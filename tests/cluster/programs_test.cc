@@ -2,8 +2,9 @@
 // closed standard streams, files that cannot grow.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "common/base/version.h"
 #include "tests/cluster/convergia_program.h"
 #include "tests/testing/eventually.h"
+#include "tools/devcluster/free_ports.h"
 
 namespace convergia::testing {
 namespace {
@@ -28,6 +30,17 @@ constexpr const char* kPrograms[] = {
     "edge/edge",        "mgmt/mgmt",       "tools/devcluster/devcluster"};
 
 std::string NameOf(const std::string& program) { return fs::path(program).filename().string(); }
+
+bool IsListening(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool connected = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return connected;
+}
 
 class ProgramsTest : public ::testing::Test {
  protected:
@@ -47,14 +60,15 @@ class ProgramsTest : public ::testing::Test {
   }
   // A management server that was never started.
   std::string MgmtConfig() const {
-    WriteWholeFile(
-        dir_ + "/mgmt.textproto",
-        absl::StrCat("dir: '", dir_, "/mgmt'\n", "grpc_listen: '127.0.0.1:0'\n",
-                     "line_listen: '127.0.0.1:0'\n", "open_line_listen: '127.0.0.1:0'\n"));
+    WriteWholeFile(dir_ + "/mgmt.textproto",
+                   absl::StrCat("dir: '", dir_, "/mgmt'\n", "grpc_listen: '127.0.0.1:0'\n",
+                                "line_listen: '127.0.0.1:", line_port_, "'\n",
+                                "open_line_listen: '127.0.0.1:0'\n"));
     return dir_ + "/mgmt.textproto";
   }
 
   const std::string dir_;
+  const int line_port_ = devcluster::FindFreePorts(1)->front();
 };
 
 TEST_F(ProgramsTest, EachTellsItsVersion) {
@@ -84,7 +98,8 @@ TEST_F(ProgramsTest, AServerWithClosedStreamsPrintsIntoNoFile) {
       Shell(absl::StrCat("sh -c 'exec mgmt/mgmt --config=", config, " <&- >&- 2>&-' & echo $!"));
   const pid_t pid = std::atoi(started.out.c_str());
   ASSERT_GT(pid, 0) << started.err;
-  EXPECT_TRUE(Eventually([&] { return fs::exists(dir_ + "/mgmt/store/LOCK"); }));
+  // It listens before it says READY, and takes no signal in between.
+  EXPECT_TRUE(Eventually([&] { return IsListening(line_port_); }));
   EXPECT_EQ(kill(pid, SIGTERM), 0);
   EXPECT_TRUE(Eventually([&] { return kill(pid, 0) != 0; }));
   int files = 0;
