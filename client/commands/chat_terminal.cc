@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/cells.h"
 
 namespace convergia::client {
 namespace {
@@ -28,20 +29,6 @@ size_t Columns() {
   winsize size = {};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
   return size.ws_col;
-}
-
-size_t WidthOf(absl::string_view text) {
-  size_t width = 0;
-  std::mbstate_t state = {};
-  while (!text.empty()) {
-    wchar_t character = 0;
-    const size_t length = std::mbrtowc(&character, text.data(), text.size(), &state);
-    if (length == 0 || length > text.size()) break;  // Incomplete or invalid: as good as none.
-    const int columns = wcwidth(character);
-    width += columns > 0 ? columns : 0;
-    text.remove_prefix(length);
-  }
-  return width;
 }
 
 // With libedit.
@@ -117,7 +104,7 @@ class EditedTerminal : public ChatTerminal {
     if (text.empty()) return;
     const LineInfo* const line = el_line(editor_);
     const absl::string_view typed(line->buffer, line->cursor - line->buffer);
-    const size_t rows_up = (WidthOf(prompt_) + WidthOf(typed)) / Columns();
+    const size_t rows_up = (CellsOf(prompt_) + CellsOf(typed)) / Columns();
     const std::string up = rows_up > 0 ? absl::StrCat("\033[", rows_up, "A") : "";
     Write(absl::StrCat(up, "\r\033[J", text));
     el_set(editor_, EL_REFRESH);
