@@ -7,9 +7,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
@@ -35,32 +35,42 @@ struct Arguments {
   bool parents = false;
 };
 
-void PrintEntry(const StoredEntry& entry, bool is_long) {
-  const std::string name = absl::StrCat(ForOutput(entry.name), entry.is_folder ? "/" : "");
-  if (!is_long) {
-    std::cout << name << "\n";
-    return;
+// As ls prints them: a name a line, or with sizes and times.
+void PrintEntries(const std::vector<StoredEntry>& entries, bool is_long) {
+  Table table(is_long ? std::vector<Table::Column>{{"", Table::Align::kRight}, {}, {}, {}}
+                      : std::vector<Table::Column>{{}});
+  for (const StoredEntry& entry : entries) {
+    const std::string name = absl::StrCat(entry.name, entry.is_folder ? "/" : "");
+    if (!is_long) {
+      table.Add({name});
+      continue;
+    }
+    table.Add({entry.is_folder ? "" : FormatBytes(entry.bytes), FormatLocalTime(entry.changed),
+               name, entry.is_part ? "(not whole yet)" : ""});
   }
-  std::cout << absl::StrFormat("%10s  %s  %s%s\n", entry.is_folder ? "" : FormatBytes(entry.bytes),
-                               FormatLocalTime(entry.changed), name,
-                               entry.is_part ? "  (not whole yet)" : "");
+  Print(table);
+}
+
+// What is in the folder, or the file alone.
+absl::StatusOr<std::vector<StoredEntry>> EntriesOf(Storage& storage, const StoredPath& path,
+                                                   bool all) {
+  auto entries = storage.ListFolder(path.path);
+  if (!entries.ok() && FailCodeOf(entries.status()) == FailCode::kNotAFolder) {
+    CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, path));
+    return std::vector<StoredEntry>{
+        {LastName(path.path), false, info.bytes, info.changed, info.is_part}};
+  }
+  if (!entries.ok()) return About(path.path, entries.status());
+  if (!all) std::erase_if(*entries, [](const StoredEntry& entry) { return entry.is_part; });
+  return entries;
 }
 
 absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  const StoredPath path = StoredPath::Of(arguments.path);
-  auto entries = storage.ListFolder(path.path);
-  if (!entries.ok() && FailCodeOf(entries.status()) == FailCode::kNotAFolder) {
-    CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, path));
-    PrintEntry({LastName(path.path), false, info.bytes, info.changed, info.is_part},
-               arguments.is_long);
-    return absl::OkStatus();
-  }
-  if (!entries.ok()) return About(path.path, entries.status());
-  for (const StoredEntry& entry : *entries) {
-    if (!entry.is_part || arguments.all) PrintEntry(entry, arguments.is_long);
-  }
+  CVG_ASSIGN_OR_RETURN(const auto entries,
+                       EntriesOf(storage, StoredPath::Of(arguments.path), arguments.all));
+  PrintEntries(entries, arguments.is_long);
   return absl::OkStatus();
 }
 
@@ -174,14 +184,14 @@ absl::Status Info(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
   CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, StoredPath::Of(arguments.path)));
-  std::vector<std::vector<std::string>> rows = {{"WHAT", "VALUE"}};
+  Table table({{}, {}});
   for (const auto& [key, value] : info.rows) {
     int64_t milliseconds = 0;
     const bool is_time =
         (key == "created" || key == "modified") && absl::SimpleAtoi(value, &milliseconds);
-    rows.push_back({key, is_time ? FormatLocalTime(absl::FromUnixMillis(milliseconds)) : value});
+    table.Add({key, is_time ? FormatLocalTime(absl::FromUnixMillis(milliseconds)) : value});
   }
-  std::cout << FormatTable(rows) << std::flush;
+  Print(table);
   return absl::OkStatus();
 }
 
@@ -214,7 +224,7 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* ls = Add(app, line, "ls", "List a folder", arguments, &List);
   ls->add_option("path", arguments->path, "The folder")->capture_default_str();
-  ls->add_flag("-l,--long", arguments->is_long, "Sizes and times too");
+  ls->add_flag("-l,--long", arguments->is_long, "Sizes and times too; times are local");
   ls->add_flag("-a,--all", arguments->all, "Files too that are not whole yet: a put is at them");
 
   CLI::App* mkdir = Add(app, line, "mkdir", "Make folders", arguments, &MakeFolder);

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/local_file.h"
 #include "client/files/storage.h"
@@ -82,12 +83,12 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
     std::cout << "no messages wait" << std::endl;
     return absl::OkStatus();
   }
-  std::vector<std::vector<std::string>> rows = {{"ID", "FROM", "SIZE", "SENT"}};
+  Table table({{"ID"}, {"FROM"}, {"SIZE", Table::Align::kRight}, {"TIME"}});
   for (const StoredMessage& message : messages) {
-    rows.push_back(
+    table.Add(
         {message.id, message.from, FormatBytes(message.bytes), FormatLocalTime(message.sent)});
   }
-  std::cout << FormatTable(rows) << std::flush;
+  Print(table);
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/commands/commands.h"
+#include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
@@ -59,12 +60,11 @@ std::string Names(const std::string& ids,
 void PrintTable(const std::vector<Row>& map) {
   absl::flat_hash_map<std::string, std::string> names;
   for (const Row& row : map) names[row[kId]] = row[kName];
-  std::vector<Row> table = {{"NAME", "TYPE", "STATUS", "CONNECTED TO", "NOTES"}};
+  Table table({{"NAME"}, {"TYPE"}, {"STATUS"}, {"CONNECTED TO"}, {"NOTES"}});
   for (const Row& row : map) {
-    table.push_back(
-        {row[kName], row[kType], row[kStatus], Names(row[kConnected], names), row[kNotes]});
+    table.Add({row[kName], row[kType], row[kStatus], Names(row[kConnected], names), row[kNotes]});
   }
-  std::cout << FormatTable(table) << std::flush;
+  Print(table);
 }
 
 absl::Status Map(CommandContext& context, const Arguments& arguments) {

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/storage.h"
 #include "common/base/status_macros.h"
@@ -42,9 +42,10 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
 absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
-  CVG_ASSIGN_OR_RETURN(const auto rows, Metadata(client.get()).List(user));
-  for (const auto& row : rows) std::cout << ForOutput(absl::StrJoin(row, "\t")) << "\n";
-  std::cout.flush();
+  CVG_ASSIGN_OR_RETURN(const auto entries, Metadata(client.get()).List(user));
+  Table table({{"KEY"}, {"SIZE", Table::Align::kRight}});
+  for (const MetadataEntry& entry : entries) table.Add({entry.key, FormatBytes(entry.bytes)});
+  Print(table);
   return absl::OkStatus();
 }
 

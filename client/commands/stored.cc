@@ -76,7 +76,7 @@ std::string FormatBytes(uint64_t bytes) {
 }
 
 std::string FormatLocalTime(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", time, absl::LocalTimeZone());
+  return absl::FormatTime("%Y-%m-%d %H:%M", time, absl::LocalTimeZone());
 }
 
 std::string LastName(absl::string_view path) {

@@ -54,7 +54,7 @@ class EachOnItsOwn {
 // "1.5 MiB", at most 8 characters.
 std::string FormatBytes(uint64_t bytes);
 
-// In local time, to the second.
+// "2023-11-14 23:13": in local time, as in `ls -l --time-style=long-iso`.
 std::string FormatLocalTime(absl::Time time);
 
 // The last name of a path; empty for "/".

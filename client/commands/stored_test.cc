@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <sstream>
 #include <string>
 
@@ -32,6 +33,15 @@ TEST(FormatBytesTest, ShowsTheUnitThatFits) {
       {UINT64_MAX, "16.0 EiB"},
   };
   for (const auto& c : kCases) EXPECT_EQ(FormatBytes(c.bytes), c.shown);
+}
+
+TEST(FormatLocalTimeTest, IsLongIsoInTheZoneOfTheUser) {
+  const absl::Time time = absl::FromUnixSeconds(1'700'000'000);
+  setenv("TZ", "UTC", 1);
+  EXPECT_EQ(FormatLocalTime(time), "2023-11-14 22:13");
+  setenv("TZ", "Asia/Tokyo", 1);
+  EXPECT_EQ(FormatLocalTime(time), "2023-11-15 07:13");
+  unsetenv("TZ");
 }
 
 TEST(LastNameTest, IsWhatComesAfterTheLastSlash) {

@@ -113,27 +113,4 @@ std::string FormatMessage(const Message& message, absl::string_view time_format)
                       absl::StrReplaceAll(Printable(message.body), {{"\n", "\n    "}}));
 }
 
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::vector<std::string>> cells;
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    cells.emplace_back();
-    for (size_t i = 0; i < row.size(); ++i) {
-      cells.back().push_back(absl::StrReplaceAll(Printable(row[i]), {{"\n", " "}}));
-      if (widths.size() <= i) widths.push_back(0);
-      widths[i] = std::max(widths[i], CellsOf(cells.back()[i]));
-    }
-  }
-  std::string table;
-  for (const auto& row : cells) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, row[i], std::string(widths[i] + 2 - CellsOf(row[i]), ' '));
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    absl::StrAppend(&table, line, "\n");
-  }
-  return table;
-}
-
 }  // namespace convergia::client

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "client/connect/client.h"
@@ -25,8 +24,5 @@ std::string ErrorLine(absl::string_view text);
 
 // "[21:05:59] alice: hi", further lines of the body indented. `time_format` is absl::FormatTime's.
 std::string FormatMessage(const Message& message, absl::string_view time_format);
-
-// Columns lined up, two spaces apart; the first row is the heading. Cells are made printable.
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace convergia::client

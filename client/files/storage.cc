@@ -222,12 +222,16 @@ absl::StatusOr<std::string> Metadata::Get(absl::string_view user, absl::string_v
   return requester_->Request("GETMETADATA", {std::string(user), std::string(key)});
 }
 
-absl::StatusOr<std::vector<std::vector<std::string>>> Metadata::List(absl::string_view user) {
+absl::StatusOr<std::vector<MetadataEntry>> Metadata::List(absl::string_view user) {
   CVG_ASSIGN_OR_RETURN(const std::string data,
                        requester_->Request("LISTMETADATA", {std::string(user)}));
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& row : line::ParseRows(data)) rows.emplace_back(row.begin(), row.end());
-  return rows;
+  std::vector<MetadataEntry> entries;
+  for (const auto& row : line::ParseRows(data)) {
+    if (row.size() < 2) return Unreadable("key");
+    CVG_ASSIGN_OR_RETURN(const uint64_t bytes, ParseCount(row[1], "size"));
+    entries.push_back({std::string(row[0]), bytes});
+  }
+  return entries;
 }
 
 absl::Status Metadata::Delete(absl::string_view key) {

@@ -106,6 +106,11 @@ class Mailbox {
   Requester* const requester_;
 };
 
+struct MetadataEntry {
+  std::string key;
+  uint64_t bytes = 0;  // Of its value.
+};
+
 // Small things that users tell about themselves.
 class Metadata {
  public:
@@ -113,8 +118,7 @@ class Metadata {
 
   absl::Status Set(absl::string_view key, absl::string_view value);
   absl::StatusOr<std::string> Get(absl::string_view user, absl::string_view key);
-  // Keys and what else the server tells of each, as its rows.
-  absl::StatusOr<std::vector<std::vector<std::string>>> List(absl::string_view user);
+  absl::StatusOr<std::vector<MetadataEntry>> List(absl::string_view user);
   absl::Status Delete(absl::string_view key);
 
  private:
