@@ -146,10 +146,13 @@ class ConvergiaTest : public testing::Test {
       return LoginRows(signed_in_);
     }
     if (word == "GETSERVERMAP") {
-      return std::string(
+      const std::string alice = "u1\talice\tclient\toffline\t\t";
+      if (!fields[0].empty()) return fields[0] == "n2" ? alice : std::string();
+      const std::string servers = absl::StrCat(
           "n1\tmgmt\tmanagementserver\tonline\t\t\n"
-          "n2\tedge1\tmainserver\tonline\tdraining\tn1\n"
-          "u1\talice\tclient\toffline\t\t");
+          "n2\tedge1\tmainserver\tonline\t",
+          map_notes_, "\tn1");
+      return map_notes_ == "draining" ? absl::StrCat(servers, "\n", alice) : servers;
     }
     const MainServer edge = edge_.AsMainServer();
     return absl::StrCat(edge.name, "\t", edge.address, "\t", edge.pin);
@@ -237,6 +240,7 @@ class ConvergiaTest : public testing::Test {
   int tickets_ = 1;
   int busy_ = 0;  // So many messages find no room.
   std::string signed_in_;
+  std::string map_notes_ = "draining";  // Longer ones leave no room for users in the same answer.
   FakeServer edge_;
   FakeServer mgmt_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
@@ -400,6 +404,15 @@ TEST_F(ConvergiaTest, MapShowsNamesInATable) {
   EXPECT_EQ(rows.out,
             "n1\tmgmt\tmanagementserver\tonline\t\t\n"
             "n2\tedge1\tmainserver\tonline\tdraining\tn1\n");
+}
+
+TEST_F(ConvergiaTest, AMapOfSeveralAnswersIsShownWhole) {
+  AddAccount("alice", "secret");
+  OnServers([this] { map_notes_ = std::string(500'000, 'x'); });
+  const Outcome rows = Run({"map", "--tab", "--user=alice"}, "secret\n");
+  EXPECT_EQ(rows.exit_code, 0) << rows.err;
+  EXPECT_EQ(std::count(rows.out.begin(), rows.out.end(), '\n'), 3);
+  EXPECT_THAT(rows.out, testing::EndsWith("\nu1\talice\tclient\toffline\t\t\n"));
 }
 
 TEST_F(ConvergiaTest, PasswdChangesThePasswordAndKeepsTheNewTicket) {

@@ -10,6 +10,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/table.h"
 #include "client/commands/text.h"
+#include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
@@ -20,30 +21,34 @@ namespace {
 enum Column { kId, kName, kType, kStatus, kNotes, kConnected, kColumns };
 using Row = std::vector<std::string>;
 
-// More rows than this are a map nobody reads; `truncated` says so.
-constexpr size_t kRowsMax = 1'000'000;
+constexpr size_t kRowsMax = 1'000'000;  // Of a whole map, in memory.
+// The server cuts an answer at several times this.
+constexpr size_t kFullBytes = limits::kPacketBytesMax / 8;
 
 struct Arguments {
   bool tab = false;
   bool servers = false;
 };
 
+// The whole map. Errors: those of AskManagement(); kTooLong beyond kRowsMax.
 absl::StatusOr<std::vector<Row>> FetchMap(CommandContext& context) {
   std::vector<Row> map;
-  std::string after;
-  while (map.size() < kRowsMax) {
+  while (map.size() <= kRowsMax) {
+    const std::string after = map.empty() ? "" : map.back()[kId];
     CVG_ASSIGN_OR_RETURN(
         const std::string data,
         context.AskManagement("GETSERVERMAP", {after, absl::StrCat(limits::kListRowsMax)}));
     const auto rows = line::ParseRows(data);
+    if (rows.empty() || rows.back()[kId] == after) return map;
     for (const auto& row : rows) {
       map.emplace_back(row.begin(), row.end());
       map.back().resize(kColumns);
     }
-    if (rows.size() < limits::kListRowsMax || map.back()[kId] == after) break;
-    after = map.back()[kId];
+    // Each answer costs a sign-in. One that is full neither of rows nor of bytes is the last.
+    if (rows.size() < limits::kListRowsMax && data.size() < kFullBytes) return map;
   }
-  return map;
+  return Fail(FailCode::kTooLong,
+              absl::StrCat("the server map has more than ", kRowsMax, " rows; it is not shown"));
 }
 
 // "n1,n2" -> "mgmt, edge1".
