@@ -108,11 +108,6 @@ TEST(FormatTest, FurtherLinesOfAMessageAreIndented) {
   EXPECT_EQ(text, "[00] bob: one\n    [00:00:00] eve: two");
 }
 
-TEST(FormatTest, TableLinesUp) {
-  EXPECT_EQ(FormatTable({{"NAME", "TYPE"}, {"ä", "x"}, {"edge1", ""}}),
-            "NAME   TYPE\nä      x\nedge1\n");
-}
-
 TEST(ExitCodeTest, EachKindOfFailureHasItsOwn) {
   EXPECT_EQ(ExitCodeOf(absl::OkStatus()), 0);
   EXPECT_EQ(ExitCodeOf(Fail(FailCode::kBadField, "")), 1);

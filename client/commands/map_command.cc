@@ -8,7 +8,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/commands/commands.h"
+#include "client/commands/json.h"
+#include "client/commands/table.h"
 #include "client/commands/text.h"
+#include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
@@ -19,30 +22,35 @@ namespace {
 enum Column { kId, kName, kType, kStatus, kNotes, kConnected, kColumns };
 using Row = std::vector<std::string>;
 
-// More rows than this are a map nobody reads; `truncated` says so.
-constexpr size_t kRowsMax = 1'000'000;
+constexpr size_t kRowsMax = 1'000'000;  // Of a whole map, in memory.
+// The server cuts an answer at several times this.
+constexpr size_t kFullBytes = limits::kPacketBytesMax / 8;
 
 struct Arguments {
   bool tab = false;
   bool servers = false;
+  bool json = false;
 };
 
+// The whole map. Errors: those of AskManagement(); kTooLong beyond kRowsMax.
 absl::StatusOr<std::vector<Row>> FetchMap(CommandContext& context) {
   std::vector<Row> map;
-  std::string after;
-  while (map.size() < kRowsMax) {
+  while (map.size() <= kRowsMax) {
+    const std::string after = map.empty() ? "" : map.back()[kId];
     CVG_ASSIGN_OR_RETURN(
         const std::string data,
         context.AskManagement("GETSERVERMAP", {after, absl::StrCat(limits::kListRowsMax)}));
     const auto rows = line::ParseRows(data);
+    if (rows.empty() || rows.back()[kId] == after) return map;
     for (const auto& row : rows) {
       map.emplace_back(row.begin(), row.end());
       map.back().resize(kColumns);
     }
-    if (rows.size() < limits::kListRowsMax || map.back()[kId] == after) break;
-    after = map.back()[kId];
+    // Each answer costs a sign-in. One that is full neither of rows nor of bytes is the last.
+    if (rows.size() < limits::kListRowsMax && data.size() < kFullBytes) return map;
   }
-  return map;
+  return Fail(FailCode::kTooLong,
+              absl::StrCat("the server map has more than ", kRowsMax, " rows; it is not shown"));
 }
 
 // "n1,n2" -> "mgmt, edge1".
@@ -59,12 +67,25 @@ std::string Names(const std::string& ids,
 void PrintTable(const std::vector<Row>& map) {
   absl::flat_hash_map<std::string, std::string> names;
   for (const Row& row : map) names[row[kId]] = row[kName];
-  std::vector<Row> table = {{"NAME", "TYPE", "STATUS", "CONNECTED TO", "NOTES"}};
+  Table table({{"NAME"}, {"TYPE"}, {"STATUS"}, {"CONNECTED TO"}, {"NOTES"}});
   for (const Row& row : map) {
-    table.push_back(
-        {row[kName], row[kType], row[kStatus], Names(row[kConnected], names), row[kNotes]});
+    table.Add({row[kName], row[kType], row[kStatus], Names(row[kConnected], names), row[kNotes]});
   }
-  std::cout << FormatTable(table) << std::flush;
+  Print(table);
+}
+
+// As docs/CLIENT.md has it.
+Json JsonOf(const std::vector<Row>& map) {
+  Json array = Json::array();
+  for (const Row& row : map) {
+    array.push_back({{"id", row[kId]},
+                     {"name", row[kName]},
+                     {"type", row[kType]},
+                     {"status", row[kStatus]},
+                     {"notes", row[kNotes]},
+                     {"connected", JsonOfNames(row[kConnected])}});
+  }
+  return array;
 }
 
 absl::Status Map(CommandContext& context, const Arguments& arguments) {
@@ -73,6 +94,10 @@ absl::Status Map(CommandContext& context, const Arguments& arguments) {
     map.erase(std::remove_if(map.begin(), map.end(),
                              [](const Row& row) { return row[kType] == "client"; }),
               map.end());
+  }
+  if (arguments.json) {
+    Print(JsonOf(map));
+    return absl::OkStatus();
   }
   if (!arguments.tab) {
     PrintTable(map);
@@ -91,10 +116,11 @@ absl::Status Map(CommandContext& context, const Arguments& arguments) {
 
 void AddMapCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("map", "Show the servers and who is online");
-  command->add_flag("--tab", arguments->tab,
-                    "Rows for scripts: id, name, type, status, notes, connected ids");
-  command->add_flag("--servers", arguments->servers, "Servers alone");
+  CLI::App* command = app.add_subcommand("map", "Show the servers, and which users are online");
+  CLI::Option* const tab = command->add_flag(
+      "--tab", arguments->tab, "Columns with tabs: id, name, type, status, notes, connected ids");
+  command->add_flag("--json", arguments->json, kJsonHelp)->excludes(tab);
+  command->add_flag("--servers", arguments->servers, "Without users");
   command->callback([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Map(context, *arguments); };
   });

@@ -1,12 +1,13 @@
-// meta: what users tell about themselves.
+// meta: values that users publish about themselves.
 
 #include <iostream>
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/stored_json.h"
+#include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
@@ -19,9 +20,10 @@ struct Arguments {
   std::string key;
   std::string value;
   std::string user;
+  bool json = false;
 };
 
-// Of whom: oneself, if nobody is named.
+// The user whose values are meant; without a name, the signed-in user.
 absl::StatusOr<std::string> Whose(CommandContext& context, const Arguments& arguments) {
   if (!arguments.user.empty()) return arguments.user;
   return context.User();
@@ -44,9 +46,14 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
 absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
-  CVG_ASSIGN_OR_RETURN(const auto rows, Metadata(client.get()).List(user));
-  for (const auto& row : rows) std::cout << ForOutput(absl::StrJoin(row, "\t")) << "\n";
-  std::cout.flush();
+  CVG_ASSIGN_OR_RETURN(const auto entries, Metadata(client.get()).List(user));
+  if (arguments.json) {
+    Print(JsonOf(entries));
+    return absl::OkStatus();
+  }
+  Table table({{"KEY"}, {"SIZE", Table::Align::kRight}});
+  for (const MetadataEntry& entry : entries) table.Add({entry.key, FormatBytes(entry.bytes)});
+  Print(table);
   return absl::OkStatus();
 }
 
@@ -59,7 +66,7 @@ absl::Status Delete(CommandContext& context, const Arguments& arguments) {
 
 void AddMetaCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* meta = app.add_subcommand("meta", "What people tell about themselves");
+  CLI::App* meta = app.add_subcommand("meta", "Values that people publish about themselves");
   meta->require_subcommand(1);
   const auto run = [line, arguments](auto command) {
     line->run = [arguments, command](CommandContext& context) {
@@ -67,22 +74,24 @@ void AddMetaCommands(CLI::App& app, CommandLine* line) {
     };
   };
 
-  CLI::App* set = meta->add_subcommand("set", "Tell something about yourself");
-  set->add_option("key", arguments->key, "What")->required();
-  set->add_option("value", arguments->value, "Its value")->required();
+  CLI::App* set = meta->add_subcommand(
+      "set", "Publish a value about yourself; everybody signed in can read it");
+  set->add_option("key", arguments->key, "Its key")->required();
+  set->add_option("value", arguments->value, "The value")->required();
   set->callback([run] { run(&Set); });
 
   CLI::App* get = meta->add_subcommand("get", "Show one value");
-  get->add_option("key", arguments->key, "What")->required();
-  get->add_option("user", arguments->user, "Whose; yours if not given");
+  get->add_option("key", arguments->key, "Its key")->required();
+  get->add_option("user", arguments->user, "Of this user; without a name, of yourself");
   get->callback([run] { run(&Get); });
 
-  CLI::App* list = meta->add_subcommand("list", "List what is told");
-  list->add_option("user", arguments->user, "By whom; yours if not given");
+  CLI::App* list = meta->add_subcommand("list", "List keys and the sizes of their values");
+  list->add_option("user", arguments->user, "Of this user; without a name, of yourself");
+  list->add_flag("--json", arguments->json, kJsonHelp);
   list->callback([run] { run(&List); });
 
-  CLI::App* remove = meta->add_subcommand("delete", "Take something back");
-  remove->add_option("key", arguments->key, "What")->required();
+  CLI::App* remove = meta->add_subcommand("delete", "Delete a value of yourself");
+  remove->add_option("key", arguments->key, "Its key")->required();
   remove->callback([run] { run(&Delete); });
 }
 

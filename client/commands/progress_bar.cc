@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/commands/cells.h"
 #include "client/commands/stored.h"
 #include "client/commands/text.h"
 
@@ -63,7 +64,7 @@ void ProgressBar::OnRetry(absl::string_view name, const absl::Status& why) {
 }
 
 void ProgressBar::Tell(std::string line) {
-  // What is tried again and again fails again and again, in the same way.
+  // Repeated tries fail in the same way; one line is enough.
   if (line == last_trouble_) return;
   Erase();
   out_ << line << std::flush;
@@ -80,7 +81,7 @@ void ProgressBar::Draw(bool now) {
   if (columns_ == 0 || (!now && elapsed - drawn_ < kRedrawAfter)) return;
   drawn_ = elapsed;
   Erase();
-  out_ << Line(elapsed - started_).substr(0, columns_ - 1) << std::flush;
+  out_ << CutToCells(Line(elapsed - started_), columns_ - 1) << std::flush;
   is_drawn_ = true;
 }
 
@@ -89,8 +90,9 @@ std::string ProgressBar::Line(absl::Duration elapsed) const {
   const double rate = done_ / seconds;
   const std::string speed = absl::StrCat(FormatBytes(static_cast<uint64_t>(rate)), "/s");
   if (is_tree_) {
-    return absl::StrFormat("%d files, %s, %s  %s", files_moved_ + files_left_, FormatBytes(done_),
-                           speed, PrintableName(name_));
+    const uint64_t files = files_moved_ + files_left_;
+    return absl::StrFormat("%d %s, %s, %s  %s", files, files == 1 ? "file" : "files",
+                           FormatBytes(done_), speed, PrintableName(name_));
   }
   const double share = expected_ == 0 ? 1 : static_cast<double>(done_) / expected_;
   const int filled = std::clamp(static_cast<int>(share * kBarWidth), 0, kBarWidth);

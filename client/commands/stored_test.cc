@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <sstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/commands/progress_bar.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
@@ -33,6 +35,15 @@ TEST(FormatBytesTest, ShowsTheUnitThatFits) {
   for (const auto& c : kCases) EXPECT_EQ(FormatBytes(c.bytes), c.shown);
 }
 
+TEST(FormatLocalTimeTest, IsLongIsoInTheZoneOfTheUser) {
+  const absl::Time time = absl::FromUnixSeconds(1'700'000'000);
+  setenv("TZ", "UTC", 1);
+  EXPECT_EQ(FormatLocalTime(time), "2023-11-14 22:13");
+  setenv("TZ", "Fixed/UTC+09:00:00", 1);
+  EXPECT_EQ(FormatLocalTime(time), "2023-11-15 07:13");
+  unsetenv("TZ");
+}
+
 TEST(LastNameTest, IsWhatComesAfterTheLastSlash) {
   EXPECT_EQ(LastName("/a/b"), "b");
   EXPECT_EQ(LastName("/a/b/"), "b");
@@ -57,6 +68,34 @@ TEST(ProgressBarTest, IsNotDrawnForEveryPiece) {
   bar.OnExpected(100);
   for (int i = 0; i < 100; ++i) bar.OnBytes(1);
   EXPECT_EQ(out.str(), "");
+}
+
+TEST(ProgressBarTest, ALineThatIsTooLongIsCutBetweenCharacters) {
+  const std::string kLead = "1 file, 0 B, 0 B/s  ";
+  const struct {
+    const char* name;
+    int columns;
+    const char* shown;  // After kLead; one column of the terminal stays free.
+  } kCases[] = {
+      {"/f/photo", 80, "/f/photo"},
+      {"/f/photo", 26, "/f/ph"},
+      {"/f/Grüße", 26, "/f/Gr"},
+      {"/f/Grüße", 27, "/f/Grü"},
+      {"/f/写真", 24, "/f/"},
+      {"/f/写真", 25, "/f/"},  // There is room for half of the next character only.
+      {"/f/写真", 26, "/f/写"},
+      {"/f/🎉", 25, "/f/"},
+      {"/f/e\u0301x", 25, "/f/e\u0301"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(absl::StrCat(c.name, " in ", c.columns, " columns"));
+    FakeClock clock;
+    std::ostringstream out;
+    ProgressBar bar(&out, &clock, /*is_tree=*/true, c.columns);
+    clock.Advance(absl::Seconds(1));
+    bar.OnFile(c.name, true);
+    EXPECT_EQ(out.str(), kLead + c.shown);
+  }
 }
 
 TEST(ProgressBarTest, TroubleStandsOnALineOfItsOwn) {

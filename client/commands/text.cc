@@ -11,42 +11,12 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "client/commands/cells.h"
 
 namespace convergia::client {
 namespace {
 
-// Reads one character of UTF-8 from the front; 0 bytes if what is there is none.
-size_t ReadUtf8(absl::string_view text, uint32_t* code) {
-  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  size_t length = 0;
-  uint32_t smallest = 0;
-  if (first < 0x80) {
-    *code = first;
-    return 1;
-  } else if ((first & 0xe0) == 0xc0) {
-    length = 2, smallest = 0x80, *code = first & 0x1f;
-  } else if ((first & 0xf0) == 0xe0) {
-    length = 3, smallest = 0x800, *code = first & 0x0f;
-  } else if ((first & 0xf8) == 0xf0) {
-    length = 4, smallest = 0x10000, *code = first & 0x07;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    *code = *code << 6 | (byte(i) & 0x3f);
-  }
-  const bool is_surrogate = *code >= 0xd800 && *code <= 0xdfff;
-  return *code < smallest || *code > 0x10ffff || is_surrogate ? 0 : length;
-}
-
-bool SteersTheTerminal(uint32_t code) {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0) ||  // C0, DEL, C1
-         (code >= 0x202a && code <= 0x202e) ||            // Writing direction.
-         (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
-}
-
-// What people type for what a client sends.
+// The commands that people type, by the words that a client sends.
 struct Word {
   absl::string_view protocol;
   absl::string_view command;
@@ -87,10 +57,6 @@ bool IsPartOfName(char c) {
          (static_cast<unsigned char>(c) >= 0x80);
 }
 
-size_t Width(absl::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
-}
-
 }  // namespace
 
 std::string InCommands(absl::string_view text) {
@@ -113,6 +79,12 @@ std::string InCommands(absl::string_view text) {
     text.remove_prefix(length);
   }
   return result;
+}
+
+bool SteersTheTerminal(uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) ||  // C0, DEL, C1
+         (code >= 0x202a && code <= 0x202e) ||            // Writing direction.
+         (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
 }
 
 std::string Printable(absl::string_view text) {
@@ -147,29 +119,6 @@ std::string FormatMessage(const Message& message, absl::string_view time_format)
   const std::string time = absl::FormatTime(time_format, message.sent, absl::LocalTimeZone());
   return absl::StrCat("[", time, "] ", Printable(message.from), ": ",
                       absl::StrReplaceAll(Printable(message.body), {{"\n", "\n    "}}));
-}
-
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::vector<std::string>> cells;
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    cells.emplace_back();
-    for (size_t i = 0; i < row.size(); ++i) {
-      cells.back().push_back(absl::StrReplaceAll(Printable(row[i]), {{"\n", " "}, {"\t", " "}}));
-      if (widths.size() <= i) widths.push_back(0);
-      widths[i] = std::max(widths[i], Width(cells.back()[i]));
-    }
-  }
-  std::string table;
-  for (const auto& row : cells) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, row[i], std::string(widths[i] + 2 - Width(row[i]), ' '));
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    absl::StrAppend(&table, line, "\n");
-  }
-  return table;
 }
 
 }  // namespace convergia::client

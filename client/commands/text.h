@@ -1,35 +1,37 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "client/connect/client.h"
 
-// What people read: nothing that other people sent may steer the terminal it is shown on.
+// Text for people. Text of other users must not steer the terminal that shows it.
 namespace convergia::client {
 
-// `text` with everything that a terminal would obey, or that is no UTF-8, replaced by "?": control
+// `text` with "?" in place of everything that is not UTF-8 or that a terminal would obey: control
 // characters, escape sequences, changes of the writing direction. LF and TAB stay.
 std::string Printable(absl::string_view text);
 
-// The same in one line: LF is replaced, too, and TAB becomes a space. For names.
+// Whether Printable() replaces the character `code`: a terminal would obey it. True for LF and TAB too,
+// which Printable() keeps.
+bool SteersTheTerminal(uint32_t code);
+
+// The same in one line, with "?" in place of LF and a space in place of TAB. For names.
 std::string PrintableName(absl::string_view name);
 
-// As it is shown on standard output: printable at a terminal, and else as it is, for programs.
+// `text` for standard output: Printable() at a terminal, and unchanged for other programs.
 std::string ForOutput(absl::string_view text);
 
-// A server's text of an error, with the commands of the protocol as people type them: "`convergia
-// ls`" for LISTFOLDER. A word that is a part of a path or a name stays as it is.
+// A server's error text, with the commands of the protocol as people type them: "`convergia ls`"
+// for LISTFOLDER. A word that is part of a path or a name stays as it is.
 std::string InCommands(absl::string_view text);
 
-// "convergia: ... LF", in one line and printable.
+// The line "convergia: `text`" with an LF, printable.
 std::string ErrorLine(absl::string_view text);
 
-// "[21:05:59] alice: hi", further lines of the body indented. `time_format` is absl::FormatTime's.
+// "[21:05:59] alice: hi", with further lines of the body indented. `time_format` is a format of
+// absl::FormatTime().
 std::string FormatMessage(const Message& message, absl::string_view time_format);
-
-// Columns lined up, two spaces apart; the first row is the heading. Cells are made printable.
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace convergia::client
