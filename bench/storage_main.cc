@@ -20,6 +20,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "bench/disk_rate.h"
@@ -130,8 +131,8 @@ class Bench {
     for (const absl::Duration began = Now(); Now() - began < absl::Seconds(60);) {
       (void)storage.Write(folder + "/first", 0, "x");
       const auto info = storage.GetInfo(folder + "/first");
-      for (const auto& [key, value] : info.ok() ? info->rows : decltype(info->rows)()) {
-        if (key == "volume" && absl::StrContains(value, wanted)) return;
+      for (const auto& row : info.ok() ? info->rows : decltype(info->rows)()) {
+        if (row[0] == "volume" && absl::StrContains(absl::StrJoin(row, " "), wanted)) return;
       }
       Pause(absl::Milliseconds(100));
     }

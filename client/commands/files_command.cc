@@ -7,8 +7,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/stored_json.h"
 #include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/storage.h"
@@ -33,6 +35,7 @@ struct Arguments {
   bool keep = false;
   bool recursive = false;
   bool parents = false;
+  bool json = false;
 };
 
 // As ls prints them: a name a line, or with sizes and times.
@@ -70,7 +73,11 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
   Storage storage(client.get());
   CVG_ASSIGN_OR_RETURN(const auto entries,
                        EntriesOf(storage, StoredPath::Of(arguments.path), arguments.all));
-  PrintEntries(entries, arguments.is_long);
+  if (arguments.json) {
+    Print(JsonOf(entries));
+  } else {
+    PrintEntries(entries, arguments.is_long);
+  }
   return absl::OkStatus();
 }
 
@@ -183,13 +190,19 @@ absl::Status Cat(CommandContext& context, const Arguments& arguments) {
 absl::Status Info(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, StoredPath::Of(arguments.path)));
+  const StoredPath path = StoredPath::Of(arguments.path);
+  CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, path));
+  if (arguments.json) {
+    Print(JsonOf(path.path, info));
+    return absl::OkStatus();
+  }
   Table table({{}, {}});
-  for (const auto& [key, value] : info.rows) {
+  for (const std::vector<std::string>& row : info.rows) {
+    const std::string value = absl::StrJoin(row.begin() + 1, row.end(), " ");
     int64_t milliseconds = 0;
     const bool is_time =
-        (key == "created" || key == "modified") && absl::SimpleAtoi(value, &milliseconds);
-    table.Add({key, is_time ? FormatLocalTime(absl::FromUnixMillis(milliseconds)) : value});
+        (row[0] == "created" || row[0] == "modified") && absl::SimpleAtoi(value, &milliseconds);
+    table.Add({row[0], is_time ? FormatLocalTime(absl::FromUnixMillis(milliseconds)) : value});
   }
   Print(table);
   return absl::OkStatus();
@@ -227,6 +240,8 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   ls->add_flag("-l,--long", arguments->is_long, "Sizes and times too; times are local");
   ls->add_flag("-a,--all", arguments->all, "Files too that are not whole yet: a put is at them");
 
+  ls->add_flag("--json", arguments->json, kJsonHelp);
+
   CLI::App* mkdir = Add(app, line, "mkdir", "Make folders", arguments, &MakeFolder);
   mkdir->add_option("paths", arguments->paths, "The folders")->required();
   mkdir->add_flag("-p,--parents", arguments->parents,
@@ -255,6 +270,7 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   CLI::App* info =
       Add(app, line, "info", "Show all there is to know of a file or folder", arguments, &Info);
   info->add_option("path", arguments->path, "The file or folder")->required();
+  info->add_flag("--json", arguments->json, kJsonHelp);
 
   CLI::App* share = Add(app, line, "share", "Say who may do what in a folder", arguments, &Share);
   share->add_option("path", arguments->path, "The folder")->required();

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/stored_json.h"
 #include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/local_file.h"
@@ -35,7 +36,7 @@ struct Arguments {
   std::string file = "-";
   std::vector<std::string> ids;
   std::string output = "-";
-  bool keep = false;
+  bool json = false;
 };
 
 absl::Status AppendAll(Mailbox& mailbox, const std::string& draft, int fd) {
@@ -79,6 +80,10 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
 absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::vector<StoredMessage> messages, Mailbox(client.get()).List());
+  if (arguments.json) {
+    Print(JsonOf(messages));
+    return absl::OkStatus();
+  }
   if (messages.empty()) {
     std::cout << "no messages wait" << std::endl;
     return absl::OkStatus();
@@ -159,6 +164,7 @@ void AddMailCommands(CLI::App& app, CommandLine* line) {
   });
 
   CLI::App* list = mail->add_subcommand("list", "List the messages that wait for you");
+  list->add_flag("--json", arguments->json, kJsonHelp);
   list->callback([run] { run(&List); });
 
   CLI::App* read = mail->add_subcommand("read", "Read a message; it stays until you delete it");

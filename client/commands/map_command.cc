@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/commands/commands.h"
+#include "client/commands/json.h"
 #include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "common/base/fail.h"
@@ -28,6 +29,7 @@ constexpr size_t kFullBytes = limits::kPacketBytesMax / 8;
 struct Arguments {
   bool tab = false;
   bool servers = false;
+  bool json = false;
 };
 
 // The whole map. Errors: those of AskManagement(); kTooLong beyond kRowsMax.
@@ -72,12 +74,30 @@ void PrintTable(const std::vector<Row>& map) {
   Print(table);
 }
 
+// As docs/CLIENT.md has it.
+Json JsonOf(const std::vector<Row>& map) {
+  Json array = Json::array();
+  for (const Row& row : map) {
+    array.push_back({{"id", row[kId]},
+                     {"name", row[kName]},
+                     {"type", row[kType]},
+                     {"status", row[kStatus]},
+                     {"notes", row[kNotes]},
+                     {"connected", JsonOfNames(row[kConnected])}});
+  }
+  return array;
+}
+
 absl::Status Map(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(std::vector<Row> map, FetchMap(context));
   if (arguments.servers) {
     map.erase(std::remove_if(map.begin(), map.end(),
                              [](const Row& row) { return row[kType] == "client"; }),
               map.end());
+  }
+  if (arguments.json) {
+    Print(JsonOf(map));
+    return absl::OkStatus();
   }
   if (!arguments.tab) {
     PrintTable(map);
@@ -97,8 +117,9 @@ absl::Status Map(CommandContext& context, const Arguments& arguments) {
 void AddMapCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("map", "Show the servers and who is online");
-  command->add_flag("--tab", arguments->tab,
-                    "Rows for scripts: id, name, type, status, notes, connected ids");
+  CLI::Option* const tab = command->add_flag(
+      "--tab", arguments->tab, "Rows for scripts: id, name, type, status, notes, connected ids");
+  command->add_flag("--json", arguments->json, kJsonHelp)->excludes(tab);
   command->add_flag("--servers", arguments->servers, "Servers alone");
   command->callback([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Map(context, *arguments); };

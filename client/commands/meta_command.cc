@@ -6,6 +6,7 @@
 
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
+#include "client/commands/stored_json.h"
 #include "client/commands/table.h"
 #include "client/commands/text.h"
 #include "client/files/storage.h"
@@ -18,6 +19,7 @@ struct Arguments {
   std::string key;
   std::string value;
   std::string user;
+  bool json = false;
 };
 
 // Of whom: oneself, if nobody is named.
@@ -43,6 +45,10 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
   CVG_ASSIGN_OR_RETURN(const auto entries, Metadata(client.get()).List(user));
+  if (arguments.json) {
+    Print(JsonOf(entries));
+    return absl::OkStatus();
+  }
   Table table({{"KEY"}, {"SIZE", Table::Align::kRight}});
   for (const MetadataEntry& entry : entries) table.Add({entry.key, FormatBytes(entry.bytes)});
   Print(table);
@@ -78,6 +84,7 @@ void AddMetaCommands(CLI::App& app, CommandLine* line) {
 
   CLI::App* list = meta->add_subcommand("list", "List what is told");
   list->add_option("user", arguments->user, "By whom; yours if not given");
+  list->add_flag("--json", arguments->json, kJsonHelp);
   list->callback([run] { run(&List); });
 
   CLI::App* remove = meta->add_subcommand("delete", "Take something back");

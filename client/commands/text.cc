@@ -15,12 +15,6 @@
 namespace convergia::client {
 namespace {
 
-bool SteersTheTerminal(uint32_t code) {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0) ||  // C0, DEL, C1
-         (code >= 0x202a && code <= 0x202e) ||            // Writing direction.
-         (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
-}
-
 // What people type for what a client sends.
 struct Word {
   absl::string_view protocol;
@@ -77,6 +71,12 @@ std::string InCommands(absl::string_view text) {
 }
 
 }  // namespace
+
+bool SteersTheTerminal(uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) ||  // C0, DEL, C1
+         (code >= 0x202a && code <= 0x202e) ||            // Writing direction.
+         (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
+}
 
 std::string Printable(absl::string_view text) {
   std::string printable;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -11,6 +12,9 @@ namespace convergia::client {
 // `text` with everything that a terminal would obey, or that is no UTF-8, replaced by "?": control
 // characters, escape sequences, changes of the writing direction. LF stays, TAB becomes a space.
 std::string Printable(absl::string_view text);
+
+// Whether Printable() replaces the character `code`: a terminal would obey it. Also of LF and TAB.
+bool SteersTheTerminal(uint32_t code);
 
 // The same in one line: LF is replaced, too. For names.
 std::string PrintableName(absl::string_view name);

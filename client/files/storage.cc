@@ -157,7 +157,7 @@ absl::StatusOr<StoredInfo> Storage::GetInfo(absl::string_view path) {
   CVG_ASSIGN_OR_RETURN(const std::string data, requester_->Request("GETINFO", {std::string(path)}));
   StoredInfo info;
   for (const auto& row : line::ParseRows(data)) {
-    info.rows.emplace_back(row[0], absl::StrJoin(row.begin() + 1, row.end(), " "));
+    info.rows.emplace_back(row.begin(), row.end());
   }
   CVG_RETURN_IF_ERROR(ParseType(line::ValueInRows(data, "type"), &info));
   CVG_ASSIGN_OR_RETURN(info.bytes, ParseCount(line::ValueInRows(data, "bytes"), "size"));

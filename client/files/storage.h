@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -36,7 +35,7 @@ struct StoredInfo {
   uint64_t version = 0;  // Of files: of this content. No other content ever has it, of no file.
   // Of files: of the content, as common/base/tree_hash.h has it, in hexadecimal. Not always known.
   std::optional<std::string> hash;
-  std::vector<std::pair<std::string, std::string>> rows;  // All that the server tells.
+  std::vector<std::vector<std::string>> rows;  // All that the server tells: keys and values.
 };
 
 // Files and folders. Paths are absolute, "/a/b".

@@ -5,10 +5,18 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "tests/cluster/cluster_test_base.h"
 #include "tests/cluster/convergia_program.h"
 
@@ -221,11 +229,147 @@ TEST_F(ConvergiaEverydayTest, NoErrorOfTheOutputIsLost) {
                                                           {"put", Local("f"), In("g")},
                                                           {"get", In("f"), "-"},
                                                           {"--help"},
+                                                          {"ls", "--json", "/"},
+                                                          {"map", "--json"},
+                                                          {"info", "--json", In("f")},
+                                                          {"meta", "list", "--json"},
+                                                          {"mail", "list", "--json"},
                                                           {"meta", "get", "colour"}};
   for (const auto& command : commands) {
     EXPECT_THAT(full.Run(command), FailsWith(kNoRoom, "standard output: No space left on device"))
-        << command.front();
+        << absl::StrJoin(command, " ");
   }
+}
+
+using Row = std::vector<std::string>;
+using nlohmann::json;
+
+std::vector<Row> RowsOf(absl::string_view answer) {
+  std::vector<Row> rows;
+  EXPECT_TRUE(absl::ConsumePrefix(&answer, "OK ")) << answer;
+  for (const absl::string_view row : absl::StrSplit(answer, '\n')) {
+    rows.push_back(absl::StrSplit(row, '\t'));
+  }
+  return rows;
+}
+json Number(const std::string& text) { return json(std::stoull(text)); }
+json Utc(const std::string& milliseconds) {
+  const absl::Time time = absl::FromUnixMillis(std::stoll(milliseconds));
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+json Names(const std::string& names) {
+  return std::vector<std::string>(absl::StrSplit(names, ',', absl::SkipEmpty()));
+}
+json EntryOf(const Row& row) {
+  return {{"name", row[0]}, {"type", row[1]}, {"bytes", Number(row[2])}, {"modified", Utc(row[3])}};
+}
+json MessageOf(const Row& row) {
+  return {{"id", row[0]}, {"from", row[1]}, {"bytes", Number(row[2])}, {"time", Utc(row[3])}};
+}
+json KeyOf(const Row& row) { return {{"key", row[0]}, {"bytes", Number(row[1])}}; }
+json MapRowOf(const Row& row) {
+  return {{"id", row[0]},     {"name", row[1]},  {"type", row[2]},
+          {"status", row[3]}, {"notes", row[4]}, {"connected", Names(row[5])}};
+}
+
+// The document of `info PATH --json` for rows of GETINFO.
+json InfoOf(const std::string& path, const std::vector<Row>& rows) {
+  json info = {{"path", path},         {"version", nullptr},
+               {"hash", nullptr},      {"permissions", json::array()},
+               {"inherited", nullptr}, {"volumes", json::array()}};
+  for (const Row& row : rows) {
+    const std::string& key = row[0];
+    if (key == "permission") {
+      info["permissions"].push_back({{"who", row[1]}, {"right", row[2]}});
+    } else if (key == "inherited") {
+      info[key] = {{"who", row[1]}, {"right", row[2]}, {"folder", row[3]}};
+    } else if (key == "volume") {
+      info["volumes"].push_back({{"volume", row[1]},
+                                 {"volatile", row[2] == "volatile"},
+                                 {"copies_wanted", Number(row[3])},
+                                 {"online", Names(row[4])},
+                                 {"offline", Names(row[5])}});
+    } else {
+      const bool is_time = key == "created" || key == "modified";
+      info[key] = is_time ? Utc(row[1]) : key == "bytes" ? Number(row[1]) : json(row[1]);
+    }
+  }
+  return info;
+}
+
+TEST_F(ConvergiaEverydayTest, JsonSaysWhatTheServerSays) {
+  Put("写真.txt", "hello");
+  EXPECT_THAT(alice_.Run({"mkdir", In("d\"e")}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"share", folder_, "bob", "read"}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"meta", "set", "größe", "blue"}), ExitsWith(kDone));
+  EXPECT_THAT(bob_.Run({"mail", "send", "alice"}, "hello"), ExitsWith(kDone));
+  const std::string file = In("写真.txt");
+  const auto each = [](json (*of)(const Row&)) {
+    return [of](const std::vector<Row>& rows) {
+      json array = json::array();
+      for (const Row& row : rows) array.push_back(of(row));
+      return array;
+    };
+  };
+  const auto info_of = [](const std::string& path) {
+    return [path](const std::vector<Row>& rows) { return InfoOf(path, rows); };
+  };
+  const struct {
+    std::vector<std::string> command;
+    std::string request;
+    std::function<json(const std::vector<Row>&)> expected;
+  } kCases[] = {
+      {{"ls", "--json", folder_}, absl::StrCat("LISTFOLDER ", folder_), each(EntryOf)},
+      {{"info", "--json", file}, absl::StrCat("GETINFO ", file), info_of(file)},
+      {{"info", "--json", folder_}, absl::StrCat("GETINFO ", folder_), info_of(folder_)},
+      {{"info", "--json", absl::StrCat(In("d\"e"), "/")},
+       absl::StrCat("GETINFO ", In("d\"e")),
+       info_of(In("d\"e"))},
+      {{"map", "--json"}, "GETSERVERMAP", each(MapRowOf)},
+      {{"mail", "list", "--json"}, "LISTOFFLINEMESSAGES", each(MessageOf)},
+      {{"meta", "list", "--json"}, "LISTMETADATA alice", each(KeyOf)},
+      {{"meta", "list", "--json", "alice"}, "LISTMETADATA alice", each(KeyOf)},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(absl::StrJoin(c.command, " "));
+    Outcome printed;
+    json expected;
+    // The map still changes while servers connect.
+    const bool is_same = Eventually([&] {
+      printed = alice_.Run(c.command);
+      expected = c.expected(RowsOf(line_->Ask(c.request).value_or("")));
+      return json::parse(printed.out, nullptr, /*allow_exceptions=*/false) == expected;
+    });
+    EXPECT_TRUE(is_same) << printed.out << "\nis not\n" << expected.dump(2);
+    EXPECT_THAT(printed, ExitsWith(kDone));
+    EXPECT_THAT(printed.err, IsEmpty());
+    EXPECT_FALSE(expected.empty());
+  }
+}
+
+TEST_F(ConvergiaEverydayTest, JsonOfNothingIsAnEmptyArrayAndOfAnErrorNothing) {
+  EXPECT_EQ(alice_.Run({"ls", "--json", folder_}).out, "[]\n");
+  EXPECT_EQ(bob_.Run({"mail", "list", "--json"}).out, "[]\n");
+  const Outcome missing = alice_.Run({"ls", "--json", In("nix")});
+  EXPECT_THAT(missing, FailsWith(kNotFound, In("nix")));
+  EXPECT_THAT(missing.out, IsEmpty());
+  EXPECT_THAT(alice_.Run({"map", "--json", "--tab"}), ExitsWith(kWrong));
+}
+
+TEST_F(ConvergiaEverydayTest, ListsLineUpWithWideNamesAndLocalTimes) {
+  Put("写真", "hello");
+  Put("z", std::string(2'000, 'z'));
+  ASSERT_OK_AND_ASSIGN(const std::string listed, line_->Ask(absl::StrCat("LISTFOLDER ", folder_)));
+  const std::vector<Row> rows = RowsOf(listed);
+  ASSERT_EQ(rows.size(), 2u);  // In the order of their bytes: z is first.
+  absl::TimeZone zone;
+  ASSERT_TRUE(absl::LoadTimeZone("Fixed/UTC+09:00:00", &zone));
+  const auto time = [&](const Row& row) {
+    return absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixMillis(std::stoll(row[3])), zone);
+  };
+  EXPECT_EQ(Launched({"/usr/bin/env", "TZ=Fixed/UTC+09:00:00"}).Run({"ls", "-l", folder_}).out,
+            absl::StrCat("2.0 KiB  ", time(rows[0]), "  z\n    5 B  ", time(rows[1]), "  写真\n"));
+  EXPECT_EQ(alice_.Run({"ls", folder_}).out, "z\n写真\n");
 }
 
 TEST_F(ConvergiaEverydayTest, FilesAreReadToTheirEndAndWhatIsNoFileIsRefused) {

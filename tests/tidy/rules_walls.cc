@@ -49,6 +49,7 @@ const std::vector<Library>& Libraries() {
       {"sodium", {"mgmt/"}},
       {"histedit.h", {"client/"}},
       {"editline/", {"client/"}},
+      {"nlohmann/", {"client/"}},
       {"xxhash.h", {"dataserver/", "datamgr/", "edge/", "client/", "common/base/"}},
       {"CLI/", {"common/node/", "client/", "tools/", "bench/", "tests/"}},
       {"grpc",
