@@ -382,6 +382,19 @@ TEST_F(ConvergiaTest, FirstContactNeedsAnAuthorityToTrust) {
   EXPECT_EQ(Await(Spawn({kProgram, "map"}, "")).exit_code, 0);  // Pinned, and a ticket.
 }
 
+TEST_F(ConvergiaTest, OnlyTheTopHelpListsExitStatuses) {
+  EXPECT_THAT(Run({"--help"}).out, HasSubstr("Exit status:\n  0  done\n"));
+  const std::vector<std::vector<std::string>> commands = {
+      {"ls"}, {"send"}, {"map"}, {"mail"}, {"mail", "list"}, {"meta", "set"}};
+  for (std::vector<std::string> command : commands) {
+    command.push_back("--help");
+    const Outcome help = Run(command);
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.out, HasSubstr("--help"));
+    EXPECT_THAT(help.out, Not(HasSubstr("Exit status"))) << command.front();
+  }
+}
+
 TEST_F(ConvergiaTest, PasswordMayComeFromAFile) {
   AddAccount("alice", "secret");
   std::ofstream(home_ + "/password") << "secret\n";

@@ -55,7 +55,6 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   CLI::App app("Convergia: messages between people, and their files", "convergia");
   app.require_subcommand(1);
   app.fallthrough();  // Global options may stand after the command, too.
-  app.footer(kExitCodeHelp);
   app.set_version_flag("--version", VersionText("convergia"), "Show the version");
   AddGlobalOptions(app, &line->options);
   AddRegisterCommand(app, line);
@@ -68,6 +67,7 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   AddTransferCommands(app, line);
   AddMailCommands(app, line);
   AddMetaCommands(app, line);
+  app.footer(kExitCodeHelp);  // Last, since commands inherit a footer: only this help has it.
   std::vector<std::string> arguments =
       WithTextMarked(app, std::vector<std::string>(argv + 1, argv + argc));
   std::reverse(arguments.begin(), arguments.end());  // As the parser takes them.
