@@ -10,7 +10,7 @@
 namespace convergia::client {
 namespace {
 
-constexpr size_t kHostBytesMax = 255;  // As DNS has it.
+constexpr size_t kHostBytesMax = 255;  // The limit of DNS.
 
 absl::Status BadAddress(absl::string_view text) {
   return Fail(FailCode::kBadField,
@@ -41,7 +41,7 @@ absl::StatusOr<Address> Address::Parse(absl::string_view text) {
     host = text.substr(0, colon);
     port = text.substr(colon + 1);
     has_port = true;
-    if (host.find(':') != absl::string_view::npos) return BadAddress(text);  // IPv6 wants [ ].
+    if (host.find(':') != absl::string_view::npos) return BadAddress(text);  // IPv6 needs [ ].
   }
   Address address;
   if (host.empty() || host.size() > kHostBytesMax ||

@@ -21,7 +21,7 @@ struct Address {
   // Errors: FailCode::kBadField.
   static absl::StatusOr<Address> Parse(absl::string_view text);
 
-  // As Parse() reads it, always with the port.
+  // In the form that Parse() reads, always with the port.
   std::string ToString() const;
 
   friend bool operator==(const Address&, const Address&) = default;

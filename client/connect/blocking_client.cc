@@ -66,7 +66,7 @@ template <typename T>
 T BlockingClient::Await(asio::awaitable<T> work) {
   std::future<T> result;
   {
-    // What is begun before Close() runs to its end; nothing runs what would be begun after it.
+    // Work that begins before Close() runs to its end. No later work can run.
     absl::MutexLock lock(&mu_);
     if (closed_) return ClientIsClosed();
     result = asio::co_spawn(io_, std::move(work), asio::use_future);
@@ -113,7 +113,8 @@ void BlockingClient::Begin(std::function<asio::awaitable<T>()> make, std::functi
   {
     absl::MutexLock lock(&mu_);
     if (!closed_) {
-      // Posted, since on the client's own thread co_spawn() may call back while mu_ is held.
+      // This is posted because co_spawn() on the client's own thread may call back while mu_ is
+      // held.
       asio::post(io_, [this, make = std::move(make), done = std::move(done)]() mutable {
         asio::co_spawn(io_, make(), [done = std::move(done)](std::exception_ptr, T result) {
           done(std::move(result));

@@ -19,16 +19,16 @@
 
 namespace convergia::client {
 
-// A Client with a thread of its own, for programs that like to wait.
+// A Client with its own thread, for programs that wait for each call.
 //
 //   BlockingClient client(options);
 //   ASSIGN(client.Connect(absl::Seconds(20)));
 //   client.SendMessage("bob", "hi");
 //   StatusOr<Message> message = client.NextMessage(absl::InfiniteDuration());
 //
-// Thread-safe. Messages wait in a queue for NextMessage(), and while it is full, nothing more is
-// read from the main server; or they go to the observer, as all else does, on the client's own
-// thread.
+// Thread-safe. Messages wait in a queue for NextMessage(); while the queue is full, nothing is read
+// from the main server. With Messages::kToObserver they go to the observer instead. The observer is
+// called on the client's own thread.
 class BlockingClient final : public Requester {
  public:
   enum class Messages { kToQueue, kToObserver };
@@ -40,7 +40,7 @@ class BlockingClient final : public Requester {
                           Messages messages = Messages::kToQueue);
   ~BlockingClient() override;  // Close().
 
-  // Each as in Client; kCancelled once it is closed.
+  // Each as in Client. Errors after Close(): kCancelled.
   absl::Status Connect(absl::Duration timeout);
   absl::StatusOr<int> SendMessage(std::string to, std::string body);
   absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields) override;
@@ -50,31 +50,31 @@ class BlockingClient final : public Requester {
   absl::StatusOr<std::string> RequestWithoutSignIn(std::string word,
                                                    std::vector<std::string> fields);
 
-  // After it has given up: begins anew with this password. Calls made after this one wait for that.
+  // Starts again with this password after the client has given up. Later calls wait for the result.
   void SignInAgain(std::string password) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // SendMessage() without waiting; `done` always runs: on the client's thread, or at once if it is
-  // closed. Messages are sent in the order of the calls.
+  // SendMessage() without waiting. `done` always runs: on the client's thread, or at once after
+  // Close(). Messages are sent in the order of the calls.
   void SendMessageThen(std::string to, std::string body,
                        std::function<void(absl::StatusOr<int>)> done);
 
-  // Request() without waiting, on the same terms. Of Requester.
+  // Request() without waiting, under the same rules. Of Requester.
   void RequestThen(std::string word, std::vector<std::string> fields, Done done) override;
 
   // The oldest message not yet taken.
   //
-  // Errors: kDeadlineExceeded when none came in time; the reason if the client has given up;
-  // kCancelled once it is closed.
+  // Errors: kDeadlineExceeded if none came in time; the reason if the client has given up;
+  // kCancelled after Close().
   absl::StatusOr<Message> NextMessage(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Leaves the server and ends the thread. Idempotent. Not from an observer.
+  // Leaves the server and ends the thread. Idempotent. Must not be called by an observer.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   class Inbox;  // The observer between Client and this.
 
-  // co_spawn()s `make()` on the client's thread and gives its result to `done`; if it is closed, at
-  // once kCancelled.
+  // co_spawn()s `make()` on the client's thread and gives its result to `done`. After Close() the
+  // result is kCancelled, at once.
   template <typename T>
   void Begin(std::function<asio::awaitable<T>()> make, std::function<void(T)> done)
       ABSL_LOCKS_EXCLUDED(mu_);

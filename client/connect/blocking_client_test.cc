@@ -27,7 +27,7 @@ class BlockingClientTest : public testing::Test {
         edge_(io_, ca_, {Role::kEdge, "a"},
               [this](absl::string_view word, absl::string_view data) -> FakeServer::Answer {
                 if (word == "LOGIN") return std::string(kLoginRows);
-                // The message comes back to its sender.
+                // The message returns to its sender.
                 if (word == "SENDMESSAGE") {
                   const size_t newline = data.find('\n');
                   edge_.Push("RECEIVEMESSAGE",
@@ -146,7 +146,7 @@ TEST_F(BlockingClientTest, CallsAfterCloseAreCancelled) {
   EXPECT_TRUE(done);
 }
 
-// A client's largest packet comes back with the sender's name and the time.
+// A client's largest packet returns with the sender's name and the time.
 TEST_F(BlockingClientTest, TakesTheLargestMessageAServerPasses) {
   BlockingClient client(MakeOptions("secret"));
   ASSERT_OK(client.Connect(absl::Seconds(20)));

@@ -23,12 +23,12 @@ namespace {
 
 const auto kForever = asio::steady_timer::time_point::max();
 
-// While a client moves: what it holds back, what it remembers against repeats, and how long.
+// Bounds during a move: messages held back, digests against repeats, and their time.
 constexpr size_t kHeldBytesMax = 4 * 1024 * 1024;
 constexpr size_t kMoveMessagesMax = 10'000;
 constexpr auto kMoveIsPastAfter = std::chrono::seconds(30);
 
-// A connection that lasted so long was a good one.
+// After a connection that lasted at least this long, the back-off starts again.
 constexpr absl::Duration kSettledAfter = absl::Seconds(10);
 
 asio::awaitable<void> Await(asio::steady_timer& timer) {
@@ -222,7 +222,8 @@ asio::awaitable<absl::StatusOr<std::shared_ptr<Client::Core::Link>>> Client::Cor
   const auto verify = [pin = server.pin, shown_pin](const tls::TlsStream& stream) -> absl::Status {
     if (stream.PeerPin() == pin) return absl::OkStatus();
     *shown_pin = stream.PeerPin();
-    return Fail(FailCode::kDenied, "the main server has another key than it should");
+    return Fail(FailCode::kDenied,
+                "the main server shows another key than the management server named");
   };
   const auto on_push = [weak_self = weak_from_this(), weak_link = std::weak_ptr<Link>(link)](
                            absl::string_view word, absl::string_view data) {
@@ -275,10 +276,10 @@ void Client::Core::SetUp(std::shared_ptr<Link> link) {
 
 void Client::Core::OnLinkClosed(Link& link, const absl::Status& why) {
   if (next_ != nullptr) at_both_.cancel();
-  if (link_.get() != &link) return;  // Being opened, or left on purpose.
-  if (next_ != nullptr && !next_->connection->closed()) return;  // It has moved a little early.
+  if (link_.get() != &link) return;  // It is still being opened, or was left on purpose.
+  if (next_ != nullptr && !next_->connection->closed()) return;  // The move ends a little early.
   link_.reset();
-  // One that throws its clients out at once must not be stormed.
+  // Clients must not storm a server that closes their connections at once.
   if (options_.clock->Elapsed() - up_since_ >= kSettledAfter) backoff_.Reset();
   observer_->OnDown(why);
   Do(plan_.OnMainServerLost(link.server));
@@ -326,7 +327,7 @@ void Client::Core::Release(Link& link) {
   for (const auto& [word, data] : std::exchange(link.held, {})) Deliver(link, word, data);
 }
 
-// While it lasts, requests go to the old one, and messages come over either or both.
+// During this time requests go to the old server, and messages arrive over either or both.
 asio::awaitable<void> Client::Core::StayAtBoth(std::shared_ptr<Link> next) {
   next_ = next;
   at_both_.expires_after(absl::ToChronoNanoseconds(options_.move_grace));
@@ -334,8 +335,9 @@ asio::awaitable<void> Client::Core::StayAtBoth(std::shared_ptr<Link> next) {
   next_.reset();
 }
 
-// Signs in at `server`, stays at both until all know, and only then leaves the old one, so nothing
-// sent meanwhile is lost; what comes over both is delivered once, that of the old one first.
+// Signs in at `server`, stays at both until all servers know, and only then leaves the old one. So
+// no message is lost. A message that arrives over both is delivered once, and messages of the old
+// connection come first.
 asio::awaitable<void> Client::Core::Move(MainServer server) {
   move_filter_.Clear();
   const auto old = link_;
@@ -348,11 +350,12 @@ asio::awaitable<void> Client::Core::Move(MainServer server) {
   }
   const std::shared_ptr<Link> link = *std::move(opened);
   co_await StayAtBoth(link);
-  if (link->connection->closed() && !old->connection->closed()) {  // Then it stays.
+  if (link->connection->closed() &&
+      !old->connection->closed()) {  // The client stays at the old server.
     moving_ = false;
     co_return;
   }
-  // `link_` stays the old one while its last messages come, but new requests wait.
+  // `link_` remains the old connection while its last messages arrive, but new requests wait.
   old->leaving = true;
   const bool has_ended = stop_.stopped() || old->connection->closed();
   if (!has_ended) co_await old->connection->Quit(options_.move_quit_timeout);
@@ -408,7 +411,7 @@ asio::awaitable<absl::StatusOr<std::string>> Client::Core::Request(
   co_return co_await connection->Request(std::move(word), std::move(fields));
 }
 
-// By ticket if there is one; if it is refused, by password if there is one.
+// Signs in by ticket if there is one; if it is refused, by password if there is one.
 asio::awaitable<absl::Status> Client::Core::SignInAsAllowed(Connection& management) {
   const bool has_ticket = !options_.ticket.empty();
   absl::StatusOr<SignedIn> signed_in = co_await SignInWith(
@@ -477,7 +480,7 @@ asio::awaitable<absl::StatusOr<int>> Client::SendMessage(std::string to, std::st
       co_await core_->Request("SENDMESSAGE", FieldsOf(std::move(to), std::move(body))));
   int sessions = 0;
   if (!absl::SimpleAtoi(answer, &sessions)) {
-    co_return Fail(FailCode::kBadPacket, "the answer to SENDMESSAGE is no number");
+    co_return Fail(FailCode::kBadPacket, "the answer to SENDMESSAGE is not a number");
   }
   co_return sessions;
 }

@@ -17,7 +17,7 @@
 
 namespace convergia::client {
 
-// What a Client does: carries out what StartPlan decides. Of client.cc alone.
+// The shell around StartPlan: it carries out the actions. Only client.cc uses it.
 class Client::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(asio::io_context& io, ClientOptions options, ClientObserver* observer);
@@ -39,8 +39,8 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   struct Link {
     MainServer server;
     std::shared_ptr<Connection> connection;
-    bool leaving = false;  // QUIT is sent: no more requests.
-    // While the client moves here from another, what comes is held until the other has ended.
+    bool leaving = false;  // QUIT was sent: no further requests.
+    // While the client moves here, arriving messages are held until the old connection has ended.
     bool holds = false;
     std::deque<std::pair<std::string, std::string>> held;
     size_t held_bytes = 0;
@@ -76,7 +76,7 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   asio::awaitable<absl::Status> SignInAsAllowed(Connection& management);
   asio::awaitable<absl::StatusOr<SignedIn>> SignInWith(Connection& connection,
                                                        StartPlan::Secret secret);
-  // On success also signed in. `*shown_pin` is set if the server has another key than expected.
+  // Connects and signs in. `*shown_pin` is set if the server shows another key than expected.
   asio::awaitable<absl::StatusOr<std::shared_ptr<Link>>> OpenLink(MainServer server, bool holds,
                                                                   std::string* shown_pin);
   void TakeTicket(const SignedIn& signed_in);
@@ -99,19 +99,20 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   StopSource stop_;
   int running_ = 0;
   absl::Status gave_up_;
-  absl::Status distrust_;  // Why the mgmt that was found is not ours; OK once ours is.
+  absl::Status
+      distrust_;  // Why the mgmt that answered is not trusted; OK after a trusted one answered.
   bool paused_ = false;
   bool started_ = false;
 
-  std::shared_ptr<Connection> management_;  // While the start-up needs it.
-  std::shared_ptr<Link> link_;              // Null while there is none.
+  std::shared_ptr<Connection> management_;  // Set while the start-up needs it.
+  std::shared_ptr<Link> link_;              // Null while the client is not connected.
   absl::Duration up_since_;                 // Clock::Elapsed() when `link_` came up.
   bool moving_ = false;
-  std::shared_ptr<Link> next_;  // Where the client moves to, while it is at both.
+  std::shared_ptr<Link> next_;  // The new server during a move, while the client is at both.
   asio::steady_timer at_both_;  // Cancelled when either ends.
   MoveFilter move_filter_;
   asio::steady_timer move_is_past_;
-  asio::steady_timer changed_;  // Never expires; cancelled to wake those who wait.
+  asio::steady_timer changed_;  // Never expires; cancelled to wake all waiters.
   asio::steady_timer probes_timer_;
 };
 

@@ -26,7 +26,7 @@ using testing::ElementsAre;
 
 constexpr char kTicket[] = "cvt1.ticket.one";
 
-// All that an observer is told, in words.
+// Records each call of an observer as text.
 class Diary : public ClientObserver {
  public:
   void OnMessage(const Message& message) override {
@@ -127,7 +127,7 @@ class ClientTest : public testing::Test {
     return rows.data();
   }
 
-  // Fast enough for a test, and never in a hurry.
+  // Short pauses for a fast test, long timeouts for a busy machine.
   ClientOptions MakeOptions() {
     ClientOptions options;
     options.management = *Address::Parse(mgmt_->address());
@@ -172,7 +172,7 @@ class ClientTest : public testing::Test {
   const identity::CertificateAuthority ca_;
   bool ticket_is_good_ = true;
   bool key_is_good_ = false;
-  std::vector<MainServer> listed_;  // Empty: as assigned.
+  std::vector<MainServer> listed_;  // Empty: the assigned ones.
   const std::unique_ptr<FakeServer> mgmt_;
   const std::unique_ptr<FakeServer> edge_a_;
   const std::unique_ptr<FakeServer> edge_b_;
@@ -273,7 +273,7 @@ TEST_F(ClientTest, ServerWithAnotherKeyIsLeftForTheNext) {
   Start(MakeOptions());
   RunUntil([this] { return diary_.up == "b"; });
   EXPECT_THAT(mgmt_->requests().back(), absl::StrCat("CHECKKEY a\n", edge_a_->pin()));
-  EXPECT_TRUE(edge_a_->requests().empty());  // It never saw the ticket.
+  EXPECT_TRUE(edge_a_->requests().empty());  // The ticket was not sent to it.
 }
 
 TEST_F(ClientTest, OtherKeyThatManagementConfirmsIsAccepted) {
@@ -291,7 +291,7 @@ TEST_F(ClientTest, ManagementOfAnotherAuthorityIsNotTrusted) {
   Start(std::move(options));
   const absl::Status status = Run(client_->WaitUp(absl::Minutes(1)));
   EXPECT_EQ(FailCodeOf(status), FailCode::kDenied);
-  EXPECT_TRUE(mgmt_->requests().empty());  // It never saw the password.
+  EXPECT_TRUE(mgmt_->requests().empty());  // The password was not sent to it.
 }
 
 TEST_F(ClientTest, MainServerIsNotTrustedAsManagement) {
@@ -389,7 +389,8 @@ TEST_F(ClientTest, MovesWhenToldAndSeesEachMessageOnce) {
   const MainServer b = edge_b_->AsMainServer();
   edge_a_->Push("USEMAINSERVER", absl::StrCat(b.name, "\n", b.address, "\n", b.pin));
   RunUntil([this] { return edge_b_->CountRequests("LOGIN") == 1; });
-  // Signed in on both now; the old one still brings two, the second comes over both.
+  // The client is signed in at both now. The old one still brings two messages; the second arrives
+  // over both.
   edge_a_->Push("RECEIVEMESSAGE", "bob\n1\nfirst");
   edge_a_->Push("RECEIVEMESSAGE", "bob\n2\nsecond");
   edge_b_->Push("RECEIVEMESSAGE", "bob\n2\nsecond");

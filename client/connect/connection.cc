@@ -114,7 +114,7 @@ absl::Status Connection::TakeBytes(absl::Span<char> bytes) {
       case line::Framer::Next::kNeedMore:
         return absl::OkStatus();
       case line::Framer::Next::kTooLong:
-        return Fail(FailCode::kTooLong, "the server sent more than this client takes at once");
+        return Fail(FailCode::kTooLong, "the server sent a larger packet than this client accepts");
       case line::Framer::Next::kPacket:
         CVG_RETURN_IF_ERROR(OnPacket(packet));
         break;
@@ -142,7 +142,7 @@ void Connection::OnAnswer(const line::ServerPacket& packet) {
   Id id = 0;
   if (!absl::SimpleAtoi(packet.id, &id)) return;
   const auto it = waiting_.find(id);
-  if (it == waiting_.end()) return;  // A PING's, or one that was given up.
+  if (it == waiting_.end()) return;  // Of a PING, or of a request that timed out.
   if (failed) {
     it->second->result = Fail(packet.code, packet.text);
   } else {
@@ -202,9 +202,9 @@ asio::awaitable<void> Connection::WriteLoop(std::shared_ptr<Connection> self) {
       continue;
     }
     writing.clear();
-    writing.swap(self->outbox_);  // All that waits, in one write.
+    writing.swap(self->outbox_);  // Everything that waits, in one write.
     const absl::Status status = co_await self->WriteAll(writing);
-    // What the server said last is still to be read, so the end is the reader's to find.
+    // The server's last packets must still be read, so the read loop ends the connection.
     if (!status.ok()) co_return;
   }
 }
@@ -220,7 +220,7 @@ asio::awaitable<absl::Status> Connection::WriteAll(absl::string_view bytes) {
   co_return absl::OkStatus();
 }
 
-// A server that is gone without a word is found out by its silence.
+// Detects a server that vanished without closing: it stays silent after a PING.
 asio::awaitable<void> Connection::PingLoop(std::shared_ptr<Connection> self) {
   while (!self->closed_) {
     const uint64_t before = self->bytes_taken_;
@@ -231,7 +231,7 @@ asio::awaitable<void> Connection::PingLoop(std::shared_ptr<Connection> self) {
     self->ping_timer_.expires_after(absl::ToChronoNanoseconds(self->options_.ping_timeout));
     co_await Await(self->ping_timer_);
     if (self->closed_ || self->paused_ || self->bytes_taken_ != before) continue;
-    self->End(Fail(FailCode::kUnavailable, "the server has fallen silent"));
+    self->End(Fail(FailCode::kUnavailable, "the server no longer answers"));
   }
 }
 

@@ -36,35 +36,37 @@ std::vector<std::string> FieldsOf(Field&&... fields) {
   return list;
 }
 
-// One TLS connection to a server (mgmt or an edge) that speaks the line protocol: requests with
-// ids, answers matched to them, pushes to a callback, the server's PING answered, and a PING of its
-// own when the server has long been silent.
+// One TLS connection to a server (mgmt or an edge) with the line protocol. It gives requests their
+// ids, matches the answers, and hands pushes to a callback. It answers the server's PING and sends
+// its own when the server is silent for long.
 //
-// Lives on one io thread; not thread-safe. Its coroutines keep it alive until it is closed.
+// It lives on one io thread and is not thread-safe. Its coroutines keep it alive until it is
+// closed.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   struct Options {
     absl::Duration dial_timeout = absl::Seconds(5);
     absl::Duration handshake_timeout = absl::Seconds(5);
-    absl::Duration request_timeout = absl::Seconds(20);  // The server's slowest answer, and a bit.
+    absl::Duration request_timeout = absl::Seconds(20);  // Longer than the slowest answer.
     absl::Duration ping_after = absl::Seconds(30);       // Of silence.
     absl::Duration ping_timeout = absl::Seconds(10);
-    // Requests beyond these are refused here with FailCode::kBusy.
+    // Further requests are refused by this class with FailCode::kBusy.
     size_t requests_max = 1024;
     size_t outbox_bytes_max = 8 * 1024 * 1024;
   };
 
-  // Decides whether the other side is to be trusted, by its certificate, before a byte is sent.
+  // Decides by its certificate whether the server can be trusted, before the first byte of the
+  // protocol is sent.
   using Verify = std::function<absl::Status(const tls::TlsStream&)>;
-  // `word` and `data` are valid during the call. PING is not shown; INFO and BYE are.
+  // `word` and `data` are valid during the call. It gets INFO and BYE, but not PING.
   using OnPush = std::function<void(absl::string_view word, absl::string_view data)>;
-  // The other side, or the network, has ended the connection; `why` is what the server said (BYE)
-  // if it said anything. Called once, and not after Close() or Quit().
+  // The server or the network ended the connection. `why` is the server's reason (BYE), if it gave
+  // one. Called at most once, and never after Close() or Quit().
   using OnClosed = std::function<void(const absl::Status& why)>;
 
-  // Connects, shakes hands, verifies.
+  // Connects, completes the TLS handshake, and verifies the server.
   //
-  // Errors: FailCode::kUnavailable if there is no such server; those of `verify`.
+  // Errors: FailCode::kUnavailable if the server cannot be reached; those of `verify`.
   static asio::awaitable<absl::StatusOr<std::shared_ptr<Connection>>> Open(
       Address address, const tls::TlsContext& context, Options options, Verify verify,
       StopSource& stop, OnPush on_push, OnClosed on_closed);
@@ -73,34 +75,35 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Sends `word` with `fields` and awaits the answer: the data of OK.
   //
-  // Errors: what the server answered with FAIL; FailCode::kBusy beyond the bounds, and
-  // FailCode::kUnavailable on a closed connection: not sent. FailCode::kUnconfirmed: no answer came
-  // in time or before the connection ended; the server may have done it.
+  // Errors: those that the server answered with FAIL. FailCode::kBusy beyond the bounds and
+  // FailCode::kUnavailable on a closed connection: the request was not sent.
+  // FailCode::kUnconfirmed: no answer came in time or before the connection ended, so the request
+  // may have been carried out.
   asio::awaitable<absl::StatusOr<std::string>> Request(std::string word,
                                                        std::vector<std::string> fields);
 
-  // Asks the server to end: all requests before it are answered, all pushes before its end are
-  // delivered. Closes in any case after `timeout`.
+  // Asks the server to end the connection. Earlier requests are answered and all pushes are
+  // delivered before. Closes after `timeout` in any case.
   asio::awaitable<void> Quit(absl::Duration timeout);
 
   // Ends at once. Requests under way fail with FailCode::kUnconfirmed. Idempotent.
   void Close();
 
-  // While paused, nothing is read, so the server holds what it has; for long only at the price of
-  // being closed by it.
+  // While paused, nothing is read and the server keeps its data. A server closes a connection that
+  // does not read for long.
   void set_paused(bool paused);
 
   bool closed() const { return closed_; }
-  // A row of the server's greeting; empty if it had none.
+  // The value of `key` in the server's greeting; empty if there is none.
   std::string Info(absl::string_view key) const;
-  // The last thing the server said about ending this connection (BYE, or a FAIL of no request); OK
-  // if nothing.
+  // The last reason that the server gave for ending this connection (BYE, or a FAIL without an id);
+  // OK if none.
   const absl::Status& farewell() const { return farewell_; }
 
  private:
   struct Waiter {
     explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
-    asio::steady_timer timer;  // Cancelled when `result` is there.
+    asio::steady_timer timer;  // Cancelled when `result` is set.
     std::optional<absl::StatusOr<std::string>> result;
   };
   using Id = uint64_t;

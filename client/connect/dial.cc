@@ -12,7 +12,7 @@ namespace {
 
 using asio::ip::tcp;
 
-// Cancels the race when its coroutine or its owner goes.
+// Cancels the race when its coroutine or its owner ends.
 class CancelsRace {
  public:
   CancelsRace(std::shared_ptr<tls::DialRace> race, StopSource& stop)

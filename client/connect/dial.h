@@ -11,15 +11,15 @@
 
 namespace convergia::client {
 
-// A TCP connection to `address`: the first that comes about of all that its name stands for
-// (AddressRace). Takes `timeout` at most, also when the resolver does not answer.
+// Opens a TCP connection to `address`. If its name has several addresses, they race (AddressRace),
+// and the first connection wins. Takes at most `timeout`, also if the resolver does not answer.
 //
-// Errors: FailCode::kUnavailable, saying which address and why; kCancelled after `stop`.
+// Errors: FailCode::kUnavailable, with the address and the reason; kCancelled after `stop`.
 asio::awaitable<absl::StatusOr<asio::ip::tcp::socket>> Dial(
     Address address, absl::Duration timeout, StopSource& stop,
     tls::Resolver resolver = tls::ResolveBySystem);
 
-// How long it takes to connect to `address`: one round trip. The connection is closed at once.
+// Measures how long a connection to `address` takes: one round trip. Closes it at once.
 //
 // Errors: those of Dial().
 asio::awaitable<absl::StatusOr<absl::Duration>> MeasureRoundTrip(

@@ -1,4 +1,4 @@
-// Names with dead addresses, on real sockets; only the resolver is ours.
+// Names with dead addresses, on real sockets. Only the resolver is a fake.
 #include "client/connect/dial.h"
 
 #include <gmock/gmock.h>
@@ -22,11 +22,11 @@ namespace {
 using asio::ip::tcp;
 using ::testing::HasSubstr;
 
-constexpr absl::Duration kLong = absl::Minutes(2);  // Nothing here waits for it.
+constexpr absl::Duration kLong = absl::Minutes(2);  // No test waits this long.
 
 tcp::endpoint AnyPort(const char* address) { return {asio::ip::make_address(address), 0}; }
 
-// Listens, and the kernel answers nobody: those who wait to be accepted are as many as may.
+// Listens with a full queue of connections, so the kernel answers no further one.
 class SilentAddress {
  public:
   explicit SilentAddress(asio::io_context& io) : acceptor_(io) {
@@ -35,7 +35,7 @@ class SilentAddress {
     acceptor_.listen(0);
     for (int i = 0; i < 4; ++i) {
       waiting_.emplace_back(io, tcp::v4()).native_non_blocking(true);
-      // Not asio's connect(), which waits.
+      // asio's connect() would wait.
       const tcp::endpoint target = endpoint();
       (void)connect(waiting_.back().native_handle(), target.data(), target.size());
     }
@@ -51,7 +51,7 @@ class DialTest : public testing::Test {
  protected:
   DialTest() : living_(io_, AnyPort("127.0.0.1")) {}
 
-  // A port at which nobody listens.
+  // A port without a listener.
   tcp::endpoint Refusing(const char* address) {
     const tcp::endpoint endpoint = living_.local_endpoint();
     return {asio::ip::make_address(address), endpoint.port()};
@@ -64,7 +64,7 @@ class DialTest : public testing::Test {
     };
   }
 
-  // What Dial() ends with; for a socket, the address that it is connected to.
+  // The result of Dial(); for a socket, the address of its peer.
   absl::StatusOr<tcp::endpoint> DialAt(tls::Resolver resolver, absl::Duration timeout = kLong) {
     const Address address = {.host = "chat.example", .port = 1};
     std::optional<absl::StatusOr<tcp::endpoint>> end;

@@ -14,7 +14,7 @@ namespace {
 absl::Status Unreadable(absl::string_view word) {
   return Fail(FailCode::kBadPacket,
               absl::StrCat("the answer to ", word,
-                           " cannot be understood; is this client older than the server?"));
+                           " cannot be parsed; this client may be older than the server"));
 }
 
 // Rows of name, address, pin; more columns may follow.

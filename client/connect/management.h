@@ -10,8 +10,8 @@
 #include "client/connect/connection.h"
 #include "client/connect/start_plan.h"
 
-// The requests of the start-up, typed: each sends one and reads its answer. Errors are those of
-// Connection::Request(), and FailCode::kBadPacket for an answer that cannot be read.
+// The requests of the start-up as typed functions. Each sends one request and parses its answer.
+// Errors: those of Connection::Request(); FailCode::kBadPacket for an answer that cannot be parsed.
 namespace convergia::client {
 
 struct SignedIn {
@@ -29,7 +29,7 @@ asio::awaitable<absl::StatusOr<std::vector<MainServer>>> ListMainServers(Connect
 asio::awaitable<absl::StatusOr<std::vector<MainServer>>> ReportMainServers(
     Connection& management, const std::vector<Measure>& measures);
 
-// True or false as mgmt says; an error if it could not be asked.
+// Whether mgmt confirms the key. Errors: mgmt could not be asked.
 asio::awaitable<absl::StatusOr<bool>> CheckKey(Connection& management, std::string name,
                                                std::string pin);
 

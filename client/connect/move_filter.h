@@ -7,23 +7,24 @@
 
 namespace convergia::client {
 
-// Keeps a client that moves from one main server to another from seeing a message twice: for a
-// moment it is signed in on both, and what is sent then comes over both.
+// Drops repeated messages while a client moves from one main server to another. For a moment the
+// client is signed in at both, and a message sent then arrives over both.
 //
-// A core. Remembers digests, and not more than `messages_max` of them: past that a message may be
-// seen twice, never lost. Not thread-safe.
+// A core. It remembers at most `messages_max` digests. Beyond that a message may be shown twice,
+// but none is lost. Not thread-safe.
 class MoveFilter {
  public:
   explicit MoveFilter(size_t messages_max) : messages_max_(messages_max) {}
 
-  // The old connection brought `data` (sender, time and body) since the move began.
+  // To be called when a message arrives over the old connection. `data` is its sender, time and
+  // body.
   void SawOnOld(absl::string_view data);
 
-  // Whether `data`, which the new connection brought, came over the old one too. Each message of
-  // the old one excuses one of the new.
+  // Whether `data`, which arrived over the new connection, is a repeat. Each message of the old
+  // connection makes one equal message of the new one a repeat.
   bool IsRepeat(absl::string_view data);
 
-  // The move is long past.
+  // To be called when the move is over: forgets everything.
   void Clear() { seen_.clear(); }
 
  private:

@@ -10,7 +10,7 @@
 
 namespace convergia::client {
 
-// Whoever carries requests to a main server and brings their answers: BlockingClient, or a test.
+// Carries requests to a main server and returns the answers: BlockingClient, or a fake in tests.
 // Thread-safe.
 class Requester {
  public:
@@ -18,17 +18,18 @@ class Requester {
 
   virtual ~Requester() = default;
 
-  // Any command (docs/PROTOCOL.md); waits for the data of its OK. Errors: Client::Request().
+  // Sends any command (docs/PROTOCOL.md) and waits for the data of its OK. Errors: those of
+  // Client::Request().
   virtual absl::StatusOr<std::string> Request(std::string word,
                                               std::vector<std::string> fields) = 0;
 
-  // The same without waiting. `done` runs once, on any thread, perhaps at once, and must not block.
-  // Requests leave in the order of the calls.
+  // The same without waiting. `done` runs exactly once, on any thread, perhaps before this returns,
+  // and must not block. Requests leave in the order of the calls.
   virtual void RequestThen(std::string word, std::vector<std::string> fields, Done done) = 0;
 };
 
-// Several requests under way at once, whose answers are taken in the order in which they were sent.
-// Used by one thread. Its end waits for all answers.
+// Several requests under way at once; answers are taken in the order of the requests. Used by one
+// thread. The destructor waits for all answers.
 class RequestWindow {
  public:
   // At most `size` at once. `requester` must outlive the window.
@@ -38,9 +39,10 @@ class RequestWindow {
   bool full() const { return answers_.size() >= size_; }
   bool empty() const { return answers_.empty(); }
 
-  // Only if not full.
+  // Must not be called while the window is full.
   void Send(std::string word, std::vector<std::string> fields);
-  // The answer to the oldest request that was not taken; waits for it. Only if not empty.
+  // Waits for the oldest answer that was not taken yet. Must not be called while the window is
+  // empty.
   absl::StatusOr<std::string> TakeNext();
 
  private:

@@ -8,7 +8,7 @@
 namespace convergia::client {
 namespace {
 
-// Answers to a sign-in that no waiting changes.
+// Failed sign-ins that waiting does not change.
 bool IsRefusal(const absl::Status& status) {
   switch (FailCodeOf(status)) {
     case FailCode::kSignInFailed:
@@ -27,7 +27,7 @@ bool IsRefusal(const absl::Status& status) {
 StartPlan::StartPlan(Options options, StartMemory memory)
     : options_(std::move(options)), memory_(std::move(memory)) {
   if (options_.only.empty()) return;
-  memory_.report.clear();  // Of others too, so it says nothing here.
+  memory_.report.clear();  // It was measured for all servers, so it does not help here.
   DropUnwanted(&memory_.assigned);
 }
 
@@ -42,8 +42,7 @@ void StartPlan::DropUnwanted(std::vector<MainServer>* servers) const {
 absl::Status StartPlan::NoServers(absl::string_view why) const {
   const std::string which =
       options_.only.empty() ? "no main server" : absl::StrCat("no main server ", options_.only);
-  return Fail(FailCode::kUnavailable,
-              absl::StrCat(which, " ", why, "; this client goes on trying"));
+  return Fail(FailCode::kUnavailable, absl::StrCat(which, " ", why, "; this client keeps trying"));
 }
 
 StartPlan::Actions StartPlan::Begin() {
@@ -240,7 +239,7 @@ StartPlan::Actions StartPlan::AttemptFailed(const absl::Status& status) {
   ++attempts_;
   ++next_candidate_;
   if (attempts_ >= options_.attempts_max) return StartOver();
-  // Each is tried once without delay; then they get time to come back.
+  // Each is tried once without delay. After that the servers get time to recover.
   if (next_candidate_ < candidates_.size()) return ConnectNext();
   state_ = State::kWaitingToConnect;
   return {Wait{}};
@@ -265,7 +264,7 @@ StartPlan::Actions StartPlan::OnWaited() {
 StartPlan::Actions StartPlan::OnMainServerLost(const MainServer& server) {
   if (state_ != State::kUp) return {};
   lost_ = server.name;
-  state_ = State::kWaitingToBegin;  // A moment, so that not all who lost it come back at once.
+  state_ = State::kWaitingToBegin;  // So clients that lost it do not all return at once.
   return {Wait{}};
 }
 

@@ -22,23 +22,23 @@ struct MainServer {
   friend bool operator==(const MainServer&, const MainServer&) = default;
 };
 
-// What one probe found.
+// The result of one probe.
 struct Measure {
   std::string name;
-  std::optional<absl::Duration> round_trip;  // nullopt: unreachable.
+  std::optional<absl::Duration> round_trip;  // nullopt if it is unreachable.
 
   friend bool operator==(const Measure&, const Measure&) = default;
 };
 
-// What a client remembers from one start to the next; safe to lose.
+// Facts that a client keeps from one start to the next. Losing them costs only time.
 struct StartMemory {
   std::vector<Measure> report;       // The last one sent.
   std::vector<MainServer> assigned;  // The answer to it.
 };
 
-// How a client finds its main server and comes back to it: the founding document's start-up. Ask
-// mgmt for the list, probe all, report, connect to what mgmt names, checking its key, and sign in;
-// after five failed attempts, from the start.
+// How a client finds its main server and returns to it. It asks mgmt for the list, probes all,
+// reports the results, connects to the server that mgmt names, checks its key, and signs in. After
+// five failed attempts it starts again from the beginning.
 //
 //             Begin
 //               v                        report remembered
@@ -51,11 +51,11 @@ struct StartMemory {
 //                                                                         v         |
 //                                                                      signed in <--'
 //
-// With mgmt away it tries the main servers it remembers, since they take a ticket without mgmt. A
-// lost connection begins again, with the report it remembers.
+// While mgmt is away, the client tries the main servers that it remembers, since they accept a
+// ticket without mgmt. After a lost connection it begins again with the report that it remembers.
 //
-// A core: each event returns what is now to be done; whoever does it comes back with the event that
-// the action names. Events nobody asked for, as from a probe that was given up, change nothing. Not
+// A core. Each event returns the actions to do now, and the caller answers each action with the
+// event that it names. Unexpected events, for example of an abandoned probe, change nothing. Not
 // thread-safe.
 class StartPlan {
  public:
@@ -68,7 +68,7 @@ class StartPlan {
   };
   // LISTMAINSERVERS. Then OnListed() or OnManagementFailed().
   struct ListMainServers {};
-  // Measure how far it is. Then OnProbed().
+  // Measure the round trip to it. Then OnProbed().
   struct Probe {
     MainServer server;
   };
@@ -86,11 +86,11 @@ class StartPlan {
     std::string name;
     std::string pin;
   };
-  // Wait, each time longer. Then OnWaited().
+  // Wait, longer each time. Then OnWaited().
   struct Wait {};
-  // mgmt's connection is not needed now.
+  // Close the connection to mgmt: it is not needed now.
   struct LeaveManagement {};
-  // Only the user can help: the secret is refused. Begin() starts anew.
+  // The secret is refused, so only the user can help. Begin() starts again.
   struct GiveUp {
     absl::Status status;
   };
@@ -101,44 +101,44 @@ class StartPlan {
   struct Options {
     int probes_max = 8;
     int attempts_max = 5;
-    size_t servers_max = 10'000;  // More of a list are not looked at.
-    // The name of the one main server that is looked at; empty: all of them.
+    size_t servers_max = 10'000;  // The rest of a longer list is ignored.
+    // The name of the only main server to use; empty: any.
     std::string only;
   };
 
   StartPlan(Options options, StartMemory memory);
 
-  // Which secrets there are to sign in with.
+  // Which secrets the client has for signing in.
   void set_has_password(bool has) { has_password_ = has; }
   void set_has_ticket(bool has) { has_ticket_ = has; }
 
   Actions Begin();
 
-  // The sign-in at mgmt gives a ticket, so there is one from now on.
+  // Signed in at mgmt. That gives a ticket, so there is one from now on.
   Actions OnManagementUp();
-  // What mgmt answered to a request of the start-up, in place of OK.
+  // A request of the start-up failed at mgmt with `status`.
   Actions OnManagementFailed(const absl::Status& status);
-  // There is no connection to mgmt, or to no mgmt that can be trusted.
+  // mgmt cannot be reached, or cannot be trusted.
   Actions OnManagementAway(const absl::Status& status);
   Actions OnListed(std::vector<MainServer> servers);
   Actions OnProbed(absl::string_view name, std::optional<absl::Duration> round_trip);
-  // Enough time was spent on probes: those still out count as unreachable, those not begun are left
-  // out of the report.
+  // The time for probes is over. Unanswered probes count as unreachable; servers that were not
+  // probed yet are left out of the report.
   Actions OnProbeTimeUp();
   Actions OnAssigned(std::vector<MainServer> servers);
   Actions OnMainServerUp();
-  // The server has another key than mgmt said; `pin` is what it showed.
+  // The server showed another key than mgmt named; `pin` is that of the key shown.
   Actions OnKeyDiffers(absl::string_view pin);
   Actions OnKeyChecked(bool valid);
   Actions OnMainServerFailed(const absl::Status& status);
   Actions OnWaited();
 
-  // The main server's connection has ended; begins again after a wait. `server` is tried last then.
+  // The connection to the main server has ended. Begins again after a wait and tries `server` last.
   Actions OnMainServerLost(const MainServer& server);
 
   bool up() const { return state_ == State::kUp; }
   const StartMemory& memory() const { return memory_; }
-  // Why the latest thing that failed did; OK if nothing has since the last success.
+  // The latest failure; OK if nothing has failed since the last success.
   const absl::Status& last_failure() const { return last_failure_; }
 
  private:

@@ -12,14 +12,15 @@
 
 namespace convergia::client {
 
-// Ends what is being awaited when its owner goes. Not thread-safe: of the io thread alone.
+// Ends everything that is awaited when its owner is destroyed. Not thread-safe: only the io thread
+// uses it.
 class StopSource {
  public:
   using Handle = uint64_t;
 
   bool stopped() const { return stopped_; }
 
-  // `on_stop` runs at Stop() unless removed before; at once if that was already.
+  // `on_stop` runs at Stop(), unless it is removed before; at once if Stop() was called already.
   Handle Add(std::function<void()> on_stop);
   void Remove(Handle handle) { waiting_.erase(handle); }
 
@@ -32,8 +33,8 @@ class StopSource {
   absl::flat_hash_map<Handle, std::function<void()>> waiting_;
 };
 
-// While it lives: runs `on_end` once after `timeout`, or at Stop(), whichever comes first. `on_end`
-// cancels whatever is being awaited. Not thread-safe.
+// While it exists, it runs `on_end` once: after `timeout` or at Stop(), whichever comes first.
+// `on_end` cancels the awaited operation. Not thread-safe.
 class Watchdog {
  public:
   Watchdog(const asio::any_io_executor& executor, StopSource& stop, absl::Duration timeout,
