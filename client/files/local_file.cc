@@ -63,7 +63,7 @@ bool IsSameFile(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// The descriptor that a path such as /dev/stdout names; -1 if it names none.
+// The descriptor that a path like /dev/stdout names; -1 if it names none.
 int DescriptorNamed(absl::string_view path) {
   if (path == "-" || path == "/dev/stdout") return STDOUT_FILENO;
   if (path == "/dev/stderr") return STDERR_FILENO;
@@ -74,8 +74,8 @@ int DescriptorNamed(absl::string_view path) {
   return is_number && fd >= 0 ? fd : -1;
 }
 
-// Standard output or error, if they are the file with these facts: whoever opened it for us goes on
-// writing to that one, and not to one that would take its name.
+// Standard output or error, if it is the file with these facts. The program that opened it
+// continues to write to that file, and not to a new one of the same name.
 int DescriptorOf(const struct stat& facts) {
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
     struct stat open_facts = {};
@@ -116,7 +116,7 @@ const char* KindOf(mode_t mode) {
 
 absl::StatusOr<Descriptor> OpenRegular(const fs::path& path) {
   struct stat facts = {};
-  // Looked at before it is opened: to open a device may do something to it.
+  // The kind is checked before opening, since opening a device may change its state.
   if (stat(path.c_str(), &facts) != 0) return LocalFail(errno, "read", path);
   Descriptor fd;
   if (S_ISREG(facts.st_mode)) {
@@ -183,7 +183,8 @@ absl::StatusOr<LocalTarget> LocalTarget::Find(const std::string& path) {
     const int error = errno;
     if (error != ENOENT) return LocalFail(error, "write", path);
     if (lstat(path.c_str(), &facts) == 0) {
-      return TargetFail(FailCode::kNotFound, path, "it is a symbolic link to what is not there");
+      return TargetFail(FailCode::kNotFound, path,
+                        "it is a symbolic link to a file that does not exist");
     }
     if (absl::EndsWith(path, "/")) {
       return TargetFail(FailCode::kNotFound, path, "there is no such folder");
@@ -200,7 +201,7 @@ absl::StatusOr<LocalTarget> LocalTarget::Find(const std::string& path) {
   if (target.is_special) return target;
   target.stream = DescriptorOf(facts);
   if (target.stream >= 0) return target;
-  // A rename would ask nobody whether the file may be written.
+  // A rename does not check whether the file itself is writable.
   if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) {
     return LocalFail(errno, "write", path);
   }
@@ -239,7 +240,7 @@ absl::Status LocalOutput::OpenNew() {
   int error = EEXIST;
   for (int i = 0; i < kNameTries && error == EEXIST; ++i) {
     part_ = target_.path.parent_path() / RandomPartName();
-    // Before it is there: a signal may come at any time.
+    // Remembered before the file exists, since a signal may come at any time.
     slot_ = RememberUnfinished(part_.string());
     fd_ = Descriptor(open(part_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (fd_.get() >= 0) return absl::OkStatus();
@@ -250,7 +251,7 @@ absl::Status LocalOutput::OpenNew() {
   return LocalFail(error, "write", target_.path);
 }
 
-// False if somebody else is at it, or may be: then a name of its own is safer.
+// False if another program may be writing it: then a new name is safer.
 bool LocalOutput::OpenKept(absl::string_view content) {
   const std::string name = target_.path.filename().string();
   const fs::path path = target_.path.parent_path() / KeptPartName(name, content);
@@ -260,7 +261,7 @@ bool LocalOutput::OpenKept(absl::string_view content) {
     if (fd.get() < 0 || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
     if (fstat(fd.get(), &mine) != 0) return false;
     if (!S_ISREG(mine.st_mode) || mine.st_uid != geteuid() || mine.st_nlink > 1) return false;
-    // Whoever held it until now may have put it in its place.
+    // The program that held it until now may have moved it to its target.
     if (lstat(path.c_str(), &there) != 0 || !IsSameFile(mine, there)) continue;
     fd_ = std::move(fd);
     part_ = path;
@@ -297,7 +298,7 @@ absl::Status LocalOutput::Commit(std::optional<absl::Time> changed, bool sync) {
     return fd_.Close() ? absl::OkStatus() : LocalFail(errno, "write", target_.path);
   }
   if (target_.facts.has_value()) {
-    // It stays whose it was, where that is possible, and what may be done with it.
+    // The file keeps its owner, where that is possible, and its mode.
     [[maybe_unused]] const int owned =
         fchown(fd_.get(), target_.facts->st_uid, target_.facts->st_gid);
     if (fchmod(fd_.get(), target_.facts->st_mode & 07777) != 0) {
@@ -309,7 +310,7 @@ absl::Status LocalOutput::Commit(std::optional<absl::Time> changed, bool sync) {
     if (futimens(fd_.get(), times) != 0) return LocalFail(errno, "set the time of", target_.path);
   }
   if (sync && fdatasync(fd_.get()) != 0) return LocalFail(errno, "write", target_.path);
-  // A lock goes with its descriptor, and the name must go first.
+  // Closing the descriptor ends the lock, so the rename comes first.
   if (rename(part_.c_str(), target_.path.c_str()) != 0) {
     return LocalFail(errno, "write", target_.path);
   }
@@ -318,7 +319,7 @@ absl::Status LocalOutput::Commit(std::optional<absl::Time> changed, bool sync) {
   return fd_.Close() ? absl::OkStatus() : LocalFail(errno, "write", target_.path);
 }
 
-// Parts of other contents of this target, which nobody will go on with.
+// Removes parts of other contents of this target: no program continues them.
 void LocalOutput::RemoveOtherParts() const {
   const fs::path parent = target_.path.parent_path();
   std::error_code error;
@@ -333,7 +334,7 @@ void LocalOutput::RemoveOtherParts() const {
 void EndByBrokenPipe() {
   std::signal(SIGPIPE, SIG_DFL);
   raise(SIGPIPE);
-  std::_Exit(128 + SIGPIPE);  // It is blocked.
+  std::_Exit(128 + SIGPIPE);  // SIGPIPE is blocked.
 }
 
 std::string RandomPartName() {

@@ -15,8 +15,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// Files of this machine, as transfers and commands read and write them. Each text of an error names
-// the file.
+// Files of this machine, as transfers and commands read and write them. The text of each error
+// names the file.
 namespace convergia::client {
 
 class Descriptor {
@@ -32,16 +32,15 @@ class Descriptor {
   }
 
   int get() const { return fd_; }
-  // False if what was written may be lost (errno).
+  // False if written bytes may be lost; errno has the reason.
   bool Close();
 
  private:
   int fd_ = -1;
 };
 
-// What tells one content of a local file from another. A file whose bytes have been changed, or
-// that has been put in the place of another, has a later `status_changed`, whatever time it claims:
-// no program can set that one.
+// Distinguishes one content of a local file from another. A file that was changed or replaced has a
+// later `status_changed`: no program can set that time. A program can set `changed`.
 struct LocalFacts {
   uint64_t bytes = 0;
   absl::Time changed;
@@ -51,20 +50,23 @@ struct LocalFacts {
   friend bool operator==(const LocalFacts&, const LocalFacts&) = default;
 };
 
-// "cannot `what` PATH: No such file or directory", with the FailCode of `error`, an errno.
+// An error with the text "cannot `what` PATH: No such file or directory" and the FailCode of
+// `error`, an errno.
 absl::Status LocalFail(int error, absl::string_view what, const std::filesystem::path& path);
 
 // "a named pipe", "a device", ...
 const char* KindOf(mode_t mode);
 
-// Opens a regular file, through links. Errors: kNotAFile, saying what it is instead; kNotFound,
-// kDenied.
+// Opens a regular file; follows links. Errors: kNotAFile, with a text that names the kind of the
+// file; kNotFound, kDenied.
 absl::StatusOr<Descriptor> OpenRegular(const std::filesystem::path& path);
 
-// Reads up to `bytes` from `offset` on; fewer only at the end. Errors: FailCode::kInternal.
+// Reads `bytes` bytes from `offset`; fewer only at the end of the file. Errors:
+// FailCode::kInternal.
 absl::StatusOr<std::string> ReadPieceOf(int fd, uint64_t offset, uint64_t bytes);
 
-// The same of what has no offset, such as a pipe: what comes next.
+// Reads the next `bytes` bytes of a file without offsets, for example a pipe. Errors: as
+// ReadPieceOf().
 absl::StatusOr<std::string> ReadNextOf(int fd, uint64_t bytes);
 
 struct ContentHash {
@@ -72,33 +74,33 @@ struct ContentHash {
   std::string hash;  // As in common/base/tree_hash.h, hexadecimal.
 };
 
-// Of the whole file, read to its end.
+// The hash of the whole file, which is read to its end.
 absl::StatusOr<ContentHash> HashOf(int fd);
 
-// Where a path leads: a file that is there or will be, or a stream that takes bytes as they come.
+// Where a path leads: a file that exists or will be made, or a stream that takes bytes at once.
 struct LocalTarget {
-  std::filesystem::path path;        // Of the file itself, behind all links.
+  std::filesystem::path path;        // Of the file itself, after all links.
   int stream = -1;                   // An open descriptor of this process; or
-  bool is_special = false;           // a device or a named pipe, to be opened.
-  std::optional<struct stat> facts;  // Of a file that is there.
+  bool is_special = false;           // a device or a named pipe to open.
+  std::optional<struct stat> facts;  // Of a file that exists.
 
   bool is_stream() const { return stream >= 0 || is_special; }
 
-  // "-" is standard output, and so is /dev/stdout. Links are followed, as cp does.
+  // "-" and /dev/stdout are standard output. Links are followed, as cp does.
   //
   // Errors: kNotAFile (a folder, a socket), kNotFound (a link to nothing), kDenied.
   static absl::StatusOr<LocalTarget> Find(const std::string& path);
 };
 
-// What is written to a LocalTarget. A file is written under a name of its own beside the target and
-// takes its place in one step, whole; until then the target stays as it is. Bytes for a stream go
-// there at once. What is not committed is removed, also when a signal ends the program. Used by one
-// thread.
+// Writes to a LocalTarget. The bytes of a file gather in a new file beside the target, which
+// replaces the target in one step; until then the target does not change. Bytes for a stream go
+// there at once. An output that is not committed is removed, also if a signal ends the program.
+// Used by one thread.
 class LocalOutput {
  public:
-  // With `content`, which names a content, what an earlier LocalOutput for the same target and
-  // content has left is gone on with, and what this one leaves stays for the next. No two that are
-  // open at once share it.
+  // `content` is a name for the bytes. With it, the output continues what an earlier LocalOutput
+  // for the same target and content has left, and an unfinished one stays for the next. Two open
+  // outputs never share one file.
   static absl::StatusOr<std::unique_ptr<LocalOutput>> Open(const LocalTarget& target,
                                                            absl::string_view content = "");
   ~LocalOutput();
@@ -106,14 +108,15 @@ class LocalOutput {
   LocalOutput& operator=(const LocalOutput&) = delete;
 
   bool is_stream() const { return target_.is_stream(); }
-  uint64_t bytes() const { return bytes_; }  // Written until now, by earlier ones too.
-  int fd() const { return fd_.get(); }       // Of a file: for reading what was written.
+  uint64_t bytes() const { return bytes_; }  // Written until now, also by earlier outputs.
+  int fd() const { return fd_.get(); }       // Of a file: to read the written bytes.
 
-  // Appends. A stream that nobody reads any more ends the program, as it ends cat.
+  // Appends. A stream without a reader ends the program, as it ends cat.
   absl::Status Write(absl::string_view bytes);
   // Cuts a file to `bytes`.
   absl::Status CutTo(uint64_t bytes);
-  // Puts it in its place, with that time if there is one. `sync`: also after a power cut.
+  // Replaces the target, and sets the time `changed` if there is one. `sync`: the file survives a
+  // power cut.
   absl::Status Commit(std::optional<absl::Time> changed, bool sync);
 
  private:
@@ -126,7 +129,7 @@ class LocalOutput {
   const LocalTarget target_;
   Descriptor fd_;
   std::filesystem::path part_;
-  std::string kept_prefix_;  // Of the names of parts of this target; empty: `part_` is not kept.
+  std::string kept_prefix_;  // Of the names of this target's parts; empty if `part_` is not kept.
   int slot_ = -1;
   uint64_t bytes_ = 0;
   bool is_done_ = false;
@@ -135,10 +138,10 @@ class LocalOutput {
 // Ends the program as SIGPIPE does.
 [[noreturn]] void EndByBrokenPipe();
 
-// A name beside `name` that no other file has.
+// A random name for a part: no other file has it.
 std::string RandomPartName();
-// A name for a part of `whose` (a file in its folder) of the content `what`, and what all names of
-// parts of `whose` begin with.
+// The name of a part of the file `whose` with the content `what`, and the prefix of the names of
+// all parts of `whose`.
 std::string KeptPartPrefix(absl::string_view whose);
 std::string KeptPartName(absl::string_view whose, absl::string_view what);
 

@@ -11,8 +11,8 @@ namespace convergia::client {
 namespace {
 
 absl::Status Unreadable(absl::string_view what) {
-  return Fail(FailCode::kInternal, absl::StrCat("the server's answer has no readable ", what,
-                                                "; is it of another version?"));
+  return Fail(FailCode::kInternal, absl::StrCat("the server's answer has no valid ", what,
+                                                "; its version may differ from this client's"));
 }
 
 absl::StatusOr<uint64_t> ParseCount(absl::string_view text, absl::string_view what) {
@@ -27,7 +27,7 @@ absl::StatusOr<absl::Time> ParseTime(absl::string_view text) {
   return absl::FromUnixMillis(milliseconds);
 }
 
-// Fills in what the type says of a StoredEntry or StoredInfo.
+// Sets the kind of a StoredEntry or StoredInfo.
 template <typename Stored>
 absl::Status ParseType(absl::string_view type, Stored* stored) {
   if (type != "folder" && type != "file" && type != "part") return Unreadable("type");
@@ -40,7 +40,7 @@ absl::StatusOr<StoredEntry> ParseEntry(const std::vector<absl::string_view>& row
   if (row.size() < 4) return Unreadable("entry");
   StoredEntry entry;
   entry.name = std::string(row[0]);
-  // It becomes a name in a local folder, and must not lead out of it.
+  // It becomes a name in a local folder and must not lead out of that folder.
   const bool is_name = !entry.name.empty() && entry.name != "." && entry.name != ".." &&
                        entry.name.find('/') == std::string::npos;
   if (!is_name) return Unreadable("name");
@@ -146,7 +146,7 @@ absl::StatusOr<std::vector<StoredEntry>> Storage::ListFolder(absl::string_view p
   while (true) {
     const std::string after = all.empty() ? "" : all.back().name;
     CVG_ASSIGN_OR_RETURN(auto page, ListPage(path, after, kStoredRowsMax));
-    // A page may be cut by its bytes, so only an empty one is surely the last.
+    // The server may cut a page at its bytes, so only an empty page is surely the last.
     if (page.empty() || page.back().name <= after) return all;
     all.insert(all.end(), std::make_move_iterator(page.begin()),
                std::make_move_iterator(page.end()));

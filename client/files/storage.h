@@ -11,9 +11,9 @@
 #include "absl/time/time.h"
 #include "client/connect/requester.h"
 
-// What is stored, call by call (docs/PROTOCOL.md has each command). Nothing here keeps state, so
-// all of it is as thread-safe as the requester, which must outlive it. Errors: Requester's, and
-// FailCode::kInternal for answers that cannot be read.
+// The commands on stored things as calls (docs/PROTOCOL.md has each command). The classes keep no
+// state, so they are as thread-safe as the requester, which must outlive them. Errors: those of
+// Requester; FailCode::kInternal for answers that cannot be parsed.
 namespace convergia::client {
 
 struct StoredEntry {
@@ -21,7 +21,7 @@ struct StoredEntry {
   bool is_folder = false;
   uint64_t bytes = 0;
   absl::Time changed;
-  bool is_part = false;  // A file that is being brought: see CreateFile().
+  bool is_part = false;  // A file that is still being sent: see CreateFile().
 
   friend bool operator==(const StoredEntry&, const StoredEntry&) = default;
 };
@@ -31,11 +31,11 @@ struct StoredInfo {
   uint64_t bytes = 0;
   absl::Time changed;
   bool is_part = false;
-  uint64_t id = 0;       // Of this file or folder, whatever it is called; never another's.
-  uint64_t version = 0;  // Of files: of this content. No other content ever has it, of no file.
-  // Of files: of the content, as common/base/tree_hash.h has it, in hexadecimal. Not always known.
+  uint64_t id = 0;       // It stays after a move and is never given to another file or folder.
+  uint64_t version = 0;  // Of a file's content; no other content of any file ever has it.
+  // Of a file's content, in hexadecimal (common/base/tree_hash.h). It is not always known.
   std::optional<std::string> hash;
-  std::vector<std::vector<std::string>> rows;  // All that the server tells: keys and values.
+  std::vector<std::vector<std::string>> rows;  // Every row of the answer: key, values.
 };
 
 // Files and folders. Paths are absolute, "/a/b".
@@ -44,28 +44,29 @@ class Storage {
   explicit Storage(Requester* requester) : requester_(requester) {}
 
   absl::Status CreateFolder(absl::string_view path);
-  // `recursive`: with all that is in it; else it must be empty.
+  // `recursive`: with all its content. Otherwise the folder must be empty.
   absl::Status DeleteFolder(absl::string_view path, bool recursive);
   // `user` may be "*"; `permission` is none, read, write or admin.
   absl::Status SetPermission(absl::string_view path, absl::string_view user,
                              absl::string_view permission);
-  // `part`: it is not whole yet. Its folder can be deleted as if it were not there, and the server
-  // deletes it when nothing was written to it for days. Move() makes it a file like others.
+  // `part`: the file is not whole yet. A folder that holds only parts counts as empty, and the
+  // server deletes a part that is not written to for some days. Move() makes it an ordinary file.
   absl::Status CreateFile(absl::string_view path, bool part = false);
   absl::Status DeleteFile(absl::string_view path);
-  // `replace`: of a file, onto another file or a free name, in one step: whoever looks meanwhile
-  // sees the one or the other. FailCode::kNotAFile if either is a folder.
+  // `replace`: moves a file onto another file or a free name in one step. A reader finds either the
+  // old or the new file. Errors then: FailCode::kNotAFile if either is a folder.
   absl::Status Move(absl::string_view from, absl::string_view to, bool replace = false);
   absl::Status Truncate(absl::string_view path, uint64_t bytes);
 
-  // At most kPieceBytesMax. The file's size after it.
+  // Writes at most kPieceBytesMax. Returns the file's new size.
   absl::StatusOr<uint64_t> Write(absl::string_view path, uint64_t offset, absl::string_view bytes);
-  // At most kPieceBytesMax; perhaps fewer, but none only at the end of the file. With `version`:
-  // FailCode::kNotFound once there is other content at this path.
+  // Reads at most kPieceBytesMax. The result may be shorter than `length`, but it is empty only at
+  // the end of the file. With `version`: FailCode::kNotFound if the content at this path is another
+  // one.
   absl::StatusOr<std::string> Read(absl::string_view path, uint64_t offset, uint64_t length,
                                    std::optional<uint64_t> version = std::nullopt);
 
-  // One page: at most `limit` entries behind the name `after`, by name.
+  // One page: at most `limit` entries after the name `after`, in the order of names.
   absl::StatusOr<std::vector<StoredEntry>> ListPage(absl::string_view path, absl::string_view after,
                                                     int limit);
   // All pages.
@@ -85,14 +86,14 @@ struct StoredMessage {
   absl::Time sent;
 };
 
-// Offline messages: those that wait for this user, and those this user writes.
+// Offline messages: those that wait for this user, and drafts of this user.
 class Mailbox {
  public:
   explicit Mailbox(Requester* requester) : requester_(requester) {}
 
-  // A draft to `recipients`; its id.
+  // Makes a draft to `recipients`. Returns its id.
   absl::StatusOr<std::string> Begin(const std::vector<std::string>& recipients);
-  // At most kPieceBytesMax. The draft's size after it.
+  // Appends at most kPieceBytesMax. Returns the draft's new size.
   absl::StatusOr<uint64_t> Append(absl::string_view draft, absl::string_view bytes);
   absl::Status Send(absl::string_view draft);
   absl::Status Cancel(absl::string_view draft);
@@ -110,7 +111,7 @@ struct MetadataEntry {
   uint64_t bytes = 0;  // Of its value.
 };
 
-// Small things that users tell about themselves.
+// Metadata: short values that users publish about themselves.
 class Metadata {
  public:
   explicit Metadata(Requester* requester) : requester_(requester) {}
@@ -124,14 +125,14 @@ class Metadata {
   Requester* const requester_;
 };
 
-// Of one WRITEFILE, READFILE or APPENDOFFLINEMESSAGE.
+// The most bytes of one WRITEFILE, READFILE or APPENDOFFLINEMESSAGE.
 inline constexpr uint64_t kPieceBytesMax = 1024 * 1024;
 
-// Of one LISTFOLDER or LISTOFFLINEMESSAGES.
+// The most rows of one LISTFOLDER or LISTOFFLINEMESSAGES.
 inline constexpr int kStoredRowsMax = 1'000;
 
-// Whether the same request may do better a little later: the way to the main server, or to what is
-// behind it, is closed at the moment.
+// Whether the same request may succeed a little later, because the main server or a server behind
+// it cannot be reached now.
 bool MayPassLater(const absl::Status& status);
 
 }  // namespace convergia::client

@@ -20,14 +20,14 @@ namespace {
 
 constexpr absl::Duration kPauseFirst = absl::Milliseconds(200);
 constexpr absl::Duration kPauseMax = absl::Seconds(5);
-// A file that changes more often than this while it is read is not to be had whole.
+// After so many changes during reading, the file cannot be fetched whole.
 constexpr int kVersionsMax = 20;
 
 absl::Status ChangedMeanwhile(absl::string_view remote, absl::string_view advice) {
   return Fail(FailCode::kBusy, absl::StrCat(remote, " changed while it was read; ", advice));
 }
 
-// Pieces begin where leaves of hashes do.
+// Pieces begin at the leaves of the hash.
 uint64_t PieceAt(uint64_t offset) { return kPieceBytesMax - offset % kPieceBytesMax; }
 
 }  // namespace
@@ -97,7 +97,7 @@ absl::StatusOr<bool> Transfer::HasContent(const std::string& remote, const Store
                                           int fd) {
   struct stat facts = {};
   if (fstat(fd, &facts) != 0) return LocalFail(errno, "read", remote);
-  // A file whose size the system does not tell, as in /proc, says 0.
+  // The system reports 0 for files of unknown size, as in /proc.
   if (facts.st_size != 0 && static_cast<uint64_t>(facts.st_size) != info.bytes) return false;
   if (info.hash.has_value()) {
     CVG_ASSIGN_OR_RETURN(const ContentHash content, HashOf(fd));
@@ -119,7 +119,7 @@ absl::StatusOr<bool> Transfer::HasContent(const std::string& remote, const Store
     }
     const absl::StatusOr<std::string> piece = window.TakeNext();
     if (!piece.ok() && MayPassLater(piece.status())) return piece.status();
-    // A piece that is short of what was asked for may yet be the same; in doubt it is not.
+    // A short piece may still be the same; in doubt it counts as different.
     if (!piece.ok() || *piece != local.front()) return false;
     local.pop_front();
   }
@@ -150,19 +150,19 @@ absl::Status Transfer::Get(const std::string& remote, const std::string& local) 
     }
     if (!std::exchange(version_is_gone_, false)) return status;
   }
-  return ChangedMeanwhile(remote, "get it again when it changes less often");
+  return ChangedMeanwhile(remote, "run get again when it changes less often");
 }
 
-// Whether the file at `target` needs no more than its time.
+// Whether the file at `target` has the content already. If so, it gets the time of `remote`.
 absl::StatusOr<bool> Transfer::HasLocal(const std::string& remote, const StoredInfo& info,
                                         const LocalTarget& target) {
   if (!target.facts.has_value()) return false;
   const LocalFacts facts = LocalFacts::Of(*target.facts);
   if (facts.bytes != info.bytes) return false;
-  // To compare every byte is worth it only where nothing speaks against it.
+  // Comparing every byte is only worth it if the times are the same.
   if (!info.hash.has_value() && facts.changed != info.changed) return false;
   const auto fd = OpenRegular(target.path);
-  if (!fd.ok()) return false;  // It may be written and not read.
+  if (!fd.ok()) return false;  // The file may be writable and not readable.
   CVG_ASSIGN_OR_RETURN(const bool same, HasContent(remote, info, fd->get()));
   if (!same || facts.changed == info.changed) return same;
   const timespec times[2] = {absl::ToTimespec(info.changed), absl::ToTimespec(info.changed)};
@@ -185,7 +185,7 @@ absl::Status Transfer::GetOnce(const std::string& remote, const StoredInfo& info
   const auto pieces = [&] { return GetPieces(remote, info, *output); };
   CVG_RETURN_IF_ERROR(Persist(remote, pieces));
   if (goes_on && info.hash.has_value()) {
-    // What an earlier program left may have been lost in a power cut.
+    // Bytes of an earlier run may have been lost in a power cut.
     CVG_ASSIGN_OR_RETURN(const ContentHash content, HashOf(output->fd()));
     if (content.hash != *info.hash) {
       CVG_RETURN_IF_ERROR(output->CutTo(0));
@@ -210,7 +210,7 @@ absl::Status Transfer::GetPieces(const std::string& remote, const StoredInfo& in
     const absl::StatusOr<std::string> piece = window.TakeNext();
     if (!piece.ok() && FailCodeOf(piece.status()) == FailCode::kNotFound) {
       if (output.is_stream() && output.bytes() > 0) {
-        return ChangedMeanwhile(remote, "what was written is not whole; read it again");
+        return ChangedMeanwhile(remote, "the output is not whole; read it again");
       }
       version_is_gone_ = true;
       return piece.status();
@@ -223,7 +223,7 @@ absl::Status Transfer::GetPieces(const std::string& remote, const StoredInfo& in
     }
     CVG_RETURN_IF_ERROR(output.Write(*piece));
     if (piece->size() < wanted) {
-      // A file of many small pieces: what was asked beyond this one begins too late.
+      // The file consists of many small pieces. The later requests begin at wrong offsets.
       while (!window.empty()) window.TakeNext().IgnoreError();
       asked = output.bytes();
     }

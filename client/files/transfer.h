@@ -16,82 +16,82 @@
 #include "client/files/storage.h"
 #include "common/base/clock.h"
 
-// Whole files, there and back, so that what was broken off goes on where it was.
+// Sends and fetches whole files. An interrupted transfer continues where it stopped.
 namespace convergia::client {
 
-// What happens to a transfer, for a progress bar. Called on the transfer's thread.
+// Told of the progress of a transfer, for a progress bar. Called on the transfer's thread.
 class TransferObserver {
  public:
   virtual ~TransferObserver() = default;
-  // `bytes` more of what is to be moved are known of; of them, those that need not be moved are
-  // told to OnBytes() too.
+  // `bytes` further bytes must be transferred. OnBytes() is also called for those of them that turn
+  // out to be there already.
   virtual void OnExpected(uint64_t bytes) {}
   virtual void OnBytes(uint64_t bytes) {}
-  // A file is done; `moved` false: it was there already, whole and unchanged.
+  // A file is complete. `moved` is false if the same content was there already.
   virtual void OnFile(absl::string_view name, bool moved) {}
-  // Something goes on after a pause, or without a file that cannot be had.
+  // The transfer continues after a pause, or without the file `name`.
   virtual void OnTrouble(absl::string_view name, const absl::Status& why) {}
 };
 
 struct TransferOptions {
   size_t pieces_at_once = 4;     // Of kPieceBytesMax: fills 100 ms at 300 Mbit/s.
   size_t requests_at_once = 60;  // Of small files; the server takes 64.
-  // Without any progress for so long, a transfer whose way is closed gives up.
+  // A transfer that cannot reach the server gives up after this time without progress.
   absl::Duration patience = absl::Seconds(60);
-  // Waits: between tries. Tests need not.
+  // Waits between two tries. Tests replace it.
   std::function<void(absl::Duration)> pause;
-  const Clock* clock = &RealClock::Get();  // The one by which local files get their times.
+  const Clock* clock = &RealClock::Get();  // The clock that local files get their times from.
 };
 
 // Moves single files. Used by one thread; the requester and observer must outlive it.
 //
-// Two files are the same if their contents are: by the hash that the server knows, else byte by
-// byte. Sizes and times only save the look at what cannot be the same.
+// Two files are the same if their contents are. The server's hash decides, or else a comparison of
+// all bytes. Sizes and times only save the comparison of files that must differ.
 class Transfer {
  public:
   Transfer(Requester* requester, TransferOptions options, TransferObserver* observer);
 
-  // Stores the file `local` as `remote`, whole or not at all: what arrives gathers in a part, which
-  // takes the place of `remote` in one step. The part belongs to this very file, so that the same
-  // Put() later goes on with it; no two that run at once share one. Parts of what the file was
-  // before are removed. If `remote` has the content already it is left.
+  // Stores the file `local` as `remote`, whole or not at all. The bytes gather in a part, which
+  // replaces `remote` in one step. The part belongs to this content of this file, so the same Put()
+  // later continues it. Two that run at once never share one. Parts of older contents are removed.
+  // If `remote` has the content already, it stays.
   //
-  // Errors: those of Storage; FailCode::kNotFound, kNotAFile for `local`; kBusy if `local` changes
-  // meanwhile.
+  // Errors: those of Storage; FailCode::kNotFound and kNotAFile for `local`; kBusy if `local`
+  // changes during the transfer.
   absl::Status Put(const std::filesystem::path& local, const std::string& remote);
 
-  // Stores all that can be read from `fd`, which may be a pipe, as `remote`.
+  // Stores all bytes of `fd`, which may be a pipe, as `remote`.
   absl::Status PutStream(int fd, const std::string& remote);
 
-  // Brings `remote` as `local`, which is as LocalTarget::Find() takes it, in the same way. A file
-  // gets the time of `remote`. What changes meanwhile is begun again.
+  // Fetches `remote` to `local`, a path for LocalTarget::Find(), in the same way. A file gets the
+  // time of `remote`. If `remote` changes during the transfer, Get() starts again.
   //
-  // Errors: those of Storage and LocalOutput; kBusy if `remote` changes again and again, or once a
-  // part of it has gone to a stream.
+  // Errors: those of Storage and LocalOutput; kBusy if `remote` changes again and again, or if it
+  // changes after bytes of it went to a stream.
   absl::Status Get(const std::string& remote, const std::string& local);
 
-  // Whether the local file `fd` has the content of `remote`, of which `info` tells. False if that
-  // changes meanwhile.
+  // Whether the local file `fd` has the content of `remote` that `info` describes. False if
+  // `remote` changes meanwhile.
   absl::StatusOr<bool> HasContent(const std::string& remote, const StoredInfo& info, int fd);
 
-  // Runs `attempt` until it is OK or will not be, pausing while it MayPassLater() and until nothing
-  // has moved for options.patience.
+  // Repeats `attempt`, with pauses, while its error MayPassLater(). Gives up after options.patience
+  // without progress. Returns the last result.
   absl::Status Persist(absl::string_view name, const std::function<absl::Status()>& attempt);
 
   Storage& storage() { return storage_; }
   Requester* requester() const { return requester_; }
   const TransferOptions& options() const { return options_; }
   TransferObserver& observer() { return *observer_; }
-  // To be called when something has moved: patience begins anew.
+  // To be called on progress: the time of options.patience starts again.
   void OnProgress(uint64_t bytes);
 
  private:
   struct LocalFile;
   struct Part;
 
-  // To be called for each file: progress counts from here.
+  // To be called for each file: progress is counted from here.
   void BeginFile(uint64_t bytes);
-  // The file under way has come to `position`, perhaps not for the first time.
+  // The current file has reached `position`, perhaps not for the first time.
   void OnReached(uint64_t position);
 
   absl::Status PutOnce(const LocalFile& file, const std::string& remote, Part* part,
@@ -110,9 +110,9 @@ class Transfer {
   Storage storage_;
   const TransferOptions options_;
   TransferObserver* const observer_;
-  uint64_t moved_ = 0;    // Bytes, ever.
-  uint64_t counted_ = 0;  // Of the file under way, told to the observer.
-  // Set where a request failed because what it is for was replaced or moved by another program.
+  uint64_t moved_ = 0;    // Bytes in all.
+  uint64_t counted_ = 0;  // Bytes of the current file that the observer was told of.
+  // Set if a request failed because another program replaced or moved the file.
   bool version_is_gone_ = false;
   bool part_is_gone_ = false;
 };
@@ -123,7 +123,7 @@ std::string JoinPath(absl::string_view folder, absl::string_view name);
 // The folder of a path, "" for one in "/", and the name in it.
 std::pair<std::string, std::string> SplitPath(absl::string_view path);
 
-// `status` with the name in its text, which then says it once.
+// `status` with the name in front of its text, unless the text has it already.
 absl::Status About(absl::string_view name, const absl::Status& status);
 
 }  // namespace convergia::client

@@ -1,4 +1,4 @@
-// Transfer: what brings files to the server.
+// Transfer: sends files to the server.
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,9 +20,9 @@
 namespace convergia::client {
 namespace {
 
-// What is done to a file within one tick of the machine's clock gets the same time.
+// Changes within one tick of the machine's clock get the same time.
 constexpr absl::Duration kTick = absl::Milliseconds(20);
-// Other programs may move or remove a part as often as this before it is an error.
+// After other programs have moved or removed a part so often, it is an error.
 constexpr int kPartsMax = 20;
 constexpr int kOtherPartsMax = 20;
 
@@ -32,8 +32,8 @@ std::string HostName() {
   return name;
 }
 
-// Holds a name on this machine, for as long as it lives and no longer than the process: the name of
-// an abstract socket. -1 if another holds it.
+// Holds a name on this machine: that of an abstract socket, so it is free again when the process
+// ends. -1 if another process holds it.
 Descriptor HoldName(const std::string& name) {
   sockaddr_un address = {.sun_family = AF_UNIX};
   if (name.size() + 1 > sizeof(address.sun_path)) return Descriptor();
@@ -51,7 +51,7 @@ struct Transfer::LocalFile {
   std::filesystem::path path;
   Descriptor fd;
   LocalFacts facts;
-  std::string whose;  // Which file it is, whatever is in it, and what it becomes.
+  std::string whose;  // The local file and the path that it is stored at, whatever its content.
 
   static absl::StatusOr<LocalFile> Open(const std::filesystem::path& path,
                                         const std::string& remote) {
@@ -65,7 +65,7 @@ struct Transfer::LocalFile {
                               std::filesystem::absolute(path, error).string(), "\n", remote);
     return file;
   }
-  // Which content it has.
+  // A name for the current content.
   std::string Content() const {
     return absl::StrCat(facts.bytes, "\n", absl::ToUnixNanos(facts.changed), "\n",
                         absl::ToUnixNanos(facts.status_changed));
@@ -79,13 +79,13 @@ struct Transfer::LocalFile {
   }
 };
 
-// Where the bytes of a file gather on the server.
+// The part on the server that gathers the bytes of a file.
 struct Transfer::Part {
   std::string folder;
-  std::string prefix;  // Of the names of all parts of this file that are gone on with.
+  std::string prefix;  // Of the names of all parts of this file that a later Put() may continue.
   std::string name;
   Descriptor hold;
-  bool is_sent = false;  // Something was written to it.
+  bool is_sent = false;  // Bytes were written to it.
 
   static Part For(const LocalFile& file, const std::string& remote, absl::Time now) {
     Part part{.folder = SplitPath(remote).first, .prefix = KeptPartPrefix(file.whose)};
@@ -108,7 +108,7 @@ absl::Status Transfer::Put(const std::filesystem::path& local, const std::string
   for (int parts = 0; parts < kPartsMax; ++parts) {
     status = Persist(remote, [&] {
       const absl::Status tried = PutOnce(file, remote, &part, &is_there);
-      return file.CheckUnchanged().ok() ? tried : absl::OkStatus();  // Waiting does not help it.
+      return file.CheckUnchanged().ok() ? tried : absl::OkStatus();  // Waiting does not help.
     });
     if (!std::exchange(part_is_gone_, false)) break;
   }
@@ -152,17 +152,17 @@ absl::Status Transfer::PutPieces(const LocalFile& file, Part* part) {
   } else {
     CVG_RETURN_IF_ERROR(storage_.CreateFile(path, /*part=*/true));
   }
-  if (part->is_kept() && offset > file.facts.bytes) {  // It is none of ours.
+  if (part->is_kept() && offset > file.facts.bytes) {  // It is not of this content.
     CVG_RETURN_IF_ERROR(storage_.DeleteFile(path));
     part_is_gone_ = true;
     return Fail(FailCode::kNotFound, absl::StrCat(path, " was longer than the file"));
   }
-  // An earlier try may have been told of fewer bytes than arrived.
+  // More bytes may have arrived than the server confirmed in an earlier try.
   OnReached(offset);
   part->is_sent = true;
   RequestWindow window(requester_, options_.pieces_at_once);
   std::deque<uint64_t> ends;
-  // To its end, whatever size the system tells.
+  // Reads to the end of the file, whatever size the system reports.
   for (bool ended = false; !ended || !window.empty();) {
     if (!ended && !window.full()) {
       const uint64_t length = kPieceBytesMax - offset % kPieceBytesMax;
@@ -189,15 +189,15 @@ absl::Status Transfer::MovePart(const std::string& part, const std::string& remo
   return moved;
 }
 
-// Of earlier contents of the file that `part` is of. Whether that works matters little: the server
-// removes what nobody goes on with.
+// Removes parts of earlier contents of the same file. Failures do not matter: the server deletes
+// parts that are not continued.
 void Transfer::RemoveOtherParts(const Part& part) {
   const std::string folder = part.folder.empty() ? "/" : part.folder;
   const auto entries = storage_.ListPage(folder, part.prefix, kOtherPartsMax);
   if (!entries.ok()) return;
   for (const StoredEntry& entry : *entries) {
     if (!absl::StartsWith(entry.name, part.prefix)) return;
-    // Another program on this machine may be at it.
+    // Another program on this machine may be writing to it.
     const bool is_free = entry.name == part.name || HoldName(entry.name).get() >= 0;
     if (entry.is_part && is_free) {
       storage_.DeleteFile(JoinPath(folder, entry.name)).IgnoreError();
@@ -212,7 +212,7 @@ absl::Status Transfer::PutStream(int fd, const std::string& remote) {
     uint64_t offset = 0;
     CVG_RETURN_IF_ERROR(Persist(remote, [&] {
       const absl::Status made = storage_.CreateFile(part, /*part=*/true);
-      // An earlier try made it.
+      // An earlier try may have made it.
       return !made.ok() && FailCodeOf(made) == FailCode::kExists ? absl::OkStatus() : made;
     }));
     for (uint64_t length = kPieceBytesMax; length == kPieceBytesMax; offset += length) {

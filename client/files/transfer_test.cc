@@ -62,7 +62,7 @@ class TransferTest : public testing::Test {
     return Transfer(&server_, options, &counts_);
   }
 
-  // Older than all that the server writes.
+  // Older than every time that the server sets.
   fs::path WriteLocal(const std::string& name, const std::string& bytes) {
     const fs::path path = dir_ / name;
     fs::create_directories(path.parent_path());
@@ -78,7 +78,7 @@ class TransferTest : public testing::Test {
     return std::count_if(server_.nodes().begin(), server_.nodes().end(),
                          [](const auto& node) { return node.second.is_part; });
   }
-  // Of this machine: hidden files.
+  // Parts on this machine are hidden files.
   int CountLocalParts() {
     return std::count_if(
         fs::directory_iterator(dir_), fs::directory_iterator(),
@@ -86,7 +86,7 @@ class TransferTest : public testing::Test {
   }
 
   FakeStorage server_;
-  // Later than the times that this machine gives to files during the test.
+  // Later than every time that this machine sets during the test.
   FakeClock clock_{RealClock::Get().Now() + absl::Hours(1)};
   Counts counts_;
   fs::path dir_;
@@ -141,8 +141,8 @@ TEST_F(TransferTest, AnotherContentReplacesTheFile) {
 TEST_F(TransferTest, AnotherContentOfTheSameSizeIsPutWhateverItsTime) {
   Transfer transfer = MakeTransfer();
   ASSERT_OK(transfer.Put(WriteLocal("a", "before"), "/f/a"));
-  // As mv does: the name stays, and the time is an old one.
-  clock_.Advance(-absl::Hours(1));  // Was put before the next file came.
+  // As after mv: the same name with an older time.
+  clock_.Advance(-absl::Hours(1));  // The stored file is older than the next local one.
   server_.set_now(clock_.Now());
   server_.nodes()["/f/a"].modified = clock_.Now();
   const fs::path other = WriteLocal("other", "after!");
@@ -193,7 +193,7 @@ TEST_F(TransferTest, SamenessIsDecidedByContentWhateverTheTimes) {
   ASSERT_OK(transfer.Put(WriteLocal("new", "enabled=1"), "/f/flag"));
   ASSERT_OK(transfer.Put(old_file, "/f/flag"));
   EXPECT_EQ(Stored("/f/flag"), "enabled=0");
-  // Of the same size and time on this machine, too.
+  // The local file has the same size and time, too.
   ASSERT_OK(transfer.Get("/f/flag", (dir_ / "copy").string()));
   const auto time = fs::last_write_time(dir_ / "copy");
   WriteLocal("copy", "enabled=2");
@@ -253,13 +253,13 @@ TEST_F(TransferTest, APutRemovesPartsOfWhatTheFileWas) {
   server_.set_trouble(nullptr);
   Transfer second = MakeTransfer();
   ASSERT_OK(second.Put(WriteLocal("other", RandomBytes(2 * kPieceBytesMax)), "/f/other"));
-  EXPECT_EQ(CountParts(), 1);  // Of another file.
+  EXPECT_EQ(CountParts(), 1);  // A part of another file.
   ASSERT_OK(second.Put(WriteLocal("from", "short"), "/f/a"));
   EXPECT_EQ(CountParts(), 0);
   EXPECT_EQ(Stored("/f/a"), "short");
 }
 
-// As two programs do, here one within a request of the other.
+// Two programs at once, here one within a request of the other.
 TEST_F(TransferTest, TwoPutsOfOneFileNeverShareAPart) {
   const std::string content = RandomBytes(8 * kPieceBytesMax);
   const fs::path from = WriteLocal("from", content);
@@ -346,8 +346,8 @@ TEST_F(TransferTest, ANameThatLeadsElsewhereIsRefused) {
   }
 }
 
-// The server goes away for good after some requests; a second Put, as of a new start of the client,
-// sends only what is missing.
+// The server goes away after some requests. A second Put, as after a restart of the client, sends
+// only the missing bytes.
 TEST_F(TransferTest, PutGoesOnWhereItWasBrokenOff) {
   const std::string content = RandomBytes(10 * kPieceBytesMax);
   const fs::path from = WriteLocal("from", content);
@@ -409,7 +409,7 @@ TEST_F(TransferTest, AFileThatChangesMeanwhileIsBegunAgain) {
   Transfer transfer = MakeTransfer();
   ASSERT_OK(transfer.Get("/f/a", (dir_ / "to").string()));
   EXPECT_TRUE(ReadLocal(dir_ / "to") == after);
-  // What has gone to a stream cannot be taken back.
+  // Bytes that went to a stream cannot be taken back.
   server_.nodes()["/f/a"] = {.bytes = before};
   const int read = server_.Count("READFILE");
   server_.set_trouble([&, read](const std::string& word) {

@@ -18,10 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of small files under way at once.
+// The most bytes of small files under way at once.
 constexpr uint64_t kSmallBytesMax = 4 * kPieceBytesMax;
 
-// All of a file of at most kPieceBytesMax. Errors: kBusy if it is larger, or changes.
+// Reads a whole file of at most kPieceBytesMax. Errors: kBusy if it is larger or changes.
 absl::StatusOr<std::string> ReadSmall(const fs::path& path, const LocalFacts& facts) {
   CVG_ASSIGN_OR_RETURN(const Descriptor fd, OpenRegular(path));
   CVG_ASSIGN_OR_RETURN(std::string contents, ReadPieceOf(fd.get(), 0, kPieceBytesMax + 1));
@@ -38,26 +38,26 @@ absl::Status WriteSmall(const fs::path& path, const std::string& contents, absl:
   return output->Commit(changed, /*sync=*/false);
 }
 
-// Of a regular file; nullopt for anything else, and for nothing. `mode` says what it is.
+// The facts of a regular file; nullopt for anything else.
 std::optional<LocalFacts> FactsOf(const struct stat& facts) {
   if (!S_ISREG(facts.st_mode)) return std::nullopt;
   return LocalFacts::Of(facts);
 }
 
-// A file behind links, as it is written through them.
+// The facts of a file after links, since files are written through links.
 std::optional<LocalFacts> FactsBehindLinks(const fs::path& path) {
   struct stat facts = {};
   return stat(path.c_str(), &facts) == 0 ? FactsOf(facts) : std::nullopt;
 }
 
-// Nothing that comes after such an error will do better.
+// Whether all later files would fail in the same way.
 bool EndsAll(const absl::Status& status) {
   const FailCode code = FailCodeOf(status);
   return code == FailCode::kNoSpace || code == FailCode::kQuota ||
          (MayPassLater(status) && code != FailCode::kBusy);
 }
 
-// Whether the answer to a GETINFO tells of a file with this very content.
+// Whether `info`, an answer to GETINFO, describes a file with this content.
 bool TellsOf(absl::string_view info, const ContentHash& content) {
   return line::ValueInRows(info, "type") == "file" &&
          line::ValueInRows(info, "hash") == content.hash;
@@ -120,7 +120,7 @@ absl::Status TreeTransfer::PutFolder(const fs::path& local, const std::string& r
     (is_folder ? folders : files).push_back(*at);
   }
   if (error) return Judge(local.string(), LocalFail(error.value(), "read", local));
-  std::sort(files.begin(), files.end());  // So that a second try does the same.
+  std::sort(files.begin(), files.end());  // A second try has the same order.
   std::sort(folders.begin(), folders.end());
   CVG_RETURN_IF_ERROR(PutFiles(files, remote, *there));
   for (const fs::directory_entry& folder : folders) {
@@ -164,7 +164,7 @@ absl::Status TreeTransfer::PutFiles(const Entries& entries, const std::string& f
     const bool is_same_size =
         is_there && !known->second.is_folder && known->second.bytes == facts->bytes;
     const bool is_small = facts->bytes <= kPieceBytesMax && !(is_there && known->second.is_folder);
-    // Where there are parts, one may be of what this file was: Put() knows.
+    // A part may belong to an earlier content of this file: Put() checks that.
     (is_same_size             ? perhaps_same
      : is_small && !has_parts ? small
                               : others)
@@ -233,7 +233,7 @@ absl::Status TreeTransfer::PutSmall(const std::vector<Small>& files) {
       const std::string part = JoinPath(SplitPath(file.remote).first, RandomPartName());
       under_way.push_back({&file, part, contents->size()});
       bytes_under_way += contents->size();
-      // Requests to the same file are carried out in their order, and fail if those before them do.
+      // Requests to the same file are carried out in order, and fail if earlier ones fail.
       window.Send("CREATEFILE", {part, "part"});
       window.Send("WRITEFILE", {part, "0", *std::move(contents)});
       window.Send("MOVE", {part, file.remote, "replace"});
@@ -246,7 +246,7 @@ absl::Status TreeTransfer::PutSmall(const std::vector<Small>& files) {
     const absl::Status written = window.TakeNext().status();
     const absl::Status moved = window.TakeNext().status();
     if (!created.ok() || !written.ok() || !moved.ok()) {
-      // Put() tells what is wrong. The server removes the part, if this cannot.
+      // Put() reports the error. If the part cannot be deleted here, the server deletes it.
       if (created.ok() && !moved.ok()) transfer_.storage().DeleteFile(first.part).IgnoreError();
       again.push_back(first.file);
       continue;
@@ -310,7 +310,7 @@ absl::Status TreeTransfer::GetSmall(const std::vector<Small>& files) {
   while (next < files.size() || !under_way.empty()) {
     if (next < files.size() && !window.full() && bytes_under_way < kSmallBytesMax) {
       const Small& file = files[next++];
-      // One byte more than is expected shows that the file has grown.
+      // One byte more than expected shows whether the file has grown.
       window.Send("READFILE", {file.remote, "0", absl::StrCat(file.facts.bytes + 1)});
       under_way.push_back(&file);
       bytes_under_way += file.facts.bytes;

@@ -12,14 +12,14 @@
 
 namespace convergia::client {
 
-// Moves folders with all that is in them: large files one after the other, small ones many at once.
-// What is there already (see Transfer) is left alone, so the same call goes on where an earlier one
-// ended. Symbolic links, pipes and devices are told to the observer and left out.
+// Sends and fetches folders with all their content: large files one after the other, many small
+// ones at once. Files with the same content on both sides stay (see Transfer), so the same call
+// continues an earlier one. Symbolic links, pipes and devices are reported to the observer and left
+// out.
 //
-// A file that cannot be moved is told to the observer and the rest goes on; at the end the error
-// says how many there were, and names the first. When the way to the server stays closed, or there
-// is no room, here or there, it ends at once, with an error that names the file. Used by one
-// thread.
+// A file that fails is reported to the observer, and the transfer continues; at the end the error
+// has their number and names the first. If the server stays away, or there is no room on either
+// side, the transfer ends at once with an error that names the file. Used by one thread.
 class TreeTransfer {
  public:
   explicit TreeTransfer(Transfer* transfer) : transfer_(*transfer) {}
@@ -33,32 +33,32 @@ class TreeTransfer {
   struct Small {
     std::filesystem::path local;
     std::string remote;
-    LocalFacts facts;  // Put: of the local file. Get: size and time that it will have.
+    LocalFacts facts;  // Put: of the local file. Get: the size and time that it will get.
   };
   using Listing = absl::flat_hash_map<std::string, StoredEntry>;
   using Entries = std::vector<std::filesystem::directory_entry>;
 
   absl::Status PutFolder(const std::filesystem::path& local, const std::string& remote);
   absl::StatusOr<Listing> OpenRemote(const std::string& remote);
-  // The files of one folder, which are not folders themselves.
+  // Puts the files of one folder, without its folders.
   absl::Status PutFiles(const Entries& entries, const std::string& folder, const Listing& there);
   absl::Status PutSmall(const std::vector<Small>& files);
   absl::Status GetFolder(const std::string& remote, const std::filesystem::path& local);
   absl::Status GetSmall(const std::vector<Small>& files);
   absl::Status GetOne(const Small& file);
-  // Tells the observer of those whose stored content is that of the local file by its hash, and
-  // hands the others to `other`.
+  // Reports files whose stored hash is that of the local file to the observer, and calls `other`
+  // for each other file.
   absl::Status LeaveSame(const std::vector<Small>& files,
                          const std::function<absl::Status(const Small&)>& other);
   absl::Status PutOne(const Small& file);
   void OnDone(const Small& file, bool moved);
-  // OK to go on.
+  // OK if the transfer continues; else the error that ends it.
   absl::Status Judge(const std::string& name, const absl::Status& status);
   absl::Status Verdict() const;
 
   Transfer& transfer_;
   uint64_t failed_ = 0;
-  absl::Status first_failure_;  // With its name.
+  absl::Status first_failure_;  // Its text names the file.
 };
 
 }  // namespace convergia::client

@@ -13,7 +13,7 @@
 namespace convergia::client {
 namespace {
 
-// Fixed memory: a signal may come while anything else is in the middle of something.
+// Fixed memory, since a signal handler must not allocate.
 struct Slot {
   enum State { kFree, kTaken, kRemembered };
   std::atomic<State> state = kFree;

@@ -2,14 +2,14 @@
 
 #include <string>
 
-// Files that are of no use to anybody if the program ends now.
+// Files that are useless if the program ends now.
 namespace convergia::client {
 
-// SIGINT, SIGTERM and SIGHUP remove the file `path` before they end the program, where they do end
-// it. A number for ForgetUnfinished(); -1 if too many are remembered. Thread-safe.
+// If SIGINT, SIGTERM or SIGHUP ends the program, the file `path` is removed before. Returns a
+// number for ForgetUnfinished(); -1 if too many files are remembered. Thread-safe.
 int RememberUnfinished(const std::string& path);
 
-// Idempotent; -1 is none.
+// Idempotent. Does nothing for -1.
 void ForgetUnfinished(int number);
 
 }  // namespace convergia::client

@@ -25,7 +25,7 @@ struct FakeServer::Session {
   Session(asio::ip::tcp::socket socket, const tls::TlsContext& context)
       : stream(std::move(socket), context) {}
 
-  // Tests send little, so the socket always takes it.
+  // Tests send little, so a write to the socket never waits.
   void Write(absl::string_view bytes) {
     if (closed) return;
     while (!bytes.empty()) {

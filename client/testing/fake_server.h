@@ -19,16 +19,16 @@
 
 namespace convergia::client {
 
-// A server for tests that speaks the line protocol over TLS and answers as it is told. Runs on the
-// io_context of the test, so nothing here is seen half done. Listens on a free loopback port.
+// A server for tests. It speaks the line protocol over TLS, and a handler gives the answers. It
+// runs on the io_context of the test and listens on a free loopback port.
 class FakeServer {
  public:
-  // The data of OK, a FAIL, or nothing at all.
+  // The data of OK, a FAIL, or no answer.
   using Answer = std::optional<absl::StatusOr<std::string>>;
   using Handler = std::function<Answer(absl::string_view word, absl::string_view data)>;
 
-  // Presents a certificate of `ca` for `identity`. PING and QUIT are answered here; everything else
-  // by `handler`.
+  // Shows a certificate of `ca` for `identity`. The server itself answers PING and QUIT; `handler`
+  // answers every other request.
   FakeServer(asio::io_context& io, const identity::CertificateAuthority& ca,
              const identity::NodeIdentity& identity, Handler handler);
   ~FakeServer();
@@ -37,20 +37,20 @@ class FakeServer {
   const identity::Pin& pin() const { return pin_; }
   MainServer AsMainServer() const { return {name_, address(), pin_}; }
 
-  // Requests as they came, "WORD data", of all connections, PINGs too.
+  // The requests of all connections in order, as "WORD data"; PINGs too.
   const std::vector<std::string>& requests() const { return requests_; }
   int CountRequests(absl::string_view word) const;
 
-  // To all connections.
+  // Sends a push to all connections.
   void Push(absl::string_view word, absl::string_view data);
   void SendRaw(absl::string_view bytes);
   void CloseAll();
   size_t connections() const;
-  // Connections are refused from now on.
+  // Refuses connections from now on.
   void StopListening();
-  // Accept, and then say nothing, not even TLS.
+  // Accepts connections from now on, but sends nothing, not even TLS.
   void set_mute(bool mute) { mute_ = mute; }
-  // Take every request from now on and answer none, PING neither.
+  // Reads every request from now on and answers none, not even PING.
   void set_frozen(bool frozen) { frozen_ = frozen; }
 
  private:

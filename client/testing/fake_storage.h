@@ -22,24 +22,24 @@ class FakeStorage final : public Requester {
     std::string bytes;
     absl::Time modified;
     bool is_part = false;
-    // Given when it is made here or first looked at; a new version with each write.
+    // Set when the node is made or first used. Each write sets a new version.
     uint64_t id = 0;
     uint64_t version = 0;
-    bool hash_known = true;  // Else GETINFO does not tell it.
+    bool hash_known = true;  // If false, GETINFO has no hash.
   };
 
   absl::StatusOr<std::string> Request(std::string word, std::vector<std::string> fields) override;
   void RequestThen(std::string word, std::vector<std::string> fields, Done done) override;
 
-  // All that is there, by path; "/" is not among them.
+  // All files and folders by path, without "/".
   std::map<std::string, Node>& nodes() { return nodes_; }
-  // What the server's clock shows.
+  // The time of the server's clock.
   void set_now(absl::Time now) { now_ = now; }
-  // Asked before each request, which fails with what it says.
+  // Called before each request. If it returns an error, the request fails with it.
   void set_trouble(std::function<absl::Status(const std::string& word)> trouble) {
     trouble_ = std::move(trouble);
   }
-  // What LISTFOLDER answers from here on, whatever is there.
+  // Sets the answer to every later LISTFOLDER.
   void set_listing(std::string rows) { listing_ = std::move(rows); }
   int Count(const std::string& word) const;
 

@@ -19,7 +19,7 @@
 namespace convergia::client {
 namespace {
 
-// False when `deadline` (of the clock's Elapsed()) has passed and nothing came.
+// False if no output came before `deadline`, a time of the clock's Elapsed().
 bool AwaitReadable(int fd, absl::Duration deadline) {
   while (true) {
     const absl::Duration left = deadline - RealClock::Get().Elapsed();
@@ -86,7 +86,7 @@ absl::Status TerminalProgram::Type(absl::string_view keys) {
   return absl::ErrnoToStatus(errno, "the terminal does not take what is typed");
 }
 
-// The far end of a terminal reads as an error (EIO) when the program has left it.
+// Reading from a terminal fails with EIO after the program has left it.
 TerminalProgram::Seen TerminalProgram::ReadMore(absl::Duration deadline) {
   if (!AwaitReadable(fd_, deadline)) return Seen::kNothing;
   std::array<char, 4096> bytes;

@@ -12,18 +12,18 @@
 
 namespace convergia::client {
 
-// How long a test waits for what a program is bound to do, on a machine however busy.
+// How long a test waits for a program, also on a busy machine.
 inline constexpr absl::Duration kProgramPatience = absl::Seconds(60);
 
-// Exit status of the child `pid`, -1 if a signal ended it. DEADLINE_EXCEEDED if it still runs after
-// `patience`; then it is killed. The child is gone in any case.
+// Returns the exit status of the child `pid`; -1 if a signal ended it. Errors: kDeadlineExceeded if
+// it still runs after `patience`; then it is killed. The child has ended in any case.
 absl::StatusOr<int> AwaitEnd(pid_t pid, absl::Duration patience = kProgramPatience);
 
-// A program on a terminal of its own, as a person has it. Nothing here waits for ever: every wait
-// says what the program had shown when patience ended. Not thread-safe. Killed when this goes.
+// A program on its own terminal, as a person uses it. No wait is endless: after its time the error
+// has everything that the program had shown. Not thread-safe. The destructor kills the program.
 class TerminalProgram {
  public:
-  // RESOURCE_EXHAUSTED if the machine has no terminal left to give.
+  // Errors: kResourceExhausted if the machine has no free terminal.
   static absl::StatusOr<std::unique_ptr<TerminalProgram>> Start(
       const std::vector<std::string>& arguments);
   ~TerminalProgram();
@@ -32,13 +32,13 @@ class TerminalProgram {
 
   absl::Status Type(absl::string_view keys);
 
-  // Takes what is shown up to the end of `wanted`. NOT_FOUND at once if the program leaves its
-  // terminal without having shown it.
+  // Waits for `wanted` and takes the output up to its end. Errors: kNotFound at once if the program
+  // leaves its terminal before it shows `wanted`.
   absl::StatusOr<std::string> AwaitShown(absl::string_view wanted,
                                          absl::Duration patience = kProgramPatience);
 
-  // As ::AwaitEnd(), and takes what the program goes on showing, so that it cannot be held up by
-  // it.
+  // As ::AwaitEnd(). It also takes further output, so that a full terminal does not block the
+  // program.
   absl::StatusOr<int> AwaitExit(absl::Duration patience = kProgramPatience);
 
  private:
@@ -46,9 +46,9 @@ class TerminalProgram {
   enum class Seen { kMore, kEnd, kNothing };
   Seen ReadMore(absl::Duration deadline);
 
-  pid_t pid_;  // -1 once it is gone.
+  pid_t pid_;  // -1 after it has ended.
   const int fd_;
-  std::string shown_;  // And not taken.
+  std::string shown_;  // Not taken yet.
 };
 
 }  // namespace convergia::client
