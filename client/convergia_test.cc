@@ -51,7 +51,7 @@ std::string ReadFile(const std::string& path) {
   return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
 }
 
-// What goes wrong with the terminal fails the test that it is for.
+// A program on a terminal. Errors of the terminal fail the test.
 class OnTerminal {
  public:
   explicit OnTerminal(const std::vector<std::string>& arguments)
@@ -173,7 +173,7 @@ class ConvergiaTest : public testing::Test {
     return std::string("1");
   }
 
-  // On the servers' thread, and done when it returns.
+  // Runs `work` on the servers' thread and waits for it.
   template <typename Work>
   auto OnServers(Work work) {
     std::packaged_task<decltype(work())()> task(work);
@@ -184,7 +184,7 @@ class ConvergiaTest : public testing::Test {
   void AddAccount(const std::string& user, const std::string& password) {
     OnServers([&] { passwords_[user] = password; });
   }
-  // None of the tickets so far is good any more, and everybody has to sign in again.
+  // Voids all tickets and closes all connections, so everybody has to sign in again.
   void EndTicketsAndConnections() {
     OnServers([this] {
       ++tickets_;
@@ -238,7 +238,7 @@ class ConvergiaTest : public testing::Test {
   std::map<std::string, std::string> passwords_;
   std::vector<std::string> registering_;
   int tickets_ = 1;
-  int busy_ = 0;  // So many messages find no room.
+  int busy_ = 0;  // This many messages are answered BUSY.
   std::string signed_in_;
   std::string map_notes_ = "draining";  // Longer ones leave no room for users in the same answer.
   FakeServer edge_;
@@ -255,7 +255,7 @@ TEST_F(ConvergiaTest, RegisterAsksForPasswordAndCaptcha) {
   EXPECT_THAT(outcome.err, HasSubstr(home_ + "/pic.jpg"));
   EXPECT_EQ(ReadFile(home_ + "/pic.jpg"), "jpeg of \n~ bytes");
   EXPECT_EQ(OnServers([this] { return passwords_["alice"]; }), "secret");
-  // The profile knows all there is to know now.
+  // Now the profile has the server, the user and a ticket.
   EXPECT_EQ(Await(Spawn({kProgram, "send", "bob", "hi"}, "secret\n")).exit_code, 0);
 }
 
@@ -266,14 +266,15 @@ TEST_F(ConvergiaTest, RegisterSendsAnInviteAndSaysWhenAnOperatorDecides) {
   EXPECT_THAT(outcome.out, HasSubstr("The account alice waits for an operator"));
 }
 
-// A desktop of which we only hear what it was told to open.
+// A desktop that only records which files it was told to open.
 class FakeDesktop {
  public:
   explicit FakeDesktop(const std::string& home) : path_(std::getenv("PATH")) {
     std::filesystem::create_directories(home + "/bin");
     const std::string pipe = home + "/opened", program = home + "/bin/xdg-open";
     EXPECT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-    fd_ = open(pipe.c_str(), O_RDWR | O_CLOEXEC);  // Held open, so that nobody waits for a reader.
+    fd_ =
+        open(pipe.c_str(), O_RDWR | O_CLOEXEC);  // Held open, so that no writer waits for a reader.
     std::ofstream(program) << "#!/bin/sh\necho \"$# $1\" >'" << pipe << "'\n";
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
     setenv("PATH", absl::StrCat(home, "/bin:", path_).c_str(), 1);
@@ -283,7 +284,7 @@ class FakeDesktop {
     close(fd_);
   }
 
-  // "" if it was told nothing for so long.
+  // The file that was opened; "" if none was during `patience`.
   std::string Opened(absl::Duration patience) {
     pollfd polled = {fd_, POLLIN, 0};
     if (poll(&polled, 1, static_cast<int>(absl::ToInt64Milliseconds(patience))) <= 0) return "";

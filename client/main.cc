@@ -1,4 +1,4 @@
-// The `convergia` command: what people use Convergia with.
+// The `convergia` command, with which people use Convergia.
 
 #include <glog/logging.h>
 
@@ -24,22 +24,21 @@ namespace {
 
 void AddGlobalOptions(CLI::App& app, GlobalOptions* options) {
   app.add_option("--server", options->server,
-                 "The management server, HOST:PORT (the profile remembers it)");
-  app.add_option("--user", options->user, "Who you are (the profile remembers it)");
+                 "The management server, HOST:PORT; saved in the profile");
+  app.add_option("--user", options->user, "Your username; saved in the profile");
   app.add_option("--profile", options->profile,
-                 "Which profile of $CONVERGIA_HOME, else ~/.config/convergia")
+                 "The profile: a folder in $CONVERGIA_HOME or ~/.config/convergia")
       ->capture_default_str();
   app.add_option("--password-file", options->password_file,
-                 "The first line of this file is the password; - is standard input. Without it you "
-                 "are asked");
+                 "A file with the password in its first line; - is standard input. Without this "
+                 "option the program asks");
   app.add_option("--ca", options->ca_file,
-                 "Trust the certificate authority in this PEM file, from now on");
+                 "Trust the certificate authority in this PEM file; saved in the profile");
   app.add_option("--ca-fingerprint", options->ca_fingerprint,
-                 "At the first contact, trust the authority with this SHA-256, without asking");
-  app.add_option(
-      "--main-server", options->main_server,
-      "Sign in at the main server of this name, not where the management server sends you");
-  app.add_option("--timeout", options->timeout_seconds, "Seconds to try to connect")
+                 "At the first contact, trust the authority with this SHA-256 without a question");
+  app.add_option("--main-server", options->main_server,
+                 "Sign in at the main server of this name, not at the assigned one");
+  app.add_option("--timeout", options->timeout_seconds, "Seconds to keep trying to connect")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));
 }
@@ -50,11 +49,12 @@ absl::Status Run(const CommandLine& line) {
   return line.run(**context);
 }
 
-// Reads the command line. False: `exit_code` is all there is to it.
+// Parses the command line. False if there is nothing to run: the program then ends with
+// `*exit_code`.
 bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   CLI::App app("Convergia: messages between people, and their files", "convergia");
   app.require_subcommand(1);
-  app.fallthrough();  // Global options may stand after the command, too.
+  app.fallthrough();  // So global options may follow the command.
   app.set_version_flag("--version", VersionText("convergia"), "Show the version");
   AddGlobalOptions(app, &line->options);
   AddRegisterCommand(app, line);
@@ -70,7 +70,7 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   app.footer(kExitCodeHelp);  // Last, since commands inherit a footer: only this help has it.
   std::vector<std::string> arguments =
       WithTextMarked(app, std::vector<std::string>(argv + 1, argv + argc));
-  std::reverse(arguments.begin(), arguments.end());  // As the parser takes them.
+  std::reverse(arguments.begin(), arguments.end());  // The parser expects them so.
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
@@ -89,7 +89,7 @@ int Main(int argc, char** argv) {
     std::cout.flush();
     if (!status.ok() && !status.message().empty()) std::cerr << ErrorLine(status.message());
     exit_code = ExitCodeOf(status);
-    if (!status.ok() && status == Output::Current()) return exit_code;  // It is said.
+    if (!status.ok() && status == Output::Current()) return exit_code;  // Printed above.
   }
   const absl::Status written = output.Close();
   if (written.ok()) return exit_code;
@@ -103,6 +103,6 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   convergia::client::KeepStandardDescriptors();
   google::InitGoogleLogging(argv[0]);
-  std::signal(SIGPIPE, SIG_IGN);  // A server that goes away is an error like others.
+  std::signal(SIGPIPE, SIG_IGN);  // A broken connection is an ordinary error.
   return convergia::client::Main(argc, argv);
 }

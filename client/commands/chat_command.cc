@@ -21,14 +21,14 @@
 namespace convergia::client {
 namespace {
 
-// At the end, what was sent last still waits for its answer.
+// At the end, the last messages may still wait for their answers.
 constexpr absl::Duration kLastAnswersTimeout = absl::Seconds(25);
-// A line from a pipe for which there is no room is sent again for so long.
+// A line from a pipe that is answered BUSY is sent again for this time.
 constexpr absl::Duration kBusyPatience = absl::Seconds(30);
 constexpr absl::Duration kBusyPauseFirst = absl::Milliseconds(50);
 constexpr absl::Duration kBusyPauseMax = absl::Seconds(2);
 
-// What happens, as lines on the terminal.
+// Prints each event as a line on the terminal.
 class Reporter : public ClientObserver {
  public:
   explicit Reporter(ChatTerminal* terminal) : terminal_(terminal) {}
@@ -49,14 +49,14 @@ class Reporter : public ClientObserver {
                                   "); looking for another main server"));
   }
   void OnGaveUp(const absl::Status& why) override {
-    if (!was_up_) return;  // Connect() tells.
+    if (!was_up_) return;  // Connect() reports it.
     needs_password_ = InputIsTerminal() && IsRefusedSecret(why);
     terminal_->Print(absl::StrCat("* ", Printable(why.message()),
                                   needs_password_ ? "; press Enter to give your password"
                                                   : "; leave with /quit and start again"));
   }
 
-  // Whether the client waits for a password, for the thread that reads lines, which then gives it.
+  // Whether the client waits for a password. The thread that reads lines then asks for it.
   bool TakeNeedsPassword() { return needs_password_.exchange(false); }
   void AskLater() { needs_password_ = true; }
 
@@ -66,7 +66,7 @@ class Reporter : public ClientObserver {
   std::atomic<bool> needs_password_ = false;
 };
 
-// Messages whose answer is still to come.
+// Counts messages that are not answered yet.
 class Pending {
  public:
   void Add() {
@@ -93,8 +93,8 @@ class Chat {
   Chat(CommandContext* context, BlockingClient* client, Reporter* reporter, ChatTerminal* terminal)
       : context_(context), client_(client), reporter_(reporter), terminal_(terminal) {}
 
-  // Errors, where no person types: that of the first line that was not delivered, which then says
-  // how many there were.
+  // Errors, only if no person types: the error of the first line that was not delivered, with the
+  // number of such lines.
   absl::Status Run() {
     terminal_->Print("* /help lists what you can type");
     while (!done_) {
@@ -117,7 +117,7 @@ class Chat {
   }
 
  private:
-  // Whoever types nothing is asked again after the next line.
+  // If the person types no password, they are asked again after the next line.
   void SignInAgain() {
     absl::StatusOr<std::string> password = context_->Password("Password: ");
     if (password.ok()) return client_->SignInAgain(*std::move(password));
@@ -142,14 +142,14 @@ class Chat {
                                pending_.Remove();
                              });
   }
-  // One after the other, as fast as answers come: so a line that finds no room can be sent again
-  // and still comes before the next.
+  // Sends one line after the other, each after the answer to the one before. So a line that is
+  // answered BUSY is sent again before the next one.
   void SendInOrder(const ChatSend& typed) {
     Backoff backoff(kBusyPauseFirst, kBusyPauseMax, RandomSeed());
     absl::Status status;
     for (absl::Duration waited; waited < kBusyPatience;) {
       status = client_->SendMessage(typed.to, typed.body).status();
-      // Only then it is sure that nobody has it.
+      // Only BUSY makes sure that nobody has the message.
       if (status.ok() || FailCodeOf(status) != FailCode::kBusy) break;
       const absl::Duration pause = backoff.Next();
       absl::Notification().WaitForNotificationWithTimeout(pause);
@@ -158,7 +158,7 @@ class Chat {
     }
     if (status.ok()) return;
     Complain(typed.to, status);
-    // Without a connection the next line would wait in vain, too.
+    // Without a connection the next line would fail, too.
     const FailCode code = FailCodeOf(status);
     done_ = code == FailCode::kUnavailable || code == FailCode::kNotSignedIn ||
             code == FailCode::kSignInFailed || code == FailCode::kExpired;
@@ -204,7 +204,7 @@ absl::Status RunChat(CommandContext& context) {
 }  // namespace
 
 void AddChatCommand(CLI::App& app, CommandLine* line) {
-  CLI::App* command = app.add_subcommand("chat", "Talk to people, until /quit");
+  CLI::App* command = app.add_subcommand("chat", "Talk to people until you type /quit");
   command->callback([line] { line->run = RunChat; });
 }
 

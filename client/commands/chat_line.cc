@@ -11,7 +11,7 @@
 namespace convergia::client {
 namespace {
 
-// The first word of `*text`, which is left with what follows it.
+// Removes the first word from `*text` and returns it.
 absl::string_view TakeWord(absl::string_view* text) {
   *text = absl::StripLeadingAsciiWhitespace(*text);
   const size_t space = text->find(' ');
@@ -47,7 +47,7 @@ ChatLine ParseSlash(absl::string_view line) {
   if (word == "/msg") return ParseMsg(rest);
   if (word == "/quit" || word == "/exit") return ChatQuit{};
   if (word == "/help") return ChatHelp{};
-  return Mistake(absl::StrCat("there is no ", word, "; /help lists what there is"));
+  return Mistake(absl::StrCat("there is no ", word, "; /help lists the commands"));
 }
 
 }  // namespace
@@ -60,11 +60,11 @@ const char kChatHelp[] =
     "/quit            or Ctrl-D";
 
 ChatLine ParseChatLine(absl::string_view line, absl::string_view to) {
-  absl::ConsumeSuffix(&line, "\r");  // Of a file with lines of another system.
+  absl::ConsumeSuffix(&line, "\r");  // A file of another system may end lines with CR LF.
   if (absl::StripAsciiWhitespace(line).empty()) return ChatNothing{};
   if (line.front() == '/') {
     if (!absl::ConsumePrefix(&line, "//")) return ParseSlash(line);
-    line = absl::string_view(line.data() - 1, line.size() + 1);  // One "/" is of the text.
+    line = absl::string_view(line.data() - 1, line.size() + 1);  // One "/" belongs to the text.
   }
   if (!to.empty()) return ChatSend{std::string(to), std::string(line)};
   const size_t colon = line.find(": ");
@@ -72,7 +72,7 @@ ChatLine ParseChatLine(absl::string_view line, absl::string_view to) {
     const absl::StatusOr<Username> user = Username::Parse(line.substr(0, colon));
     if (user.ok()) return ChatSend{user->str(), std::string(line.substr(colon + 2))};
   }
-  return Mistake("to whom? Write /to NAME, or NAME: TEXT");
+  return Mistake("no recipient: write /to NAME, or NAME: TEXT");
 }
 
 }  // namespace convergia::client

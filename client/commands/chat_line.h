@@ -5,13 +5,13 @@
 
 #include "absl/strings/string_view.h"
 
-// What a person types in `convergia chat`.
+// Lines that a person types in `convergia chat`.
 namespace convergia::client {
 
 struct ChatNothing {};
 struct ChatQuit {};
 struct ChatHelp {};
-// All further lines go to `user`; to nobody if it is empty.
+// All later lines go to `user`; to nobody if it is empty.
 struct ChatTo {
   std::string user;
 };
@@ -19,19 +19,19 @@ struct ChatSend {
   std::string to;
   std::string body;
 };
-// Cannot be understood; the text says what would be.
+// A mistake; the text says what to type instead.
 struct ChatMistake {
   std::string text;
 };
 using ChatLine = std::variant<ChatNothing, ChatQuit, ChatHelp, ChatTo, ChatSend, ChatMistake>;
 
-// Reads one line. `to` is whom lines go to now; empty for nobody.
+// Parses one line. `to` is the user that lines go to now; empty: nobody.
 //
 //   /to bob          lines go to bob from now on; "/to" alone ends that
 //   /msg bob text    one message to bob
 //   bob: text        the same, while lines go to nobody
 //   /help  /quit
-//   text             to whom lines go; "//..." sends a text that begins with "/"
+//   text             one message to `to`; "//..." sends a text that begins with "/"
 ChatLine ParseChatLine(absl::string_view line, absl::string_view to);
 
 extern const char kChatHelp[];

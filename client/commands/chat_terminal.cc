@@ -31,7 +31,7 @@ size_t Columns() {
   return size.ws_col;
 }
 
-// With libedit.
+// A terminal with libedit.
 class EditedTerminal : public ChatTerminal {
  public:
   EditedTerminal()
@@ -42,11 +42,11 @@ class EditedTerminal : public ChatTerminal {
     el_set(editor_, EL_CLIENTDATA, this);
     el_set(editor_, EL_PROMPT, &EditedTerminal::Prompt);
     el_set(editor_, EL_EDITOR, "emacs");
-    el_set(editor_, EL_SIGNAL, 1);  // A signal finds the terminal as it was before.
+    el_set(editor_, EL_SIGNAL, 1);  // A signal restores the terminal first.
     el_set(editor_, EL_HIST, history, history_);
     el_set(editor_, EL_BIND, "^I", "ed-insert", nullptr);  // A tab is text.
     el_set(editor_, EL_GETCFN, &EditedTerminal::GetCharacter);
-    el_source(editor_, nullptr);  // ~/.editrc, where a person has one.
+    el_source(editor_, nullptr);  // Reads ~/.editrc if it exists.
   }
   ~EditedTerminal() override {
     el_end(editor_);
@@ -78,8 +78,8 @@ class EditedTerminal : public ChatTerminal {
   }
   static char* Prompt(EditLine* editor) { return Of(editor)->prompt_.data(); }
 
-  // Where libedit waits for a key, this also waits for lines to print: so both happen on one
-  // thread.
+  // libedit calls this to wait for a key. It also waits for lines to print, so one thread does
+  // both.
   static int GetCharacter(EditLine* editor, wchar_t* character) {
     EditedTerminal* const self = Of(editor);
     std::mbstate_t state = {};
@@ -95,7 +95,7 @@ class EditedTerminal : public ChatTerminal {
       const size_t length = std::mbrtowc(character, &byte, 1, &state);
       if (length == static_cast<size_t>(-2)) continue;  // More bytes belong to it.
       if (length != static_cast<size_t>(-1)) return 1;
-      state = {};  // No character at all: forget it.
+      state = {};  // Not a character: ignore it.
     }
   }
 
@@ -135,7 +135,7 @@ class PlainTerminal : public ChatTerminal {
   }
 
  private:
-  // A line that is too long is cut, yet stays too long.
+  // A line that is too long is cut, but stays too long.
   void Append(absl::string_view bytes) {
     const bool is_overlong = read_.size() > kLineBytesMax && newline_ == std::string::npos;
     if (is_overlong) bytes.remove_prefix(std::min(bytes.find('\n'), bytes.size()));

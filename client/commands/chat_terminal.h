@@ -12,15 +12,16 @@
 
 namespace convergia::client {
 
-// Lines typed by one thread, and lines printed by any other meanwhile, on one terminal.
+// One terminal on which one thread reads typed lines while any thread prints lines.
 //
-// At a terminal there is line editing and history (libedit), and what is printed appears above the
-// line being typed, which stays as it was. Otherwise lines are read and printed plainly.
+// At a terminal it has line editing and history (libedit), and printed lines appear above the line
+// being typed. Otherwise it reads and prints plain lines.
 class ChatTerminal {
  public:
-  // Printed lines wait here while the reader is busy; past this they are counted and not shown.
+  // The most printed lines that wait while the reader is busy. Further lines are counted but not
+  // shown.
   static constexpr size_t kWaitingMax = 10'000;
-  // A longer line can be no message. It comes cut, and longer than this.
+  // A longer line cannot be a message. It is cut, but stays longer than this.
   static constexpr size_t kLineBytesMax = limits::kPacketBytesMax;
 
   static std::unique_ptr<ChatTerminal> Create();
@@ -28,22 +29,22 @@ class ChatTerminal {
   ChatTerminal(const ChatTerminal&) = delete;
   ChatTerminal& operator=(const ChatTerminal&) = delete;
 
-  // Shows `text`, which holds nothing the terminal would obey, and an LF. Any thread.
+  // Shows `text`, which must be printable, and an LF. Any thread.
   void Print(absl::string_view text) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether a person types the lines, and sees what is printed.
+  // Whether a person types the lines and reads the output.
   virtual bool is_interactive() const = 0;
 
   // The next line, without its LF; nullopt at the end of input. One thread.
   virtual std::optional<std::string> ReadLine(const std::string& prompt) = 0;
 
-  // Shows what waits. Only while no ReadLine() runs.
+  // Shows all lines that wait. Must not run during ReadLine().
   void Flush() ABSL_LOCKS_EXCLUDED(mu_);
 
  protected:
   ChatTerminal();
 
-  // Awaits input. True: there is some on standard input. False: there is something to print.
+  // Waits. Returns true if standard input has bytes, false if there are lines to print.
   bool AwaitInput();
   std::string TakeWaiting() ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -6,8 +6,8 @@
 #include "absl/status/status.h"
 #include "client/commands/context.h"
 
-// The families of commands of `convergia`, a file each. Each adds its subcommands to `app`; the one
-// that the command line names puts what is to be done in `*run`.
+// The families of commands of `convergia`, one file each. Each function adds its subcommands to
+// `app`. The subcommand on the command line sets `line->run`.
 namespace convergia::client {
 
 struct CommandLine {

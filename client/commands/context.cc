@@ -19,7 +19,7 @@
 namespace convergia::client {
 namespace {
 
-// A ticket about to expire is of no use to a command that runs for a while.
+// A ticket that is about to expire does not help a command that runs for a while.
 constexpr absl::Duration kTicketReserve = absl::Minutes(1);
 
 }  // namespace
@@ -30,7 +30,7 @@ bool IsRefusedSecret(const absl::Status& status) {
   return code == FailCode::kSignInFailed || code == FailCode::kExpired;
 }
 
-// Takes what the client learns, on its thread, for Save() to write.
+// Collects what the client learns, on the client's thread, until Save() writes it.
 class CommandContext::Keeper : public ClientObserver {
  public:
   void set_next(ClientObserver* next) { next_ = next; }
@@ -94,7 +94,7 @@ absl::StatusOr<Address> CommandContext::Server() const {
   const std::string& text = options_.server.empty() ? profile_.server() : options_.server;
   if (text.empty()) {
     return Fail(FailCode::kBadField,
-                "which server? Say --server HOST:PORT once; the profile remembers it");
+                "no server is known: add --server HOST:PORT once; the profile saves it");
   }
   return Address::Parse(text);
 }
@@ -128,7 +128,7 @@ absl::StatusOr<std::string> CommandContext::TrustedCa() {
   return MeetCa(address);
 }
 
-// Nothing is known of this cluster yet: the person decides, by the fingerprint.
+// The first contact with this cluster: the person decides by the fingerprint.
 absl::StatusOr<std::string> CommandContext::MeetCa(const Address& address) {
   CVG_ASSIGN_OR_RETURN(const std::string chain, FetchChain(address, timeout()));
   CVG_ASSIGN_OR_RETURN(std::string ca, CaOfChain(chain, RealClock::Get().Now()));
@@ -143,7 +143,7 @@ absl::StatusOr<std::string> CommandContext::MeetCa(const Address& address) {
   if (!InputIsTerminal() || options_.stdin_is_taken) {
     return Fail(
         FailCode::kDenied,
-        "this is the first contact with this server: say --ca FILE or --ca-fingerprint HEX");
+        "this is the first contact with this server: add --ca FILE or --ca-fingerprint HEX");
   }
   std::cerr << "This is the first contact with " << address.ToString()
             << ". Its certificate authority has the fingerprint (SHA-256)\n  " << fingerprint
@@ -176,8 +176,8 @@ absl::Status CommandContext::WithSecret(const Attempt& attempt) {
   CVG_ASSIGN_OR_RETURN(ClientOptions client, MakeOptions());
   CVG_ASSIGN_OR_RETURN(client.user, User());
   const std::string prompt = absl::StrCat("Password of ", client.user, ": ");
-  // A password in a file costs nobody a question: a client that runs for long has it at hand when
-  // its ticket ends.
+  // A password in a file needs no question, so a client that runs for long gets it for the time
+  // after its ticket.
   const bool is_in_file = !options_.password_file.empty() && options_.password_file != "-";
   if (is_in_file) {
     CVG_ASSIGN_OR_RETURN(client.password, Password(prompt));
@@ -241,8 +241,7 @@ void CommandContext::KeepTicket(absl::string_view ticket, absl::Time expires) {
 
 void CommandContext::Remember(const absl::Status& status) {
   if (status.ok() || std::exchange(has_warned_, true)) return;
-  std::cerr << ErrorLine(
-      absl::StrCat("nothing is remembered for the next time: ", status.message()));
+  std::cerr << ErrorLine(absl::StrCat("nothing is saved for the next time: ", status.message()));
 }
 
 void CommandContext::ForgetTicket() { Remember(profile_.ForgetTicket()); }
@@ -250,14 +249,14 @@ void CommandContext::ForgetTicket() { Remember(profile_.ForgetTicket()); }
 void CommandContext::Save() {
   const absl::StatusOr<Address> server = Server();
   const absl::StatusOr<std::string> user = User();
-  if (!server.ok() || !user.ok()) return;  // Then there is nothing to remember.
+  if (!server.ok() || !user.ok()) return;  // There is nothing to save.
   if (profile_.server().empty()) {
     Remember(profile_.SetServerAndUser(server->ToString(), *user));
   }
   if (const auto ticket = keeper_->TakeTicket(); ticket.has_value()) {
     Remember(profile_.SetTicket({*user, server->ToString(), ticket->second, ticket->first}));
   }
-  // A report of one chosen server would bind the next start to it, too.
+  // A report of one chosen server would bind the next start to that server, too.
   if (const auto memory = keeper_->TakeMemory();
       memory.has_value() && options_.main_server.empty()) {
     Remember(profile_.SetMemory(*memory));

@@ -12,7 +12,7 @@
 
 namespace convergia::client {
 
-// What all commands of `convergia` take.
+// The options of all commands of `convergia`.
 struct GlobalOptions {
   std::string server;
   std::string ca_file;
@@ -20,54 +20,54 @@ struct GlobalOptions {
   std::string profile = "default";
   std::string user;
   std::string password_file;  // "-" is standard input.
-  std::string main_server;    // The one to sign in at; empty: as mgmt assigns.
+  std::string main_server;    // To sign in at; empty: the one that mgmt assigns.
   double timeout_seconds = 20;
-  // Set by a command that reads a message from standard input: passwords then come from elsewhere.
+  // Set by a command that reads a message from standard input, so no password can come from there.
   bool stdin_is_taken = false;
 };
 
-// The ticket or password is not, or no longer, good: a password may help.
+// Whether the ticket or password was refused, so that another password may help.
 bool IsRefusedSecret(const absl::Status& status);
 
-// What a command works with: the profile, whom to talk to, whom to trust, who one is. Asks the
-// person at the terminal for what neither the options nor the profile say. Used by one thread.
+// Everything that a command needs: the profile, the server, the trusted CA, the user. If neither
+// the options nor the profile have a value, it asks the person at the terminal. Used by one thread.
 class CommandContext {
  public:
   // Errors: those of Profile::Load().
   static absl::StatusOr<std::unique_ptr<CommandContext>> Create(const GlobalOptions& options);
   ~CommandContext();
 
-  // Whose password it is; asks if nothing says so.
+  // The username; asks for it if it is not known.
   absl::StatusOr<std::string> User();
-  // From --password-file, else asked for.
+  // Reads it from --password-file; without that, asks.
   absl::StatusOr<std::string> Password(const std::string& prompt);
 
   absl::Duration timeout() const { return absl::Seconds(options_.timeout_seconds); }
   const GlobalOptions& options() const { return options_; }
   Profile& profile() { return profile_; }
 
-  // A client that is signed in at a main server: by the profile's ticket, or by password. The
-  // observer, if any, must outlive it.
+  // Returns a client that is signed in at a main server, by the profile's ticket or by password.
+  // `observer` may be null; it must outlive the client.
   absl::StatusOr<std::unique_ptr<BlockingClient>> Connect(ClientObserver* observer,
                                                           BlockingClient::Messages messages);
 
-  // One request to mgmt, signed in in the same way.
+  // Sends one request to mgmt, signed in in the same way. Returns the data of OK.
   absl::StatusOr<std::string> AskManagement(const std::string& word,
                                             const std::vector<std::string>& fields);
-  // The same, signed in by `password` and nothing else.
+  // The same, signed in by `password`, never by ticket.
   absl::StatusOr<std::string> AskManagementByPassword(const std::string& password,
                                                       const std::string& word,
                                                       const std::vector<std::string>& fields);
-  // One request to mgmt that needs no sign-in.
+  // Sends one request to mgmt that needs no sign-in.
   absl::StatusOr<std::string> AskWithoutSignIn(const std::string& word,
                                                const std::vector<std::string>& fields);
 
-  // Writes what was learnt to the profile: server and user (the first time), ticket, report. Called
-  // by Connect() and the Ask...() when they have succeeded, and by commands that run long. What
-  // cannot be written costs a question the next time, and no more: there is one warning.
+  // Saves what the client learnt in the profile: server and user (the first time), ticket, report.
+  // Connect() and the Ask...() functions call it after success; long commands call it too. A failed
+  // write only costs a question the next time, so it is one warning.
   void Save();
   void ForgetTicket();
-  // `ticket` came in an answer and takes the place of the one that is kept.
+  // Replaces the ticket by one that came in an answer.
   void KeepTicket(absl::string_view ticket, absl::Time expires);
 
  private:
@@ -75,15 +75,15 @@ class CommandContext {
 
   CommandContext(const GlobalOptions& options, Profile profile);
   absl::StatusOr<Address> Server() const;
-  // Warns if something could not be kept for the next time.
+  // Warns, once, if something could not be saved.
   void Remember(const absl::Status& status);
   absl::StatusOr<std::string> TrustedCa();
   absl::StatusOr<std::string> MeetCa(const Address& address);
-  // Without a secret.
+  // The options of a client, without user and secret.
   absl::StatusOr<ClientOptions> MakeOptions();
   std::optional<std::string> UsableTicket(const ClientOptions& options) const;
-  // Runs `attempt` with the ticket if there is one that may be good; if it is refused, or there is
-  // none, with the password.
+  // Runs `attempt` with the ticket, if one may be valid. If there is none or it is refused, runs it
+  // with the password.
   template <typename Attempt>
   absl::Status WithSecret(const Attempt& attempt);
 

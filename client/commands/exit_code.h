@@ -4,7 +4,7 @@
 
 namespace convergia::client {
 
-// How `convergia` ends, for scripts. `convergia --help` shows this list.
+// The exit statuses of `convergia`, for scripts. `convergia --help` shows this list.
 enum ExitCode {
   kExitDone = 0,
   kExitUsage = 1,        // The command line, a name or a file is wrong.
@@ -16,7 +16,7 @@ enum ExitCode {
   kExitUnconfirmed = 7,  // It may or may not have happened.
   kExitTryLater = 8,     // Too much or too fast, or no room.
   kExitExists = 9,       // The name is taken.
-  kExitInternal = 10,    // Everything else.
+  kExitInternal = 10,    // Any other error.
 };
 
 ExitCode ExitCodeOf(const absl::Status& status);

@@ -38,7 +38,7 @@ struct Arguments {
   bool json = false;
 };
 
-// As ls prints them: a name a line, or with sizes and times.
+// Prints entries as ls does: one name in a line, or with sizes and times.
 void PrintEntries(const std::vector<StoredEntry>& entries, bool is_long) {
   Table table(is_long ? std::vector<Table::Column>{{"", Table::Align::kRight}, {}, {}, {}}
                       : std::vector<Table::Column>{{}});
@@ -54,7 +54,7 @@ void PrintEntries(const std::vector<StoredEntry>& entries, bool is_long) {
   Print(table);
 }
 
-// What is in the folder, or the file alone.
+// The entries of a folder; of a file, its entry alone.
 absl::StatusOr<std::vector<StoredEntry>> EntriesOf(Storage& storage, const StoredPath& path,
                                                    bool all) {
   auto entries = storage.ListFolder(path.path);
@@ -81,12 +81,12 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-// All folders on the way that are not there yet.
+// Makes the folder and all missing parents.
 absl::Status MakeWithParents(Storage& storage, const std::string& path) {
   for (size_t slash = path.find('/', 1); slash != std::string::npos;
        slash = path.find('/', slash + 1)) {
     const absl::Status made = storage.CreateFolder(path.substr(0, slash));
-    // Whether it is not there or may not be made shows at the next one.
+    // Other errors show at the next folder of the path.
     if (!made.ok() && MayPassLater(made)) return made;
   }
   const absl::Status made = storage.CreateFolder(path);
@@ -112,8 +112,9 @@ absl::Status RemoveOne(Storage& storage, const StoredPath& path, const Arguments
   if (removed.ok() || FailCodeOf(removed) != FailCode::kNotAFile) return removed;
   const absl::Status emptied = storage.DeleteFolder(path.path, arguments.recursive);
   if (emptied.ok() || FailCodeOf(emptied) != FailCode::kNotEmpty) return emptied;
-  return Fail(FailCode::kNotEmpty,
-              absl::StrCat(path.path, " is a folder that is not empty; rm -r deletes all of it"));
+  return Fail(
+      FailCode::kNotEmpty,
+      absl::StrCat(path.path, " is a folder that is not empty; rm -r deletes it with its content"));
 }
 
 absl::Status Remove(CommandContext& context, const Arguments& arguments) {
@@ -133,7 +134,7 @@ absl::Status MoveOne(Storage& storage, const StoredPath& from, const StoredPath&
   CVG_RETURN_IF_ERROR(CheckIsFolder(storage, from));
   absl::StatusOr<std::string> place = PlaceFor(storage, to, LastName(from.path));
   if (!place.ok() && FailCodeOf(place.status()) == FailCode::kNotFound) {
-    // "mv FOLDER NEW/": what will be there is a folder.
+    // "mv FOLDER NEW/": the folder gets the new name.
     CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, from));
     if (info.is_folder) place = to.path;
   }
@@ -148,7 +149,7 @@ absl::Status MoveOne(Storage& storage, const StoredPath& from, const StoredPath&
   if (replaced.ok() || FailCodeOf(replaced) != FailCode::kNotAFile) {
     return About(from.path, replaced);
   }
-  return About(*place, moved);  // Where a folder is concerned, nothing is replaced.
+  return About(*place, moved);  // A folder is not replaced, and replaces nothing.
 }
 
 absl::Status Move(CommandContext& context, const Arguments& arguments) {
@@ -168,7 +169,7 @@ absl::Status Move(CommandContext& context, const Arguments& arguments) {
   return each.Result();
 }
 
-// Bytes go straight to standard output: there is nothing to tell but what goes wrong.
+// The bytes go to standard output, so only errors are reported.
 class CatObserver final : public TransferObserver {
  public:
   void OnTrouble(absl::string_view name, const absl::Status& why) override {
@@ -237,8 +238,9 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* ls = Add(app, line, "ls", "List a folder", arguments, &List);
   ls->add_option("path", arguments->path, "The folder")->capture_default_str();
-  ls->add_flag("-l,--long", arguments->is_long, "Sizes and times too; times are local");
-  ls->add_flag("-a,--all", arguments->all, "Files too that are not whole yet: a put is at them");
+  ls->add_flag("-l,--long", arguments->is_long, "With sizes, and with times in local time");
+  ls->add_flag("-a,--all", arguments->all,
+               "With files that are not whole yet, because put is still sending them");
 
   ls->add_flag("--json", arguments->json, kJsonHelp);
 
@@ -249,17 +251,17 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
 
   CLI::App* rm = Add(app, line, "rm", "Delete files and empty folders", arguments, &Remove);
   rm->add_option("paths", arguments->paths, "What to delete")->required();
-  rm->add_flag("-r,--recursive", arguments->recursive, "Folders with all that is in them");
-  rm->add_flag("-f,--force", arguments->force, "No error for what is not there");
+  rm->add_flag("-r,--recursive", arguments->recursive, "Delete folders with all their content");
+  rm->add_flag("-f,--force", arguments->force, "No error if a path does not exist");
 
-  CLI::App* mv = Add(app, line, "mv",
-                     "Move or rename files and folders. A file replaces the file that is there",
-                     arguments, &Move);
+  CLI::App* mv =
+      Add(app, line, "mv", "Move or rename files and folders. A file replaces an existing file",
+          arguments, &Move);
   mv->add_option("paths", arguments->paths,
-                 "What to move, and last where to: a folder, or a new name for one")
+                 "What to move; the last path is the target: a folder, or a new name")
       ->required()
       ->expected(2, kPathsMax);
-  mv->add_flag("-n,--no-clobber", arguments->keep, "Replace nothing");
+  mv->add_flag("-n,--no-clobber", arguments->keep, "Do not replace an existing file");
 
   CLI::App* cat =
       Add(app, line, "cat", "Write a file to standard output, or to another file", arguments, &Cat);
@@ -268,14 +270,19 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
       ->capture_default_str();
 
   CLI::App* info =
-      Add(app, line, "info", "Show all there is to know of a file or folder", arguments, &Info);
+      Add(app, line, "info", "Show everything about a file or folder. Times are in local time",
+          arguments, &Info);
   info->add_option("path", arguments->path, "The file or folder")->required();
   info->add_flag("--json", arguments->json, kJsonHelp);
 
-  CLI::App* share = Add(app, line, "share", "Say who may do what in a folder", arguments, &Share);
+  CLI::App* share =
+      Add(app, line, "share", "Set the right of a user in a folder", arguments, &Share);
   share->add_option("path", arguments->path, "The folder")->required();
-  share->add_option("user", arguments->user, "Who; * is everybody else")->required();
-  share->add_option("permission", arguments->permission, "What; inherit: as the folder above says")
+  share->add_option("user", arguments->user, "A username; * is everybody without an entry")
+      ->required();
+  share
+      ->add_option("permission", arguments->permission,
+                   "The right; inherit: that of the folder above")
       ->required()
       ->check(CLI::IsMember({"none", "read", "write", "admin", "inherit"}));
 }

@@ -6,10 +6,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-// What `--json` prints. docs/CLIENT.md has the document of each command.
+// JSON for `--json`. docs/CLIENT.md has the document of each command.
 namespace convergia::client {
 
-// What the help of each command says of `--json`.
+// The help text of `--json`.
 inline constexpr char kJsonHelp[] = "One JSON document for scripts (docs/CLIENT.md); times are UTC";
 
 using Json = nlohmann::ordered_json;  // Keys stay in the order in which they are added.

@@ -12,10 +12,11 @@ namespace convergia::client {
 namespace {
 
 struct Arguments {
-  uint64_t count = 0;  // 0: until it is ended.
+  uint64_t count = 0;  // 0: without end.
 };
 
-// Says on standard error where the client is, so that scripts know when it listens.
+// Prints the state of the connection on standard error, so that scripts know when the client
+// listens.
 class Watcher : public ClientObserver {
  public:
   void OnUp(const MainServer& server) override {
@@ -49,8 +50,10 @@ absl::Status Listen(CommandContext& context, const Arguments& arguments) {
 
 void AddListenCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("listen", "Print messages as they come");
-  command->add_option("--count", arguments->count, "End after so many")->check(CLI::PositiveNumber);
+  CLI::App* command =
+      app.add_subcommand("listen", "Print messages when they arrive. Times are in local time");
+  command->add_option("--count", arguments->count, "End after this number of messages")
+      ->check(CLI::PositiveNumber);
   command->callback([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Listen(context, *arguments); };
   });

@@ -48,7 +48,7 @@ absl::Status AppendAll(Mailbox& mailbox, const std::string& draft, int fd) {
   return absl::OkStatus();
 }
 
-// A file, or a pipe: `-f <(command)` is one.
+// Opens a file or a pipe, for example that of `-f <(command)`.
 absl::StatusOr<Descriptor> OpenMessage(const std::string& path) {
   if (path == "-") return Descriptor(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   std::error_code error;
@@ -97,7 +97,7 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-// Calls `take` with one piece after the other.
+// Calls `take` with the message, piece by piece.
 absl::Status ReadAll(Mailbox& mailbox, const std::string& id,
                      const std::function<absl::Status(const std::string&)>& take) {
   for (uint64_t offset = 0;;) {
@@ -108,7 +108,7 @@ absl::Status ReadAll(Mailbox& mailbox, const std::string& id,
   }
 }
 
-// What others wrote must not steer the terminal, so it is shown whole and made harmless.
+// Text of others must not steer the terminal, so it is made printable, as a whole.
 absl::Status ShowAtTerminal(Mailbox& mailbox, const std::string& id) {
   std::string text;
   CVG_RETURN_IF_ERROR(ReadAll(mailbox, id, [&text](const std::string& piece) {
@@ -146,7 +146,7 @@ absl::Status Delete(CommandContext& context, const Arguments& arguments) {
 
 void AddMailCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* mail = app.add_subcommand("mail", "Messages for people who are away");
+  CLI::App* mail = app.add_subcommand("mail", "Messages for people who are offline");
   mail->require_subcommand(1);
   const auto run = [line, arguments](auto command) {
     line->run = [arguments, command](CommandContext& context) {
@@ -155,7 +155,7 @@ void AddMailCommands(CLI::App& app, CommandLine* line) {
   };
 
   CLI::App* send = mail->add_subcommand("send", "Leave a message of any size");
-  send->add_option("to", arguments->to, "To whom: one or more names")->required();
+  send->add_option("to", arguments->to, "The recipients: one or more usernames")->required();
   send->add_option("-f,--file", arguments->file, "The message; - is standard input")
       ->capture_default_str();
   send->callback([line, arguments, run] {
@@ -163,18 +163,19 @@ void AddMailCommands(CLI::App& app, CommandLine* line) {
     run(&Send);
   });
 
-  CLI::App* list = mail->add_subcommand("list", "List the messages that wait for you");
+  CLI::App* list =
+      mail->add_subcommand("list", "List your messages, oldest first. Times are in local time");
   list->add_flag("--json", arguments->json, kJsonHelp);
   list->callback([run] { run(&List); });
 
   CLI::App* read = mail->add_subcommand("read", "Read a message; it stays until you delete it");
-  read->add_option("id", arguments->ids, "Which, as list shows it")->required()->expected(1);
+  read->add_option("id", arguments->ids, "The id that list shows")->required()->expected(1);
   read->add_option("-o,--output", arguments->output, "A file to write it to; - is standard output")
       ->capture_default_str();
   read->callback([run] { run(&Read); });
 
   CLI::App* remove = mail->add_subcommand("delete", "Delete messages");
-  remove->add_option("ids", arguments->ids, "Which, as list shows them")->required();
+  remove->add_option("ids", arguments->ids, "The ids that list shows")->required();
   remove->callback([run] { run(&Delete); });
 }
 

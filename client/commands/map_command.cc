@@ -116,11 +116,11 @@ absl::Status Map(CommandContext& context, const Arguments& arguments) {
 
 void AddMapCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("map", "Show the servers and who is online");
+  CLI::App* command = app.add_subcommand("map", "Show the servers, and which users are online");
   CLI::Option* const tab = command->add_flag(
-      "--tab", arguments->tab, "Rows for scripts: id, name, type, status, notes, connected ids");
+      "--tab", arguments->tab, "Columns with tabs: id, name, type, status, notes, connected ids");
   command->add_flag("--json", arguments->json, kJsonHelp)->excludes(tab);
-  command->add_flag("--servers", arguments->servers, "Servers alone");
+  command->add_flag("--servers", arguments->servers, "Without users");
   command->callback([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Map(context, *arguments); };
   });

@@ -1,4 +1,4 @@
-// meta: what users tell about themselves.
+// meta: values that users publish about themselves.
 
 #include <iostream>
 #include <memory>
@@ -22,7 +22,7 @@ struct Arguments {
   bool json = false;
 };
 
-// Of whom: oneself, if nobody is named.
+// The user whose values are meant; without a name, the signed-in user.
 absl::StatusOr<std::string> Whose(CommandContext& context, const Arguments& arguments) {
   if (!arguments.user.empty()) return arguments.user;
   return context.User();
@@ -64,7 +64,7 @@ absl::Status Delete(CommandContext& context, const Arguments& arguments) {
 
 void AddMetaCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* meta = app.add_subcommand("meta", "What people tell about themselves");
+  CLI::App* meta = app.add_subcommand("meta", "Values that people publish about themselves");
   meta->require_subcommand(1);
   const auto run = [line, arguments](auto command) {
     line->run = [arguments, command](CommandContext& context) {
@@ -72,23 +72,24 @@ void AddMetaCommands(CLI::App& app, CommandLine* line) {
     };
   };
 
-  CLI::App* set = meta->add_subcommand("set", "Tell something about yourself");
-  set->add_option("key", arguments->key, "What")->required();
-  set->add_option("value", arguments->value, "Its value")->required();
+  CLI::App* set = meta->add_subcommand(
+      "set", "Publish a value about yourself; everybody signed in can read it");
+  set->add_option("key", arguments->key, "Its key")->required();
+  set->add_option("value", arguments->value, "The value")->required();
   set->callback([run] { run(&Set); });
 
   CLI::App* get = meta->add_subcommand("get", "Show one value");
-  get->add_option("key", arguments->key, "What")->required();
-  get->add_option("user", arguments->user, "Whose; yours if not given");
+  get->add_option("key", arguments->key, "Its key")->required();
+  get->add_option("user", arguments->user, "Of this user; without a name, of yourself");
   get->callback([run] { run(&Get); });
 
-  CLI::App* list = meta->add_subcommand("list", "List what is told");
-  list->add_option("user", arguments->user, "By whom; yours if not given");
+  CLI::App* list = meta->add_subcommand("list", "List keys and the sizes of their values");
+  list->add_option("user", arguments->user, "Of this user; without a name, of yourself");
   list->add_flag("--json", arguments->json, kJsonHelp);
   list->callback([run] { run(&List); });
 
-  CLI::App* remove = meta->add_subcommand("delete", "Take something back");
-  remove->add_option("key", arguments->key, "What")->required();
+  CLI::App* remove = meta->add_subcommand("delete", "Delete a value of yourself");
+  remove->add_option("key", arguments->key, "Its key")->required();
   remove->callback([run] { run(&Delete); });
 }
 

@@ -61,7 +61,7 @@ int Output::sync() {
 }
 
 void KeepStandardDescriptors() {
-  // Each gets the lowest number that is free. What is read only cannot be written to by mistake.
+  // open() returns the lowest free number. It is opened for reading, so writing by mistake fails.
   for (int fd = 0; fd <= STDERR_FILENO;) {
     fd = open("/dev/null", O_RDONLY);
     if (fd > STDERR_FILENO) close(fd);

@@ -7,9 +7,9 @@
 
 namespace convergia::client {
 
-// What std::cout writes through while this lives, so that no error of standard output is lost: not
-// that of a full disk, and not at the end. A pipe that nobody reads any more ends the program as it
-// ends others. One at a time; used by one thread.
+// The buffer of std::cout while it exists. It keeps every error of standard output, for example of
+// a full disk, also at the end. A pipe without a reader ends the program, as it ends cat. At most
+// one exists; used by one thread.
 class Output final : public std::streambuf {
  public:
   Output();
@@ -17,10 +17,10 @@ class Output final : public std::streambuf {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  // Writes what waits, and closes standard output. The first error there was, ever.
+  // Writes the buffer and closes standard output. Returns the first error of all writes.
   absl::Status Close();
 
-  // The first error of the Output there is; OK where there is none.
+  // The first error of the Output that exists; OK if there is none.
   static absl::Status Current();
 
  protected:
@@ -33,8 +33,8 @@ class Output final : public std::streambuf {
   absl::Status status_;
 };
 
-// Opens /dev/null for each of the first three descriptors that is closed, so that no file and no
-// connection gets its number. What is written to it is an error, as before.
+// Opens /dev/null for each standard stream that is closed, so that no file and no connection gets
+// its number. Writing to it remains an error.
 void KeepStandardDescriptors();
 
 }  // namespace convergia::client

@@ -12,7 +12,7 @@
 namespace convergia::client {
 namespace {
 
-// The new password never comes from --password-file, which holds the old one.
+// The new password never comes from --password-file, which has the old one.
 absl::StatusOr<std::string> NewPassword() {
   CVG_ASSIGN_OR_RETURN(std::string password, AskHidden("New password: ", false));
   if (!InputIsTerminal()) return password;
@@ -43,10 +43,10 @@ absl::Status ChangePassword(CommandContext& context) {
 }  // namespace
 
 void AddPasswdCommand(CLI::App& app, CommandLine* line) {
-  CLI::App* command =
-      app.add_subcommand("passwd",
-                         "Change the password (old and new are asked for, or read from "
-                         "standard input, a line each)");
+  CLI::App* command = app.add_subcommand("passwd", "Change your password");
+  command->footer(
+      "The program asks for the old and the new password. If standard input is not a terminal, it\n"
+      "reads them from there, one line each.");
   command->callback([line] { line->run = ChangePassword; });
 }
 

@@ -30,17 +30,16 @@ constexpr absl::string_view kStartFile = "start";
 constexpr absl::string_view kUnreachable = "unreachable";
 
 absl::Status Damaged(absl::string_view path) {
-  return Fail(FailCode::kBadField,
-              absl::StrCat(path, " cannot be understood; remove it and try again"));
+  return Fail(FailCode::kBadField, absl::StrCat(path, " is damaged; delete it and try again"));
 }
 
-// Rows end with an LF in a file, for people who look.
+// A file ends with an LF, for people who read it.
 absl::string_view WithoutFinalNewline(absl::string_view contents) {
   absl::ConsumeSuffix(&contents, "\n");
   return contents;
 }
 
-// The home that the system's user database has for whoever runs this.
+// The home of the current user in the system's user database.
 absl::StatusOr<std::string> HomeOfSystem() {
   std::vector<char> buffer(16 * 1024);
   passwd entry = {};
@@ -85,10 +84,12 @@ absl::StatusOr<std::string> Profile::DefaultHome() {
 }
 
 absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view name) {
-  const absl::StatusOr<Username> folder = Username::Parse(name);  // The same rule will do.
+  const absl::StatusOr<Username> folder =
+      Username::Parse(name);  // Names of profiles follow the same rule.
   if (!folder.ok()) {
     return Fail(FailCode::kBadField,
-                absl::StrCat("\"", name, "\" is no profile's name: ", folder.status().message()));
+                absl::StrCat("\"", name,
+                             "\" cannot be the name of a profile: ", folder.status().message()));
   }
   Profile profile(absl::StrCat(home, "/", folder->str()));
   CVG_RETURN_IF_ERROR(profile.ReadSettings());
@@ -102,7 +103,7 @@ std::string Profile::PathOf(absl::string_view file) const {
   return absl::StrCat(folder_, "/", file);
 }
 
-// A file that is not there is empty.
+// A missing file counts as empty.
 absl::StatusOr<std::string> Profile::Read(absl::string_view file) const {
   absl::StatusOr<std::string> contents = identity::ReadFileToString(PathOf(file));
   if (absl::IsNotFound(contents.status())) return std::string();

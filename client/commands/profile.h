@@ -11,7 +11,7 @@
 
 namespace convergia::client {
 
-// A ticket that a sign-in gave, kept so that the next start needs no password.
+// A ticket of an earlier sign-in, so that the next start needs no password.
 struct CachedTicket {
   std::string user;
   std::string server;  // The management server that gave it.
@@ -19,28 +19,29 @@ struct CachedTicket {
   std::string ticket;
 };
 
-// What the `convergia` command keeps between starts, one folder a profile:
+// The state that the `convergia` command saves between starts. Each profile is a folder:
 //
 //   $CONVERGIA_HOME, else ~/.config/convergia
 //   '- NAME/          mode 0700; "default" unless --profile says otherwise
 //      |- profile     rows of key TAB value: server, user
 //      |- ca.pem      the certificate authority this profile trusts, pinned at first contact
 //      |- ticket      mode 0600
-//      '- start       the last report and what mgmt assigned
+//      '- start       the last report, and the main servers that mgmt assigned
 //
-// Not thread-safe; two commands with one profile may run side by side, since files are replaced
+// Not thread-safe. Two commands may use one profile at the same time, since files are replaced
 // whole.
 class Profile {
  public:
-  // Reads the profile `name` under `home`; one that does not exist yet is empty. Nothing is
-  // written. A ticket or start file that cannot be read is as if it were not there, and trouble()
-  // says so: they only save time.
+  // Reads the profile `name` in the folder `home`. A profile that does not exist is empty. Nothing
+  // is written. A ticket or start file that cannot be read is ignored, since it only saves time;
+  // trouble() has the error.
   //
-  // Errors: FailCode::kBadField for a bad name or a file that cannot be understood, saying which.
+  // Errors: FailCode::kBadField for a bad name, or for a file that cannot be parsed; the text names
+  // it.
   static absl::StatusOr<Profile> Load(const std::string& home, absl::string_view name);
 
-  // $CONVERGIA_HOME, else .config/convergia below $HOME, else below the home that the system's user
-  // database has. Errors: FailCode::kBadField if there is none of them.
+  // $CONVERGIA_HOME, or .config/convergia in $HOME, or in the home of the system's user database,
+  // in this order. Errors: FailCode::kBadField if none is known.
   static absl::StatusOr<std::string> DefaultHome();
 
   const std::string& folder() const { return folder_; }
@@ -52,7 +53,7 @@ class Profile {
   const std::optional<CachedTicket>& ticket() const { return ticket_; }
   const StartMemory& memory() const { return memory_; }
 
-  // Each writes its file at once and creates the folder if need be. Errors: those of the disk.
+  // Each writes its file at once, and makes the folder if it is missing. Errors: those of the disk.
   absl::Status SetServerAndUser(absl::string_view server, absl::string_view user);
   absl::Status PinCa(absl::string_view ca_pem);
   absl::Status SetTicket(const CachedTicket& ticket);

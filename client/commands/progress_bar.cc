@@ -56,7 +56,7 @@ void ProgressBar::OnFile(absl::string_view name, bool moved) {
 }
 
 void ProgressBar::OnTrouble(absl::string_view name, const absl::Status& why) {
-  // What is tried again and again fails again and again, in the same way.
+  // Repeated tries fail in the same way; one line is enough.
   std::string line = ErrorLine(About(name, why).message());
   if (line == last_trouble_) return;
   Erase();

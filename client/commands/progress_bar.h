@@ -9,16 +9,16 @@
 
 namespace convergia::client {
 
-// Shows a transfer on a terminal, in one line that is written over; without a terminal only what
-// goes wrong is shown. Used by one thread.
+// Shows a transfer on a terminal in one line that it overwrites. Without a terminal it shows only
+// errors. Used by one thread.
 class ProgressBar final : public TransferObserver {
  public:
-  // `is_tree`: many files, whose number is not known before the end. `columns` is the terminal's
-  // width, 0 if `out` is none. `out` and `clock` must outlive the bar.
+  // `is_tree`: many files, whose number is not known before the end. `columns` is the width of the
+  // terminal; 0 if `out` is not a terminal. `out` and `clock` must outlive the bar.
   ProgressBar(std::ostream* out, const Clock* clock, bool is_tree, int columns);
   ~ProgressBar() override;  // End().
 
-  // Shows how it ended, and ends the line. Idempotent; nothing is shown after it.
+  // Shows the final state and ends the line. Idempotent. Nothing is shown after it.
   void End();
 
   void OnExpected(uint64_t bytes) override { expected_ += bytes; }
@@ -50,7 +50,7 @@ class ProgressBar final : public TransferObserver {
   std::string last_trouble_;
 };
 
-// The width of the terminal at `fd`; 0 if it is none.
+// The width of the terminal at `fd`; 0 if it is not a terminal.
 int TerminalColumns(int fd);
 
 }  // namespace convergia::client

@@ -40,8 +40,8 @@ bool ReadByte(int fd, char* byte) {
   return count == 1;
 }
 
-// The controlling terminal, byte by byte, without echo; Ctrl-C is read as a byte so that it cannot
-// leave the terminal mute.
+// The controlling terminal, byte by byte and without echo. Ctrl-C is read as a byte, so it cannot
+// leave the terminal without echo.
 class HiddenTerminal {
  public:
   HiddenTerminal() : fd_(open("/dev/tty", O_RDWR | O_CLOEXEC)) {
@@ -73,7 +73,7 @@ class HiddenTerminal {
   bool ready_ = false;
 };
 
-// Takes back the last character, which in UTF-8 may have several bytes.
+// Removes the last character, which may have several bytes in UTF-8.
 void EraseLast(std::string* text) {
   while (!text->empty()) {
     const bool is_continuation = (text->back() & 0xc0) == 0x80;
@@ -116,7 +116,7 @@ absl::StatusOr<std::string> AskLine(const std::string& prompt) {
   if (InputIsTerminal()) std::cerr << prompt << std::flush;
   std::string line;
   char byte = 0;
-  // Byte by byte: what follows the line is for whoever reads next.
+  // Byte by byte, since the bytes after the line belong to the next reader.
   while (ReadByte(STDIN_FILENO, &byte)) {
     if (byte == '\n') {
       if (!line.empty() && line.back() == '\r') line.pop_back();

@@ -26,7 +26,7 @@ extern char** environ;
 namespace convergia::client {
 namespace {
 
-constexpr int kTries = 3;  // Of reading one captcha after another.
+constexpr int kTries = 3;  // Captchas that one command shows at most.
 
 struct Arguments {
   std::string user;
@@ -34,8 +34,8 @@ struct Arguments {
   std::string invite;
 };
 
-// Shows the picture where there is a desktop. Whether that worked cannot be known: the path is
-// printed in any case.
+// Opens the picture on a desktop, if there is one. Success cannot be known, so the path is always
+// printed too.
 void OpenPicture(const std::string& path) {
   if (std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) return;
   posix_spawn_file_actions_t actions;
@@ -56,7 +56,7 @@ absl::StatusOr<std::string> NewPassword(CommandContext& context) {
   if (!InputIsTerminal() || !context.options().password_file.empty()) return password;
   CVG_ASSIGN_OR_RETURN(const std::string again, context.Password("The same again: "));
   if (password == again) return password;
-  return Fail(FailCode::kBadField, "the two passwords differ; begin again");
+  return Fail(FailCode::kBadField, "the two passwords differ; start again");
 }
 
 absl::Status WritePicture(const std::string& path, absl::string_view picture) {
@@ -66,8 +66,8 @@ absl::Status WritePicture(const std::string& path, absl::string_view picture) {
   return output->Commit(std::nullopt, /*sync=*/false);
 }
 
-// Where the picture goes if nobody says so: into the profile, or where that cannot be written to a
-// folder for passing things.
+// The default path of the picture: in the profile, or in the folder for temporary files if the
+// profile cannot be written.
 std::string PictureOf(const Profile& profile) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(profile.folder()).parent_path(), error);
@@ -78,8 +78,8 @@ std::string PictureOf(const Profile& profile) {
   return folder / absl::StrCat("captcha-", SecureRandomHex(4), ".jpg");
 }
 
-// One captcha: asks for it, shows it, sends what the person read. The answer is true if an operator
-// must still let the account in.
+// One try: requests a captcha, shows it, sends the answer of the person. Returns true if an
+// operator must still accept the account.
 absl::StatusOr<bool> RegisterOnce(CommandContext& context, const std::vector<std::string>& wanted,
                                   const std::string& picture_path) {
   CVG_ASSIGN_OR_RETURN(const std::string answer,
@@ -110,7 +110,7 @@ absl::Status Register(CommandContext& context, const Arguments& arguments) {
     waiting = RegisterOnce(context, wanted, picture_path);
     const bool misread = !waiting.ok() && FailCodeOf(waiting.status()) == FailCode::kWrongCaptcha;
     if (!misread || !InputIsTerminal()) break;
-    std::cerr << "That is not what it shows; here is another.\n";
+    std::cerr << "The text was wrong; here is another picture.\n";
   }
   if (arguments.captcha_file.empty()) unlink(picture_path.c_str());
   CVG_RETURN_IF_ERROR(waiting.status());
@@ -126,11 +126,13 @@ absl::Status Register(CommandContext& context, const Arguments& arguments) {
 
 void AddRegisterCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("register", "Make an account (shows a captcha)");
-  command->add_option("user", arguments->user, "Its name");
+  CLI::App* command =
+      app.add_subcommand("register", "Make an account; asks you to read a picture (captcha)");
+  command->add_option("user", arguments->user, "The username");
   command->add_option("--captcha-file", arguments->captcha_file,
-                      "Write the picture here, and leave it there");
-  command->add_option("--invite", arguments->invite, "A code from a member or an operator");
+                      "Write the picture to this file, and keep it");
+  command->add_option("--invite", arguments->invite,
+                      "The code of an invite, from a user or an operator");
   command->callback([line, arguments] {
     if (!arguments->user.empty()) line->options.user = arguments->user;
     line->run = [arguments](CommandContext& context) { return Register(context, *arguments); };

@@ -22,7 +22,8 @@ struct Arguments {
   bool quiet = false;
 };
 
-// All of standard input; one LF at its end belongs to the terminal or the pipe, not to the message.
+// Reads all of standard input. One LF at the end belongs to the terminal or the pipe, not to the
+// message.
 absl::StatusOr<std::string> ReadBody() {
   CVG_ASSIGN_OR_RETURN(std::string body, ReadNextOf(STDIN_FILENO, limits::kPacketBytesMax + 1));
   if (body.size() > limits::kPacketBytesMax) {
@@ -53,11 +54,11 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
 
 void AddSendCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("send",
-                         "Send one message; its text is TEXT, or standard input. After TO, only "
-                         "the options listed here are no text");
-  command->add_option("to", arguments->to, "To whom")->required();
+  CLI::App* command = app.add_subcommand("send", "Send one message");
+  command->footer(
+      "Without TEXT, the message is standard input. After TO, everything but the options above\n"
+      "is text, also if it begins with a dash.");
+  command->add_option("to", arguments->to, "The recipient, a username")->required();
   CLI::Option* text =
       command->add_option("text", arguments->text, "The message; - is standard input");
   command->add_flag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");

@@ -26,7 +26,7 @@ StoredPath StoredPath::Of(absl::string_view text) {
 
 absl::Status CheckPath(absl::string_view text) {
   if (!absl::StrContains(text, '\n')) return absl::OkStatus();
-  return Fail(FailCode::kBadField, absl::StrCat(text, ": a path here has no line breaks in it"));
+  return Fail(FailCode::kBadField, absl::StrCat(text, ": a path cannot contain line breaks"));
 }
 
 absl::Status CheckIsFolder(Storage& storage, const StoredPath& path) {
@@ -44,7 +44,7 @@ absl::StatusOr<std::string> PlaceFor(Storage& storage, const StoredPath& to,
                                      absl::string_view name) {
   const absl::StatusOr<StoredInfo> info = InfoOf(storage, to);
   if (info.ok() && info->is_folder) return JoinPath(to.path, name);
-  // Without the slash it is a name for what will be; what else is wrong shows when that is made.
+  // Without a slash it is a new name. Other mistakes show when that is made.
   if (!to.is_folder) return to.path;
   if (FailCodeOf(info.status()) != FailCode::kNotFound) return info.status();
   return Fail(FailCode::kNotFound,
@@ -67,7 +67,7 @@ std::string FormatBytes(uint64_t bytes) {
   if (bytes < 1024) return absl::StrFormat("%d B", bytes);
   double amount = bytes;
   size_t unit = 0;
-  // 1023.95 would be shown as 1024.0.
+  // "%.1f" shows 1023.95 as 1024.0.
   while (amount >= 1023.95 && unit + 1 < std::size(kUnits)) {
     amount /= 1024;
     ++unit;

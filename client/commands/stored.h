@@ -11,40 +11,40 @@
 #include "client/commands/context.h"
 #include "client/files/storage.h"
 
-// What the commands on stored things share.
+// Shared by the commands on stored things.
 namespace convergia::client {
 
-// A client for commands that ask and print, and take no messages.
+// Connects a client for commands that send requests and print answers. Messages are ignored.
 absl::StatusOr<std::unique_ptr<BlockingClient>> ConnectToStorage(CommandContext& context);
 
-// A path as people write it.
+// A path as people type it.
 struct StoredPath {
-  std::string path;        // As the server takes it: without a slash at its end, or two in a row.
-  bool is_folder = false;  // It was written with a slash at its end, and so can only be a folder.
+  std::string path;        // As the server needs it: no slash at the end, no two in a row.
+  bool is_folder = false;  // Typed with a slash at its end, so it must be a folder.
 
   static StoredPath Of(absl::string_view text);
 };
 
-// Errors: FailCode::kBadField for a path that would end a field of the protocol.
+// Errors: FailCode::kBadField for a path with a line break, which would end a field of the
+// protocol.
 absl::Status CheckPath(absl::string_view text);
 
-// Errors: kNotAFolder or kNotFound if `path` was written as a folder and is none.
+// Errors: kNotAFolder or kNotFound if `path` was typed as a folder but is not one.
 absl::Status CheckIsFolder(Storage& storage, const StoredPath& path);
 
-// What is there. Errors: as CheckIsFolder().
+// The answer of GETINFO for `path`. Errors: as CheckIsFolder().
 absl::StatusOr<StoredInfo> InfoOf(Storage& storage, const StoredPath& path);
 
-// Where something called `name` goes: into `to` if that is a folder, else to that name, as cp and
-// mv do. Errors: as CheckIsFolder().
+// The new path of something called `name`: in `to` if that is a folder, else `to` itself, as with
+// cp and mv. Errors: as CheckIsFolder().
 absl::StatusOr<std::string> PlaceFor(Storage& storage, const StoredPath& to,
                                      absl::string_view name);
 
-// Things that are done one after the other, whatever becomes of the ones before. Each error is
-// printed when it comes.
+// Several actions of one command, each independent of the others. Each error is printed at once.
 class EachOnItsOwn {
  public:
   void Add(absl::string_view name, const absl::Status& status);
-  // With the code of the first error, and no text, since all has been said.
+  // The code of the first error, without a text, since all were printed.
   absl::Status Result() const { return result_; }
 
  private:

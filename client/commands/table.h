@@ -22,8 +22,8 @@ class Table {
   // One row: a cell for each column, or fewer.
   void Add(std::vector<std::string> cells);
 
-  // The lines. In them a line break in a cell is "?". `for_terminal`: so is everything else that
-  // a terminal would obey. Other programs get cells as they are.
+  // The lines. A line break in a cell becomes "?". With `for_terminal`, so does everything else
+  // that a terminal would obey.
   std::string Text(bool for_terminal) const;
 
  private:

@@ -15,7 +15,7 @@
 namespace convergia::client {
 namespace {
 
-// What people type for what a client sends.
+// The commands that people type, by the words that a client sends.
 struct Word {
   absl::string_view protocol;
   absl::string_view command;

@@ -7,13 +7,13 @@
 namespace convergia::client {
 namespace {
 
-// The option that the argument names as a whole, of `app` or one above it; null if none does.
+// The option of `app` or its parents with exactly this name; null if there is none.
 const CLI::Option* OptionOf(const CLI::App* app, const std::string& argument) {
   if (!absl::StartsWith(argument, "-") || argument == "-") return nullptr;
   const std::string name = argument.substr(0, argument.find('='));
   for (; app != nullptr; app = app->get_parent()) {
     const CLI::Option* const option = app->get_option_no_throw(name);
-    // "--flag=no way" is none: a flag has no value.
+    // "--flag=no way" is not an option: a flag has no value.
     const bool fits = option != nullptr &&
                       (name.size() == argument.size() || option->get_items_expected_max() > 0);
     if (fits) return option;
@@ -50,7 +50,7 @@ std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::st
       const auto next =
           std::find_if(subcommands.begin(), subcommands.end(),
                        [&](const CLI::App* one) { return one->get_name() == argument; });
-      if (next == subcommands.end()) return arguments;  // A mistake, which the parser tells.
+      if (next == subcommands.end()) return arguments;  // A mistake that the parser reports.
       command = *next;
       options.push_back(argument);
       continue;

@@ -27,16 +27,29 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::vector<std::string> paths;  // All that stand there.
+  std::vector<std::string> paths;  // As typed.
   std::vector<std::string> from;
   std::string to;
   bool quiet = false;
 };
 
+constexpr char kPutHelp[] =
+    "A file goes into PATH if that is a folder; else PATH is its new name. A folder goes\n"
+    "into PATH; FOLDER/ stores its content only. Several go into the folder PATH.\n"
+    "PATH/ is always a folder. LOCAL - is standard input.\n"
+    "After an interruption, repeat the command to continue. Files with the same content\n"
+    "on both sides are skipped.";
+constexpr char kGetHelp[] =
+    "A file goes into LOCAL if that is a folder; else LOCAL is its new name. A folder goes\n"
+    "into LOCAL; FOLDER/ fetches its content only. Several go into the folder LOCAL.\n"
+    "LOCAL/ is always a folder, - is standard output. Without LOCAL it is the current folder.\n"
+    "After an interruption, repeat the command to continue. Files with the same content\n"
+    "on both sides are skipped.";
+
 constexpr char kStandardInput[] = "-";
 constexpr int kPathsMax = 1'000'000;  // More than a command line holds.
 
-// What was done, in one line, where people look.
+// Prints the sum of what was done in one line.
 void PrintSum(const ProgressBar& bar, uint64_t failed) {
   std::cout << bar.files_moved() << (bar.files_moved() == 1 ? " file moved" : " files moved");
   if (failed > 0) std::cout << ", " << failed << " left out";
@@ -44,7 +57,7 @@ void PrintSum(const ProgressBar& bar, uint64_t failed) {
   std::cout << ", " << FormatBytes(bar.bytes()) << std::endl;
 }
 
-// Runs `move` with a bar that fits.
+// Runs `move` with a progress bar, and prints the sum.
 absl::Status WithBar(BlockingClient& client, const Arguments& arguments, bool is_tree,
                      const std::function<absl::Status(Transfer&, uint64_t* failed)>& move) {
   ProgressBar bar(&std::cerr, &RealClock::Get(), is_tree,
@@ -57,7 +70,7 @@ absl::Status WithBar(BlockingClient& client, const Arguments& arguments, bool is
   return status;
 }
 
-// What becomes of several, of which each failure is told when it comes.
+// Counts the failures of several transfers, reports each at once, and keeps the code of the first.
 class FirstFailure {
  public:
   FirstFailure(Transfer* transfer, uint64_t* failed) : transfer_(*transfer), failed_(*failed) {}
@@ -67,12 +80,12 @@ class FirstFailure {
     ++failed_;
     Tell(name, status);
   }
-  // The tree has counted, and told of each but what ended it.
+  // The tree has counted its failures and reported all but the one that ended it.
   void AddTree(const std::string& name, const absl::Status& status, uint64_t failed) {
     failed_ += failed;
     if (!status.ok()) Tell(name, status);
   }
-  // With no text: all has been said.
+  // Without a text, since each was reported.
   absl::Status Result() const { return first_; }
 
  private:
@@ -86,8 +99,8 @@ class FirstFailure {
   absl::Status first_;
 };
 
-// The name that a folder keeps where it goes; empty for "FOLDER/", whose content goes there. It
-// does not depend on what is there already, or else a repeated command would go elsewhere.
+// The name that a folder keeps at the target; empty for "FOLDER/", whose content goes there without
+// it. It does not depend on what exists, or else a repeated command would use another path.
 std::string KeptName(const std::string& path) {
   const std::string name = fs::path(path).filename().string();
   return name == "." || name == ".." ? "" : name;
@@ -122,7 +135,7 @@ absl::Status PutStandardInput(CommandContext& context, const Arguments& argument
   });
 }
 
-// Each into the folder `to`, whatever becomes of the others.
+// Each goes into the folder `to`, also if others fail.
 absl::Status PutSeveral(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
@@ -157,7 +170,7 @@ absl::Status Put(CommandContext& context, const Arguments& arguments) {
   const fs::path local = fs::path(from).lexically_normal();
   std::error_code error;
   const bool is_tree = fs::is_directory(local, error);
-  // Before anybody is asked for a password.
+  // Checked before the question for a password.
   if (!is_tree) CVG_RETURN_IF_ERROR(OpenRegular(local).status());
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
@@ -171,7 +184,7 @@ absl::Status Put(CommandContext& context, const Arguments& arguments) {
   });
 }
 
-// Where a single file goes on this machine, as cp does.
+// The path of a single file on this machine, as with cp.
 absl::StatusOr<std::string> LocalPlaceFor(const std::string& to, const std::string& name) {
   std::error_code error;
   if (fs::is_directory(to, error)) return (fs::path(to) / name).string();
@@ -187,7 +200,7 @@ absl::Status GetTree(Transfer& transfer, const std::string& from, const std::str
   return status;
 }
 
-// Each into the folder `to`, whatever becomes of the others.
+// Each goes into the folder `to`, also if others fail.
 absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
   std::error_code error;
   if (!fs::is_directory(arguments.to, error)) {
@@ -223,7 +236,7 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
   if (!info.is_folder) {
     CVG_ASSIGN_OR_RETURN(const std::string to, LocalPlaceFor(arguments.to, LastName(from.path)));
     Arguments one = arguments;
-    // The sum is not of what was asked for.
+    // The sum must not mix with the bytes of the file.
     const auto target = LocalTarget::Find(to);
     one.quiet = one.quiet || (target.ok() && target->stream >= 0);
     return WithBar(*client, one, false, [&](Transfer& transfer, uint64_t*) {
@@ -243,15 +256,9 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
 
 void AddTransferCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* put = app.add_subcommand(
-      "put",
-      "Store files and folders: LOCAL... PATH. The same command goes on where it was broken off, "
-      "and leaves what is there with the same content. A file goes into PATH if that is a folder, "
-      "else to that name; a folder always into PATH, FOLDER/ without its own name. Several go into "
-      "the folder PATH");
-  put->add_option("paths", arguments->paths,
-                  "What to store (- is standard input), and last where: a folder, or a name; PATH/ "
-                  "is always a folder")
+  CLI::App* put = app.add_subcommand("put", "Store files and folders");
+  put->footer(kPutHelp);
+  put->add_option("paths", arguments->paths, "LOCAL... PATH: what to store, and last the target")
       ->required()
       ->expected(2, kPathsMax);
   put->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
@@ -262,15 +269,10 @@ void AddTransferCommands(CLI::App& app, CommandLine* line) {
     line->run = [arguments](CommandContext& context) { return Put(context, *arguments); };
   });
 
-  CLI::App* get = app.add_subcommand(
-      "get",
-      "Fetch files and folders: PATH [LOCAL], or PATH... LOCAL. The same command goes on where it "
-      "was broken off, and leaves what is there with the same content. A file goes into LOCAL if "
-      "that is a folder, else to that name; a folder always into LOCAL, FOLDER/ without its own "
-      "name. Several go into the folder LOCAL");
+  CLI::App* get = app.add_subcommand("get", "Fetch files and folders");
+  get->footer(kGetHelp);
   get->add_option("paths", arguments->paths,
-                  "What to fetch, and last where to (. if only one is given): a folder, or a name; "
-                  "- is standard output, LOCAL/ always a folder")
+                  "PATH [LOCAL], or PATH... LOCAL: what to fetch, and last the target")
       ->required()
       ->expected(1, kPathsMax);
   get->add_flag("-q,--quiet", arguments->quiet, "Print errors only");

@@ -42,7 +42,8 @@ asio::awaitable<absl::StatusOr<std::string>> Fetch(Address address, absl::Durati
 }
 
 absl::Status NotOurs(absl::string_view why) {
-  return Fail(FailCode::kDenied, absl::StrCat("this is no management server of Convergia: ", why));
+  return Fail(FailCode::kDenied,
+              absl::StrCat("this is not a management server of Convergia: ", why));
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ absl::StatusOr<std::string> FetchChain(const Address& address, absl::Duration ti
 
 absl::StatusOr<std::string> CaOfChain(absl::string_view chain_pem, absl::Time now) {
   const size_t last = chain_pem.rfind(kBegin);
-  if (last == absl::string_view::npos) return NotOurs("it presents no certificate");
+  if (last == absl::string_view::npos) return NotOurs("it shows no certificate");
   std::string ca(chain_pem.substr(last));
   const auto facts = identity::VerifyChain(chain_pem, ca, now);
   if (!facts.ok()) return NotOurs(facts.status().message());

@@ -7,21 +7,21 @@
 #include "absl/time/time.h"
 #include "client/connect/address.h"
 
-// The first contact with a cluster: from whom does the client take that mgmt is mgmt?
+// The first contact with a cluster, when the client does not know its CA yet.
 namespace convergia::client {
 
-// The certificates that the server at `address` presents, leaf first, believed by nobody yet.
+// Fetches the certificates that the server at `address` shows, leaf first, without verifying them.
 //
 // Errors: FailCode::kUnavailable.
 absl::StatusOr<std::string> FetchChain(const Address& address, absl::Duration timeout);
 
-// The last certificate of `chain_pem`, after checking that it vouches for the first, and that this
-// is a management server's.
+// Returns the last certificate of `chain_pem`. Checks before that it vouches for the first one, and
+// that the first one is of a management server.
 //
-// Errors: FailCode::kDenied, saying what is wrong.
+// Errors: FailCode::kDenied, with the reason.
 absl::StatusOr<std::string> CaOfChain(absl::string_view chain_pem, absl::Time now);
 
-// A fingerprint as people and tools write it (any case, with or without colons), as 64 lower-case
+// Parses a fingerprint in any usual form (any case, with or without colons). Returns 64 lower-case
 // hexadecimal digits.
 //
 // Errors: FailCode::kBadField.

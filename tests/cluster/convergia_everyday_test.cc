@@ -430,7 +430,7 @@ TEST_F(ConvergiaEverydayTest, AProfileThatCannotBeWrittenIsOneWarning) {
     const Outcome listed = program.Run({"ls", folder_});
     EXPECT_THAT(listed, ExitsWith(kDone));
     EXPECT_EQ(LinesIn(listed.err), 1) << listed.err;
-    EXPECT_THAT(listed.err, HasSubstr("nothing is remembered"));
+    EXPECT_THAT(listed.err, HasSubstr("nothing is saved"));
   }
   // Without HOME the system's user database knows the profile's place.
   const Outcome homeless =

@@ -31,9 +31,10 @@ constexpr Replacement kUnclear[] = {
 
 // What must be free of kUnclear. A room is added when it is clean; the rest still has such words.
 constexpr absl::string_view kPlainPaths[] = {
-    "CHANGELOG.md",
+    "CHANGELOG.md",  // This comment keeps one path in each line.
     "README.md",
     "bench/",
+    "client/",
     "common/base/",
     "common/disk/",
     "common/identity/",
@@ -43,6 +44,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "datamgr/repair/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
+    "docs/CLIENT.md",
     "docs/GLOSSARY.md",
     "docs/HACKING.md",
     "docs/OPERATING.md",
