@@ -72,11 +72,11 @@ absl::Status DatamgrServer::OpenStore() {
 }
 
 absl::Status DatamgrServer::MakeRooms() {
-  CVG_ASSIGN_OR_RETURN(volumes_, VolumeLayer::Open({.store = store_.get(),
-                                                    .live = live_chunks_.get(),
-                                                    .pins = &agent_->pins(),
-                                                    .clock = &clock_,
-                                                    .epoch = epoch_}));
+  CVG_ASSIGN_OR_RETURN(volumes_, VolumeLayer::Create({.store = store_.get(),
+                                                      .live = live_chunks_.get(),
+                                                      .pins = &agent_->pins(),
+                                                      .clock = &clock_},
+                                                     {.epoch = epoch_}));
   users_ = std::make_unique<MgmtUsers>(agent_->mgmt_channel());
   service_ = std::make_unique<DataService>(&agent_->pins(), epoch_);
   scheduler_ = std::make_unique<RequestScheduler>(RequestScheduler::Parts{
