@@ -53,6 +53,9 @@ class Catalog {
   // Waits until nothing is left to become durable, and all are told.
   void Flush() { rows_.Flush(); }
 
+  // What was read and changed since Open(): the cost of each function.
+  Touched touched() const { return rows_.touched(); }
+
  private:
   Catalog(store::Store& store, const Clock& clock, CatalogOptions options);
 

@@ -62,14 +62,20 @@ absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const rec
 // any place before its end. Not thread-safe.
 class Files {
  public:
-  Files(CatalogEnv* env, Tree* tree, DeferredWork* deferred_work, const LeafHashes* hashes,
-        HashWork* hash_work)
-      : env_(*env),
-        tree_(*tree),
-        deferred_work_(*deferred_work),
-        hashes_(*hashes),
-        hash_work_(*hash_work),
-        extents_(env) {}
+  struct Deps {  // All must outlive it.
+    CatalogEnv* env = nullptr;
+    Tree* tree = nullptr;
+    DeferredWork* deferred_work = nullptr;
+    const LeafHashes* hashes = nullptr;
+    HashWork* hash_work = nullptr;
+  };
+  explicit Files(const Deps& deps)
+      : env_(*deps.env),
+        tree_(*deps.tree),
+        deferred_work_(*deps.deferred_work),
+        hashes_(*deps.hashes),
+        hash_work_(*deps.hash_work),
+        extents_(deps.env) {}
 
   // Whether a write of `length` bytes may go to the data servers: what can be known before its
   // turn. Errors: as Write().

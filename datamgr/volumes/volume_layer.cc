@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1'000;
+constexpr int kBulkThreads = 2;
+constexpr size_t kBulkWaitingMax = 10'000;
 constexpr absl::Duration kReleaseTimeout = absl::Seconds(10);
 
 ServerConfig ConfigOf(const v1::DataServerInfo& info) {
@@ -51,6 +53,7 @@ VolumeLayer::VolumeLayer(const Deps& deps, const Options& options, const VolumeB
       book_(book),
       state_(options.limits, contents.start),
       work_(kWorkThreads, kWorkWaitingMax),
+      bulk_(kBulkThreads, kBulkWaitingMax),
       waker_(
           {.clock = deps.clock, .round = [this](absl::Duration now) { reconciler_->Round(now); }}) {
   const auto wake = [this] { waker_.Wake(); };
@@ -114,6 +117,7 @@ void VolumeLayer::Stop() {
   writer_->Stop();
   hub_->Stop();
   work_.Stop();
+  bulk_.Stop();
 }
 
 void VolumeLayer::SetServers(const v1::DataServers& servers) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -73,6 +75,7 @@ class VolumeLayer final : public ChunkLayer {
   void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) override;
   void Release(std::vector<ChunkRef> refs, ReleaseDone done) override;
   void Describe(std::vector<uint64_t> volumes, DescribeDone done) override;
+  bool TryRun(std::function<void()> task) override { return bulk_.TryPost(std::move(task)); }
 
   VolumeReconciler& reconciler() { return *reconciler_; }
   VolumeState& state() { return state_; }
@@ -87,6 +90,7 @@ class VolumeLayer final : public ChunkLayer {
   VolumeBook book_;
   VolumeState state_;
   WorkQueue work_;  // For questions to the catalog, which block.
+  WorkQueue bulk_;  // For tasks on many bytes.
   VolumeWaker waker_;
   std::unique_ptr<ServerHub> hub_;
   std::unique_ptr<VolumeScanner> scanner_;
