@@ -14,11 +14,13 @@ Catalog::Catalog(store::Store& store, const Clock& clock, CatalogOptions options
       hashes_(&env_),
       hash_work_(&env_, &hashes_),
       deferred_work_(&env_),
+      join_work_({.env = &env_, .deferred_work = &deferred_work_}),
       files_({.env = &env_,
               .tree = &tree_,
               .deferred_work = &deferred_work_,
               .hashes = &hashes_,
-              .hash_work = &hash_work_}),
+              .hash_work = &hash_work_,
+              .join_work = &join_work_}),
       mailboxes_(&env_),
       metadata_(&env_) {}
 

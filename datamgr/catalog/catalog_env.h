@@ -61,6 +61,11 @@ struct CatalogEnv {
   int64_t NowMs() const { return absl::ToUnixMillis(clock.Now()); }
 };
 
+// The status of a function that did one bounded step of its work, durably or in memory. Called
+// again with the same arguments, it goes on. No user reads it.
+absl::Status CallAgain();
+bool IsCallAgain(const absl::Status& status);
+
 inline constexpr uint64_t kRootInode = 1;
 
 // The version of a file's content: no other content ever has it.

@@ -41,13 +41,6 @@ absl::StatusOr<bool> DeferredWork::StepOf(uint64_t inode) {
   return true;
 }
 
-absl::Status DeferredWork::Finish(uint64_t inode) {
-  while (true) {
-    CVG_ASSIGN_OR_RETURN(const bool worked, StepOf(inode));
-    if (!worked) return absl::OkStatus();
-  }
-}
-
 absl::Status DeferredWork::Tidy(uint64_t id) {
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "catalog_records.pb.h"
 #include "datamgr/catalog/catalog_env.h"
+#include "datamgr/catalog/height_walks.h"
 #include "datamgr/catalog/path.h"
 #include "datamgr/catalog/rights.h"
 
@@ -52,7 +53,7 @@ struct FolderRow {
 // content. Not thread-safe.
 class Tree {
  public:
-  explicit Tree(CatalogEnv* env) : env_(*env), rights_(env) {}
+  explicit Tree(CatalogEnv* env) : env_(*env), rights_(env), heights_(env) {}
 
   // Makes the root, if it is not there.
   absl::Status Open();
@@ -72,7 +73,8 @@ class Tree {
 
   // `to` is the new path itself, not the folder to put it in. `replace`: a file takes the place of
   // the file that is there, if there is one, which is gone as by DeleteFile(). Errors: kExists
-  // unless `replace`; kBadField for a folder into itself, or too deep.
+  // unless `replace`; kBadField for a folder into itself, or too deep; CallAgain() while the folder
+  // is measured.
   absl::Status Move(const std::string& user, absl::string_view from, absl::string_view to,
                     bool replace = false);
 
@@ -126,11 +128,11 @@ class Tree {
   absl::Status CheckParent(Transaction& edit, const std::string& user,
                            absl::Span<const uint64_t> parents) const;
   absl::Status SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const;
-  absl::StatusOr<size_t> HeightOf(uint64_t folder) const;
   absl::StatusOr<FolderRow> RowOf(absl::string_view name, const records::DirectoryEntry& entry);
 
   CatalogEnv& env_;
   Rights rights_;
+  HeightWalks heights_;
 };
 
 }  // namespace convergia::datamgr

@@ -36,6 +36,10 @@ RequestScheduler::RequestScheduler(Deps deps)
       hasher_({.catalog = deps_.catalog,
                .chunks = deps_.chunks,
                .run = [this](Task task) { Return(std::move(task)); }}),
+      joiner_({.catalog = deps_.catalog,
+               .chunks = deps_.chunks,
+               .prefer = deps_.prefer,
+               .run = [this](Task task) { Return(std::move(task)); }}),
       actor_({&executor_, &RealClock::Get()}, {.turn =
                                                    [this](absl::Duration now, bool is_last) {
                                                      return is_last ? absl::InfiniteDuration()
@@ -178,12 +182,12 @@ void RequestScheduler::RunOne(Client client) {
   const auto found = queues_.find(client);
   if (found == queues_.end()) return;
   Queue& queue = found->second;
-  if (Advance(queue.items.front()) == Progress::kDone) {
+  const Progress progress = Advance(queue.items.front());
+  if (progress == Progress::kDone) {
     queue.items.pop_front();
     if (queue.writes_begun > 0) --queue.writes_begun;
-  } else if (!BeginNextWrite(queue)) {
-    return;
   }
+  if (progress == Progress::kWaits && !BeginNextWrite(queue)) return;
   if (queue.items.empty()) {
     queues_.erase(found);
   } else {
@@ -212,19 +216,15 @@ RequestScheduler::Progress RequestScheduler::Advance(const ItemPtr& item) {
   }
   if (!item->began) BeginLookup(item);
   if (!item->users_checked.has_value()) return Progress::kWaits;
-  if (item->users_checked->ok()) {
-    ExecuteNow(item);
-  } else {
-    Settle(item, *item->users_checked);
-  }
+  if (item->users_checked->ok()) return ExecuteNow(item);
+  Settle(item, *item->users_checked);
   return Progress::kDone;
 }
 
 RequestScheduler::Progress RequestScheduler::AdvanceWrite(const ItemPtr& item) {
   if (!item->began) BeginWrite(item);
   if (item->has_bytes && !item->written.has_value()) return Progress::kWaits;
-  FinishWrite(item);
-  return Progress::kDone;
+  return FinishWrite(item);
 }
 
 void RequestScheduler::BeginWrite(const ItemPtr& item) {
@@ -272,14 +272,16 @@ void RequestScheduler::OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> w
   Resume(item->client);
 }
 
-void RequestScheduler::FinishWrite(const ItemPtr& item) {
+RequestScheduler::Progress RequestScheduler::FinishWrite(const ItemPtr& item) {
   std::optional<ChunkRef> chunk;
-  if (item->has_bytes) {
-    if (!item->written->ok()) return Settle(item, item->written->status());
-    chunk = **item->written;
+  if (item->has_bytes && !item->written->ok()) {
+    Settle(item, item->written->status());
+    return Progress::kDone;
   }
+  if (item->has_bytes) chunk = **item->written;
   const absl::StatusOr<uint64_t> size =
       CommitWrite(*deps_.catalog, item->request, chunk, item->hash);
+  if (IsCallAgain(size.status())) return Progress::kAgain;
   v1::DataResponse response;
   if (size.ok()) response.set_number(*size);
   // Perhaps the commit was done and only its answer lost: then the sweep decides.
@@ -287,6 +289,7 @@ void RequestScheduler::FinishWrite(const ItemPtr& item) {
       !size.ok() && chunk.has_value() && FailCodeOf(size.status()) != FailCode::kUnconfirmed;
   if (is_orphan) deps_.chunks->Release({*chunk}, [](const absl::Status&) {});
   Settle(item, size.status(), std::move(response));
+  return Progress::kDone;
 }
 
 void RequestScheduler::BeginLookup(const ItemPtr& item) {
@@ -325,7 +328,7 @@ void RequestScheduler::Fetch(const ItemPtr& item, const ReadPlan& plan) {
   });
 }
 
-void RequestScheduler::ExecuteNow(const ItemPtr& item) {
+RequestScheduler::Progress RequestScheduler::ExecuteNow(const ItemPtr& item) {
   struct Outcome {
     absl::Status status;
     v1::DataResponse response;
@@ -335,6 +338,7 @@ void RequestScheduler::ExecuteNow(const ItemPtr& item) {
   auto outcome = std::make_shared<Outcome>();
   outcome->status = Execute(*deps_.catalog, item->request, &outcome->response, &outcome->arrivals,
                             &outcome->volumes);
+  if (IsCallAgain(outcome->status)) return Progress::kAgain;
   deps_.catalog->WhenDurable([this, item, outcome](const absl::Status& durable) {
     if (!durable.ok()) outcome->status = durable;
     if (outcome->status.ok() && !outcome->volumes.empty()) {
@@ -347,6 +351,7 @@ void RequestScheduler::ExecuteNow(const ItemPtr& item) {
     Answer(*item, outcome->status, std::move(outcome->response));
     if (outcome->status.ok() && !outcome->arrivals.empty()) deps_.announce(outcome->arrivals);
   });
+  return Progress::kDone;
 }
 
 void RequestScheduler::DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes,
@@ -366,11 +371,13 @@ bool RequestScheduler::Tend() {
   const absl::StatusOr<bool> parted = deps_.catalog->deferred_work().ExpirePart();
   const absl::StatusOr<bool> worked = deps_.catalog->deferred_work().Step();
   const bool hashed = hasher_.Step();
+  const bool joined = joiner_.Step();
   LOG_IF_EVERY_N(ERROR, !expired.ok(), 100) << "old drafts stay: " << expired.status();
   LOG_IF_EVERY_N(ERROR, !parted.ok(), 100) << "old parts stay: " << parted.status();
   LOG_IF_EVERY_N(ERROR, !worked.ok(), 100)
       << "deferred work failed and is tried again: " << worked.status();
-  return hashed || expired.value_or(false) || parted.value_or(false) || worked.value_or(false);
+  return hashed || joined || expired.value_or(false) || parted.value_or(false) ||
+         worked.value_or(false);
 }
 
 }  // namespace convergia::datamgr

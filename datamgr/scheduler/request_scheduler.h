@@ -22,6 +22,7 @@
 #include "datamgr/chunk_layer.h"
 #include "datamgr/scheduler/fair_turns.h"
 #include "datamgr/scheduler/file_hasher.h"
+#include "datamgr/scheduler/piece_joiner.h"
 #include "datamgr/scheduler/trash_releaser.h"
 #include "datamgr/scheduler/user_lookup.h"
 
@@ -37,8 +38,9 @@ namespace convergia::datamgr {
 //                               request goes on.
 //
 // Users take turns (FairTurns), so a user with many requests, or dear ones, delays nobody else by
-// more than one request. A turn of the thread ends after some thousand rows. Between turns it does
-// deferred work, ends old drafts and parts, finds out hashes, and has trash released.
+// more than one request. A request that needs many rows does a part in each turn. A turn of the
+// thread ends after some thousand rows. Between turns it does deferred work, ends old drafts and
+// parts, finds out hashes, joins tiny pieces, and has trash released.
 //
 // Hashing, copies and packing of many bytes run on the chunk layer's pool.
 //
@@ -113,8 +115,8 @@ class RequestScheduler {
     std::deque<ItemPtr> items;
     size_t writes_begun = 0;  // At the front, without a gap.
   };
-  // How far a request got.
-  enum class Progress { kDone, kWaits };
+  // How far a request got. kAgain: it did a part, and goes on in its next turn.
+  enum class Progress { kDone, kWaits, kAgain };
 
   // Runs `task` on the catalog's thread, also when many requests wait.
   void Return(Task task) { actor_.PostUrgent(std::move(task)); }
@@ -133,9 +135,9 @@ class RequestScheduler {
   bool BeginNextWrite(Queue& queue);
   void BeginWrite(const ItemPtr& item);
   void BeginLookup(const ItemPtr& item);
-  void FinishWrite(const ItemPtr& item);
+  Progress FinishWrite(const ItemPtr& item);
   void BeginRead(const ItemPtr& item);
-  void ExecuteNow(const ItemPtr& item);
+  Progress ExecuteNow(const ItemPtr& item);
   // Answers once that may be told.
   void Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response = {});
   bool Tend();  // True: more is to be done at once.
@@ -157,6 +159,7 @@ class RequestScheduler {
   absl::Duration tend_at_ = absl::ZeroDuration();
   TrashReleaser trash_;
   FileHasher hasher_;
+  PieceJoiner joiner_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

@@ -1,4 +1,5 @@
 // From an edge's client of datamgr over real gRPC to the catalog and back, with chunks in memory.
+// Long because all tests need one fixture.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -234,6 +235,35 @@ TEST_F(DataPathTest, WorkOnManyBytesDoesNotHoldTheCatalogsThread) {
   chunks_.LetTasks();
   EXPECT_EQ(write->Get().number(), limits::kChunkBytesMax);
   EXPECT_EQ(rows->Get().folder().rows_size(), 0);
+}
+
+TEST_F(DataPathTest, AFileOfManyTinyPiecesIsJoinedAndCutInParts) {
+  EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "OK");
+  EXPECT_EQ(Ask("ann", CreateFile("/a/f"))->Code(), "OK");
+  std::string content;
+  std::deque<std::shared_ptr<Answer>> answers;
+  for (int i = 0; i < 500; ++i) {
+    const std::string byte(1, static_cast<char>('a' + i % 26));
+    answers.push_back(Ask("ann", Write("/a/f", content.size(), byte)));
+    content += byte;
+  }
+  for (const auto& answer : answers) ASSERT_EQ(answer->Code(), "OK");
+  // The clock stands, so what was joined is all that comes.
+  AwaitThat([&] { return chunks_.chunks() > 501; });
+  AwaitThat([&] {
+    clock_.Advance(absl::Minutes(6));  // The grace of the old pieces ends.
+    return chunks_.chunks() < 100;
+  });
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax))->Get().data(), content);
+  v1::DataRequest cut;
+  cut.mutable_truncate_file()->set_path("/a/f");
+  cut.mutable_truncate_file()->set_bytes(100);
+  const auto truncated = Ask("ann", cut);
+  const auto written = Ask("ann", Write("/a/f", 100, "!"));
+  EXPECT_EQ(truncated->Code(), "OK");
+  EXPECT_EQ(written->Code(), "OK");
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax))->Get().data(),
+            content.substr(0, 100) + "!");
 }
 
 TEST_F(DataPathTest, OneRequestDoesNotWaitForTheSyncOfAnotherAndNoneIsAnsweredBeforeIt) {
