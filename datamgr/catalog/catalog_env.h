@@ -27,6 +27,7 @@ struct CatalogOptions {
   uint64_t mailbox_messages_max = 1'000;
   uint64_t mailbox_bytes_max = 64 * 1024 * 1024;
   uint64_t message_bytes_max = 16 * 1024 * 1024;
+  uint64_t sends_per_minute = 60;  // Of each user.
   absl::Duration draft_lifetime = absl::Hours(24);
 
   // How long chunks stay readable after the last file has let go of them: longer than any read.

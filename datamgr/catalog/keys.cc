@@ -57,6 +57,9 @@ std::string Mail(absl::string_view user, uint64_t message) {
 }
 std::string AllMail(absl::string_view user) { return absl::StrCat("c/m", user, kNul); }
 std::string Mailbox(absl::string_view user) { return absl::StrCat("c/b", user); }
+std::string MailShare(absl::string_view user, absl::string_view sender) {
+  return absl::StrCat("c/s", user, kNul, sender);
+}
 std::string Draft(uint64_t draft) { return absl::StrCat("c/r", Number(draft)); }
 std::string AllDrafts() { return "c/r"; }
 std::string Metadata(absl::string_view user, absl::string_view key) {

@@ -20,6 +20,7 @@
 //   c/q  username                     Usage
 //   c/m  username NUL, message        Mail         numbered when it was sent
 //   c/b  username                     Mailbox
+//   c/s  username NUL, sender       MailShare    of the sender in the user's mailbox
 //   c/r  draft                        Draft        a draft is the inode of its body
 //   c/u  username NUL, key            the value
 //   c/k  username                     MetadataUse
@@ -47,6 +48,7 @@ std::string Usage(absl::string_view user);
 std::string Mail(absl::string_view user, uint64_t message);
 std::string AllMail(absl::string_view user);
 std::string Mailbox(absl::string_view user);
+std::string MailShare(absl::string_view user, absl::string_view sender);
 std::string Draft(uint64_t draft);
 std::string AllDrafts();
 std::string Metadata(absl::string_view user, absl::string_view key);
