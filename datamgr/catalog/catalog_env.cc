@@ -51,6 +51,18 @@ absl::StatusOr<uint64_t> Numbers::Next() {
   return next_++;
 }
 
+absl::Status ChargeRootFolder(const CatalogEnv& env, Transaction& edit, const std::string& user,
+                              int64_t change) {
+  CVG_ASSIGN_OR_RETURN(records::Usage usage, edit.GetOrEmpty<records::Usage>(keys::Usage(user)));
+  usage.set_root_folders(Changed(usage.root_folders(), change));
+  if (change > 0 && usage.root_folders() > env.options.root_folders_max) {
+    return Fail(FailCode::kQuota, absl::StrCat("you have ", env.options.root_folders_max,
+                                               " folders in /; put further ones into one of them"));
+  }
+  edit.Put(keys::Usage(user), usage);
+  return absl::OkStatus();
+}
+
 absl::Status Charge(const CatalogEnv& env, Transaction& edit, const std::string& user,
                     int64_t bytes, int64_t inodes) {
   if (bytes == 0 && inodes == 0) return absl::OkStatus();

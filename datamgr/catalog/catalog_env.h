@@ -21,6 +21,7 @@ struct CatalogOptions {
   // Of one user: what the pieces of his files take, and how many files and folders he made.
   uint64_t quota_bytes = 100ull * 1024 * 1024 * 1024;
   uint64_t quota_inodes = 1'000'000;
+  uint64_t root_folders_max = 100;  // In "/", that one user made or moved there.
   // Have admin on "/", and so everywhere where nothing else is said of them.
   absl::flat_hash_set<std::string> root_admins;
 
@@ -76,6 +77,10 @@ inline uint64_t VersionOf(uint64_t id, const records::Inode& inode) {
 
 // What a chunk of `bytes` counts against a quota: its bytes, and what remembering it costs.
 inline constexpr uint64_t ChunkCost(uint64_t bytes) { return bytes + 512; }
+
+// Counts one more folder in "/" for `user`, or one less. Errors: FailCode::kQuota.
+absl::Status ChargeRootFolder(const CatalogEnv& env, Transaction& edit, const std::string& user,
+                              int64_t change);
 
 // Changes what `user` has. Errors: FailCode::kQuota if that grows beyond the quota.
 absl::Status Charge(const CatalogEnv& env, Transaction& edit, const std::string& user,

@@ -43,6 +43,10 @@ absl::Status Metadata::Set(const std::string& user, absl::string_view key,
       return Fail(FailCode::kQuota,
                   absl::StrCat("you have ", kMetadataKeysMax, " keys; delete one first"));
     }
+    if (HasHiddenCharacters(key)) {
+      return Fail(FailCode::kBadField,
+                  "a new key has no characters that are invisible or turn the direction of text");
+    }
     use.set_keys(use.keys() + 1);
     edit.Put(count, use);
   }

@@ -6,6 +6,7 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/path.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -125,6 +126,7 @@ absl::StatusOr<Tree::Place> Tree::FindPlace(Transaction& edit, const std::string
                                             absl::string_view path, records::Kind kind,
                                             bool replace) const {
   CVG_ASSIGN_OR_RETURN(Place place, PlaceOf(edit, path));
+  CVG_RETURN_IF_ERROR(CheckNewName(place.name));
   if (!place.way.is_whole) return NoWay(edit, user, place.way);
   CVG_ASSIGN_OR_RETURN(const Right right, rights_.Of(edit, user, place.way.folders));
   CVG_RETURN_IF_ERROR(Check(right, Right::kRead));
@@ -149,6 +151,9 @@ absl::StatusOr<uint64_t> Tree::Add(Transaction& edit, const std::string& user, c
   inode.set_owner(user);
   inode.set_created_ms(env_.NowMs());
   inode.set_modified_ms(inode.created_ms());
+  if (kind == records::KIND_FOLDER && place.folder() == kRootInode) {
+    CVG_RETURN_IF_ERROR(EnterRoot(edit, user, &inode));
+  }
   if (part) {
     inode.set_part_due_ms(inode.created_ms() +
                           absl::ToInt64Milliseconds(env_.options.part_lifetime));
@@ -186,8 +191,27 @@ absl::Status Tree::CreateFile(const std::string& user, absl::string_view path, b
   return absl::OkStatus();
 }
 
+absl::Status Tree::EnterRoot(Transaction& edit, const std::string& user,
+                             records::Inode* folder) const {
+  folder->set_root_user(user);
+  return ChargeRootFolder(env_, edit, user, 1);
+}
+
+absl::Status Tree::LeaveRoot(Transaction& edit, records::Inode* folder) const {
+  if (folder->root_user().empty()) return absl::OkStatus();
+  CVG_RETURN_IF_ERROR(ChargeRootFolder(env_, edit, folder->root_user(), -1));
+  folder->clear_root_user();
+  return absl::OkStatus();
+}
+
 absl::Status Tree::Detach(Transaction& edit, const Place& place, uint64_t inode) {
   edit.Delete(keys::Entry(place.folder(), place.name));
+  if (place.folder() == kRootInode) {
+    CVG_ASSIGN_OR_RETURN(auto record, edit.Get<records::Inode>(keys::Inode(inode)));
+    if (!record.has_value()) return absl::DataLossError("the catalog lost an inode");
+    CVG_RETURN_IF_ERROR(LeaveRoot(edit, &*record));
+    edit.Put(keys::Inode(inode), *record);
+  }
   records::Chore chore;
   chore.set_kind(records::Chore::KIND_DELETE);
   edit.Put(keys::Chore(inode), chore);
@@ -242,11 +266,16 @@ absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint
   return absl::OkStatus();
 }
 
-absl::Status Tree::MoveEntry(Transaction& edit, uint64_t id, const Place& from, const Place& to) {
+absl::Status Tree::MoveEntry(Transaction& edit, const std::string& user, uint64_t id,
+                             const Place& from, const Place& to) {
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   if (inode->part_due_ms() != 0) edit.Delete(keys::Part(inode->part_due_ms(), id));
   inode->clear_part_due_ms();
+  if (inode->kind() == records::KIND_FOLDER && from.folder() != to.folder()) {
+    if (from.folder() == kRootInode) CVG_RETURN_IF_ERROR(LeaveRoot(edit, &*inode));
+    if (to.folder() == kRootInode) CVG_RETURN_IF_ERROR(EnterRoot(edit, user, &*inode));
+  }
   inode->set_parent(to.folder());
   inode->set_name(to.name);
   edit.Put(keys::Inode(id), *inode);
@@ -281,7 +310,7 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
   if (is_folder && folders.size() > source.way.folders.size()) {
     CVG_RETURN_IF_ERROR(heights_.Check(found.inode, kPathDepthMax + 1 - folders.size()));
   }
-  CVG_RETURN_IF_ERROR(MoveEntry(edit, found.inode, source, place));
+  CVG_RETURN_IF_ERROR(MoveEntry(edit, user, found.inode, source, place));
   // Whoever moves a folder goes on being its admin, whatever is inherited at the new place.
   if (is_folder && place.folder() != source.folder()) {
     CVG_ASSIGN_OR_RETURN(const auto own, rights_.Entry(edit, found.inode, user));

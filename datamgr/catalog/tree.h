@@ -61,7 +61,7 @@ class Tree {
   // Errors of all below: kBadField for a path against the rules, kDenied, kNotFound, kNotAFolder,
   // kNotAFile, and those named.
 
-  // Errors: kExists, kQuota.
+  // Errors: kExists, kQuota; kBadField for a name that a new thing may not have (CheckNewName()).
   absl::Status CreateFolder(const std::string& user, absl::string_view path);
   absl::Status CreateFile(const std::string& user, absl::string_view path, bool part = false);
 
@@ -122,8 +122,12 @@ class Tree {
   // Whether a folder holds anything but parts, as far as that is looked for.
   absl::StatusOr<bool> HoldsSomething(uint64_t folder) const;
   // The names, of a move that may be done.
-  absl::Status MoveEntry(Transaction& edit, uint64_t id, const Place& from, const Place& to);
+  absl::Status MoveEntry(Transaction& edit, const std::string& user, uint64_t id, const Place& from,
+                         const Place& to);
   absl::Status Detach(Transaction& edit, const Place& place, uint64_t inode);
+  // A folder leaves "/" or comes there: counts it for `user`, who brings it, or no longer.
+  absl::Status LeaveRoot(Transaction& edit, records::Inode* folder) const;
+  absl::Status EnterRoot(Transaction& edit, const std::string& user, records::Inode* folder) const;
   // Whether `user` may take a folder out of `parents`, or put it there.
   absl::Status CheckParent(Transaction& edit, const std::string& user,
                            absl::Span<const uint64_t> parents) const;
