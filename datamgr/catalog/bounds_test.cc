@@ -9,6 +9,7 @@
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "datamgr/catalog/catalog.h"
+#include "datamgr/catalog/keys.h"
 #include "datamgr/catalog/path.h"
 
 namespace convergia::datamgr {
@@ -29,7 +30,8 @@ class BoundsTest : public testing::Test {
 
   // Repeats `call` until it is done; each time it must stay within the bounds. Returns how it
   // ended.
-  std::string Whole(const std::function<absl::Status()>& call, uint64_t rows = kRowsPerCall) {
+  std::string Whole(const std::function<absl::Status()>& call, uint64_t rows = kRowsPerCall,
+                    uint64_t bytes = kBytesPerCall) {
     calls_ = 0;
     absl::Status status;
     do {
@@ -37,7 +39,7 @@ class BoundsTest : public testing::Test {
       status = call();
       const Touched after = catalog_->touched();
       EXPECT_LE(after.rows - before.rows, rows);
-      EXPECT_LE(after.bytes - before.bytes, kBytesPerCall);
+      EXPECT_LE(after.bytes - before.bytes, bytes);
       ++calls_;
     } while (IsCallAgain(status));
     return status.ok() ? "OK" : std::string(FailCodeWord(FailCodeOf(status)));
@@ -157,6 +159,52 @@ TEST_F(BoundsTest, ListsAndPermissions) {
   EXPECT_EQ(set("ann", Right::kRead), "DENIED");
   EXPECT_EQ(set("bob", Right::kAdmin), "OK");
   EXPECT_EQ(set("ann", Right::kRead), "OK");
+}
+
+TEST_F(BoundsTest, AListOfMetadataReadsNoValues) {
+  Metadata& metadata = catalog_->metadata();
+  const std::string value(kMetadataValueBytesMax, 'v');
+  for (uint32_t i = 0; i < kMetadataKeysMax; ++i) {
+    ASSERT_OK(metadata.Set("ann", absl::StrCat("key", i), value));
+  }
+  ASSERT_OK(metadata.Delete("ann", "key0"));
+  ASSERT_OK(metadata.Set("ann", "key1", "short"));
+  const Touched before = catalog_->touched();
+  const auto rows = *metadata.List("ann");
+  EXPECT_LE(catalog_->touched().bytes - before.bytes, 20'000u);
+  ASSERT_EQ(rows.size(), kMetadataKeysMax - 1);
+  EXPECT_EQ(rows[0], (std::pair<std::string, uint64_t>("key1", 5)));
+  EXPECT_EQ(rows[1], (std::pair<std::string, uint64_t>("key10", kMetadataValueBytesMax)));
+}
+
+TEST_F(BoundsTest, SizesOfMetadataOfBeforeAreFoundInParts) {
+  Metadata& metadata = catalog_->metadata();
+  const std::string value(kMetadataValueBytesMax, 'v');
+  for (int i = 0; i < 30; ++i) ASSERT_OK(metadata.Set("ann", absl::StrCat("key", i), value));
+  catalog_->Flush();
+  {
+    PipelinedStore rows(store_);
+    Transaction edit(rows);
+    for (int i = 0; i < 30; ++i) edit.Delete(keys::MetadataSize("ann", absl::StrCat("key", i)));
+    records::MetadataUse use;
+    use.set_keys(30);
+    edit.Put(keys::MetadataUse("ann"), use);
+    ASSERT_OK(edit.Commit());
+  }
+  ASSERT_TRUE(IsCallAgain(metadata.List("ann").status()));
+  ASSERT_OK(metadata.Set("ann", "key0", "short"));    // Was found already.
+  ASSERT_OK(metadata.Set("ann", "key9", "shorter"));  // Was not.
+  ASSERT_OK(metadata.Set("ann", "a", "new"));
+  const uint64_t bytes = 10 * kMetadataValueBytesMax;
+  EXPECT_EQ(Whole([&] { return metadata.List("ann").status(); }, kRowsPerCall, bytes), "OK");
+  EXPECT_GT(calls_, 2);
+  const auto rows = *metadata.List("ann");
+  ASSERT_EQ(rows.size(), 31u);
+  EXPECT_EQ(rows[0].second, 3u);
+  EXPECT_EQ(rows[1].second, 5u);
+  EXPECT_EQ(rows[2].second, kMetadataValueBytesMax);
+  EXPECT_EQ(rows[30].second, 7u);
+  EXPECT_EQ(*metadata.Get("ann", "key8"), value);
 }
 
 }  // namespace

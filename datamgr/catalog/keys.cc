@@ -67,6 +67,10 @@ std::string Metadata(absl::string_view user, absl::string_view key) {
 }
 std::string AllMetadata(absl::string_view user) { return absl::StrCat("c/u", user, kNul); }
 std::string MetadataUse(absl::string_view user) { return absl::StrCat("c/k", user); }
+std::string MetadataSize(absl::string_view user, absl::string_view key) {
+  return absl::StrCat(AllMetadataSizes(user), key);
+}
+std::string AllMetadataSizes(absl::string_view user) { return absl::StrCat("c/z", user, kNul); }
 std::string NextNumber() { return "c/n"; }
 
 uint64_t NumberAt(absl::string_view key, size_t offset) {

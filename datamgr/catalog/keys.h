@@ -24,6 +24,7 @@
 //   c/r  draft                        Draft        a draft is the inode of its body
 //   c/u  username NUL, key            the value
 //   c/k  username                     MetadataUse
+//   c/z  username NUL, key            the bytes of the value, as decimal text
 //   c/n                               the next number for all of these, as decimal text
 namespace convergia::datamgr::keys {
 
@@ -54,6 +55,8 @@ std::string AllDrafts();
 std::string Metadata(absl::string_view user, absl::string_view key);
 std::string AllMetadata(absl::string_view user);
 std::string MetadataUse(absl::string_view user);
+std::string MetadataSize(absl::string_view user, absl::string_view key);
+std::string AllMetadataSizes(absl::string_view user);
 std::string NextNumber();
 
 // The number in the last eight bytes of `key`, or in those at `offset`.
