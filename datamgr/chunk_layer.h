@@ -110,7 +110,7 @@ class LiveChunks {
   virtual absl::StatusOr<std::vector<bool>> AreLive(absl::Span<const ChunkRef> refs) const = 0;
 
   // The live chunks of `volume` with greater numbers than `after`, ascending, at most `limit` (1 to
-  // 10,000); fewer only at the end.
+  // 10,000); fewer only at the end. 0 bytes: the length is not known.
   virtual absl::StatusOr<std::vector<ChunkRef>> ListLive(uint64_t volume, uint64_t after,
                                                          int limit) const = 0;
 };

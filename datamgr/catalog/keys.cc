@@ -1,7 +1,5 @@
 #include "datamgr/catalog/keys.h"
 
-#include <glog/logging.h>
-
 #include "absl/strings/str_cat.h"
 
 namespace convergia::datamgr::keys {
@@ -74,7 +72,7 @@ std::string AllMetadataSizes(absl::string_view user) { return absl::StrCat("c/z"
 std::string NextNumber() { return "c/n"; }
 
 uint64_t NumberAt(absl::string_view key, size_t offset) {
-  CHECK(offset + 8 <= key.size()) << "a key of the catalog is cut";
+  if (key.size() < 8 || offset > key.size() - 8) return 0;
   uint64_t number = 0;
   for (const char byte : key.substr(offset, 8)) {
     number = number << 8 | static_cast<unsigned char>(byte);

@@ -59,7 +59,7 @@ std::string MetadataSize(absl::string_view user, absl::string_view key);
 std::string AllMetadataSizes(absl::string_view user);
 std::string NextNumber();
 
-// The number in the last eight bytes of `key`, or in those at `offset`.
+// The number in the last eight bytes of `key`, or in those at `offset`; 0 if the key is cut.
 uint64_t NumberAtEnd(absl::string_view key);
 uint64_t NumberAt(absl::string_view key, size_t offset);
 

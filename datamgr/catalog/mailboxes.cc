@@ -214,10 +214,15 @@ absl::Status Mailboxes::Cancel(const std::string& user, uint64_t draft) {
 
 absl::StatusOr<bool> Mailboxes::ExpireOne() {
   const std::string prefix = keys::AllDrafts();
-  CVG_ASSIGN_OR_RETURN(const store::Page page, env_.rows.Scan(prefix, store::PrefixEnd(prefix), 1));
+  if (drafts_from_.empty()) drafts_from_ = prefix;
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       env_.rows.Scan(drafts_from_, store::PrefixEnd(prefix), 1));
   if (page.rows.empty()) return false;
   records::Draft draft;
-  if (!draft.ParseFromString(page.rows.front().value)) return absl::DataLossError("a draft");
+  if (!draft.ParseFromString(page.rows.front().value)) {
+    drafts_from_ = absl::StrCat(page.rows.front().key, "0");  // It is not in the way of others.
+    return absl::DataLossError("a draft is damaged");
+  }
   if (!IsOver(draft)) return false;  // Numbers grow: the first is the oldest.
   CVG_RETURN_IF_ERROR(Discard(keys::NumberAtEnd(page.rows.front().key), draft));
   return true;

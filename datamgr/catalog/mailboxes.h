@@ -95,6 +95,7 @@ class Mailboxes {
   CatalogEnv& env_;
   Extents extents_;
   SendLimiter limiter_;
+  std::string drafts_from_;  // Where the search for old drafts begins; empty: at the first.
 };
 
 }  // namespace convergia::datamgr

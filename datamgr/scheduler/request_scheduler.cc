@@ -20,6 +20,15 @@ constexpr uint64_t kTurnBytesMax = 1024 * 1024;
 // What so many bytes cost, a row costs.
 constexpr uint64_t kBytesPerRow = 4'096;
 
+std::string TextOf(const absl::Status& failure) {
+  if (HasFailCode(failure)) return std::string(failure.message());
+  if (absl::IsDataLoss(failure)) {
+    return "a record of this is damaged on the data management server; tell the operators of this "
+           "system: its log says which";
+  }
+  return "the data management server failed; its log says more";
+}
+
 // Answers that are long enough to be packed elsewhere.
 bool HasLongAnswer(const v1::DataRequest& request) {
   return request.has_list_folder() || request.has_list_messages() || request.has_list_metadata() ||
@@ -75,8 +84,7 @@ void RequestScheduler::Answer(Item& item, const absl::Status& status, v1::DataRe
       LOG(ERROR) << "a request of " << item.request.user() << " failed: " << status;
     }
     response.set_fail_code(std::string(FailCodeWord(FailCodeOf(status))));
-    response.set_text(HasFailCode(status) ? std::string(status.message())
-                                          : "the data management server failed; its log says more");
+    response.set_text(TextOf(status));
   }
   response.set_id(item.request.id());
   item.done(std::move(response));
