@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -90,6 +91,10 @@ class ChunkLayer {
 
   // Where each of `volumes` is, in this order; at most kDescribedVolumesMax.
   virtual void Describe(std::vector<uint64_t> volumes, DescribeDone done) = 0;
+
+  // Runs `task`, which hashes, copies or packs many bytes, on the layer's pool. False: too much
+  // waits there, or the layer has stopped; the task was not taken.
+  [[nodiscard]] virtual bool TryRun(std::function<void()> task) = 0;
 };
 
 // Tells the lower half which chunks are orphans. Thread-safe. It reads the store, so it blocks: for
@@ -105,7 +110,7 @@ class LiveChunks {
   virtual absl::StatusOr<std::vector<bool>> AreLive(absl::Span<const ChunkRef> refs) const = 0;
 
   // The live chunks of `volume` with greater numbers than `after`, ascending, at most `limit` (1 to
-  // 10,000); fewer only at the end.
+  // 10,000); fewer only at the end. 0 bytes: the length is not known.
   virtual absl::StatusOr<std::vector<ChunkRef>> ListLive(uint64_t volume, uint64_t after,
                                                          int limit) const = 0;
 };

@@ -34,6 +34,8 @@ absl::Status ReadCatalog(const v1::DatamgrConfig& config, CatalogOptions* option
   SetIfGiven(config.mailbox_messages_max(), &options->mailbox_messages_max);
   SetIfGiven(config.mailbox_bytes_max(), &options->mailbox_bytes_max);
   SetIfGiven(config.message_bytes_max(), &options->message_bytes_max);
+  SetIfGiven(config.sends_per_minute(), &options->sends_per_minute);
+  SetIfGiven(config.root_folders_per_user(), &options->root_folders_max);
   for (const std::string& name : config.root_admins()) {
     const absl::StatusOr<Username> user = Username::Parse(name);
     if (!user.ok()) {

@@ -22,6 +22,8 @@ TEST(DatamgrConfigTest, FillsInDefaults) {
   EXPECT_EQ(settings.grpc_listen, "0.0.0.0:64481");
   EXPECT_EQ(settings.catalog.quota_inodes, 1'000'000u);
   EXPECT_EQ(settings.catalog.mailbox_messages_max, 1'000u);
+  EXPECT_EQ(settings.catalog.sends_per_minute, 60u);
+  EXPECT_EQ(settings.catalog.root_folders_max, 100u);
   EXPECT_EQ(settings.PreferenceOf("/a/b"), ClassPreference::kNone);
 }
 

@@ -52,7 +52,7 @@ DatamgrServer::~DatamgrServer() { Stop(); }
 absl::Status DatamgrServer::Start(const std::function<bool()>& cancelled) {
   CVG_RETURN_IF_ERROR(OpenStore());  // Before anybody is told of us: only one may have it.
   CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
-  CVG_RETURN_IF_ERROR(MakeRooms());
+  CVG_RETURN_IF_ERROR(MakeLayers());
   CVG_RETURN_IF_ERROR(MakeRpcServer());
   volumes_->Start();
   scheduler_->Start();
@@ -71,21 +71,21 @@ absl::Status DatamgrServer::OpenStore() {
   return absl::OkStatus();
 }
 
-absl::Status DatamgrServer::MakeRooms() {
-  CVG_ASSIGN_OR_RETURN(volumes_, VolumeLayer::Open({.store = store_.get(),
-                                                    .live = live_chunks_.get(),
-                                                    .pins = &agent_->pins(),
-                                                    .clock = &clock_,
-                                                    .epoch = epoch_}));
+absl::Status DatamgrServer::MakeLayers() {
+  CVG_ASSIGN_OR_RETURN(volumes_, VolumeLayer::Create({.store = store_.get(),
+                                                      .live = live_chunks_.get(),
+                                                      .pins = &agent_->pins(),
+                                                      .clock = &clock_},
+                                                     {.epoch = epoch_}));
   users_ = std::make_unique<MgmtUsers>(agent_->mgmt_channel());
-  service_ = std::make_unique<DataService>(&agent_->pins(), epoch_);
-  scheduler_ = std::make_unique<RequestScheduler>(RequestScheduler::Parts{
+  scheduler_ = std::make_unique<RequestScheduler>(RequestScheduler::Deps{
       .catalog = catalog_.get(),
       .chunks = volumes_.get(),
       .users = users_.get(),
       .prefer = [this](absl::string_view path) { return settings_.PreferenceOf(path); },
       .announce = [this](const std::vector<Arrival>& arrivals) { service_->Announce(arrivals); }});
-  service_->Attach(scheduler_.get());
+  service_ = std::make_unique<DataService>(
+      DataService::Deps{.pins = &agent_->pins(), .scheduler = scheduler_.get()}, epoch_);
   return absl::OkStatus();
 }
 

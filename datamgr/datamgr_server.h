@@ -64,7 +64,7 @@ class DatamgrServer final : private node::AttachHandler {
                 ExpelledCallback on_expelled, FencedCallback on_fenced);
 
   absl::Status OpenStore();
-  absl::Status MakeRooms();
+  absl::Status MakeLayers();
   absl::Status MakeRpcServer();
   v1::Hello MakeHello() const;
 
@@ -90,8 +90,8 @@ class DatamgrServer final : private node::AttachHandler {
   std::unique_ptr<CatalogChunks> live_chunks_;
   std::unique_ptr<VolumeLayer> volumes_;
   std::unique_ptr<MgmtUsers> users_;
-  std::unique_ptr<DataService> service_;
   std::unique_ptr<RequestScheduler> scheduler_;
+  std::unique_ptr<DataService> service_;
   std::unique_ptr<rpc::Server> rpc_server_;
 };
 

@@ -1,5 +1,7 @@
 #include "datamgr/catalog/catalog.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -14,7 +16,13 @@ Catalog::Catalog(store::Store& store, const Clock& clock, CatalogOptions options
       hashes_(&env_),
       hash_work_(&env_, &hashes_),
       deferred_work_(&env_),
-      files_(&env_, &tree_, &deferred_work_, &hashes_, &hash_work_),
+      join_work_({.env = &env_, .deferred_work = &deferred_work_}),
+      files_({.env = &env_,
+              .tree = &tree_,
+              .deferred_work = &deferred_work_,
+              .hashes = &hashes_,
+              .hash_work = &hash_work_,
+              .join_work = &join_work_}),
       mailboxes_(&env_),
       metadata_(&env_) {}
 
@@ -50,8 +58,10 @@ absl::StatusOr<std::vector<ChunkRef>> CatalogChunks::ListLive(uint64_t volume, u
       store_.Scan(keys::Chunk(volume, after + 1), store::PrefixEnd(keys::Chunks(volume)), limit));
   for (const store::KeyValue& row : page.rows) {
     records::ChunkUse use;
-    if (!use.ParseFromString(row.value)) return absl::DataLossError("a damaged use of a chunk");
-    refs.push_back({volume, keys::NumberAtEnd(row.key), use.bytes()});
+    // A damaged row keeps its chunk: the length is then that of its copies.
+    const bool is_whole = use.ParseFromString(row.value) && use.bytes() <= limits::kChunkBytesMax;
+    LOG_IF_EVERY_N(ERROR, !is_whole, 100) << "a chunk's row of volume " << volume << " is damaged";
+    refs.push_back({volume, keys::NumberAtEnd(row.key), is_whole ? use.bytes() : 0});
   }
   return refs;
 }

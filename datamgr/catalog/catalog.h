@@ -11,6 +11,7 @@
 #include "datamgr/catalog/deferred_work.h"
 #include "datamgr/catalog/files.h"
 #include "datamgr/catalog/hash_work.h"
+#include "datamgr/catalog/join_work.h"
 #include "datamgr/catalog/leaf_hashes.h"
 #include "datamgr/catalog/mailboxes.h"
 #include "datamgr/catalog/metadata.h"
@@ -26,11 +27,14 @@ namespace convergia::datamgr {
 //   Files       what is in files                  Metadata   what users say of themselves
 //   DeferredWork      what was left to be done, trash, parts that nobody goes on with
 //   HashWork    hashes of files that are to be found out
+//   JoinWork    runs of tiny pieces that are to be joined
 //
-// It knows chunks by name only. Nothing but two counters and what is not durable yet is kept in
-// memory, so a catalog that is opened after a crash is the one that crashed.
+// It knows chunks by name only. In memory it keeps two counters, what is not durable yet, and what a
+// crash may forget: folders being measured, files to hash or to join, and who sent how many messages
+// in the last minute. So a catalog that is opened after a crash is the one that crashed.
 //
-// Every function is one commit, or none, unless it says otherwise. What a function did or saw is in
+// Every function touches a bounded number of rows, and is one commit, or none, unless it says
+// otherwise. Work that is larger is cut: see CallAgain(). What a function did or saw is in
 // force for those after it, but nobody is to be told before WhenDurable() says so: see
 // PipelinedStore. One thread at a time.
 class Catalog {
@@ -45,6 +49,7 @@ class Catalog {
   Metadata& metadata() { return metadata_; }
   DeferredWork& deferred_work() { return deferred_work_; }
   HashWork& hash_work() { return hash_work_; }
+  JoinWork& join_work() { return join_work_; }
 
   // Calls `done` when all that was done or seen so far is durable, perhaps at once, or with an
   // error for its user if it never will be. On any thread; must not block.
@@ -52,6 +57,9 @@ class Catalog {
 
   // Waits until nothing is left to become durable, and all are told.
   void Flush() { rows_.Flush(); }
+
+  // What was read and changed since Open(): the cost of each function.
+  Touched touched() const { return rows_.touched(); }
 
  private:
   Catalog(store::Store& store, const Clock& clock, CatalogOptions options);
@@ -62,6 +70,7 @@ class Catalog {
   LeafHashes hashes_;
   HashWork hash_work_;
   DeferredWork deferred_work_;
+  JoinWork join_work_;
   Files files_;
   Mailboxes mailboxes_;
   Metadata metadata_;

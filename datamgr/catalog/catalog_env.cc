@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "catalog_records.pb.h"
@@ -15,12 +16,24 @@ namespace {
 // One commit for so many numbers; after a crash the rest is never given.
 constexpr uint64_t kNumbersReserved = 1'000;
 
+constexpr char kCallAgainUrl[] = "convergia/call_again";
+
 uint64_t Changed(uint64_t amount, int64_t by) {
   if (by >= 0) return amount + static_cast<uint64_t>(by);
   return amount - std::min(amount, static_cast<uint64_t>(-by));
 }
 
 }  // namespace
+
+absl::Status CallAgain() {
+  absl::Status status = absl::AbortedError("there is more to do");
+  status.SetPayload(kCallAgainUrl, absl::Cord());
+  return status;
+}
+
+bool IsCallAgain(const absl::Status& status) {
+  return status.GetPayload(kCallAgainUrl).has_value();
+}
 
 absl::StatusOr<uint64_t> Numbers::Next() {
   if (next_ == reserved_end_) {
@@ -36,6 +49,18 @@ absl::StatusOr<uint64_t> Numbers::Next() {
     reserved_end_ = next + kNumbersReserved;
   }
   return next_++;
+}
+
+absl::Status ChargeRootFolder(const CatalogEnv& env, Transaction& edit, const std::string& user,
+                              int64_t change) {
+  CVG_ASSIGN_OR_RETURN(records::Usage usage, edit.GetOrEmpty<records::Usage>(keys::Usage(user)));
+  usage.set_root_folders(Changed(usage.root_folders(), change));
+  if (change > 0 && usage.root_folders() > env.options.root_folders_max) {
+    return Fail(FailCode::kQuota, absl::StrCat("you have ", env.options.root_folders_max,
+                                               " folders in /; put further ones into one of them"));
+  }
+  edit.Put(keys::Usage(user), usage);
+  return absl::OkStatus();
 }
 
 absl::Status Charge(const CatalogEnv& env, Transaction& edit, const std::string& user,

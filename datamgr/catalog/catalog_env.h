@@ -21,12 +21,14 @@ struct CatalogOptions {
   // Of one user: what the pieces of his files take, and how many files and folders he made.
   uint64_t quota_bytes = 100ull * 1024 * 1024 * 1024;
   uint64_t quota_inodes = 1'000'000;
+  uint64_t root_folders_max = 100;  // In "/", that one user made or moved there.
   // Have admin on "/", and so everywhere where nothing else is said of them.
   absl::flat_hash_set<std::string> root_admins;
 
   uint64_t mailbox_messages_max = 1'000;
   uint64_t mailbox_bytes_max = 64 * 1024 * 1024;
   uint64_t message_bytes_max = 16 * 1024 * 1024;
+  uint64_t sends_per_minute = 60;  // Of each user.
   absl::Duration draft_lifetime = absl::Hours(24);
 
   // How long chunks stay readable after the last file has let go of them: longer than any read.
@@ -61,6 +63,11 @@ struct CatalogEnv {
   int64_t NowMs() const { return absl::ToUnixMillis(clock.Now()); }
 };
 
+// The status of a function that did one bounded step of its work, durably or in memory. Called
+// again with the same arguments, it goes on. No user reads it.
+absl::Status CallAgain();
+bool IsCallAgain(const absl::Status& status);
+
 inline constexpr uint64_t kRootInode = 1;
 
 // The version of a file's content: no other content ever has it.
@@ -70,6 +77,10 @@ inline uint64_t VersionOf(uint64_t id, const records::Inode& inode) {
 
 // What a chunk of `bytes` counts against a quota: its bytes, and what remembering it costs.
 inline constexpr uint64_t ChunkCost(uint64_t bytes) { return bytes + 512; }
+
+// Counts one more folder in "/" for `user`, or one less. Errors: FailCode::kQuota.
+absl::Status ChargeRootFolder(const CatalogEnv& env, Transaction& edit, const std::string& user,
+                              int64_t change);
 
 // Changes what `user` has. Errors: FailCode::kQuota if that grows beyond the quota.
 absl::Status Charge(const CatalogEnv& env, Transaction& edit, const std::string& user,

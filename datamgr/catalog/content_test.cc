@@ -93,6 +93,22 @@ class ContentTest : public testing::Test {
       ASSERT_OK(work.Put(*leaf, LeafHash(bytes)));
     }
   }
+  // The same.
+  void JoinPieces() {
+    JoinWork& work = catalog_->join_work();
+    while (!work.IsIdle()) {
+      ASSERT_OK_AND_ASSIGN(const auto run, work.Next());
+      if (!run.has_value()) continue;
+      std::string bytes;
+      for (const Piece& piece : run->pieces) {
+        bytes += bytes_.at(piece.chunk).substr(piece.offset, piece.length);
+      }
+      const ChunkRef chunk{1, ++chunks_, static_cast<uint32_t>(bytes.size())};
+      bytes_[chunk] = bytes;
+      ASSERT_TRUE(*work.Put(*run, chunk));
+    }
+    DoChores();
+  }
   void DoChores() {
     while (*catalog_->deferred_work().Step()) {
     }
@@ -403,6 +419,53 @@ TEST_F(ContentTest, AnEntryFromAboveThatDecidesIsShown) {
   ASSERT_OK(tree().SetPermissions("ann", "/a/b/c", "*", Right::kNone));
   EXPECT_EQ(shown("/a/b/c/f", "bob"), "bob write /a/b");
   EXPECT_EQ(shown("/", "bob"), "-");
+}
+
+TEST_F(ContentTest, TinyPiecesAreJoinedAndTheContentStays) {
+  Make("/a/f", "start");
+  std::string content = "start";
+  for (int i = 0; i < 700; ++i) {
+    const std::string byte(1, static_cast<char>('a' + i % 26));
+    ASSERT_OK(Write("/a/f", content.size(), byte));
+    content += byte;
+  }
+  const FileFacts before = Facts("/a/f");
+  FindHashes();
+  JoinPieces();
+  EXPECT_EQ(Content("/a/f"), content);
+  EXPECT_LE(Rows("c/x"), kJoinedPiecesMin + 2);
+  const FileFacts after = Facts("/a/f");
+  EXPECT_EQ(after.version, before.version);
+  EXPECT_EQ(after.modified_ms, before.modified_ms);
+  EXPECT_EQ(after.hash, HashOf(content));
+  EXPECT_LT(UsageOf("ann").bytes(), 20 * 1'024u);
+}
+
+TEST_F(ContentTest, AFileThatChangesWhileItsPiecesAreJoinedKeepsTheChange) {
+  Make("/a/f", "0");
+  for (uint64_t i = 1; i < 100; ++i) ASSERT_OK(Write("/a/f", i, "0"));
+  ASSERT_OK_AND_ASSIGN(const auto run, catalog_->join_work().Next());
+  ASSERT_TRUE(run.has_value());
+  EXPECT_EQ(run->path, "/a");
+  ASSERT_OK(Write("/a/f", 50, "1"));
+  const ChunkRef chunk{1, ++chunks_, static_cast<uint32_t>(run->end - run->begin)};
+  EXPECT_FALSE(*catalog_->join_work().Put(*run, chunk));
+  EXPECT_EQ(Content("/a/f"), std::string(50, '0') + "1" + std::string(49, '0'));
+  ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
+  DoChores();
+  EXPECT_FALSE(*catalog_->join_work().Put(*run, chunk));
+  EXPECT_FALSE(catalog_->join_work().Next()->has_value());
+}
+
+TEST_F(ContentTest, PiecesThatAreLargeOrFewAreNotJoined) {
+  Make("/a/few", "");
+  for (uint64_t i = 0; i < kJoinedPiecesMin - 1; ++i) ASSERT_OK(Write("/a/few", i, "0"));
+  catalog_->join_work().Want(Facts("/a/few").id, 0);
+  EXPECT_FALSE(catalog_->join_work().Next()->has_value());
+  for (uint64_t i = 0; i < 100; ++i) {
+    catalog_->join_work().OnWrite(7, i * kTinyPieceBytes, kTinyPieceBytes);
+  }
+  EXPECT_TRUE(catalog_->join_work().IsIdle());
 }
 
 }  // namespace

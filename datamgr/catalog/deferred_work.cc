@@ -1,9 +1,13 @@
 #include "datamgr/catalog/deferred_work.h"
 
+#include <glog/logging.h>
+
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/path.h"
 
 namespace convergia::datamgr {
 namespace {
@@ -13,6 +17,8 @@ constexpr int kPermissionsPerStep = 80;
 
 // A few ways down, as deep as they may be.
 constexpr size_t kFoldersKnownMax = 1'000;
+
+constexpr absl::string_view kNul("\0", 1);
 
 // Every Nth scan starts at the beginning, to find entries written while the clock ran behind.
 constexpr uint64_t kLooksPerWholeLook = 1'000;
@@ -39,13 +45,6 @@ absl::StatusOr<bool> DeferredWork::StepOf(uint64_t inode) {
       chore->kind() == records::Chore::KIND_TIDY ? Tidy(inode) : DeleteStep(inode);
   if (!done.ok()) return done;
   return true;
-}
-
-absl::Status DeferredWork::Finish(uint64_t inode) {
-  while (true) {
-    CVG_ASSIGN_OR_RETURN(const bool worked, StepOf(inode));
-    if (!worked) return absl::OkStatus();
-  }
 }
 
 absl::Status DeferredWork::Tidy(uint64_t id) {
@@ -124,7 +123,8 @@ absl::Status DeferredWork::DeleteFolderStep(uint64_t id, const records::Inode& f
   records::Inode inode = folder;
   uint64_t at = id;
   Transaction edit(env_.rows);
-  while (inode.kind() == records::KIND_FOLDER) {
+  for (size_t depth = 0; inode.kind() == records::KIND_FOLDER; ++depth) {
+    if (depth > kPathDepthMax) return absl::DataLossError("a folder is in itself");
     CVG_ASSIGN_OR_RETURN(const store::KeyValue first, FirstEntry(at));
     if (first.key.empty()) break;
     records::DirectoryEntry entry;
@@ -166,7 +166,10 @@ absl::StatusOr<std::vector<DeferredWork::TrashEntry>> DeferredWork::DueTrash(int
   std::vector<TrashEntry> entries;
   for (const store::KeyValue& row : page.rows) {
     records::Trash trash;
-    if (!trash.ParseFromString(row.value)) return absl::DataLossError("damaged trash");
+    if (!trash.ParseFromString(row.value)) {  // Its chunks stay; all others go.
+      LOG_EVERY_N(ERROR, 100) << "an entry of the trash is damaged, and stays";
+      continue;
+    }
     TrashEntry entry{.key = row.key};
     for (const records::Chunk& chunk : trash.chunks()) entry.chunks.push_back(FromRecord(chunk));
     entries.push_back(std::move(entry));
@@ -180,10 +183,11 @@ absl::StatusOr<bool> DeferredWork::ExpirePart() {
   CVG_ASSIGN_OR_RETURN(const store::Page page,
                        env_.rows.Scan(parts_from_, keys::Part(now + 1, 0), 1));
   if (page.rows.empty()) return false;
-  parts_from_ = page.rows.front().key;
-  const uint64_t id = keys::NumberAtEnd(parts_from_);
+  const std::string row = page.rows.front().key;
+  parts_from_ = absl::StrCat(row, kNul);  // One that cannot be read is not in the way of others.
+  const uint64_t id = keys::NumberAtEnd(row);
   Transaction edit(env_.rows);
-  edit.Delete(parts_from_);
+  edit.Delete(row);
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) {
     CVG_RETURN_IF_ERROR(edit.Commit());

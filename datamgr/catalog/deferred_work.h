@@ -28,9 +28,6 @@ class DeferredWork {
   // One step for `inode`. False: no work is left for it.
   absl::StatusOr<bool> StepOf(uint64_t inode);
 
-  // All steps for `inode`.
-  absl::Status Finish(uint64_t inode);
-
   // Trash whose grace is over, the oldest first: up to `limit` rows that were not forgotten.
   struct TrashEntry {
     std::string key;

@@ -1,9 +1,9 @@
 #include "datamgr/catalog/extents.h"
 
-#include <glog/logging.h>
-
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "datamgr/catalog/keys.h"
 
@@ -19,6 +19,25 @@ void PutExtent(Transaction& edit, uint64_t id, uint64_t begin, uint64_t end,
   *extent.mutable_chunk() = chunk;
   extent.set_chunk_offset(static_cast<uint32_t>(chunk_offset));
   edit.Put(keys::Extent(id, end), extent);
+}
+
+absl::Status Damaged(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(what, " of the catalog is damaged"));
+}
+
+// Whether [begin, end) can be in `chunk` at `chunk_offset`.
+bool Fits(const records::Chunk& chunk, uint64_t chunk_offset, uint64_t begin, uint64_t end) {
+  return chunk.volume() != 0 && chunk.bytes() <= limits::kChunkBytesMax && begin < end &&
+         end - begin <= chunk.bytes() && chunk_offset <= chunk.bytes() - (end - begin);
+}
+
+absl::Status CheckOverlay(const records::Inode& inode) {
+  if (!inode.has_overlay()) return absl::OkStatus();
+  const records::Overlay& overlay = inode.overlay();
+  const bool is_fine =
+      overlay.begin() < overlay.end() &&
+      (!overlay.has_chunk() || Fits(overlay.chunk(), 0, overlay.begin(), overlay.end()));
+  return is_fine ? absl::OkStatus() : Damaged("an overlay");
 }
 
 // [begin, end) of the bytes that stand from `at` on at `chunk_offset` in `chunk`.
@@ -51,10 +70,14 @@ absl::StatusOr<std::vector<Extents::Row>> Extents::Overlapping(uint64_t id, uint
     const int wanted = std::min(kScanRows, limit - static_cast<int>(rows.size()));
     CVG_ASSIGN_OR_RETURN(store::Page page, env_.rows.Scan(next, stop, wanted));
     for (const store::KeyValue& found : page.rows) {
+      // What is beyond is not needed, so it may be damaged.
+      if (!rows.empty() && rows.back().end >= end) return rows;
       Row row{.end = keys::NumberAtEnd(found.key)};
-      if (!row.extent.ParseFromString(found.value)) {
-        return absl::DataLossError("an extent of the catalog is damaged");
+      if (!row.extent.ParseFromString(found.value) ||
+          !Fits(row.extent.chunk(), row.extent.chunk_offset(), row.extent.begin(), row.end)) {
+        return Damaged("an extent");
       }
+      if (!rows.empty() && row.extent.begin() < rows.back().end) return Damaged("an extent");
       if (row.extent.begin() >= end) return rows;
       rows.push_back(std::move(row));
     }
@@ -78,7 +101,7 @@ absl::Status Extents::Unuse(Transaction& edit, const records::Chunk& chunk,
   const std::string key = keys::Chunk(chunk.volume(), chunk.chunk());
   CVG_ASSIGN_OR_RETURN(std::optional<records::ChunkUse> use, edit.Get<records::ChunkUse>(key));
   if (!use.has_value() || use->extents() == 0) {
-    return absl::DataLossError("the catalog lost count of a chunk");
+    return Damaged("a chunk's row");
   }
   use->set_extents(use->extents() - 1);
   edit.Put(key, *use);
@@ -126,7 +149,7 @@ absl::Status Extents::Cut(Transaction& edit, uint64_t id, const std::vector<Row>
 absl::Status Extents::Overwrite(Transaction& edit, uint64_t id, records::Inode* inode,
                                 uint64_t begin, uint64_t end,
                                 const std::optional<ChunkRef>& chunk) {
-  CHECK(!inode->has_overlay());
+  if (inode->has_overlay()) return Damaged("an inode");  // Callers let nothing else come here.
   CVG_ASSIGN_OR_RETURN(const std::vector<Row> rows, Overlapping(id, begin, end, kStepMax + 1));
   std::vector<ChunkRef> dead;
   if (chunk.has_value()) CVG_RETURN_IF_ERROR(Use(edit, id, ToRecord(*chunk)));
@@ -146,6 +169,7 @@ absl::Status Extents::Overwrite(Transaction& edit, uint64_t id, records::Inode* 
 
 absl::Status Extents::TidyStep(Transaction& edit, uint64_t id, records::Inode* inode) {
   if (!inode->has_overlay()) return absl::OkStatus();
+  CVG_RETURN_IF_ERROR(CheckOverlay(*inode));
   const records::Overlay overlay = inode->overlay();
   CVG_ASSIGN_OR_RETURN(std::vector<Row> rows,
                        Overlapping(id, overlay.begin(), overlay.end(), kStepMax + 1));
@@ -165,7 +189,7 @@ absl::Status Extents::TidyStep(Transaction& edit, uint64_t id, records::Inode* i
 
 absl::StatusOr<bool> Extents::ClearStep(Transaction& edit, uint64_t id,
                                         const records::Inode& inode) {
-  CHECK(!inode.has_overlay());
+  if (inode.has_overlay()) return Damaged("an inode");  // Callers let nothing else come here.
   const uint64_t end = std::max<uint64_t>(inode.bytes(), 1);
   CVG_ASSIGN_OR_RETURN(std::vector<Row> rows, Overlapping(id, 0, end, kStepMax + 1));
   const bool is_last = rows.size() <= kStepMax;
@@ -179,6 +203,7 @@ absl::StatusOr<bool> Extents::ClearStep(Transaction& edit, uint64_t id,
 absl::StatusOr<std::vector<Piece>> Extents::Resolve(uint64_t id, const records::Inode& inode,
                                                     uint64_t begin, uint64_t end,
                                                     int pieces_max) const {
+  CVG_RETURN_IF_ERROR(CheckOverlay(inode));
   std::vector<Piece> pieces;
   const auto add = [&](uint64_t from, uint64_t to) -> absl::Status {
     if (from >= to) return absl::OkStatus();

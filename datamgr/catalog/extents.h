@@ -28,6 +28,8 @@ struct Piece {
 // cut away in steps.
 //
 // Chunks that lose their last extent go to the trash in the same commit. Not thread-safe.
+//
+// Errors of all: kDataLoss for a row that cannot be read, or says what cannot be.
 class Extents {
  public:
   // How many extents one commit changes: two rows each, of the 100 that it may.

@@ -75,10 +75,8 @@ absl::StatusOr<Files::Open> Files::OpenToWrite(const std::string& user, absl::st
                        tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(records::Inode inode, Load(edit, found.inode));
   if (!inode.has_overlay()) return Open{found.inode, std::move(inode)};
-  CVG_RETURN_IF_ERROR(deferred_work_.Finish(found.inode));
-  Transaction again(env_.rows);
-  CVG_ASSIGN_OR_RETURN(inode, Load(again, found.inode));
-  return Open{found.inode, std::move(inode)};
+  CVG_ASSIGN_OR_RETURN(const bool worked, deferred_work_.StepOf(found.inode));
+  return worked ? CallAgain() : absl::DataLossError("an overlay without its work");
 }
 
 absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view path,
@@ -102,6 +100,7 @@ absl::StatusOr<uint64_t> Files::Write(const std::string& user, absl::string_view
   hashes_.OnWrite(edit, file.id, offset, end, inode.bytes(), hash);
   CVG_RETURN_IF_ERROR(PutChanged(edit, file.id, &inode));
   CVG_RETURN_IF_ERROR(edit.Commit());
+  join_work_.OnWrite(file.id, offset, chunk->bytes);
   return inode.bytes();
 }
 
@@ -141,7 +140,9 @@ absl::StatusOr<ReadPlan> Files::Read(const std::string& user, absl::string_view 
     return Fail(FailCode::kNotFound,
                 "the file has changed, or another took its place; ask GETINFO and begin again");
   }
-  return PlanRead(extents_, found.inode, inode, offset, length);
+  CVG_ASSIGN_OR_RETURN(ReadPlan plan, PlanRead(extents_, found.inode, inode, offset, length));
+  if (plan.pieces.size() == kReadPiecesMax) join_work_.Want(found.inode, offset);
+  return plan;
 }
 
 absl::StatusOr<FileFacts> Files::Describe(const std::string& user, absl::string_view path) {

@@ -12,6 +12,7 @@
 #include "datamgr/catalog/deferred_work.h"
 #include "datamgr/catalog/extents.h"
 #include "datamgr/catalog/hash_work.h"
+#include "datamgr/catalog/join_work.h"
 #include "datamgr/catalog/leaf_hashes.h"
 #include "datamgr/catalog/tree.h"
 
@@ -62,14 +63,22 @@ absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const rec
 // any place before its end. Not thread-safe.
 class Files {
  public:
-  Files(CatalogEnv* env, Tree* tree, DeferredWork* deferred_work, const LeafHashes* hashes,
-        HashWork* hash_work)
-      : env_(*env),
-        tree_(*tree),
-        deferred_work_(*deferred_work),
-        hashes_(*hashes),
-        hash_work_(*hash_work),
-        extents_(env) {}
+  struct Deps {  // All must outlive it.
+    CatalogEnv* env = nullptr;
+    Tree* tree = nullptr;
+    DeferredWork* deferred_work = nullptr;
+    const LeafHashes* hashes = nullptr;
+    HashWork* hash_work = nullptr;
+    JoinWork* join_work = nullptr;
+  };
+  explicit Files(const Deps& deps)
+      : env_(*deps.env),
+        tree_(*deps.tree),
+        deferred_work_(*deps.deferred_work),
+        hashes_(*deps.hashes),
+        hash_work_(*deps.hash_work),
+        join_work_(*deps.join_work),
+        extents_(deps.env) {}
 
   // Whether a write of `length` bytes may go to the data servers: what can be known before its
   // turn. Errors: as Write().
@@ -78,11 +87,12 @@ class Files {
   // Makes `chunk` the bytes from `offset` on; nothing: no byte at all. Returns the file's size.
   // `hash`: HashForWrite() of them, or empty: then it has to be found out when it is wanted.
   //
-  // Errors: those of Tree::Find(); kBadField past the end; kQuota.
+  // Errors: those of Tree::Find(); kBadField past the end; kQuota; CallAgain() while an earlier
+  // change of very many pieces is being finished.
   absl::StatusOr<uint64_t> Write(const std::string& user, absl::string_view path, uint64_t offset,
                                  const std::optional<ChunkRef>& chunk, absl::string_view hash = "");
 
-  // Errors: kBadField if the file is shorter.
+  // Errors: kBadField if the file is shorter; CallAgain() as Write().
   absl::Status Truncate(const std::string& user, absl::string_view path, uint64_t bytes);
 
   // `version`: only of that content; 0: of whatever is there. Errors: kNotFound if it is not that
@@ -98,7 +108,7 @@ class Files {
     uint64_t id = 0;
     records::Inode inode;
   };
-  // A file that may be written, its overlay cleared.
+  // A file that may be written, without an overlay.
   absl::StatusOr<Open> OpenToWrite(const std::string& user, absl::string_view path);
   // Of a file whose content is another now.
   absl::Status PutChanged(Transaction& edit, uint64_t id, records::Inode* inode);
@@ -108,6 +118,7 @@ class Files {
   DeferredWork& deferred_work_;
   const LeafHashes& hashes_;
   HashWork& hash_work_;
+  JoinWork& join_work_;
   Extents extents_;
 };
 

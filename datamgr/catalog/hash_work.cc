@@ -9,7 +9,7 @@
 namespace convergia::datamgr {
 namespace {
 
-constexpr size_t kKnownPerStep = 1'000;
+constexpr size_t kKnownPerStep = 300;
 // Of one look-up of pieces: some of a leaf that was written in very many.
 constexpr int kPiecesMax = 256;
 

@@ -1,7 +1,5 @@
 #include "datamgr/catalog/keys.h"
 
-#include <glog/logging.h>
-
 #include "absl/strings/str_cat.h"
 
 namespace convergia::datamgr::keys {
@@ -57,6 +55,9 @@ std::string Mail(absl::string_view user, uint64_t message) {
 }
 std::string AllMail(absl::string_view user) { return absl::StrCat("c/m", user, kNul); }
 std::string Mailbox(absl::string_view user) { return absl::StrCat("c/b", user); }
+std::string MailShare(absl::string_view user, absl::string_view sender) {
+  return absl::StrCat("c/s", user, kNul, sender);
+}
 std::string Draft(uint64_t draft) { return absl::StrCat("c/r", Number(draft)); }
 std::string AllDrafts() { return "c/r"; }
 std::string Metadata(absl::string_view user, absl::string_view key) {
@@ -64,10 +65,14 @@ std::string Metadata(absl::string_view user, absl::string_view key) {
 }
 std::string AllMetadata(absl::string_view user) { return absl::StrCat("c/u", user, kNul); }
 std::string MetadataUse(absl::string_view user) { return absl::StrCat("c/k", user); }
+std::string MetadataSize(absl::string_view user, absl::string_view key) {
+  return absl::StrCat(AllMetadataSizes(user), key);
+}
+std::string AllMetadataSizes(absl::string_view user) { return absl::StrCat("c/z", user, kNul); }
 std::string NextNumber() { return "c/n"; }
 
 uint64_t NumberAt(absl::string_view key, size_t offset) {
-  CHECK(offset + 8 <= key.size()) << "a key of the catalog is cut";
+  if (key.size() < 8 || offset > key.size() - 8) return 0;
   uint64_t number = 0;
   for (const char byte : key.substr(offset, 8)) {
     number = number << 8 | static_cast<unsigned char>(byte);

@@ -20,9 +20,11 @@
 //   c/q  username                     Usage
 //   c/m  username NUL, message        Mail         numbered when it was sent
 //   c/b  username                     Mailbox
+//   c/s  username NUL, sender       MailShare    of the sender in the user's mailbox
 //   c/r  draft                        Draft        a draft is the inode of its body
 //   c/u  username NUL, key            the value
 //   c/k  username                     MetadataUse
+//   c/z  username NUL, key            the bytes of the value, as decimal text
 //   c/n                               the next number for all of these, as decimal text
 namespace convergia::datamgr::keys {
 
@@ -47,14 +49,17 @@ std::string Usage(absl::string_view user);
 std::string Mail(absl::string_view user, uint64_t message);
 std::string AllMail(absl::string_view user);
 std::string Mailbox(absl::string_view user);
+std::string MailShare(absl::string_view user, absl::string_view sender);
 std::string Draft(uint64_t draft);
 std::string AllDrafts();
 std::string Metadata(absl::string_view user, absl::string_view key);
 std::string AllMetadata(absl::string_view user);
 std::string MetadataUse(absl::string_view user);
+std::string MetadataSize(absl::string_view user, absl::string_view key);
+std::string AllMetadataSizes(absl::string_view user);
 std::string NextNumber();
 
-// The number in the last eight bytes of `key`, or in those at `offset`.
+// The number in the last eight bytes of `key`, or in those at `offset`; 0 if the key is cut.
 uint64_t NumberAtEnd(absl::string_view key);
 uint64_t NumberAt(absl::string_view key, size_t offset);
 

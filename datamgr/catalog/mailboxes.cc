@@ -112,6 +112,40 @@ absl::StatusOr<uint64_t> Mailboxes::Append(const std::string& user, uint64_t dra
   return end;
 }
 
+absl::Status Mailboxes::AddToShare(Transaction& edit, const std::string& to,
+                                   const MailRow& mail) const {
+  const std::string key = keys::MailShare(to, mail.from);
+  CVG_ASSIGN_OR_RETURN(auto share, edit.GetOrEmpty<records::MailShare>(key));
+  share.set_messages(share.messages() + 1);
+  share.set_bytes(share.bytes() + mail.bytes);
+  const CatalogOptions& options = env_.options;
+  const bool is_too_much = share.messages() > options.mailbox_messages_max / kMessagesPerShare ||
+                           share.bytes() > options.mailbox_bytes_max / kBytesPerShare;
+  if (is_too_much && share.messages() > 1) {
+    return Fail(FailCode::kQuota,
+                absl::StrCat("you have as much in the mailbox of ", to,
+                             " as one sender may, so nobody got this; try again when ", to,
+                             " has deleted some of it"));
+  }
+  edit.Put(key, share);
+  return absl::OkStatus();
+}
+
+absl::Status Mailboxes::TakeFromShare(Transaction& edit, const std::string& user,
+                                      const records::Mail& mail) const {
+  if (!mail.in_share()) return absl::OkStatus();
+  const std::string key = keys::MailShare(user, mail.from());
+  CVG_ASSIGN_OR_RETURN(auto share, edit.GetOrEmpty<records::MailShare>(key));
+  share.set_messages(share.messages() - std::min<uint64_t>(share.messages(), 1));
+  share.set_bytes(share.bytes() - std::min(share.bytes(), mail.bytes()));
+  if (share.messages() == 0) {
+    edit.Delete(key);
+  } else {
+    edit.Put(key, share);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Mailboxes::Deliver(Transaction& edit, const std::string& to, const MailRow& mail,
                                 uint64_t body) {
   CVG_ASSIGN_OR_RETURN(auto box, edit.GetOrEmpty<records::Mailbox>(keys::Mailbox(to)));
@@ -124,8 +158,10 @@ absl::Status Mailboxes::Deliver(Transaction& edit, const std::string& to, const 
                                                "this; try again when ",
                                                to, " has made room"));
   }
+  CVG_RETURN_IF_ERROR(AddToShare(edit, to, mail));
   edit.Put(keys::Mailbox(to), box);
   records::Mail row;
+  row.set_in_share(true);
   row.set_from(mail.from);
   row.set_bytes(mail.bytes);
   row.set_sent_ms(mail.sent_ms);
@@ -145,6 +181,7 @@ absl::Status Mailboxes::CloseDraft(Transaction& edit, uint64_t id, const records
 absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, uint64_t id) {
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, id));
+  CVG_RETURN_IF_ERROR(limiter_.Check(user, env_.clock.Elapsed()));
   CVG_RETURN_IF_ERROR(CloseDraft(edit, id, open.draft));
   // Numbered only now, so that who lists what came after the last one misses none.
   CVG_ASSIGN_OR_RETURN(const uint64_t number, env_.numbers.Next());
@@ -158,6 +195,7 @@ absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, ui
   open.body.set_modified_ms(mail.sent_ms);
   edit.Put(keys::Inode(id), open.body);
   CVG_RETURN_IF_ERROR(edit.Commit());
+  limiter_.OnSent(user, env_.clock.Elapsed());
   return arrivals;
 }
 
@@ -176,10 +214,15 @@ absl::Status Mailboxes::Cancel(const std::string& user, uint64_t draft) {
 
 absl::StatusOr<bool> Mailboxes::ExpireOne() {
   const std::string prefix = keys::AllDrafts();
-  CVG_ASSIGN_OR_RETURN(const store::Page page, env_.rows.Scan(prefix, store::PrefixEnd(prefix), 1));
+  if (drafts_from_.empty()) drafts_from_ = prefix;
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       env_.rows.Scan(drafts_from_, store::PrefixEnd(prefix), 1));
   if (page.rows.empty()) return false;
   records::Draft draft;
-  if (!draft.ParseFromString(page.rows.front().value)) return absl::DataLossError("a draft");
+  if (!draft.ParseFromString(page.rows.front().value)) {
+    drafts_from_ = absl::StrCat(page.rows.front().key, "0");  // It is not in the way of others.
+    return absl::DataLossError("a draft is damaged");
+  }
   if (!IsOver(draft)) return false;  // Numbers grow: the first is the oldest.
   CVG_RETURN_IF_ERROR(Discard(keys::NumberAtEnd(page.rows.front().key), draft));
   return true;
@@ -219,6 +262,7 @@ absl::Status Mailboxes::Delete(const std::string& user, uint64_t message) {
   box.set_messages(box.messages() - std::min<uint64_t>(box.messages(), 1));
   box.set_bytes(box.bytes() - std::min(box.bytes(), mail->bytes()));
   edit.Put(keys::Mailbox(user), box);
+  CVG_RETURN_IF_ERROR(TakeFromShare(edit, user, *mail));
   CVG_ASSIGN_OR_RETURN(auto body, edit.Get<records::Inode>(keys::Inode(mail->body())));
   if (!body.has_value()) return absl::DataLossError("a message without its body");
   body->set_links(body->links() - std::min<uint32_t>(body->links(), 1));

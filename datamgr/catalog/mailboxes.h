@@ -10,6 +10,7 @@
 #include "datamgr/catalog/catalog_env.h"
 #include "datamgr/catalog/extents.h"
 #include "datamgr/catalog/files.h"
+#include "datamgr/catalog/send_limiter.h"
 
 namespace convergia::datamgr {
 
@@ -26,11 +27,15 @@ struct Arrival {
   MailRow mail;
 };
 
-// Each recipient costs two rows of the one commit that sends.
+// Each recipient costs three rows of the one commit that sends.
 inline constexpr int kRecipientsMax = 32;
 inline constexpr uint32_t kDraftsMax = 16;
 // So that a read of a message, and its end, are a few steps.
 inline constexpr uint32_t kMessagePiecesMax = 1'024;
+
+// One sender may have one of so many messages and bytes in a mailbox, and always one message.
+inline constexpr uint64_t kMessagesPerShare = 10;
+inline constexpr uint64_t kBytesPerShare = 4;
 
 // Offline messages. A draft is written by one user, piece by piece; sending it puts it into all its
 // recipients' mailboxes in one commit, or into none. There it stays until each has deleted it: the
@@ -39,7 +44,8 @@ inline constexpr uint32_t kMessagePiecesMax = 1'024;
 // A draft or message that is not there, is somebody else's, or has gone, is kNotFound.
 class Mailboxes {
  public:
-  explicit Mailboxes(CatalogEnv* env) : env_(*env), extents_(env) {}
+  explicit Mailboxes(CatalogEnv* env)
+      : env_(*env), extents_(env), limiter_(env->options.sends_per_minute) {}
 
   // `to` exist; a name that is given twice counts once. Returns the draft.
   //
@@ -53,7 +59,7 @@ class Mailboxes {
   absl::StatusOr<uint64_t> Append(const std::string& user, uint64_t draft,
                                   const std::optional<ChunkRef>& chunk);
 
-  // Errors: kQuota, naming whose mailbox is full.
+  // Errors: kQuota, naming whose mailbox is full, or has too much of `user`; kRate.
   absl::StatusOr<std::vector<Arrival>> Send(const std::string& user, uint64_t draft);
 
   absl::Status Cancel(const std::string& user, uint64_t draft);
@@ -81,10 +87,15 @@ class Mailboxes {
   absl::Status Discard(uint64_t id, const records::Draft& draft);
   absl::Status Deliver(Transaction& edit, const std::string& to, const MailRow& mail,
                        uint64_t body);
+  absl::Status AddToShare(Transaction& edit, const std::string& to, const MailRow& mail) const;
+  absl::Status TakeFromShare(Transaction& edit, const std::string& user,
+                             const records::Mail& mail) const;
   absl::Status CheckSize(const Open& draft, uint64_t length) const;
 
   CatalogEnv& env_;
   Extents extents_;
+  SendLimiter limiter_;
+  std::string drafts_from_;  // Where the search for old drafts begins; empty: at the first.
 };
 
 }  // namespace convergia::datamgr

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "catalog_records.pb.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "datamgr/catalog/keys.h"
@@ -11,6 +11,9 @@
 
 namespace convergia::datamgr {
 namespace {
+
+// Values of which one step finds the size: it has to read them.
+constexpr int kSizesPerStep = 8;
 
 absl::Status CheckKey(absl::string_view key) {
   if (!key.empty() && key.size() <= kMetadataKeyBytesMax && IsPrintableUtf8(key)) {
@@ -43,10 +46,16 @@ absl::Status Metadata::Set(const std::string& user, absl::string_view key,
       return Fail(FailCode::kQuota,
                   absl::StrCat("you have ", kMetadataKeysMax, " keys; delete one first"));
     }
+    if (HasHiddenCharacters(key)) {
+      return Fail(FailCode::kBadField,
+                  "a new key has no characters that are invisible or turn the direction of text");
+    }
+    if (use.keys() == 0) use.set_sized(true);
     use.set_keys(use.keys() + 1);
     edit.Put(count, use);
   }
   edit.PutText(row, std::string(value));
+  edit.PutText(keys::MetadataSize(user, key), absl::StrCat(value.size()));
   return edit.Commit();
 }
 
@@ -60,13 +69,40 @@ absl::StatusOr<std::string> Metadata::Get(const std::string& user, absl::string_
 
 absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> Metadata::List(
     const std::string& user) {
+  Transaction look(env_.rows);
+  CVG_ASSIGN_OR_RETURN(const auto use,
+                       look.GetOrEmpty<records::MetadataUse>(keys::MetadataUse(user)));
+  if (!use.sized() && use.keys() > 0) {
+    CVG_RETURN_IF_ERROR(FindSizes(user, use));
+    return CallAgain();
+  }
   std::vector<std::pair<std::string, uint64_t>> rows;
-  const std::string prefix = keys::AllMetadata(user);
+  const std::string prefix = keys::AllMetadataSizes(user);
   CVG_RETURN_IF_ERROR(env_.rows.ForEach(prefix, [&](const store::KeyValue& row) -> absl::Status {
-    rows.emplace_back(row.key.substr(prefix.size()), row.value.size());
+    uint64_t bytes = 0;
+    if (!absl::SimpleAtoi(row.value, &bytes)) return absl::DataLossError("a size of metadata");
+    rows.emplace_back(row.key.substr(prefix.size()), bytes);
     return absl::OkStatus();
   }));
   return rows;
+}
+
+absl::Status Metadata::FindSizes(const std::string& user, records::MetadataUse use) {
+  const std::string prefix = keys::AllMetadata(user);
+  std::string begin = absl::StrCat(prefix, use.sized_to());
+  if (!use.sized_to().empty()) begin.push_back('\0');
+  CVG_ASSIGN_OR_RETURN(const store::Page page,
+                       env_.rows.Scan(begin, store::PrefixEnd(prefix), kSizesPerStep));
+  Transaction edit(env_.rows);
+  for (const store::KeyValue& row : page.rows) {
+    const std::string key = row.key.substr(prefix.size());
+    edit.PutText(keys::MetadataSize(user, key), absl::StrCat(row.value.size()));
+    use.set_sized_to(key);
+  }
+  use.set_sized(page.next.empty());
+  if (use.sized()) use.clear_sized_to();
+  edit.Put(keys::MetadataUse(user), use);
+  return edit.Commit();
 }
 
 absl::StatusOr<bool> Metadata::HasSome(const std::string& user) {
@@ -83,6 +119,7 @@ absl::Status Metadata::Delete(const std::string& user, absl::string_view key) {
   CVG_ASSIGN_OR_RETURN(const auto before, edit.GetText(row));
   if (!before.has_value()) return NoSuchKey();
   edit.Delete(row);
+  edit.Delete(keys::MetadataSize(user, key));
   const std::string count = keys::MetadataUse(user);
   CVG_ASSIGN_OR_RETURN(auto use, edit.GetOrEmpty<records::MetadataUse>(count));
   use.set_keys(use.keys() - std::min<uint32_t>(use.keys(), 1));

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "catalog_records.pb.h"
 #include "datamgr/catalog/catalog_env.h"
 
 namespace convergia::datamgr {
@@ -28,7 +29,8 @@ class Metadata {
   // Errors: kNotFound, also of users who do not exist.
   absl::StatusOr<std::string> Get(const std::string& user, absl::string_view key);
 
-  // Keys, in the order of their bytes, and how long their values are.
+  // Keys, in the order of their bytes, and how long their values are; the values are not read.
+  // Errors: CallAgain() while sizes are found out of values from before sizes were kept.
   absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> List(const std::string& user);
 
   // Whether `user` says anything.
@@ -38,6 +40,8 @@ class Metadata {
   absl::Status Delete(const std::string& user, absl::string_view key);
 
  private:
+  absl::Status FindSizes(const std::string& user, records::MetadataUse use);
+
   CatalogEnv& env_;
 };
 

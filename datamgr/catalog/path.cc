@@ -49,7 +49,46 @@ absl::Status CheckName(absl::string_view name) {
   return absl::OkStatus();
 }
 
+// Characters of Unicode 15 that are not seen, or that turn the direction of what follows; ordinary
+// marks of right-to-left languages are not among them. First and last of each range.
+constexpr int32_t kHidden[][2] = {
+    {0xad, 0xad},        // Soft hyphen.
+    {0x34f, 0x34f},      // Combining grapheme joiner.
+    {0x61c, 0x61c},      // Arabic letter mark.
+    {0x115f, 0x1160},    // Hangul fillers.
+    {0x17b4, 0x17b5},    // Khmer inherent vowels.
+    {0x180b, 0x180f},    // Mongolian selectors and vowel separator.
+    {0x200b, 0x200f},    // Zero width space and joiners, direction marks.
+    {0x2028, 0x202e},    // Separators of lines, embeddings and overrides of direction.
+    {0x2060, 0x206f},    // Word joiner, invisible operators, isolates of direction.
+    {0x3164, 0x3164},    // Hangul filler.
+    {0xfeff, 0xfeff},    // Zero width no-break space.
+    {0xffa0, 0xffa0},    // Halfwidth Hangul filler.
+    {0xfff0, 0xfffb},    // Annotations.
+    {0x1bca0, 0x1bca3},  // Shorthand format controls.
+    {0x1d173, 0x1d17a},  // Musical format controls.
+    {0xe0000, 0xe0fff},  // Tags.
+};
+
 }  // namespace
+
+bool HasHiddenCharacters(absl::string_view text) {
+  while (!text.empty()) {
+    const int32_t character = TakeCharacter(&text);
+    if (character < 0) return false;  // No UTF-8: another rule's.
+    for (const auto& [first, last] : kHidden) {
+      if (character >= first && character <= last) return true;
+    }
+  }
+  return false;
+}
+
+absl::Status CheckNewName(absl::string_view name) {
+  if (!HasHiddenCharacters(name)) return absl::OkStatus();
+  return Fail(FailCode::kBadField,
+              "a new name has no characters that are invisible or turn the direction of text; "
+              "choose another");
+}
 
 bool IsPrintableUtf8(absl::string_view text) {
   while (!text.empty()) {

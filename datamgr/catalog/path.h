@@ -23,6 +23,16 @@ using Path = std::vector<std::string>;
 // Errors: FailCode::kBadField, naming the rule.
 absl::StatusOr<Path> ParsePath(absl::string_view text);
 
+// Whether a new file or folder may have this name, which is one of a path. Names that were given
+// before this rule stay valid.
+//
+// Errors: FailCode::kBadField for characters that are invisible or turn the direction of text: two
+// names may look the same with them, and `exe` like `txt`.
+absl::Status CheckNewName(absl::string_view name);
+
+// The same as a question, of any UTF-8.
+bool HasHiddenCharacters(absl::string_view text);
+
 // UTF-8 and nothing that would disturb a list: no control characters (C0, DEL, C1).
 bool IsPrintableUtf8(absl::string_view text);
 

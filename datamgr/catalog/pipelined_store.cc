@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,8 @@ namespace {
 // More than any disk takes with one sync; less than what the store lets wait.
 constexpr size_t kCommitsAheadMax = 1'000;
 constexpr size_t kBytesAheadMax = 16 * 1024 * 1024;
+// Of commits that are not durable, besides the rows that are wanted: what one look takes in.
+constexpr size_t kChangesPerScan = 200;
 
 // Versions of rows that have none in the store yet: greater than any there.
 constexpr store::Revision kVersionsAhead = store::Revision{1} << 62;
@@ -40,20 +43,29 @@ absl::StatusOr<std::optional<store::KeyValue>> PipelinedStore::Get(absl::string_
     absl::MutexLock lock(&mu_);
     if (const auto found = ahead_.find(key); found != ahead_.end()) {
       const Change& change = found->second;
+      Touch(key, change.value.has_value() ? change.value->size() : 0);
       if (!change.value.has_value()) return std::nullopt;
       return store::KeyValue{std::string(key), *change.value, kVersionsAhead + change.commit};
     }
   }
   // What leaves `ahead_` is in the store before.
-  return store_.Get(key);
+  CVG_ASSIGN_OR_RETURN(std::optional<store::KeyValue> row, store_.Get(key));
+  Touch(key, row.has_value() ? row->value.size() : 0);
+  return row;
 }
 
 std::vector<PipelinedStore::Ahead> PipelinedStore::AheadIn(absl::string_view begin,
-                                                           absl::string_view end) const {
+                                                           absl::string_view end, size_t limit,
+                                                           std::string* next) const {
   std::vector<Ahead> rows;
   absl::MutexLock lock(&mu_);
   for (auto at = ahead_.lower_bound(begin); at != ahead_.end() && (end.empty() || at->first < end);
        ++at) {
+    if (rows.size() == limit) {
+      *next = at->first;
+      break;
+    }
+    Touch(at->first, at->second.value.has_value() ? at->second.value->size() : 0);
     rows.push_back({at->first, at->second});
   }
   return rows;
@@ -61,15 +73,20 @@ std::vector<PipelinedStore::Ahead> PipelinedStore::AheadIn(absl::string_view beg
 
 absl::StatusOr<store::Page> PipelinedStore::ScanOnce(absl::string_view begin, absl::string_view end,
                                                      int limit) const {
-  std::vector<Ahead> ahead = AheadIn(begin, end);
-  if (ahead.empty()) return store_.Scan(begin, end, limit);
+  // Where there are very many changes, this is about the rows before `cut` only.
+  std::string cut;
+  std::vector<Ahead> ahead =
+      AheadIn(begin, end, static_cast<size_t>(limit) + kChangesPerScan, &cut);
+  if (!cut.empty()) end = cut;
   // Each of them may stand for a row of the store, which then does not count.
   const int wanted = static_cast<int>(
       std::min<size_t>(limits::kStorePageRowsMax, static_cast<size_t>(limit) + ahead.size()));
   CVG_ASSIGN_OR_RETURN(store::Page below, store_.Scan(begin, end, wanted));
+  for (const store::KeyValue& row : below.rows) Touch(row.key, row.value.size());
+  if (ahead.empty()) return below;
   store::Page page;
   page.revision = below.revision;
-  page.next = below.next;
+  page.next = below.next.empty() ? cut : below.next;
   const auto add = [&page, limit](store::KeyValue row) {
     if (page.rows.size() < static_cast<size_t>(limit)) {
       page.rows.push_back(std::move(row));
@@ -100,10 +117,14 @@ absl::StatusOr<store::Page> PipelinedStore::Scan(absl::string_view begin, absl::
                                                  int limit) const {
   if (limit < 1) return absl::InvalidArgumentError("a scan's limit must be at least 1");
   CVG_ASSIGN_OR_RETURN(store::Page page, ScanOnce(begin, end, limit));
-  // All that the store had on this page may be deleted; only the end has no rows.
-  while (page.rows.empty() && !page.next.empty()) {
+  // All that the store had on this page may be deleted, or very much has changed; only the end has
+  // fewer rows.
+  while (page.rows.size() < static_cast<size_t>(limit) && !page.next.empty()) {
     const std::string next = std::move(page.next);
-    CVG_ASSIGN_OR_RETURN(page, ScanOnce(next, end, limit));
+    CVG_ASSIGN_OR_RETURN(store::Page more,
+                         ScanOnce(next, end, limit - static_cast<int>(page.rows.size())));
+    std::move(more.rows.begin(), more.rows.end(), std::back_inserter(page.rows));
+    page.next = std::move(more.next);
   }
   return page;
 }
@@ -152,6 +173,7 @@ absl::Status PipelinedStore::Commit(store::Batch batch) {
   // others are built on must not be refused then.
   batch.guards.clear();
   std::vector<store::Mutation> mutations = batch.mutations;
+  for (const store::Mutation& mutation : mutations) Touch(mutation.key, mutation.value.size());
   uint64_t commit = 0;
   {
     absl::MutexLock lock(&mu_);

@@ -18,6 +18,12 @@
 
 namespace convergia::datamgr {
 
+// How much of the store was read and changed: rows, and bytes of keys and values. It only grows.
+struct Touched {
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+};
+
 // The catalog's rows in their store. Commit() does not wait for the disk: what it changed is read
 // at once, and is durable a little later, together with all else that waited for the same sync. So
 // one thread, which decides one thing after the other, commits many times as often as the disk
@@ -58,6 +64,9 @@ class PipelinedStore {
   // Waits for that, and for what was called then.
   void Flush() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // What the one thread touched since the start: so much it was kept.
+  const Touched& touched() const { return touched_; }
+
  private:
   struct Change {
     std::optional<std::string> value;
@@ -77,8 +86,13 @@ class PipelinedStore {
   absl::Status CheckGuards(const store::Batch& batch) const ABSL_LOCKS_EXCLUDED(mu_);
   void TakeAhead(std::vector<store::Mutation> mutations) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnOutcome(uint64_t commit, const absl::Status& outcome) ABSL_LOCKS_EXCLUDED(mu_);
-  std::vector<Ahead> AheadIn(absl::string_view begin, absl::string_view end) const
-      ABSL_LOCKS_EXCLUDED(mu_);
+  void Touch(absl::string_view key, size_t value_bytes) const {
+    ++touched_.rows;
+    touched_.bytes += key.size() + value_bytes;
+  }
+  // The first `limit` changes in [begin, end); `*next` is then the key of the one after them.
+  std::vector<Ahead> AheadIn(absl::string_view begin, absl::string_view end, size_t limit,
+                             std::string* next) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<store::Page> ScanOnce(absl::string_view begin, absl::string_view end,
                                        int limit) const ABSL_LOCKS_EXCLUDED(mu_);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -87,6 +101,7 @@ class PipelinedStore {
   }
 
   store::Store& store_;
+  mutable Touched touched_;  // The one thread's own.
 
   mutable absl::Mutex mu_;
   uint64_t last_commit_ ABSL_GUARDED_BY(mu_) = 0;

@@ -8,6 +8,9 @@
 namespace convergia::datamgr {
 namespace {
 
+// Of the folders above one, to find one admin.
+constexpr size_t kEntriesSeenMax = 1'000;
+
 constexpr absl::string_view kWords[] = {"none", "read", "write", "admin"};
 
 char Letter(Right right) { return RightWord(right).front(); }
@@ -85,8 +88,11 @@ absl::StatusOr<bool> Rights::SomebodyIsAdmin(absl::Span<const uint64_t> folders,
                                              const std::string& who,
                                              std::optional<Right> right) const {
   std::set<std::string> decided;  // By an entry nearer to the folder.
+  size_t entries_seen = 0;
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    if (entries_seen >= kEntriesSeenMax) break;
     CVG_ASSIGN_OR_RETURN(auto entries, Entries(*folder));
+    entries_seen += entries.size();
     const bool is_changed_one = folder == folders.rbegin();
     if (is_changed_one && right.has_value()) entries.emplace_back(who, *right);
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {

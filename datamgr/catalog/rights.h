@@ -61,7 +61,8 @@ class Rights {
   absl::StatusOr<std::vector<std::pair<std::string, Right>>> Entries(uint64_t folder) const;
 
   // Whether somebody would have admin on the last of `folders` if `who` had `right` (nothing: no
-  // entry) there. Whom the operator made admin of "/" does not count.
+  // entry) there. Whom the operator made admin of "/" does not count; nor do entries beyond some
+  // thousands, from the last folder up.
   absl::StatusOr<bool> SomebodyIsAdmin(absl::Span<const uint64_t> folders, const std::string& who,
                                        std::optional<Right> right) const;
 

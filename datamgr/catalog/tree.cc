@@ -6,12 +6,11 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/path.h"
 
 namespace convergia::datamgr {
 namespace {
 
-// A folder with more folders in it than this is not measured to be moved deeper.
-constexpr size_t kMeasuredFoldersMax = 10'000;
 // With more parts in it than this a folder is deleted with `recursive` only.
 constexpr int kIgnoredPartsMax = 1'000;
 
@@ -127,6 +126,7 @@ absl::StatusOr<Tree::Place> Tree::FindPlace(Transaction& edit, const std::string
                                             absl::string_view path, records::Kind kind,
                                             bool replace) const {
   CVG_ASSIGN_OR_RETURN(Place place, PlaceOf(edit, path));
+  CVG_RETURN_IF_ERROR(CheckNewName(place.name));
   if (!place.way.is_whole) return NoWay(edit, user, place.way);
   CVG_ASSIGN_OR_RETURN(const Right right, rights_.Of(edit, user, place.way.folders));
   CVG_RETURN_IF_ERROR(Check(right, Right::kRead));
@@ -151,6 +151,9 @@ absl::StatusOr<uint64_t> Tree::Add(Transaction& edit, const std::string& user, c
   inode.set_owner(user);
   inode.set_created_ms(env_.NowMs());
   inode.set_modified_ms(inode.created_ms());
+  if (kind == records::KIND_FOLDER && place.folder() == kRootInode) {
+    CVG_RETURN_IF_ERROR(EnterRoot(edit, user, &inode));
+  }
   if (part) {
     inode.set_part_due_ms(inode.created_ms() +
                           absl::ToInt64Milliseconds(env_.options.part_lifetime));
@@ -173,7 +176,9 @@ absl::Status Tree::CreateFolder(const std::string& user, absl::string_view path)
   CVG_ASSIGN_OR_RETURN(const uint64_t id, Add(edit, user, place, records::KIND_FOLDER));
   rights_.Put(edit, id, user, Right::kAdmin);
   if (place.folder() == kRootInode) rights_.Put(edit, id, kEverybody, Right::kNone);
-  return edit.Commit();
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  heights_.OnAdded(place.way.folders);
+  return absl::OkStatus();
 }
 
 absl::Status Tree::CreateFile(const std::string& user, absl::string_view path, bool part) {
@@ -181,11 +186,32 @@ absl::Status Tree::CreateFile(const std::string& user, absl::string_view path, b
   Transaction edit(env_.rows);
   CVG_ASSIGN_OR_RETURN(const Place place, FindPlace(edit, user, path, records::KIND_FILE));
   CVG_RETURN_IF_ERROR(Add(edit, user, place, records::KIND_FILE, part).status());
-  return edit.Commit();
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  heights_.OnAdded(place.way.folders);
+  return absl::OkStatus();
+}
+
+absl::Status Tree::EnterRoot(Transaction& edit, const std::string& user,
+                             records::Inode* folder) const {
+  folder->set_root_user(user);
+  return ChargeRootFolder(env_, edit, user, 1);
+}
+
+absl::Status Tree::LeaveRoot(Transaction& edit, records::Inode* folder) const {
+  if (folder->root_user().empty()) return absl::OkStatus();
+  CVG_RETURN_IF_ERROR(ChargeRootFolder(env_, edit, folder->root_user(), -1));
+  folder->clear_root_user();
+  return absl::OkStatus();
 }
 
 absl::Status Tree::Detach(Transaction& edit, const Place& place, uint64_t inode) {
   edit.Delete(keys::Entry(place.folder(), place.name));
+  if (place.folder() == kRootInode) {
+    CVG_ASSIGN_OR_RETURN(auto record, edit.Get<records::Inode>(keys::Inode(inode)));
+    if (!record.has_value()) return absl::DataLossError("the catalog lost an inode");
+    CVG_RETURN_IF_ERROR(LeaveRoot(edit, &*record));
+    edit.Put(keys::Inode(inode), *record);
+  }
   records::Chore chore;
   chore.set_kind(records::Chore::KIND_DELETE);
   edit.Put(keys::Chore(inode), chore);
@@ -230,27 +256,6 @@ absl::StatusOr<uint64_t> Tree::DeleteFile(const std::string& user, absl::string_
   return found.inode;
 }
 
-absl::StatusOr<size_t> Tree::HeightOf(uint64_t folder) const {
-  std::vector<std::pair<uint64_t, size_t>> open = {{folder, 1}};
-  size_t height = 0;
-  for (size_t i = 0; i < open.size(); ++i) {
-    const auto [inode, depth] = open[i];
-    height = std::max(height, depth);
-    CVG_RETURN_IF_ERROR(env_.rows.ForEach(
-        keys::Entries(inode), [&, depth = depth](const store::KeyValue& row) -> absl::Status {
-          records::DirectoryEntry entry;
-          if (!entry.ParseFromString(row.value)) return absl::DataLossError("a damaged entry");
-          if (entry.kind() == records::KIND_FOLDER) open.emplace_back(entry.inode(), depth + 1);
-          if (entry.kind() == records::KIND_FILE) height = std::max(height, depth + 1);
-          if (open.size() <= kMeasuredFoldersMax) return absl::OkStatus();
-          return Fail(FailCode::kBadField,
-                      "too many folders are in it to move it deeper at once; "
-                      "move them one by one");
-        }));
-  }
-  return height;
-}
-
 // A folder that is moved to "/" is private like one made there: it belongs to the user who moved
 // it.
 absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const {
@@ -261,11 +266,16 @@ absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint
   return absl::OkStatus();
 }
 
-absl::Status Tree::MoveEntry(Transaction& edit, uint64_t id, const Place& from, const Place& to) {
+absl::Status Tree::MoveEntry(Transaction& edit, const std::string& user, uint64_t id,
+                             const Place& from, const Place& to) {
   CVG_ASSIGN_OR_RETURN(auto inode, edit.Get<records::Inode>(keys::Inode(id)));
   if (!inode.has_value()) return absl::DataLossError("the catalog lost an inode");
   if (inode->part_due_ms() != 0) edit.Delete(keys::Part(inode->part_due_ms(), id));
   inode->clear_part_due_ms();
+  if (inode->kind() == records::KIND_FOLDER && from.folder() != to.folder()) {
+    if (from.folder() == kRootInode) CVG_RETURN_IF_ERROR(LeaveRoot(edit, &*inode));
+    if (to.folder() == kRootInode) CVG_RETURN_IF_ERROR(EnterRoot(edit, user, &*inode));
+  }
   inode->set_parent(to.folder());
   inode->set_name(to.name);
   edit.Put(keys::Inode(id), *inode);
@@ -298,13 +308,9 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
     return Fail(FailCode::kBadField, "a folder cannot be moved into itself; choose another place");
   }
   if (is_folder && folders.size() > source.way.folders.size()) {
-    CVG_ASSIGN_OR_RETURN(const size_t height, HeightOf(found.inode));
-    if (folders.size() - 1 + height > kPathDepthMax) {
-      return Fail(FailCode::kBadField, absl::StrCat("folders are at most ", kPathDepthMax,
-                                                    " deep; move it nearer to the top"));
-    }
+    CVG_RETURN_IF_ERROR(heights_.Check(found.inode, kPathDepthMax + 1 - folders.size()));
   }
-  CVG_RETURN_IF_ERROR(MoveEntry(edit, found.inode, source, place));
+  CVG_RETURN_IF_ERROR(MoveEntry(edit, user, found.inode, source, place));
   // Whoever moves a folder goes on being its admin, whatever is inherited at the new place.
   if (is_folder && place.folder() != source.folder()) {
     CVG_ASSIGN_OR_RETURN(const auto own, rights_.Entry(edit, found.inode, user));
@@ -313,7 +319,10 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
       CVG_RETURN_IF_ERROR(SettleInRoot(edit, user, found.inode));
     }
   }
-  return edit.Commit();
+  CVG_RETURN_IF_ERROR(edit.Commit());
+  if (is_folder) heights_.OnMovedIn(folders);
+  if (!is_folder) heights_.OnAdded(folders);
+  return absl::OkStatus();
 }
 
 absl::Status Tree::SetPermissions(const std::string& user, absl::string_view path,
@@ -322,7 +331,12 @@ absl::Status Tree::SetPermissions(const std::string& user, absl::string_view pat
   CVG_ASSIGN_OR_RETURN(const Found found,
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   if (found.inode != kRootInode) {
-    CVG_ASSIGN_OR_RETURN(const bool stays, rights_.SomebodyIsAdmin(found.folders, who, right));
+    CVG_ASSIGN_OR_RETURN(const auto decision, rights_.Decide(edit, user, found.folders));
+    // An entry of the asker's own that does not change is enough.
+    bool stays = who != user && !decision.is_everybodys && decision.folder.value_or(0) > 0;
+    if (!stays) {
+      CVG_ASSIGN_OR_RETURN(stays, rights_.SomebodyIsAdmin(found.folders, who, right));
+    }
     if (!stays) {
       return Fail(FailCode::kDenied,
                   "nobody would have admin on this folder; give it to somebody "

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "catalog_records.pb.h"
 #include "datamgr/catalog/catalog_env.h"
+#include "datamgr/catalog/height_walks.h"
 #include "datamgr/catalog/path.h"
 #include "datamgr/catalog/rights.h"
 
@@ -52,7 +53,7 @@ struct FolderRow {
 // content. Not thread-safe.
 class Tree {
  public:
-  explicit Tree(CatalogEnv* env) : env_(*env), rights_(env) {}
+  explicit Tree(CatalogEnv* env) : env_(*env), rights_(env), heights_(env) {}
 
   // Makes the root, if it is not there.
   absl::Status Open();
@@ -60,7 +61,7 @@ class Tree {
   // Errors of all below: kBadField for a path against the rules, kDenied, kNotFound, kNotAFolder,
   // kNotAFile, and those named.
 
-  // Errors: kExists, kQuota.
+  // Errors: kExists, kQuota; kBadField for a name that a new thing may not have (CheckNewName()).
   absl::Status CreateFolder(const std::string& user, absl::string_view path);
   absl::Status CreateFile(const std::string& user, absl::string_view path, bool part = false);
 
@@ -72,7 +73,8 @@ class Tree {
 
   // `to` is the new path itself, not the folder to put it in. `replace`: a file takes the place of
   // the file that is there, if there is one, which is gone as by DeleteFile(). Errors: kExists
-  // unless `replace`; kBadField for a folder into itself, or too deep.
+  // unless `replace`; kBadField for a folder into itself, or too deep; CallAgain() while the folder
+  // is measured.
   absl::Status Move(const std::string& user, absl::string_view from, absl::string_view to,
                     bool replace = false);
 
@@ -120,17 +122,21 @@ class Tree {
   // Whether a folder holds anything but parts, as far as that is looked for.
   absl::StatusOr<bool> HoldsSomething(uint64_t folder) const;
   // The names, of a move that may be done.
-  absl::Status MoveEntry(Transaction& edit, uint64_t id, const Place& from, const Place& to);
+  absl::Status MoveEntry(Transaction& edit, const std::string& user, uint64_t id, const Place& from,
+                         const Place& to);
   absl::Status Detach(Transaction& edit, const Place& place, uint64_t inode);
+  // A folder leaves "/" or comes there: counts it for `user`, who brings it, or no longer.
+  absl::Status LeaveRoot(Transaction& edit, records::Inode* folder) const;
+  absl::Status EnterRoot(Transaction& edit, const std::string& user, records::Inode* folder) const;
   // Whether `user` may take a folder out of `parents`, or put it there.
   absl::Status CheckParent(Transaction& edit, const std::string& user,
                            absl::Span<const uint64_t> parents) const;
   absl::Status SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const;
-  absl::StatusOr<size_t> HeightOf(uint64_t folder) const;
   absl::StatusOr<FolderRow> RowOf(absl::string_view name, const records::DirectoryEntry& entry);
 
   CatalogEnv& env_;
   Rights rights_;
+  HeightWalks heights_;
 };
 
 }  // namespace convergia::datamgr

@@ -55,7 +55,7 @@ void ChunkHealer::Pump() {
     }
   }
   for (const Piece& piece : begun) {
-    if (!options_.tools.work->TryPost([this, piece] { AskCatalog(piece); })) {
+    if (!deps_.work->TryPost([this, piece] { AskCatalog(piece); })) {
       absl::MutexLock lock(&mu_);
       running_.erase(piece);
     }
@@ -63,9 +63,9 @@ void ChunkHealer::Pump() {
 }
 
 void ChunkHealer::AskCatalog(const Piece& piece) {
-  if (piece.second < options_.young()) {
+  if (piece.second < deps_.young()) {
     const ChunkRef ref = {piece.first, piece.second, 0};
-    const auto live = options_.tools.live->AreLive({&ref, 1});
+    const auto live = deps_.live->AreLive({&ref, 1});
     if (!live.ok() || !live->front()) return End(piece);
   }
   Examine(piece);
@@ -76,16 +76,16 @@ void ChunkHealer::Examine(const Piece& piece) {
   patient->piece = piece;
   std::vector<NodeId> replicas;
   {
-    absl::MutexLock lock(&options_.state->mu());
-    const Volume* const volume = options_.state->volumes().Find(piece.first);
+    absl::MutexLock lock(&deps_.state->mu());
+    const Volume* const volume = deps_.state->volumes().Find(piece.first);
     if (volume != nullptr) {
       for (const Replica& replica : volume->record.replicas) {
-        if (options_.state->servers().IsLive(replica)) replicas.push_back(replica.server);
+        if (deps_.state->servers().IsLive(replica)) replicas.push_back(replica.server);
       }
     }
     absl::MutexLock patient_lock(&patient->mu);
     patient->unanswered = replicas.size();
-    for (const auto& [id, server] : options_.state->servers().servers()) {
+    for (const auto& [id, server] : deps_.state->servers().servers()) {
       const bool counted = std::count(replicas.begin(), replicas.end(), id) > 0;
       if (server.connected && !counted && server.holdings.contains(piece.first)) {
         patient->sources.push_back(id);  // Uncounted copies: the last to be tried.
@@ -97,10 +97,10 @@ void ChunkHealer::Examine(const Piece& piece) {
     v1::ChunkRequest request;
     request.mutable_verify()->mutable_key()->set_volume(piece.first);
     request.mutable_verify()->mutable_key()->set_chunk(piece.second);
-    options_.tools.hub->Ask(server, std::move(request), ServerHub::Priority::kRepair, kTimeout,
-                            [this, patient, server](const auto& response) {
-                              OnVerified(patient, server, response.status());
-                            });
+    deps_.hub->Ask(server, std::move(request), ServerHub::Priority::kRepair, kTimeout,
+                   [this, patient, server](const auto& response) {
+                     OnVerified(patient, server, response.status());
+                   });
   }
 }
 
@@ -144,10 +144,10 @@ void ChunkHealer::Fetch(const PatientPtr& patient) {
   request.mutable_read()->mutable_key()->set_volume(patient->piece.first);
   request.mutable_read()->mutable_key()->set_chunk(patient->piece.second);
   request.mutable_read()->set_length(limits::kChunkBytesMax);
-  options_.tools.hub->Ask(source, std::move(request), ServerHub::Priority::kRepair, kTimeout,
-                          [this, patient](absl::StatusOr<v1::ChunkResponse> response) {
-                            OnFetched(patient, std::move(response));
-                          });
+  deps_.hub->Ask(source, std::move(request), ServerHub::Priority::kRepair, kTimeout,
+                 [this, patient](absl::StatusOr<v1::ChunkResponse> response) {
+                   OnFetched(patient, std::move(response));
+                 });
 }
 
 void ChunkHealer::OnFetched(const PatientPtr& patient, absl::StatusOr<v1::ChunkResponse> response) {
@@ -170,9 +170,8 @@ void ChunkHealer::OnFetched(const PatientPtr& patient, absl::StatusOr<v1::ChunkR
     put->mutable_key()->set_chunk(patient->piece.second);
     put->set_bytes(bytes);
     put->set_checksum(checksum);
-    options_.tools.hub->Ask(
-        server, std::move(request), ServerHub::Priority::kRepair, kTimeout,
-        [this, patient](const auto& answer) { OnPut(patient, answer.status()); });
+    deps_.hub->Ask(server, std::move(request), ServerHub::Priority::kRepair, kTimeout,
+                   [this, patient](const auto& answer) { OnPut(patient, answer.status()); });
   }
 }
 

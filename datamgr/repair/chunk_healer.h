@@ -8,7 +8,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "datamgr/repair/volume_scan.h"
+#include "common/base/work_queue.h"
+#include "datamgr/chunk_layer.h"
+#include "datamgr/servers/server_hub.h"
 #include "datamgr/volumes/volume_state.h"
 
 namespace convergia::datamgr {
@@ -19,13 +21,15 @@ namespace convergia::datamgr {
 // Thread-safe; never blocks.
 class ChunkHealer {
  public:
-  struct Options {
-    ScanTools tools;
+  struct Deps {  // All must outlive what is under way.
+    ServerHub* hub = nullptr;
+    const LiveChunks* live = nullptr;
+    WorkQueue* work = nullptr;  // For questions to the catalog.
     VolumeState* state = nullptr;
     // Chunks from this number on are too young to ask the catalog for.
     std::function<ChunkId()> young;
   };
-  explicit ChunkHealer(Options options) : options_(std::move(options)) {}
+  explicit ChunkHealer(Deps deps) : deps_(std::move(deps)) {}
 
   // Queues a chunk. If the queue is full, the chunk is dropped: the sweep finds it again.
   void Add(VolumeId volume, ChunkId chunk) ABSL_LOCKS_EXCLUDED(mu_);
@@ -51,7 +55,7 @@ class ChunkHealer {
   void OnPut(const PatientPtr& patient, const absl::Status& status);
   void End(const Piece& piece) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const Options options_;
+  const Deps deps_;
   mutable absl::Mutex mu_;
   std::set<Piece> waiting_ ABSL_GUARDED_BY(mu_);
   std::set<Piece> running_ ABSL_GUARDED_BY(mu_);

@@ -62,8 +62,9 @@ void JobRunner::Run(JobOrder order) {
   }
   std::vector<NodeId> servers = run->order.sources;
   servers.push_back(job.target);
-  ScanVolume(options_.tools, job.volume, std::move(servers), run->order.young,
-             [this, run](absl::StatusOr<VolumeLists> lists) { OnScanned(run, std::move(lists)); });
+  deps_.scanner->ScanVolume(
+      job.volume, servers, run->order.young,
+      [this, run](absl::StatusOr<VolumeLists> lists) { OnScanned(run, std::move(lists)); });
 }
 
 void JobRunner::Cease(VolumeId volume) {
@@ -116,21 +117,20 @@ void JobRunner::Pump(const RunningPtr& run) {
 void JobRunner::Do(const RunningPtr& run, const VolumeCopy::Step& step) {
   const VolumeId volume = run->order.job.volume;
   if (step.kind == VolumeCopy::Step::Kind::kVerify) {
-    return options_.tools.hub->Ask(
-        step.server, VerifyRequest(volume, step.chunk), ServerHub::Priority::kRepair, kStepTimeout,
-        [this, run, step](const absl::StatusOr<v1::ChunkResponse>& response) {
-          {
-            absl::MutexLock lock(&run->mu);
-            run->copy->OnVerified(step.chunk, response.status());
-          }
-          Pump(run);
-        });
-  }
-  options_.tools.hub->Ask(step.server, ReadRequest(volume, step), ServerHub::Priority::kRepair,
-                          kStepTimeout,
-                          [this, run, step](absl::StatusOr<v1::ChunkResponse> response) {
-                            OnChunkRead(run, step, std::move(response));
+    return deps_.hub->Ask(step.server, VerifyRequest(volume, step.chunk),
+                          ServerHub::Priority::kRepair, kStepTimeout,
+                          [this, run, step](const absl::StatusOr<v1::ChunkResponse>& response) {
+                            {
+                              absl::MutexLock lock(&run->mu);
+                              run->copy->OnVerified(step.chunk, response.status());
+                            }
+                            Pump(run);
                           });
+  }
+  deps_.hub->Ask(step.server, ReadRequest(volume, step), ServerHub::Priority::kRepair, kStepTimeout,
+                 [this, run, step](absl::StatusOr<v1::ChunkResponse> response) {
+                   OnChunkRead(run, step, std::move(response));
+                 });
 }
 
 void JobRunner::OnChunkRead(const RunningPtr& run, const VolumeCopy::Step& step,
@@ -143,7 +143,7 @@ void JobRunner::OnChunkRead(const RunningPtr& run, const VolumeCopy::Step& step,
     }
   }
   const VolumeId volume = run->order.job.volume;
-  if (absl::IsDataLoss(status)) options_.report_bad(volume, step.chunk);
+  if (absl::IsDataLoss(status)) deps_.report_bad(volume, step.chunk);
   std::optional<VolumeCopy::Step> put;
   {
     absl::MutexLock lock(&run->mu);
@@ -152,7 +152,7 @@ void JobRunner::OnChunkRead(const RunningPtr& run, const VolumeCopy::Step& step,
   if (!put.has_value()) return Pump(run);
   auto request = PutRequest(volume, *put, std::move(*response->mutable_read()->mutable_bytes()));
   const uint32_t length = step.length;
-  options_.tools.hub->Ask(
+  deps_.hub->Ask(
       put->server, std::move(request), ServerHub::Priority::kRepair, kStepTimeout,
       [this, run, chunk = step.chunk, length](const absl::StatusOr<v1::ChunkResponse>& answer) {
         if (answer.ok()) bytes_copied_ += length;
@@ -173,7 +173,7 @@ void JobRunner::BeginTrim(const RunningPtr& run, const VolumeLists& lists) {
     return End(run, absl::DataLossError("the catalog needs a volume that is unknown"));
   }
   const VolumeFindings findings = FindFaults(lists, run->order.replicas);
-  for (const auto& piece : findings.to_heal) options_.report_bad(job.volume, piece.chunk);
+  for (const auto& piece : findings.to_heal) deps_.report_bad(job.volume, piece.chunk);
   if (!findings.to_heal.empty()) {
     return End(run, absl::FailedPreconditionError("a replica is not whole; it is healed first"));
   }
@@ -214,12 +214,12 @@ void JobRunner::PumpTrim(const RunningPtr& run) {
     }
     if (is_over) return status.ok() ? Drop(run) : End(run, status);
     const VolumeId volume = run->order.job.volume;
-    options_.tools.hub->Ask(
+    deps_.hub->Ask(
         next.first, VerifyRequest(volume, next.second), ServerHub::Priority::kRepair, kStepTimeout,
         [this, run, volume, next](const absl::StatusOr<v1::ChunkResponse>& response) {
           // Deleted meanwhile, or damaged: in both cases not today.
           if (absl::IsDataLoss(response.status()) || absl::IsNotFound(response.status())) {
-            options_.report_bad(volume, next.second);
+            deps_.report_bad(volume, next.second);
           }
           {
             absl::MutexLock lock(&run->mu);
@@ -234,11 +234,10 @@ void JobRunner::PumpTrim(const RunningPtr& run) {
 void JobRunner::Drop(const RunningPtr& run) {
   v1::ChunkRequest request;
   request.mutable_drop_volume()->set_volume(run->order.job.volume);
-  options_.tools.hub->Ask(run->order.job.target, std::move(request), ServerHub::Priority::kRepair,
-                          kStepTimeout,
-                          [this, run](const absl::StatusOr<v1::ChunkResponse>& response) {
-                            End(run, response.status());
-                          });
+  deps_.hub->Ask(run->order.job.target, std::move(request), ServerHub::Priority::kRepair,
+                 kStepTimeout, [this, run](const absl::StatusOr<v1::ChunkResponse>& response) {
+                   End(run, response.status());
+                 });
 }
 
 void JobRunner::End(const RunningPtr& run, const absl::Status& status) {
@@ -260,7 +259,7 @@ void JobRunner::End(const RunningPtr& run, const absl::Status& status) {
     absl::MutexLock lock(&mu_);
     running_.erase(end.job.volume);
   }
-  options_.on_end(std::move(end));
+  deps_.on_end(std::move(end));
 }
 
 std::vector<JobProgress> JobRunner::Progress() const {

@@ -4,40 +4,17 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/job_order.h"
 #include "datamgr/repair/volume_copy.h"
 #include "datamgr/repair/volume_scan.h"
+#include "datamgr/servers/server_hub.h"
 
 namespace convergia::datamgr {
-
-// A job with the facts that it needs from the tables.
-struct JobOrder {
-  Job job;
-  std::vector<NodeId> replicas;  // The live ones.
-  std::vector<NodeId> sources;   // All holders of any of it, in the order of reading.
-  ChunkId young = 0;
-};
-
-struct JobEnd {
-  Job job;
-  absl::Status status;  // kCancelled if it was ceased.
-  uint64_t bytes_copied = 0;
-  uint64_t chunks = 0;  // A copy: that the target has now.
-  uint64_t bytes = 0;
-  std::vector<ChunkId> lost;
-};
-
-struct JobProgress {
-  Job job;
-  uint64_t bytes_done = 0;
-  uint64_t bytes_total = 0;
-};
 
 // Carries out the planner's jobs. A copy moves a volume to another server chunk by chunk; each
 // chunk is verified on its way. A trim verifies all copies of a volume and then drops a surplus
@@ -46,12 +23,13 @@ struct JobProgress {
 // Thread-safe; never blocks.
 class JobRunner {
  public:
-  struct Options {
-    ScanTools tools;
+  struct Deps {  // All must outlive the jobs.
+    ServerHub* hub = nullptr;
+    const VolumeScanner* scanner = nullptr;
     std::function<void(JobEnd end)> on_end;  // Once for each job, on any thread; must not block.
     std::function<void(VolumeId volume, ChunkId chunk)> report_bad;
   };
-  explicit JobRunner(Options options) : options_(std::move(options)) {}
+  explicit JobRunner(Deps deps) : deps_(std::move(deps)) {}
 
   void Run(JobOrder order) ABSL_LOCKS_EXCLUDED(mu_);
   // Ends the job soon, unless it only waits for one last answer.
@@ -78,7 +56,7 @@ class JobRunner {
   void Drop(const RunningPtr& run);
   void End(const RunningPtr& run, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const Options options_;
+  const Deps deps_;
   std::atomic<int> depth_ = 4;
   std::atomic<uint64_t> bytes_copied_ = 0;
   mutable absl::Mutex mu_;

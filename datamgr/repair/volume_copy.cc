@@ -9,10 +9,21 @@
 namespace convergia::datamgr {
 namespace {
 
+// The length of a chunk: as the catalog says, or else as a list says where it is not damaged.
+uint32_t LengthOf(const VolumeLists& lists, ChunkId chunk, uint32_t length) {
+  for (const auto& [server, pieces] : lists.of) {
+    if (length > 0) break;
+    const auto piece = pieces.find(chunk);
+    if (piece != pieces.end() && !piece->second.damaged) length = piece->second.length;
+  }
+  return length;
+}
+
 // All chunks that a whole replica must have: those that the catalog needs, and young ones that are
 // there. With the length that the catalog or a list names.
 std::map<ChunkId, uint32_t> NeededOf(const VolumeLists& lists) {
-  std::map<ChunkId, uint32_t> needed = lists.live;
+  std::map<ChunkId, uint32_t> needed;
+  for (const auto& [chunk, length] : lists.live) needed[chunk] = LengthOf(lists, chunk, length);
   for (const auto& [server, pieces] : lists.of) {
     for (auto it = pieces.lower_bound(lists.young); it != pieces.end(); ++it) {
       needed.try_emplace(it->first, it->second.length);
@@ -41,8 +52,9 @@ VolumeFindings FindFaults(const VolumeLists& lists, const std::vector<NodeId>& r
       if (!lists.IsNeeded(chunk)) findings.orphans.push_back({server, chunk, piece.length});
     }
   }
-  for (const auto& [chunk, length] : lists.live) {
+  for (const auto& [chunk, known_length] : lists.live) {
     if (chunk >= lists.young) continue;  // It may still be on its way to some.
+    const uint32_t length = LengthOf(lists, chunk, known_length);
     bool somewhere = false;
     for (const auto& [server, pieces] : lists.of) {
       somewhere |= IsWhole(FindPiece(lists, server, chunk), length);

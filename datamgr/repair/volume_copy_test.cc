@@ -45,6 +45,22 @@ TEST(FindFaultsTest, TellsOrphansDamageAndLoss) {
   EXPECT_THAT(ChunksOf(findings.lost, 0), testing::ElementsAre(4));
 }
 
+TEST(FindFaultsTest, AChunkOfUnknownLengthIsAsLongAsItsCopies) {
+  VolumeLists lists;
+  lists.live = {{1, 0}, {2, 0}};
+  lists.young = 50;
+  lists.of[1] = Pieces({1});
+  lists.of[2] = Pieces({});
+  const VolumeFindings findings = FindFaults(lists, {1, 2});
+  EXPECT_THAT(ChunksOf(findings.to_heal, 2), testing::ElementsAre(1));
+  EXPECT_THAT(ChunksOf(findings.lost, 0), testing::ElementsAre(2));
+  VolumeCopy copy(lists, 3, {1, 2});
+  const auto step = copy.Next(1);
+  ASSERT_TRUE(step.has_value());
+  EXPECT_EQ(step->chunk, 1);
+  EXPECT_EQ(step->length, 100);
+}
+
 TEST(VolumeCopyTest, CopiesWhatIsMissingAndVerifiesWhatIsThere) {
   VolumeLists lists;
   lists.live = {{1, 100}, {2, 100}};

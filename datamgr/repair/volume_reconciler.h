@@ -3,11 +3,8 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -16,13 +13,17 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/base/actor.h"
 #include "common/base/clock.h"
-#include "common/base/executor.h"
 #include "convergia/v1/data_admin.pb.h"
 #include "datamgr/repair/chunk_healer.h"
 #include "datamgr/repair/job_runner.h"
 #include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/running_jobs.h"
+#include "datamgr/repair/server_watch.h"
+#include "datamgr/repair/sweep_plan.h"
+#include "datamgr/repair/volume_scan.h"
+#include "datamgr/repair/volume_ticker.h"
+#include "datamgr/repair/volume_waker.h"
 #include "datamgr/servers/server_hub.h"
 #include "datamgr/volumes/replica_writer.h"
 #include "datamgr/volumes/volume_book.h"
@@ -31,7 +32,7 @@
 namespace convergia::datamgr {
 
 // What operators see of repair.
-struct KeeperReport {
+struct RepairReport {
   RepairDebt debt;
   bool boosted = false;
   double repair_bytes_per_second = 0;  // Of the last minute or so.
@@ -47,35 +48,38 @@ struct KeeperReport {
 };
 
 // Brings the volumes to their wanted state: opens and seals them, starts the planner's jobs, and
-// searches one volume after the other for orphans and missing chunks.
+// searches one volume after the other for orphans and missing chunks. It only carries out:
 //
-// Its thread alone changes the rows of volumes, and may wait for the disk. Other threads only leave
-// messages for it. Start() -> Stop(). Thread-safe.
+//   VolumeWaker   the thread, and the way in for other threads
+//   VolumeTicker  what is due                    RepairPlanner   which jobs are needed
+//   ServerWatch   what servers did and are asked RunningJobs     which jobs run
+//   SweepPlan     which volume is searched       NextOpening()   which volume is opened
+//
+// The waker's thread alone calls Round(), changes the rows of volumes, and may wait for the disk.
+// All other functions are thread-safe.
 class VolumeReconciler {
  public:
-  struct Options {
-    VolumeBook* book = nullptr;  // These outlive the reconciler.
+  struct Deps {  // All must outlive the waker's thread.
+    VolumeWaker* waker = nullptr;
+    VolumeBook* book = nullptr;
     VolumeState* state = nullptr;
     ServerHub* hub = nullptr;
     ReplicaWriter* writer = nullptr;
     JobRunner* runner = nullptr;
     ChunkHealer* healer = nullptr;
-    ScanTools tools;
+    const VolumeScanner* scanner = nullptr;
     const Clock* clock = nullptr;
+  };
+  struct Options {
     RepairRules rules;
     absl::Duration plan_every = absl::Seconds(1);
     VolumeId last_volume = 0;
-    // Clients that move less than this are quiet.
-    double quiet_bytes_per_second = 1 << 20;
   };
-  explicit VolumeReconciler(Options options);
-  ~VolumeReconciler() { Stop(); }
+  VolumeReconciler(const Deps& deps, const Options& options);
 
-  void Start() { actor_.Start(); }
-  void Stop() { actor_.Stop(); }
+  // One round at `now`, the clock's Elapsed().
+  void Round(absl::Duration now);
 
-  // Makes the thread look for work. On any thread.
-  void Wake() { actor_.Wake(); }
   void SetServers(std::vector<ServerConfig> configs);
   void OnJobEnd(JobEnd end);
 
@@ -86,89 +90,67 @@ class VolumeReconciler {
   // Searches all volumes again, now.
   void SweepNow();
 
-  // Changes the rules durably. `done` is called once, on the reconciler's thread; never if that
-  // thread has ended.
+  // Changes the rules durably. `done` is called once, on the waker's thread; never if that thread
+  // has ended.
   //
   // Errors: those of ApplyPolicy() and of the store.
   using PolicyDone = absl::AnyInvocable<void(absl::StatusOr<v1::RepairPolicy>)>;
   void SetPolicy(const v1::RepairPolicy& policy, PolicyDone done);
 
-  KeeperReport Report() const ABSL_LOCKS_EXCLUDED(mu_);
+  RepairReport Report() const ABSL_LOCKS_EXCLUDED(mu_);
   RepairRules rules() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  void Post(Actor::Event event) { actor_.Post(std::move(event)); }
-  void Round();
-
   // Data servers.
-  void TakeEvents();
+  void TakeEvents(absl::Duration now);
   void OnUp(const ServerHub::Event& event);
   void OnReport(const ServerHub::Event& event);
   void OnDown(const ServerHub::Event& event);
+  void SetSlow(NodeId id, bool slow);
   void OnHoldings(NodeId id, const std::string& store, std::map<VolumeId, Holding> holdings);
-  void FetchHoldings(NodeId id, const std::string& store);
+  void FetchHoldings(NodeId id);
   void FetchMissingHoldings(absl::Duration now);
   void Configure(const std::vector<ServerConfig>& configs);
-  absl::StatusOr<v1::RepairPolicy> ChangePolicy(const v1::RepairPolicy& change);
+  void Scrub(NodeId server);
   void PushSettings(NodeId id);
   void SaveServer(NodeId id);
 
-  // Volumes.
+  // Repair.
   void PlanOnce(absl::Duration now);
-  void MeasureRates(absl::Duration now);
+  void CarryOut(const RepairPlanner::Plan& plan, std::vector<VolumeRecord> reclassed);
+  void ReportPlan(const RepairPlanner::Plan& plan) ABSL_LOCKS_EXCLUDED(mu_);
   void Begin(const Job& job);
   void EndJob(const JobEnd& end);
+  absl::StatusOr<v1::RepairPolicy> ChangePolicy(const v1::RepairPolicy& change);
+
+  // Volumes.
   void SealOnes();
   void OpenOnes(VolumeClass volume_class);
-  absl::Status OpenOne(VolumeClass volume_class);
-  std::optional<VolumeRecord> FindReopenable(VolumeClass volume_class);
+  absl::Status AddVolume(VolumeRecord record);
   absl::Status Save(const VolumeRecord& record);
 
   // Sweep.
   void SweepOnce(absl::Duration now);
-  void SweepAgain(VolumeId id);  // It could not be looked at.
-  void OnScanned(VolumeId id, uint64_t epoch, const std::vector<NodeId>& replicas,
-                 absl::StatusOr<VolumeLists> lists);
+  void OnScanned(const SweepOrder& order, absl::StatusOr<VolumeLists> lists);
   void DeleteOrphans(VolumeId id, const std::vector<VolumeFindings::Piece>& orphans);
-  // `epoch`: of the volume when it was looked at.
-  void ForgetIfEmpty(VolumeId id, uint64_t epoch, const VolumeLists& lists);
+  void ForgetIfEmpty(const SweepOrder& order, const VolumeLists& lists);
 
-  const Options options_;
+  const Deps deps_;
 
-  // The thread's own.
+  // Only on the waker's thread.
   RepairPlanner planner_;
-  std::map<VolumeId, Job> running_;
+  VolumeTicker ticker_;
+  ServerWatch watch_;
+  RunningJobs jobs_;
+  RepairRates rates_;
+  SweepPlan sweep_;
   VolumeId next_volume_;
   // Volumes at or above this ID belong to a lost newer store.
   VolumeId future_volume_ = std::numeric_limits<VolumeId>::max();
-  absl::Duration planned_at_ = -absl::InfiniteDuration();
-  absl::Duration marked_at_ = -absl::InfiniteDuration();
-  std::map<NodeId, absl::Duration> slow_since_;
-  std::map<NodeId, uint64_t> damage_seen_;
-  std::map<NodeId, absl::Duration> holdings_asked_at_;
-  // Volumes with a delete that ended without an answer, and until when they are left alone: the
-  // delete may still be carried out.
-  std::map<VolumeId, absl::Duration> cooling_;
-  struct Scrub {
-    uint64_t rounds = 0;  // When it was asked for.
-  };
-  std::map<NodeId, Scrub> scrubs_;
-  std::map<NodeId, uint64_t> scrub_rounds_;
-  std::map<VolumeId, absl::Duration> swept_at_;
-  bool sweeping_ = false;
-  // Of the rates.
-  absl::Duration measured_at_ = absl::ZeroDuration();
-  uint64_t client_bytes_ = 0;
-  uint64_t repair_bytes_ = 0;
-  double client_rate_ = 0;
-  double repair_rate_ = 0;
 
   mutable absl::Mutex mu_;
-  KeeperReport report_ ABSL_GUARDED_BY(mu_);
+  RepairReport report_ ABSL_GUARDED_BY(mu_);
   RepairRules rules_ ABSL_GUARDED_BY(mu_);  // The planner's, for others to see.
-
-  ThreadExecutor executor_;
-  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::datamgr

@@ -1,131 +1,195 @@
-// How the reconciler opens, seals and sweeps volumes.
+// How the reconciler repairs, opens, seals and sweeps volumes.
 #include <glog/logging.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "common/base/limits.h"
+#include "datamgr/repair/volume_opening.h"
 #include "datamgr/repair/volume_reconciler.h"
 
 namespace convergia::datamgr {
 namespace {
 
-constexpr int kSealsMax = 50;  // In one round: each waits for the disk.
-constexpr int kOpenMax = 8;    // Volumes of one class.
+constexpr size_t kSealsMax = 50;  // In one round: each waits for the disk.
 constexpr absl::Duration kDeleteTimeout = absl::Seconds(20);
+constexpr double kQuietBytesPerSecond = 1 << 20;  // Clients that move less are quiet.
+// Chunks of each copy that are under way at one time.
+constexpr int kDepthQuiet = 4;
+constexpr int kDepthBusy = 1;
 
 }  // namespace
+
+// ---- Repair.
+
+void VolumeReconciler::PlanOnce(absl::Duration now) {
+  const bool quiet = rates_.clients() < kQuietBytesPerSecond;
+  deps_.runner->SetDepth(quiet || planner_.boosted() ? kDepthQuiet : kDepthBusy);
+  RepairPlanner::Plan plan;
+  std::vector<VolumeRecord> reclassed;
+  {
+    absl::MutexLock lock(&deps_.state->mu());
+    VolumeTable& volumes = deps_.state->volumes();
+    plan = planner_.Next(now, deps_.state->servers(), volumes, jobs_.all(), quiet,
+                         std::min(next_volume_, future_volume_));
+    for (const VolumeId id : plan.seal) volumes.Find(id)->closed = true;
+    for (const VolumeId id : plan.make_volatile) {
+      if (jobs_.Has(id) || volumes.Find(id)->writes_in_flight > 0) continue;
+      reclassed.push_back(volumes.Find(id)->record);
+    }
+    if (!plan.seal.empty()) deps_.state->FindOpen();
+  }
+  CarryOut(plan, std::move(reclassed));
+  ReportPlan(plan);
+}
+
+void VolumeReconciler::CarryOut(const RepairPlanner::Plan& plan,
+                                std::vector<VolumeRecord> reclassed) {
+  for (VolumeRecord& record : reclassed) {
+    record.volume_class = VolumeClass::kVolatile;
+    record.sealed = true;
+    ++record.epoch;
+    Save(record).IgnoreError();  // Logged there; the next plan says it again.
+  }
+  for (const VolumeId id : plan.cease) deps_.runner->Cease(id);
+  for (const Job& job : plan.start) Begin(job);
+}
+
+void VolumeReconciler::ReportPlan(const RepairPlanner::Plan& plan) {
+  const std::vector<JobProgress> jobs = deps_.runner->Progress();
+  absl::MutexLock lock(&mu_);
+  report_.debt = plan.debt;
+  report_.boosted = planner_.boosted();
+  report_.repair_bytes_per_second = rates_.repair();
+  report_.bytes_copied = rates_.repair_bytes();
+  report_.jobs = jobs;
+  report_.healing = deps_.healer->counts();
+  uint64_t left = plan.debt.missing_bytes + plan.debt.moving_bytes;
+  for (const JobProgress& job : jobs) left -= std::min(left, job.bytes_done);
+  report_.eta.reset();
+  if (left == 0) report_.eta = absl::ZeroDuration();
+  if (left > 0 && rates_.repair() > 1 && !plan.debt.brake) {
+    report_.eta = absl::Seconds(static_cast<double>(left) / rates_.repair());
+  }
+}
+
+void VolumeReconciler::Begin(const Job& job) {
+  JobOrder order;
+  {
+    absl::MutexLock lock(&deps_.state->mu());
+    const ChunkId young =
+        deps_.state->numbers().OlderThan(planner_.rules().orphan_age, deps_.clock->Elapsed());
+    order = OrderOf(job, deps_.state->servers(), deps_.state->volumes(), young);
+    if (job.IsCopy()) deps_.state->servers().AddHolding(job.target, job.volume, 0, 0);
+  }
+  jobs_.Begin(job);
+  deps_.runner->Run(std::move(order));
+}
+
+void VolumeReconciler::OnJobEnd(JobEnd end) {
+  deps_.waker->Post([this, end = std::move(end)] { EndJob(end); });
+}
+
+void VolumeReconciler::EndJob(const JobEnd& end) {
+  const Job& job = end.job;
+  jobs_.End(end, deps_.clock->Elapsed());
+  std::optional<VolumeRecord> record;
+  std::string target_name;
+  {
+    absl::MutexLock lock(&deps_.state->mu());
+    ServerTable& servers = deps_.state->servers();
+    const ServerView* const target = servers.Find(job.target);
+    target_name = servers.Describe(job.target);
+    const Volume* const volume = deps_.state->volumes().Find(job.volume);
+    if (end.status.ok() && !job.IsCopy()) servers.DropHolding(job.target, job.volume);
+    if (end.status.ok() && job.IsCopy() && target != nullptr && target->connected) {
+      servers.DropHolding(job.target, job.volume);
+      servers.AddHolding(job.target, job.volume, end.chunks, end.bytes);
+      if (volume != nullptr && !volume->IsOpen()) {
+        record = planner_.RecordAfter(*volume, job, {job.target, target->store}, servers,
+                                      deps_.clock->Elapsed());
+      }
+    }
+  }
+  if (!end.lost.empty()) {
+    LOG(ERROR) << end.lost.size() << " chunks of volume " << job.volume
+               << " could not be copied: whole nowhere, or deleted meanwhile";
+  }
+  if (record.has_value()) Save(*record).IgnoreError();  // Logged there; planned again.
+  LOG_IF(INFO, end.status.ok()) << JobKindWord(job.kind) << " of volume " << job.volume << " at "
+                                << target_name << " done, " << end.bytes_copied << " bytes";
+  LOG_IF(WARNING, !end.status.ok() && !absl::IsCancelled(end.status))
+      << JobKindWord(job.kind) << " of volume " << job.volume << " at " << target_name
+      << " failed: " << end.status;
+  absl::MutexLock lock(&mu_);
+  if (job.IsCopy()) {
+    ++(end.status.ok() ? report_.copies_made : report_.copies_failed);
+  } else if (end.status.ok()) {
+    ++report_.surplus_dropped;
+  }
+}
+
+absl::Status VolumeReconciler::Save(const VolumeRecord& record) {
+  store::Revision version = 0;
+  {
+    absl::MutexLock lock(&deps_.state->mu());
+    const Volume* const volume = deps_.state->volumes().Find(record.id);
+    if (volume == nullptr) return absl::NotFoundError("no such volume");
+    version = volume->version;
+  }
+  const auto saved = deps_.book->Replace(record, version);
+  if (!saved.ok()) {
+    LOG(ERROR) << "cannot save volume " << record.id << ": " << saved.status();
+    return saved.status();
+  }
+  absl::MutexLock lock(&deps_.state->mu());
+  Volume& volume = deps_.state->volumes().Apply(record, *saved);
+  volume.closed = record.sealed;
+  deps_.state->FindOpen();
+  return absl::OkStatus();
+}
 
 // ---- Open and seal.
 
 void VolumeReconciler::OpenOnes(VolumeClass volume_class) {
-  while (true) {
+  absl::StatusOr<Opening> opening = Opening();
+  do {
     {
-      absl::MutexLock lock(&options_.state->mu());
-      if (!options_.state->IsWanted(volume_class)) return;
-      int open = 0;
-      for (const auto& [id, volume] : options_.state->volumes().volumes()) {
-        if (volume.IsOpen() && volume.record.volume_class == volume_class) ++open;
-      }
-      int usable = 0;
-      for (const auto& [id, server] : options_.state->servers().servers()) {
-        if (server.config.volume_class == volume_class &&
-            server.MayWrite(planner_.rules().placement.room_bytes_min)) {
-          ++usable;
-        }
-      }
-      // As many as spread writing over all servers; more would only spread each server's syncs.
-      const int wanted =
-          std::clamp(usable / planner_.rules().placement.copies(volume_class), 1, kOpenMax);
-      if (open >= wanted) {
-        options_.state->SetOutlook(volume_class, absl::OkStatus());
-        return;
-      }
+      absl::MutexLock lock(&deps_.state->mu());
+      if (!deps_.state->IsWanted(volume_class)) return;
+      opening = NextOpening({deps_.state->servers(), deps_.state->volumes(), deps_.state->limits(),
+                             planner_.rules().placement, jobs_.all()},
+                            volume_class);
     }
-    const absl::Status opened = OpenOne(volume_class);
-    absl::MutexLock lock(&options_.state->mu());
-    options_.state->SetOutlook(volume_class, opened);
+    absl::Status opened = opening.status();
+    if (opening.ok() && opening->kind == Opening::Kind::kReopen) opened = Save(opening->record);
+    if (opening.ok() && opening->kind == Opening::Kind::kNew) opened = AddVolume(opening->record);
+    absl::MutexLock lock(&deps_.state->mu());
+    deps_.state->SetOutlook(volume_class, opened);
     if (!opened.ok()) return;
-  }
+  } while (opening->kind != Opening::Kind::kNone);
 }
 
-std::optional<VolumeRecord> VolumeReconciler::FindReopenable(VolumeClass volume_class) {
-  ServerTable& servers = options_.state->servers();
-  const VolumeLimits& limits = options_.state->limits();
-  std::set<NodeId> in_use;  // Servers that have an open volume.
-  for (const auto& [id, volume] : options_.state->volumes().volumes()) {
-    if (!volume.IsOpen()) continue;
-    for (const Replica& replica : volume.record.replicas) in_use.insert(replica.server);
-  }
-  for (const auto& [id, volume] : options_.state->volumes().volumes()) {
-    if (volume.IsOpen() || volume.writes_in_flight > 0 ||
-        volume.record.volume_class != volume_class || volume.bytes > limits.volume_bytes_max / 2 ||
-        volume.chunks > limits.volume_chunks_max / 2 || running_.contains(id)) {
-      continue;
-    }
-    const size_t wanted = static_cast<size_t>(planner_.rules().placement.copies(volume_class));
-    if (volume.record.replicas.size() != wanted) continue;
-    bool fit = true;
-    for (const Replica& replica : volume.record.replicas) {
-      const ServerView* const server = servers.Find(replica.server);
-      fit &= server != nullptr && server->Has(replica) && server->holdings_known &&
-             server->config.volume_class == volume_class &&
-             server->MayWrite(planner_.rules().placement.room_bytes_min) &&
-             !in_use.contains(replica.server);
-    }
-    if (fit) return volume.record;
-  }
-  return std::nullopt;
-}
-
-absl::Status VolumeReconciler::OpenOne(VolumeClass volume_class) {
-  VolumeRecord record;
-  std::optional<VolumeRecord> reopened;
-  {
-    absl::MutexLock lock(&options_.state->mu());
-    reopened = FindReopenable(volume_class);
-    if (!reopened.has_value()) {
-      ServerTable& servers = options_.state->servers();
-      const auto placed =
-          PlaceVolume(servers, options_.state->volumes(), planner_.rules().placement, volume_class);
-      if (!placed.ok()) return placed.status();
-      record.volume_class = volume_class;
-      record.epoch = 1;
-      for (const NodeId id : *placed) record.replicas.push_back({id, servers.Find(id)->store});
-    }
-  }
-  if (reopened.has_value()) {
-    // Acknowledged chunks are on all its replicas, so it may take further ones.
-    reopened->sealed = false;
-    ++reopened->epoch;
-    return Save(*reopened);
-  }
-  const auto added = options_.book->Add(std::move(record), next_volume_ - 1);
+absl::Status VolumeReconciler::AddVolume(VolumeRecord record) {
+  const auto added = deps_.book->Add(std::move(record), next_volume_ - 1);
   if (!added.ok()) {
     LOG(ERROR) << "cannot open a volume: " << added.status();
     return added.status();
   }
   next_volume_ = added->first.id + 1;
-  absl::MutexLock lock(&options_.state->mu());
-  options_.state->volumes().Apply(added->first, added->second);
-  options_.state->FindOpen();
+  absl::MutexLock lock(&deps_.state->mu());
+  deps_.state->volumes().Apply(added->first, added->second);
+  deps_.state->FindOpen();
   return absl::OkStatus();
 }
 
 void VolumeReconciler::SealOnes() {
   std::vector<VolumeRecord> to_seal;
   {
-    absl::MutexLock lock(&options_.state->mu());
-    for (const auto& [id, volume] : options_.state->volumes().volumes()) {
-      if (!volume.closed || volume.record.sealed || volume.writes_in_flight > 0) continue;
-      to_seal.push_back(volume.record);
-      if (to_seal.size() >= kSealsMax) break;
-    }
+    absl::MutexLock lock(&deps_.state->mu());
+    to_seal = VolumesToSeal(deps_.state->volumes(), kSealsMax);
   }
-  for (VolumeRecord& record : to_seal) {
-    record.sealed = true;
-    ++record.epoch;
+  for (const VolumeRecord& record : to_seal) {
     if (!Save(record).ok()) return;
   }
 }
@@ -133,73 +197,38 @@ void VolumeReconciler::SealOnes() {
 // ---- Sweep.
 
 void VolumeReconciler::SweepOnce(absl::Duration now) {
-  if (sweeping_) return;
-  VolumeId chosen = 0;
-  std::vector<NodeId> replicas;
-  std::vector<NodeId> holders;
+  std::optional<SweepOrder> order;
   ChunkId young = 0;
-  uint64_t epoch = 0;
   {
-    absl::MutexLock lock(&options_.state->mu());
-    VolumeTable& volumes = options_.state->volumes();
-    std::erase_if(swept_at_,
-                  [&](const auto& entry) { return volumes.Find(entry.first) == nullptr; });
-    absl::Duration oldest = absl::InfiniteDuration();
-    for (const auto& [id, volume] : volumes.volumes()) {
-      const auto swept = swept_at_.find(id);
-      const absl::Duration at =
-          swept == swept_at_.end() ? -absl::InfiniteDuration() : swept->second;
-      if (running_.contains(id) || now - at < planner_.rules().sweep_every || at >= oldest)
-        continue;
-      oldest = at;
-      chosen = id;
-      if (swept == swept_at_.end()) break;
-    }
-    if (chosen == 0) return;
-    ServerTable& servers = options_.state->servers();
-    epoch = volumes.Find(chosen)->record.epoch;
-    for (const Replica& replica : volumes.Find(chosen)->record.replicas) {
-      if (servers.IsLive(replica)) replicas.push_back(replica.server);
-    }
-    holders = replicas;
-    for (const auto& [id, server] : servers.servers()) {
-      const bool known = std::count(replicas.begin(), replicas.end(), id) > 0;
-      if (!known && server.connected && server.holdings.contains(chosen)) holders.push_back(id);
-    }
-    young = options_.state->numbers().OlderThan(planner_.rules().orphan_age, now);
+    absl::MutexLock lock(&deps_.state->mu());
+    order = sweep_.Next(now, deps_.state->servers(), deps_.state->volumes(), jobs_.all(),
+                        planner_.rules());
+    if (!order.has_value()) return;
+    young = deps_.state->numbers().OlderThan(planner_.rules().orphan_age, now);
   }
-  swept_at_[chosen] = now;
-  if (holders.empty()) return SweepAgain(chosen);
-  sweeping_ = true;
-  ScanVolume(options_.tools, chosen, holders, young,
-             [this, chosen, epoch, replicas](absl::StatusOr<VolumeLists> lists) mutable {
-               Post([this, chosen, epoch, replicas = std::move(replicas),
-                     lists = std::move(lists)]() mutable {
-                 OnScanned(chosen, epoch, replicas, std::move(lists));
-               });
-             });
+  deps_.scanner->ScanVolume(
+      order->volume, order->holders, young,
+      [this, order = *order](absl::StatusOr<VolumeLists> lists) mutable {
+        deps_.waker->Post([this, order = std::move(order), lists = std::move(lists)]() mutable {
+          OnScanned(order, std::move(lists));
+        });
+      });
 }
 
-void VolumeReconciler::SweepAgain(VolumeId id) {
-  const RepairRules& rules = planner_.rules();
-  swept_at_[id] = options_.clock->Elapsed() - rules.sweep_every +
-                  std::min(rules.sweep_every, rules.sweep_again_after);
-}
-
-void VolumeReconciler::OnScanned(VolumeId id, uint64_t epoch, const std::vector<NodeId>& replicas,
-                                 absl::StatusOr<VolumeLists> lists) {
-  sweeping_ = false;
+void VolumeReconciler::OnScanned(const SweepOrder& order, absl::StatusOr<VolumeLists> lists) {
+  sweep_.End();
+  const VolumeId id = order.volume;
   if (!lists.ok()) {
     LOG(WARNING) << "cannot look at volume " << id << ": " << lists.status();
-    return SweepAgain(id);
+    return sweep_.Again(id, deps_.clock->Elapsed(), planner_.rules());
   }
-  const VolumeFindings findings = FindFaults(*lists, replicas);
+  const VolumeFindings findings = FindFaults(*lists, order.replicas);
   DeleteOrphans(id, findings.orphans);
-  for (const auto& piece : findings.to_heal) options_.healer->Add(id, piece.chunk);
+  for (const auto& piece : findings.to_heal) deps_.healer->Add(id, piece.chunk);
   size_t wanted = 0;
   {
-    absl::MutexLock lock(&options_.state->mu());
-    Volume* const volume = options_.state->volumes().Find(id);
+    absl::MutexLock lock(&deps_.state->mu());
+    Volume* const volume = deps_.state->volumes().Find(id);
     if (volume == nullptr) return;
     wanted = volume->record.replicas.size();
     if (!volume->IsOpen() && volume->writes_in_flight == 0) {
@@ -210,9 +239,9 @@ void VolumeReconciler::OnScanned(VolumeId id, uint64_t epoch, const std::vector<
     }
   }
   // Whole nowhere that answers; if a replica is away, it may have it.
-  LOG_IF(ERROR, !findings.lost.empty() && replicas.size() == wanted)
+  LOG_IF(ERROR, !findings.lost.empty() && order.replicas.size() == wanted)
       << findings.lost.size() << " chunks of volume " << id << " are lost";
-  ForgetIfEmpty(id, epoch, *lists);
+  ForgetIfEmpty(order, *lists);
   absl::MutexLock lock(&mu_);
   ++report_.volumes_checked;
   report_.orphans_deleted += findings.orphans.size();
@@ -223,8 +252,8 @@ void VolumeReconciler::DeleteOrphans(VolumeId id,
   std::map<NodeId, v1::ChunkRequest> batches;
   const auto send = [&](NodeId server, v1::ChunkRequest request) {
     // The next sweep finds chunks that are not deleted now.
-    options_.hub->Ask(server, std::move(request), ServerHub::Priority::kRepair, kDeleteTimeout,
-                      [](const auto& /*response*/) {});
+    deps_.hub->Ask(server, std::move(request), ServerHub::Priority::kRepair, kDeleteTimeout,
+                   [](const auto& /*response*/) {});
   };
   for (const auto& piece : orphans) {
     v1::ChunkRequest& batch = batches[piece.server];
@@ -238,27 +267,18 @@ void VolumeReconciler::DeleteOrphans(VolumeId id,
   for (auto& [server, batch] : batches) send(server, std::move(batch));
 }
 
-void VolumeReconciler::ForgetIfEmpty(VolumeId id, uint64_t epoch, const VolumeLists& lists) {
-  if (!lists.live.empty()) return;
+void VolumeReconciler::ForgetIfEmpty(const SweepOrder& order, const VolumeLists& lists) {
   store::Revision version = 0;
   {
-    absl::MutexLock lock(&options_.state->mu());
-    const Volume* const volume = options_.state->volumes().Find(id);
-    // Another epoch: it was open since it was looked at, and may have been written to.
-    if (volume == nullptr || volume->record.epoch != epoch || !volume->record.sealed ||
-        volume->writes_in_flight > 0 || running_.contains(id)) {
-      return;
-    }
-    for (const Replica& replica : volume->record.replicas) {
-      const auto list = lists.of.find(replica.server);
-      if (list == lists.of.end() || !list->second.empty()) return;
-    }
+    absl::MutexLock lock(&deps_.state->mu());
+    const Volume* const volume = deps_.state->volumes().Find(order.volume);
+    if (!IsForgettable(volume, order.epoch, lists, jobs_.all())) return;
     version = volume->version;
   }
-  if (!options_.book->Remove(id, version).ok()) return;  // The next sweep tries again.
-  absl::MutexLock lock(&options_.state->mu());
-  options_.state->volumes().Forget(id);
-  options_.state->FindOpen();
+  if (!deps_.book->Remove(order.volume, version).ok()) return;  // The next sweep tries again.
+  absl::MutexLock lock(&deps_.state->mu());
+  deps_.state->volumes().Forget(order.volume);
+  deps_.state->FindOpen();
 }
 
 }  // namespace convergia::datamgr

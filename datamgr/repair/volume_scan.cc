@@ -16,9 +16,9 @@ constexpr size_t kDamagedMax = 5'000;
 
 class Scan : public std::enable_shared_from_this<Scan> {
  public:
-  Scan(const ScanTools& tools, VolumeId volume, ChunkId young,
-       absl::AnyInvocable<void(absl::StatusOr<VolumeLists>)> done)
-      : tools_(tools), volume_(volume), done_(std::move(done)) {
+  Scan(const VolumeScanner::Deps& deps, VolumeId volume, ChunkId young,
+       VolumeScanner::ListsDone done)
+      : deps_(deps), volume_(volume), done_(std::move(done)) {
     lists_.young = young;
   }
 
@@ -36,7 +36,7 @@ class Scan : public std::enable_shared_from_this<Scan> {
     v1::ChunkRequest request;
     request.mutable_list()->set_volume(volume_);
     request.mutable_list()->set_from(from);
-    tools_.hub->Ask(
+    deps_.hub->Ask(
         server, std::move(request), ServerHub::Priority::kRepair, kListTimeout,
         [self = shared_from_this(), server, list = std::move(list)](
             absl::StatusOr<v1::ChunkResponse> response) { self->OnPage(server, list, response); });
@@ -61,7 +61,7 @@ class Scan : public std::enable_shared_from_this<Scan> {
       if (lists_.of.empty()) status_ = absl::UnavailableError("no server lists this volume");
     }
     const bool posted =
-        status_.ok() && tools_.work->TryPost([self = shared_from_this()] { self->AskCatalog(); });
+        status_.ok() && deps_.work->TryPost([self = shared_from_this()] { self->AskCatalog(); });
     if (posted) return;
     if (status_.ok()) status_ = Fail(FailCode::kBusy, "too much is waiting for the catalog");
     done_(status_);
@@ -71,7 +71,7 @@ class Scan : public std::enable_shared_from_this<Scan> {
     absl::MutexLock lock(&mu_);  // Only for the annotations: no other thread is left.
     ChunkId after = 0;
     while (true) {
-      const auto page = tools_.live->ListLive(volume_, after, kLivePage);
+      const auto page = deps_.live->ListLive(volume_, after, kLivePage);
       if (!page.ok()) return done_(page.status());
       for (const ChunkRef& ref : *page) lists_.live[ref.chunk] = ref.bytes;
       if (page->size() < static_cast<size_t>(kLivePage)) break;
@@ -80,16 +80,16 @@ class Scan : public std::enable_shared_from_this<Scan> {
     done_(std::move(lists_));
   }
 
-  const ScanTools tools_;
+  const VolumeScanner::Deps deps_;
   const VolumeId volume_;
-  absl::AnyInvocable<void(absl::StatusOr<VolumeLists>)> done_;
+  VolumeScanner::ListsDone done_;
   absl::Mutex mu_;
   size_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;
   VolumeLists lists_ ABSL_GUARDED_BY(mu_);
   absl::Status status_;  // Set by the last answer.
 };
 
-using HoldingsDone = absl::AnyInvocable<void(absl::StatusOr<std::map<VolumeId, Holding>>)>;
+using HoldingsDone = VolumeScanner::HoldingsDone;
 
 void AskHoldings(ServerHub* hub, NodeId server, VolumeId after,
                  std::shared_ptr<std::map<VolumeId, Holding>> holdings,
@@ -107,8 +107,7 @@ void AskHoldings(ServerHub* hub, NodeId server, VolumeId after,
            });
 }
 
-using DamagedDone =
-    absl::AnyInvocable<void(absl::StatusOr<std::vector<std::pair<VolumeId, ChunkId>>>)>;
+using DamagedDone = VolumeScanner::DamagedDone;
 
 void AskDamaged(ServerHub* hub, NodeId server,
                 std::shared_ptr<std::vector<std::pair<VolumeId, ChunkId>>> found,
@@ -134,18 +133,18 @@ void AskDamaged(ServerHub* hub, NodeId server,
 
 }  // namespace
 
-void ScanVolume(const ScanTools& tools, VolumeId volume, std::vector<NodeId> servers, ChunkId young,
-                absl::AnyInvocable<void(absl::StatusOr<VolumeLists>)> done) {
-  std::make_shared<Scan>(tools, volume, young, std::move(done))->Start(servers);
+void VolumeScanner::ScanVolume(VolumeId volume, const std::vector<NodeId>& servers, ChunkId young,
+                               ListsDone done) const {
+  std::make_shared<Scan>(deps_, volume, young, std::move(done))->Start(servers);
 }
 
-void ListHoldings(ServerHub* hub, NodeId server, HoldingsDone done) {
-  AskHoldings(hub, server, 0, std::make_shared<std::map<VolumeId, Holding>>(),
+void VolumeScanner::ListHoldings(NodeId server, HoldingsDone done) const {
+  AskHoldings(deps_.hub, server, 0, std::make_shared<std::map<VolumeId, Holding>>(),
               std::make_shared<HoldingsDone>(std::move(done)));
 }
 
-void ListDamagedChunks(ServerHub* hub, NodeId server, DamagedDone done) {
-  AskDamaged(hub, server, std::make_shared<std::vector<std::pair<VolumeId, ChunkId>>>(),
+void VolumeScanner::ListDamagedChunks(NodeId server, DamagedDone done) const {
+  AskDamaged(deps_.hub, server, std::make_shared<std::vector<std::pair<VolumeId, ChunkId>>>(),
              std::make_shared<DamagedDone>(std::move(done)));
 }
 

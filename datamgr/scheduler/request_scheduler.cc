@@ -9,45 +9,69 @@
 namespace convergia::datamgr {
 namespace {
 
-// Requests that wait for the catalog. Each stream bounds its own by bytes.
-constexpr size_t kTasksMax = 100'000;
+// Requests that are not yet in their session's queue. Each stream bounds its own by bytes.
+constexpr size_t kEventsMax = 100'000;
 constexpr absl::Duration kTendEvery = absl::Milliseconds(200);
-// Of trash, at once.
-constexpr int kBagsMax = 100;
+
+// One turn of the catalog's thread; then what came meanwhile is looked at. The last request of a
+// turn may go beyond it.
+constexpr uint64_t kTurnRowsMax = 1'000;
+constexpr uint64_t kTurnBytesMax = 1024 * 1024;
+// What so many bytes cost, a row costs.
+constexpr uint64_t kBytesPerRow = 4'096;
+
+std::string TextOf(const absl::Status& failure) {
+  if (HasFailCode(failure)) return std::string(failure.message());
+  if (absl::IsDataLoss(failure)) {
+    return "a record of this is damaged on the data management server; tell the operators of this "
+           "system: its log says which";
+  }
+  return "the data management server failed; its log says more";
+}
+
+// Answers that are long enough to be packed elsewhere.
+bool HasLongAnswer(const v1::DataRequest& request) {
+  return request.has_list_folder() || request.has_list_messages() || request.has_list_metadata() ||
+         request.has_get_metadata();
+}
 
 }  // namespace
 
-RequestScheduler::RequestScheduler(Parts parts)
-    : parts_(std::move(parts)),
-      hasher_({.catalog = parts_.catalog,
-               .chunks = parts_.chunks,
+RequestScheduler::RequestScheduler(Deps deps)
+    : deps_(std::move(deps)),
+      trash_({.catalog = deps_.catalog,
+              .chunks = deps_.chunks,
+              .run = [this](Task task) { Return(std::move(task)); }}),
+      hasher_({.catalog = deps_.catalog,
+               .chunks = deps_.chunks,
                .run = [this](Task task) { Return(std::move(task)); }}),
-      work_(/*threads=*/1, kTasksMax) {}
+      joiner_({.catalog = deps_.catalog,
+               .chunks = deps_.chunks,
+               .prefer = deps_.prefer,
+               .run = [this](Task task) { Return(std::move(task)); }}),
+      actor_({&executor_, &RealClock::Get()}, {.turn =
+                                                   [this](absl::Duration now, bool is_last) {
+                                                     return is_last ? absl::InfiniteDuration()
+                                                                    : RunTurn(now);
+                                                   },
+                                               .events_max = kEventsMax,
+                                               .drops_events_at_stop = true}) {}
 
-void RequestScheduler::Start() {
-  tender_ = std::thread([this] { TendLoop(); });
-}
+void RequestScheduler::Start() { actor_.Start(); }
 
 void RequestScheduler::Stop() {
   {
     absl::MutexLock lock(&mu_);
-    if (std::exchange(stopping_, true)) return;
+    if (std::exchange(stopped_, true)) return;
   }
-  if (tender_.joinable()) tender_.join();
-  work_.Stop();
-  parts_.catalog->Flush();  // What it tells uses this.
-  // Requests that wait for what will not come.
-  queues_.clear();
-  std::deque<Task> returned;
-  {
-    absl::MutexLock lock(&mu_);
-    returned.swap(returned_);
-  }
+  actor_.Stop();
+  deps_.catalog->Flush();  // What it tells uses this.
+  queues_.clear();         // Requests that wait for what will not come.
 }
 
 void RequestScheduler::Settle(const ItemPtr& item, const absl::Status& status,
                               v1::DataResponse response) {
-  parts_.catalog->WhenDurable(
+  deps_.catalog->WhenDurable(
       [item, status, response = std::move(response)](const absl::Status& durable) mutable {
         Answer(*item, durable.ok() ? status : durable, std::move(response));
       });
@@ -60,8 +84,7 @@ void RequestScheduler::Answer(Item& item, const absl::Status& status, v1::DataRe
       LOG(ERROR) << "a request of " << item.request.user() << " failed: " << status;
     }
     response.set_fail_code(std::string(FailCodeWord(FailCodeOf(status))));
-    response.set_text(HasFailCode(status) ? std::string(status.message())
-                                          : "the data management server failed; its log says more");
+    response.set_text(TextOf(status));
   }
   response.set_id(item.request.id());
   item.done(std::move(response));
@@ -96,10 +119,10 @@ void RequestScheduler::DropRequests(uint64_t stream) {
   const auto begin = queues_.lower_bound({stream, 0});
   const auto end = queues_.lower_bound({stream + 1, 0});
   for (auto queue = begin; queue != end; ++queue) {
-    for (const ItemPtr& item : queue->second) {
+    for (const ItemPtr& item : queue->second.items) {
       item->dropped = true;
       const bool has_chunk = item->written.has_value() && item->written->ok();
-      if (has_chunk) parts_.chunks->Release({**item->written}, [](const absl::Status&) {});
+      if (has_chunk) deps_.chunks->Release({**item->written}, [](const absl::Status&) {});
     }
   }
   queues_.erase(begin, end);
@@ -119,80 +142,104 @@ void RequestScheduler::Handle(Client client, v1::DataRequest request, Done done)
     return Answer(*item, Fail(FailCode::kStorageDown,
                               "the data management server stops; try again in a minute"));
   }
-  if (item->request.has_write_file()) {  // Here, for it would hold up all others there.
-    const v1::WriteFileOp& write = item->request.write_file();
-    item->hash = HashForWrite(write.offset(), write.data());
-  }
-  const bool taken = work_.TryPost([this, item] {
-    RunReturned();  // Perhaps that its stream is open, or that it was closed.
+  const bool taken = actor_.Post([this, item] {
     if (!open_streams_.contains(item->client.first)) return;
-    queues_[item->client].push_back(item);
-    Pump(item->client);
+    Queue& queue = queues_[item->client];
+    queue.items.push_back(item);
+    WaitForTurn(queue, item->client);
   });
   if (!taken) {
     Answer(*item, Fail(FailCode::kBusy, "too many requests wait; try again in a moment"));
   }
 }
 
-void RequestScheduler::Return(Task task) {
-  {
-    absl::MutexLock lock(&mu_);
-    returned_.push_back(std::move(task));
-  }
-  // Full: then some task that waits runs what has returned before its own work.
-  (void)work_.TryPost([this] { RunReturned(); });
+// ---- Turns.
+
+absl::Duration RequestScheduler::RunTurn(absl::Duration now) {
+  const bool is_somebody_waiting = RunRequests();
+  if (now >= tend_at_) tend_at_ = Tend() ? now : now + kTendEvery;
+  return is_somebody_waiting ? absl::ZeroDuration() : tend_at_ - now;
 }
 
-void RequestScheduler::RunReturned() {
-  std::deque<Task> tasks;
-  {
-    absl::MutexLock lock(&mu_);
-    tasks.swap(returned_);
+bool RequestScheduler::RunRequests() {
+  const Touched begin = deps_.catalog->touched();
+  Touched before = begin;
+  while (const auto turn = turns_.Next()) {
+    RunOne(turn->client);
+    const Touched after = deps_.catalog->touched();
+    turns_.Charge(turn->user,
+                  1 + after.rows - before.rows + (after.bytes - before.bytes) / kBytesPerRow);
+    before = after;
+    if (after.rows - begin.rows >= kTurnRowsMax || after.bytes - begin.bytes >= kTurnBytesMax) {
+      return true;
+    }
   }
-  for (const Task& task : tasks) task();
+  return false;
 }
 
-void RequestScheduler::Pump(Client client) {
+void RequestScheduler::WaitForTurn(const Queue& queue, Client client) {
+  turns_.Add(queue.items.front()->request.user(), client);
+}
+
+void RequestScheduler::Resume(Client client) {
+  const auto found = queues_.find(client);
+  if (found != queues_.end()) WaitForTurn(found->second, client);
+}
+
+void RequestScheduler::RunOne(Client client) {
   const auto found = queues_.find(client);
   if (found == queues_.end()) return;
-  std::deque<ItemPtr>& queue = found->second;
-  while (!queue.empty() && Advance(queue.front())) queue.pop_front();
-  // Behind writes that are under way, further writes may begin.
-  for (const ItemPtr& item : queue) {
-    if (!IsWrite(item->request)) break;
-    if (!item->began) BeginWrite(item);
+  Queue& queue = found->second;
+  const Progress progress = Advance(queue.items.front());
+  if (progress == Progress::kDone) {
+    queue.items.pop_front();
+    if (queue.writes_begun > 0) --queue.writes_begun;
   }
-  if (queue.empty()) queues_.erase(found);
+  if (progress == Progress::kWaits && !BeginNextWrite(queue)) return;
+  if (queue.items.empty()) {
+    queues_.erase(found);
+  } else {
+    WaitForTurn(queue, client);
+  }
 }
 
-bool RequestScheduler::Advance(const ItemPtr& item) {
+// Behind writes that are under way, one further write begins.
+bool RequestScheduler::BeginNextWrite(Queue& queue) {
+  while (queue.writes_begun < queue.items.size()) {
+    const ItemPtr& item = queue.items[queue.writes_begun];
+    if (!IsWrite(item->request)) return false;
+    ++queue.writes_begun;
+    if (item->began) continue;
+    BeginWrite(item);
+    return true;
+  }
+  return false;
+}
+
+RequestScheduler::Progress RequestScheduler::Advance(const ItemPtr& item) {
   if (IsWrite(item->request)) return AdvanceWrite(item);
   if (IsRead(item->request)) {
     BeginRead(item);
-    return true;
+    return Progress::kDone;
   }
   if (!item->began) BeginLookup(item);
-  if (!item->users_checked.has_value()) return false;
-  if (item->users_checked->ok()) {
-    ExecuteNow(item);
-  } else {
-    Settle(item, *item->users_checked);
-  }
-  return true;
+  if (!item->users_checked.has_value()) return Progress::kWaits;
+  if (item->users_checked->ok()) return ExecuteNow(item);
+  Settle(item, *item->users_checked);
+  return Progress::kDone;
 }
 
-bool RequestScheduler::AdvanceWrite(const ItemPtr& item) {
+RequestScheduler::Progress RequestScheduler::AdvanceWrite(const ItemPtr& item) {
   if (!item->began) BeginWrite(item);
-  if (item->has_bytes && !item->written.has_value()) return false;
-  FinishWrite(item);
-  return true;
+  if (item->has_bytes && !item->written.has_value()) return Progress::kWaits;
+  return FinishWrite(item);
 }
 
 void RequestScheduler::BeginWrite(const ItemPtr& item) {
   item->began = true;
   std::string bytes = std::move(*BytesOf(&item->request));
   item->has_bytes = true;
-  const absl::Status admitted = Admit(*parts_.catalog, item->request, bytes.size());
+  const absl::Status admitted = Admit(*deps_.catalog, item->request, bytes.size());
   if (!admitted.ok()) {
     item->written = admitted;
     return;
@@ -201,194 +248,144 @@ void RequestScheduler::BeginWrite(const ItemPtr& item) {
     item->has_bytes = false;
     return;
   }
-  const absl::string_view path =
-      item->request.has_write_file() ? item->request.write_file().path() : absl::string_view();
-  parts_.chunks->Write(
-      std::move(bytes), parts_.prefer(path), [this, item](absl::StatusOr<ChunkRef> written) {
-        Return([this, item, written = std::move(written)] { OnWritten(item, written); });
-      });
+  StoreBytes(item, std::move(bytes));
+}
+
+void RequestScheduler::StoreBytes(const ItemPtr& item, std::string bytes) {
+  auto shared = std::make_shared<std::string>(std::move(bytes));
+  OnBulkThread([this, item, shared] {
+    absl::string_view path;
+    if (item->request.has_write_file()) {
+      path = item->request.write_file().path();
+      item->hash = HashForWrite(item->request.write_file().offset(), *shared);
+    }
+    deps_.chunks->Write(
+        std::move(*shared), deps_.prefer(path), [this, item](absl::StatusOr<ChunkRef> written) {
+          Return([this, item, written = std::move(written)] { OnWritten(item, written); });
+        });
+  });
+}
+
+void RequestScheduler::OnBulkThread(Task task) {
+  if (deps_.chunks->TryRun(task)) return;
+  task();  // The pool has too much to do, or has stopped.
 }
 
 void RequestScheduler::OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written) {
   if (item->dropped) {
-    if (written.ok()) parts_.chunks->Release({*written}, [](const absl::Status&) {});
+    if (written.ok()) deps_.chunks->Release({*written}, [](const absl::Status&) {});
     return;
   }
   item->written = std::move(written);
-  Pump(item->client);
+  Resume(item->client);
 }
 
-void RequestScheduler::FinishWrite(const ItemPtr& item) {
+RequestScheduler::Progress RequestScheduler::FinishWrite(const ItemPtr& item) {
   std::optional<ChunkRef> chunk;
-  if (item->has_bytes) {
-    if (!item->written->ok()) return Settle(item, item->written->status());
-    chunk = **item->written;
+  if (item->has_bytes && !item->written->ok()) {
+    Settle(item, item->written->status());
+    return Progress::kDone;
   }
+  if (item->has_bytes) chunk = **item->written;
   const absl::StatusOr<uint64_t> size =
-      CommitWrite(*parts_.catalog, item->request, chunk, item->hash);
+      CommitWrite(*deps_.catalog, item->request, chunk, item->hash);
+  if (IsCallAgain(size.status())) return Progress::kAgain;
   v1::DataResponse response;
   if (size.ok()) response.set_number(*size);
   // Perhaps the commit was done and only its answer lost: then the sweep decides.
   const bool is_orphan =
       !size.ok() && chunk.has_value() && FailCodeOf(size.status()) != FailCode::kUnconfirmed;
-  if (is_orphan) parts_.chunks->Release({*chunk}, [](const absl::Status&) {});
+  if (is_orphan) deps_.chunks->Release({*chunk}, [](const absl::Status&) {});
   Settle(item, size.status(), std::move(response));
+  return Progress::kDone;
 }
 
 void RequestScheduler::BeginLookup(const ItemPtr& item) {
   item->began = true;
-  absl::StatusOr<std::vector<std::string>> users = NamedUsers(*parts_.catalog, item->request);
+  absl::StatusOr<std::vector<std::string>> users = NamedUsers(*deps_.catalog, item->request);
   if (!users.ok() || users->empty()) {
     item->users_checked = users.status();
     return;
   }
-  parts_.users->CheckExist(*std::move(users), [this, item](const absl::Status& checked) {
+  deps_.users->CheckExist(*std::move(users), [this, item](const absl::Status& checked) {
     Return([this, item, checked] {
       item->users_checked = AnswerToLookup(item->request, checked);
-      Pump(item->client);
+      Resume(item->client);
     });
   });
 }
 
 void RequestScheduler::BeginRead(const ItemPtr& item) {
-  absl::StatusOr<ReadPlan> plan = PlanReadOf(*parts_.catalog, item->request);
+  absl::StatusOr<ReadPlan> plan = PlanReadOf(*deps_.catalog, item->request);
   if (!plan.ok() || plan->pieces.empty()) {
     v1::DataResponse response;
     response.set_data("");
     return Settle(item, plan.status(), std::move(response));
   }
-  parts_.catalog->WhenDurable([this, item, plan = *std::move(plan)](const absl::Status& durable) {
+  deps_.catalog->WhenDurable([this, item, plan = *std::move(plan)](const absl::Status& durable) {
     if (!durable.ok()) return Answer(*item, durable);
-    Fetch(item, plan);
+    OnBulkThread([this, item, plan] { Fetch(item, plan); });
   });
 }
 
 void RequestScheduler::Fetch(const ItemPtr& item, const ReadPlan& plan) {
-  ReadPieces(*parts_.chunks, plan.pieces, [item](absl::StatusOr<std::string> bytes) {
+  ReadPieces(*deps_.chunks, plan.pieces, [item](absl::StatusOr<std::string> bytes) {
     v1::DataResponse response;
     if (bytes.ok()) *response.mutable_data() = *std::move(bytes);
     Answer(*item, bytes.status(), std::move(response));
   });
 }
 
-void RequestScheduler::ExecuteNow(const ItemPtr& item) {
-  v1::DataResponse response;
-  std::vector<Arrival> arrivals;
-  std::vector<uint64_t> volumes;
-  const absl::Status done = Execute(*parts_.catalog, item->request, &response, &arrivals, &volumes);
-  parts_.catalog->WhenDurable(
-      [this, item, done, arrivals = std::move(arrivals), volumes = std::move(volumes),
-       response = std::move(response)](const absl::Status& durable) mutable {
-        const absl::Status outcome = durable.ok() ? done : durable;
-        if (outcome.ok() && !volumes.empty()) {
-          return DescribeThen(item, std::move(volumes), std::move(response));
-        }
-        Answer(*item, outcome, std::move(response));
-        if (outcome.ok() && !arrivals.empty()) parts_.announce(arrivals);
-      });
+RequestScheduler::Progress RequestScheduler::ExecuteNow(const ItemPtr& item) {
+  struct Outcome {
+    absl::Status status;
+    v1::DataResponse response;
+    std::vector<Arrival> arrivals;
+    std::vector<uint64_t> volumes;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  outcome->status = Execute(*deps_.catalog, item->request, &outcome->response, &outcome->arrivals,
+                            &outcome->volumes);
+  if (IsCallAgain(outcome->status)) return Progress::kAgain;
+  deps_.catalog->WhenDurable([this, item, outcome](const absl::Status& durable) {
+    if (!durable.ok()) outcome->status = durable;
+    if (outcome->status.ok() && !outcome->volumes.empty()) {
+      return DescribeThen(item, std::move(outcome->volumes), std::move(outcome->response));
+    }
+    if (outcome->status.ok() && HasLongAnswer(item->request)) {
+      return OnBulkThread(
+          [item, outcome] { Answer(*item, absl::OkStatus(), std::move(outcome->response)); });
+    }
+    Answer(*item, outcome->status, std::move(outcome->response));
+    if (outcome->status.ok() && !outcome->arrivals.empty()) deps_.announce(outcome->arrivals);
+  });
+  return Progress::kDone;
 }
 
 void RequestScheduler::DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes,
                                     v1::DataResponse response) {
-  parts_.chunks->Describe(std::move(volumes),
-                          [item, response = std::move(response)](
-                              absl::StatusOr<std::vector<VolumePlaces>> places) mutable {
-                            if (places.ok()) FillVolumes(*places, response.mutable_facts());
-                            Answer(*item, places.status(), std::move(response));
-                          });
+  deps_.chunks->Describe(std::move(volumes),
+                         [item, response = std::move(response)](
+                             absl::StatusOr<std::vector<VolumePlaces>> places) mutable {
+                           if (places.ok()) FillVolumes(*places, response.mutable_facts());
+                           Answer(*item, places.status(), std::move(response));
+                         });
 }
 
-void RequestScheduler::TendLoop() {
-  absl::MutexLock lock(&mu_);
-  while (!mu_.AwaitWithTimeout(absl::Condition(&stopping_), kTendEvery)) {
-    mu_.Unlock();
-    (void)work_.TryPost([this] {
-      RunReturned();
-      if (!tending_) Tend();
-    });
-    mu_.Lock();
-  }
-}
-
-void RequestScheduler::Tend() {
-  ReleaseTrash();
-  // One step; then those who wait have their turn.
-  tending_ = TendOnce() && work_.TryPost([this] { Tend(); });
-}
-
-bool RequestScheduler::TendOnce() {
-  const absl::StatusOr<bool> expired = parts_.catalog->mailboxes().ExpireOne();
-  const absl::StatusOr<bool> parted = parts_.catalog->deferred_work().ExpirePart();
-  const absl::StatusOr<bool> worked = parts_.catalog->deferred_work().Step();
+bool RequestScheduler::Tend() {
+  trash_.Begin();
+  // One step of each; then requests have their turn.
+  const absl::StatusOr<bool> expired = deps_.catalog->mailboxes().ExpireOne();
+  const absl::StatusOr<bool> parted = deps_.catalog->deferred_work().ExpirePart();
+  const absl::StatusOr<bool> worked = deps_.catalog->deferred_work().Step();
   const bool hashed = hasher_.Step();
+  const bool joined = joiner_.Step();
   LOG_IF_EVERY_N(ERROR, !expired.ok(), 100) << "old drafts stay: " << expired.status();
   LOG_IF_EVERY_N(ERROR, !parted.ok(), 100) << "old parts stay: " << parted.status();
   LOG_IF_EVERY_N(ERROR, !worked.ok(), 100)
       << "deferred work failed and is tried again: " << worked.status();
-  {
-    absl::MutexLock lock(&mu_);
-    if (stopping_) return false;
-  }
-  return hashed || expired.value_or(false) || parted.value_or(false) || worked.value_or(false);
-}
-
-void RequestScheduler::ReleaseTrash() {
-  if (releases_under_way_ > 0) return;
-  auto entries = parts_.catalog->deferred_work().DueTrash(kBagsMax);
-  if (!entries.ok()) {
-    LOG_EVERY_N(ERROR, 100) << "trash cannot be read: " << entries.status();
-    return;
-  }
-  more_trash_ = entries->size() == kBagsMax;
-  std::vector<DeferredWork::TrashEntry> load;
-  size_t chunks = 0;
-  const auto send = [&] {
-    if (load.empty()) return;
-    ++releases_under_way_;
-    // Not before the catalog has surely let go of them.
-    parts_.catalog->WhenDurable([this, load](const absl::Status& durable) {
-      if (durable.ok()) return Release(load);
-      Return([this] { --releases_under_way_; });
-    });
-    load.clear();
-    chunks = 0;
-  };
-  for (DeferredWork::TrashEntry& entry : *entries) {
-    if (const absl::Status gone = parts_.catalog->deferred_work().LetGo(entry); !gone.ok()) {
-      LOG_EVERY_N(ERROR, 100) << "trash stays: " << gone;
-      more_trash_ = false;
-      continue;
-    }
-    if (chunks + entry.chunks.size() > kReleasedChunksMax) send();
-    chunks += entry.chunks.size();
-    load.push_back(std::move(entry));
-  }
-  send();
-}
-
-void RequestScheduler::Release(const std::vector<DeferredWork::TrashEntry>& entries) {
-  std::vector<ChunkRef> chunks;
-  for (const DeferredWork::TrashEntry& entry : entries) {
-    chunks.insert(chunks.end(), entry.chunks.begin(), entry.chunks.end());
-  }
-  parts_.chunks->Release(std::move(chunks), [this, entries](const absl::Status& released) {
-    Return([this, entries, released] { ForgetReleased(entries, released); });
-  });
-}
-
-void RequestScheduler::ForgetReleased(const std::vector<DeferredWork::TrashEntry>& entries,
-                                      const absl::Status& released) {
-  --releases_under_way_;
-  if (!released.ok()) {
-    more_trash_ = false;  // In the next round.
-    return;
-  }
-  for (const DeferredWork::TrashEntry& entry : entries) {
-    const absl::Status forgotten = parts_.catalog->deferred_work().Forget(entry);
-    LOG_IF(ERROR, !forgotten.ok()) << "released chunks stay on record: " << forgotten;
-    if (!forgotten.ok()) more_trash_ = false;
-  }
-  if (more_trash_) ReleaseTrash();
+  return hashed || joined || expired.value_or(false) || parted.value_or(false) ||
+         worked.value_or(false);
 }
 
 }  // namespace convergia::datamgr

@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,11 +15,15 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "common/base/work_queue.h"
+#include "common/base/actor.h"
+#include "common/base/executor.h"
 #include "convergia/v1/data.pb.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/chunk_layer.h"
+#include "datamgr/scheduler/fair_turns.h"
 #include "datamgr/scheduler/file_hasher.h"
+#include "datamgr/scheduler/piece_joiner.h"
+#include "datamgr/scheduler/trash_releaser.h"
 #include "datamgr/scheduler/user_lookup.h"
 
 namespace convergia::datamgr {
@@ -34,8 +37,12 @@ namespace convergia::datamgr {
 //   reads                       are planned in their turn; then the bytes are fetched, and the next
 //                               request goes on.
 //
-// Between requests it does deferred work, ends old drafts and parts, finds out hashes, and has
-// trash released.
+// Users take turns (FairTurns), so a user with many requests, or dear ones, delays nobody else by
+// more than one request. A request that needs many rows does a part in each turn. A turn of the
+// thread ends after some thousand rows. Between turns it does deferred work, ends old drafts and
+// parts, finds out hashes, joins tiny pieces, and has trash released.
+//
+// Hashing, copies and packing of many bytes run on the chunk layer's pool.
 //
 // A stream's requests are done between its Open() and its Close(). What is not done by then never
 // is: an edge that has told its users that they are UNCONFIRMED may ask for new things over its
@@ -44,21 +51,21 @@ namespace convergia::datamgr {
 // Start() → Drain() → Stop(), once the chunk layer and the look-up have stopped. Thread-safe.
 class RequestScheduler {
  public:
-  struct Parts {  // All must outlive the scheduler.
+  struct Deps {  // All must outlive the scheduler.
     Catalog* catalog = nullptr;
     ChunkLayer* chunks = nullptr;
     UserLookup* users = nullptr;
-    // Which servers to prefer for a file, by its path; for messages, by "".
+    // Which servers to prefer for a file, by its path; for messages, by "". On any thread.
     std::function<ClassPreference(absl::string_view path)> prefer;
     // On any thread; must not block.
     std::function<void(const std::vector<Arrival>& arrivals)> announce;
   };
   // One stream's session.
-  using Client = std::pair<uint64_t, uint64_t>;
+  using Client = FairTurns::Client;
   // Called once, on any thread; must not block. Not at all after Stop().
   using Done = absl::AnyInvocable<void(v1::DataResponse)>;
 
-  explicit RequestScheduler(Parts parts);
+  explicit RequestScheduler(Deps deps);
   ~RequestScheduler() { Stop(); }
 
   void Start();
@@ -68,8 +75,8 @@ class RequestScheduler {
   // after `longest`.
   bool Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
-  void Open(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
-  void Close(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
+  void Open(uint64_t stream);
+  void Close(uint64_t stream);
 
   // The caller bounds what is unanswered, in bytes. `done` is not called if the stream is closed
   // before.
@@ -103,56 +110,64 @@ class RequestScheduler {
   using ItemPtr = std::shared_ptr<Item>;
   using Task = std::function<void()>;
 
+  // The requests of one session.
+  struct Queue {
+    std::deque<ItemPtr> items;
+    size_t writes_begun = 0;  // At the front, without a gap.
+  };
+  // How far a request got. kAgain: it did a part, and goes on in its next turn.
+  enum class Progress { kDone, kWaits, kAgain };
+
   // Runs `task` on the catalog's thread, also when many requests wait.
-  void Return(Task task) ABSL_LOCKS_EXCLUDED(mu_);
-  void RunReturned() ABSL_LOCKS_EXCLUDED(mu_);
+  void Return(Task task) { actor_.PostUrgent(std::move(task)); }
   void CountUnanswered(int change) ABSL_LOCKS_EXCLUDED(mu_);
 
   // On the catalog's thread:
-  void Pump(Client client);
+  absl::Duration RunTurn(absl::Duration now);
+  bool RunRequests();  // True: somebody still waits for a turn.
+  void RunOne(Client client);
+  void WaitForTurn(const Queue& queue, Client client);
+  void Resume(Client client);  // What its first request waited for is there.
   void DropRequests(uint64_t stream);
   void OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written);
-  bool Advance(const ItemPtr& item);  // True: it needs its place in the queue no more.
-  bool AdvanceWrite(const ItemPtr& item);
+  Progress Advance(const ItemPtr& item);
+  Progress AdvanceWrite(const ItemPtr& item);
+  bool BeginNextWrite(Queue& queue);
   void BeginWrite(const ItemPtr& item);
   void BeginLookup(const ItemPtr& item);
-  void FinishWrite(const ItemPtr& item);
+  Progress FinishWrite(const ItemPtr& item);
   void BeginRead(const ItemPtr& item);
-  void ExecuteNow(const ItemPtr& item);
+  Progress ExecuteNow(const ItemPtr& item);
   // Answers once that may be told.
   void Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response = {});
-  void Tend();
-  bool TendOnce();
-  void ReleaseTrash();
-  void ForgetReleased(const std::vector<DeferredWork::TrashEntry>& entries,
-                      const absl::Status& released);
+  bool Tend();  // True: more is to be done at once.
 
   // On any thread:
+  void StoreBytes(const ItemPtr& item, std::string bytes);
   void Fetch(const ItemPtr& item, const ReadPlan& plan);
-  void Release(const std::vector<DeferredWork::TrashEntry>& entries);
   void DescribeThen(const ItemPtr& item, std::vector<uint64_t> volumes, v1::DataResponse response);
+  void OnBulkThread(Task task);
 
   static void Answer(Item& item, const absl::Status& status, v1::DataResponse response = {});
 
-  void TendLoop() ABSL_LOCKS_EXCLUDED(mu_);
-
-  const Parts parts_;
+  const Deps deps_;
 
   // The catalog's thread's own.
-  std::map<Client, std::deque<ItemPtr>> queues_;
+  std::map<Client, Queue> queues_;
   std::set<uint64_t> open_streams_;
-  int releases_under_way_ = 0;
-  bool more_trash_ = false;  // More trash is due than is being released.
-  bool tending_ = false;     // Tend() is to run again, at once.
+  FairTurns turns_;
+  absl::Duration tend_at_ = absl::ZeroDuration();
+  TrashReleaser trash_;
   FileHasher hasher_;
+  PieceJoiner joiner_;
 
   absl::Mutex mu_;
-  std::deque<Task> returned_ ABSL_GUARDED_BY(mu_);
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   int64_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;
-  std::thread tender_;
-  WorkQueue work_;  // Last: its tasks use all of the above.
+
+  ThreadExecutor executor_;
+  Actor actor_;  // Last: its turns use all of the above.
 };
 
 }  // namespace convergia::datamgr

@@ -36,7 +36,8 @@ absl::Status NotHere(absl::string_view name) {
 
 }  // namespace
 
-ServerHub::ServerHub(Options options) : options_(std::move(options)) {}
+ServerHub::ServerHub(Deps deps, const Options& options)
+    : deps_(std::move(deps)), options_(options) {}
 
 ServerHub::~ServerHub() { Stop(); }
 
@@ -77,13 +78,13 @@ void ServerHub::Carry(Outbox out) {
   }
   for (auto& [done, answer] : out.answers) done(std::move(answer));
   for (const auto& stream : out.cuts) stream->Cancel(out.cut_reason);
-  if (out.wake && options_.wake) options_.wake();
+  if (out.wake && deps_.wake) deps_.wake();
 }
 
 grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
     grpc::CallbackServerContext* context) {
   rpc::SayEpoch(context, options_.epoch);
-  const auto peer = rpc::PeerOf(*context, *options_.pins);
+  const auto peer = rpc::PeerOf(*context, *deps_.pins);
   absl::Status refusal = peer.status();
   std::shared_ptr<DataServerStream> stream;
   if (refusal.ok()) {
@@ -95,7 +96,7 @@ grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
     }
   }
   if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
-  return stream->Start(*options_.pins, peer->pin);
+  return stream->Start(*deps_.pins, peer->pin);
 }
 
 absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHello& hello) {
@@ -115,7 +116,7 @@ absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHe
     Server& server = it->second;
     if (server.streams.contains(stream)) return absl::InvalidArgumentError("hello comes once");
     server.streams[stream] = 0;
-    server.heard = options_.clock->Elapsed();
+    server.heard = deps_.clock->Elapsed();
     if (is_new) {
       server.name = stream->peer().name;
       server.epoch = hello.epoch();
@@ -138,7 +139,7 @@ void ServerHub::OnReport(DataServerStream* stream, const v1::DataServerReport& r
     absl::MutexLock lock(&mu_);
     const auto it = servers_.find(stream->peer().node);
     if (it == servers_.end() || !it->second.streams.contains(stream)) return;
-    it->second.heard = options_.clock->Elapsed();
+    it->second.heard = deps_.clock->Elapsed();
     PushEvent({EventKind::kReport, it->first, "", "", report}, &out);
   }
   Carry(std::move(out));
@@ -153,7 +154,7 @@ void ServerHub::OnResponse(DataServerStream* stream, v1::ChunkResponse response)
     Server& server = it->second;
     const auto asked = server.asked.find(response.id());
     if (asked == server.asked.end() || asked->second.stream != stream) return;
-    server.heard = options_.clock->Elapsed();
+    server.heard = deps_.clock->Elapsed();
     Asked answered = std::move(asked->second);
     server.asked.erase(asked);
     server.used_bytes -= answered.cost;
@@ -272,7 +273,7 @@ void ServerHub::Ask(NodeId id, v1::ChunkRequest request, Priority priority, absl
     Asked asked;
     asked.cost = CostOf(request);
     asked.priority = priority;
-    asked.deadline = options_.clock->Elapsed() + timeout;
+    asked.deadline = deps_.clock->Elapsed() + timeout;
     asked.request = std::move(request);
     asked.done = std::move(done);
     if (it == servers_.end()) {
@@ -313,7 +314,7 @@ void ServerHub::SetSettings(NodeId id, const v1::DataServerSettings& settings) {
 
 void ServerHub::Expire() {
   Outbox out;
-  const absl::Duration now = options_.clock->Elapsed();
+  const absl::Duration now = deps_.clock->Elapsed();
   {
     absl::MutexLock lock(&mu_);
     out.cut_reason = absl::DeadlineExceededError("this data server said nothing for too long");

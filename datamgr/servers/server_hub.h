@@ -32,15 +32,17 @@ class DataServerStream;
 // Thread-safe. Outlives the rpc::Server that serves it.
 class ServerHub final : public v1::Chunks::CallbackService {
  public:
-  struct Options {
-    const rpc::PinSet* pins = nullptr;  // These outlive the hub.
+  struct Deps {  // All must outlive the hub.
+    const rpc::PinSet* pins = nullptr;
     const Clock* clock = nullptr;
-    Epoch epoch = 0;                  // Which start of datamgr this is.
     absl::AnyInvocable<void()> wake;  // On any thread; must not block.
+  };
+  struct Options {
+    Epoch epoch = 0;  // Which start of datamgr this is.
     // A server that says nothing at all for so long is cut: its reports come every 2 s.
     absl::Duration silence_max = absl::Seconds(15);
   };
-  explicit ServerHub(Options options);
+  ServerHub(Deps deps, const Options& options);
   ~ServerHub() override;
 
   // kSlow: it did not answer something in time. kCaughtUp: after that it has answered all that it
@@ -140,7 +142,8 @@ class ServerHub final : public v1::Chunks::CallbackService {
   void PushEvent(Event event, Outbox* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Carry(Outbox out) ABSL_LOCKS_EXCLUDED(mu_);
 
-  Options options_;
+  Deps deps_;
+  const Options options_;
   mutable absl::Mutex mu_;
   std::map<NodeId, Server> servers_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, v1::DataServerSettings> settings_ ABSL_GUARDED_BY(mu_);

@@ -64,12 +64,12 @@ void FillVolume(const Volume& volume, const VolumeHealth& health, const ServerTa
 }  // namespace
 
 void DataAdminService::FillServers(v1::ListDataServersResponse* response) {
-  const absl::Duration now = options_.clock->Elapsed();
-  absl::MutexLock lock(&options_.state->mu());
-  const ServerTable& servers = options_.state->servers();
+  const absl::Duration now = deps_.clock->Elapsed();
+  absl::MutexLock lock(&deps_.state->mu());
+  const ServerTable& servers = deps_.state->servers();
   std::map<NodeId, uint32_t> replicas;
   std::map<NodeId, uint32_t> held;  // Of those volumes.
-  for (const auto& [id, volume] : options_.state->volumes().volumes()) {
+  for (const auto& [id, volume] : deps_.state->volumes().volumes()) {
     for (const Replica& replica : volume.record.replicas) {
       ++replicas[replica.server];
       const ServerView* const server = servers.Find(replica.server);
@@ -105,11 +105,11 @@ grpc::ServerUnaryReactor* DataAdminService::ListVolumes(grpc::CallbackServerCont
   return rpc::Reply(context, [&]() -> absl::Status {
     const uint32_t limit =
         request->limit() == 0 ? kVolumesMax : std::min(request->limit(), kVolumesMax);
-    const absl::Duration now = options_.clock->Elapsed();
-    const RepairPlanner judge(options_.reconciler->rules());
-    absl::MutexLock lock(&options_.state->mu());
-    const ServerTable& servers = options_.state->servers();
-    const auto& volumes = options_.state->volumes().volumes();
+    const absl::Duration now = deps_.clock->Elapsed();
+    const RepairPlanner judge(deps_.reconciler->rules());
+    absl::MutexLock lock(&deps_.state->mu());
+    const ServerTable& servers = deps_.state->servers();
+    const auto& volumes = deps_.state->volumes().volumes();
     for (auto it = volumes.upper_bound(request->after()); it != volumes.end(); ++it) {
       const VolumeHealth health = judge.HealthOf(it->second, servers, now);
       const bool is_well = health.IsWhole() && health.leaving + health.misplaced == 0;
@@ -128,7 +128,7 @@ grpc::ServerUnaryReactor* DataAdminService::GetRepairStatus(
     grpc::CallbackServerContext* context, const v1::GetRepairStatusRequest* /*request*/,
     v1::GetRepairStatusResponse* response) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    const KeeperReport report = options_.reconciler->Report();
+    const RepairReport report = deps_.reconciler->Report();
     const RepairDebt& debt = report.debt;
     response->set_missing_volumes(debt.missing_volumes);
     response->set_waiting_volumes(debt.waiting_volumes);
@@ -155,12 +155,12 @@ grpc::ServerUnaryReactor* DataAdminService::GetRepairStatus(
     response->set_chunks_healed(report.healing.healed);
     response->set_chunks_lost(report.healing.lost);
     response->set_chunks_waiting(report.healing.waiting);
-    absl::MutexLock lock(&options_.state->mu());
+    absl::MutexLock lock(&deps_.state->mu());
     for (const JobProgress& progress : report.jobs) {
       v1::RepairJob* const job = response->add_jobs();
       job->set_kind(std::string(JobKindWord(progress.job.kind)));
       job->set_volume(progress.job.volume);
-      job->set_target(options_.state->servers().Describe(progress.job.target));
+      job->set_target(deps_.state->servers().Describe(progress.job.target));
       job->set_bytes_done(progress.bytes_done);
       job->set_bytes_total(progress.bytes_total);
     }
@@ -172,7 +172,7 @@ grpc::ServerUnaryReactor* DataAdminService::SetRepairBoost(
     grpc::CallbackServerContext* context, const v1::SetRepairBoostRequest* request,
     v1::SetRepairBoostResponse* /*response*/) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    options_.reconciler->SetBoost(request->boost());
+    deps_.reconciler->SetBoost(request->boost());
     return absl::OkStatus();
   });
 }
@@ -181,7 +181,7 @@ grpc::ServerUnaryReactor* DataAdminService::ReleaseBrake(grpc::CallbackServerCon
                                                          const v1::ReleaseBrakeRequest* /*request*/,
                                                          v1::ReleaseBrakeResponse* /*response*/) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    options_.reconciler->ReleaseBrake();
+    deps_.reconciler->ReleaseBrake();
     return absl::OkStatus();
   });
 }
@@ -192,8 +192,8 @@ grpc::ServerUnaryReactor* DataAdminService::ScrubNow(grpc::CallbackServerContext
   return rpc::Reply(context, [&]() -> absl::Status {
     NodeId found = 0;
     if (!request->server().empty()) {
-      absl::MutexLock lock(&options_.state->mu());
-      for (const auto& [id, server] : options_.state->servers().servers()) {
+      absl::MutexLock lock(&deps_.state->mu());
+      for (const auto& [id, server] : deps_.state->servers().servers()) {
         if (server.connected && server.config.name == request->server()) found = id;
       }
       if (found == 0) {
@@ -201,7 +201,7 @@ grpc::ServerUnaryReactor* DataAdminService::ScrubNow(grpc::CallbackServerContext
             absl::StrCat("no data server ", request->server(), " is connected"));
       }
     }
-    options_.reconciler->ScrubNow(found);
+    deps_.reconciler->ScrubNow(found);
     return absl::OkStatus();
   });
 }
@@ -210,7 +210,7 @@ grpc::ServerUnaryReactor* DataAdminService::SweepNow(grpc::CallbackServerContext
                                                      const v1::SweepNowRequest* /*request*/,
                                                      v1::SweepNowResponse* /*response*/) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    options_.reconciler->SweepNow();
+    deps_.reconciler->SweepNow();
     return absl::OkStatus();
   });
 }
@@ -219,7 +219,7 @@ grpc::ServerUnaryReactor* DataAdminService::GetRepairPolicy(
     grpc::CallbackServerContext* context, const v1::GetRepairPolicyRequest* /*request*/,
     v1::RepairPolicy* response) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    *response = PolicyOf(options_.reconciler->rules());
+    *response = PolicyOf(deps_.reconciler->rules());
     return absl::OkStatus();
   });
 }
@@ -228,8 +228,8 @@ grpc::ServerUnaryReactor* DataAdminService::SetRepairPolicy(grpc::CallbackServer
                                                             const v1::RepairPolicy* request,
                                                             v1::RepairPolicy* response) {
   return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
-    options_.reconciler->SetPolicy(*request, [response, reply = std::move(reply)](
-                                                 absl::StatusOr<v1::RepairPolicy> policy) mutable {
+    deps_.reconciler->SetPolicy(*request, [response, reply = std::move(reply)](
+                                              absl::StatusOr<v1::RepairPolicy> policy) mutable {
       if (policy.ok()) *response = *std::move(policy);
       reply.Finish(policy.status());
     });
@@ -240,12 +240,12 @@ grpc::ServerUnaryReactor* DataAdminService::GetDrainStatus(
     grpc::CallbackServerContext* context, const v1::GetDrainStatusRequest* /*request*/,
     v1::GetDrainStatusResponse* response) {
   return rpc::Reply(context, [&]() -> absl::Status {
-    absl::MutexLock lock(&options_.state->mu());
-    for (const auto& [id, server] : options_.state->servers().servers()) {
+    absl::MutexLock lock(&deps_.state->mu());
+    for (const auto& [id, server] : deps_.state->servers().servers()) {
       if (!server.config.drain || !server.configured) continue;
       v1::DrainState* const state = response->add_servers();
       state->set_server(server.config.name);
-      for (const auto& [volume_id, volume] : options_.state->volumes().volumes()) {
+      for (const auto& [volume_id, volume] : deps_.state->volumes().volumes()) {
         if (!volume.HasReplicaOn(id)) continue;
         state->set_volumes_left(state->volumes_left() + 1);
         state->set_bytes_left(state->bytes_left() + volume.bytes);

@@ -11,12 +11,12 @@ namespace convergia::datamgr {
 // What operators see and do (data_admin.proto): translation only. Thread-safe.
 class DataAdminService final : public v1::DataAdmin::CallbackService {
  public:
-  struct Options {
-    VolumeState* state = nullptr;  // These outlive the service.
+  struct Deps {  // All must outlive the service.
+    VolumeState* state = nullptr;
     VolumeReconciler* reconciler = nullptr;
     const Clock* clock = nullptr;
   };
-  explicit DataAdminService(const Options& options) : options_(options) {}
+  explicit DataAdminService(const Deps& deps) : deps_(deps) {}
 
   grpc::ServerUnaryReactor* ListDataServers(grpc::CallbackServerContext* context,
                                             const v1::ListDataServersRequest* request,
@@ -52,7 +52,7 @@ class DataAdminService final : public v1::DataAdmin::CallbackService {
  private:
   void FillServers(v1::ListDataServersResponse* response);
 
-  const Options options_;
+  const Deps deps_;
 };
 
 }  // namespace convergia::datamgr

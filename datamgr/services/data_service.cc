@@ -55,7 +55,7 @@ class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEd
       const int64_t weight = WeightOf(request);
       if ((unanswered_ += weight) > kUnansweredBytesMax) PauseReading();
       const RequestScheduler::Client client = {number_, request.session()};
-      service_.scheduler_->Handle(
+      service_.deps_.scheduler->Handle(
           client, std::move(request),
           [self = std::static_pointer_cast<EdgeStream>(shared_from_this()),
            weight](v1::DataResponse response) { self->Answer(std::move(response), weight); });
@@ -95,7 +95,7 @@ class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEd
 
 grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
     grpc::CallbackServerContext* context) {
-  const auto peer = rpc::PeerOf(*context, pins_);
+  const auto peer = rpc::PeerOf(*context, *deps_.pins);
   if (!peer.ok()) return rpc::RefuseStream<v1::DataFromEdge, v1::DataToEdge>(peer.status());
   std::vector<std::shared_ptr<EdgeStream>> older;
   std::shared_ptr<EdgeStream> stream;
@@ -109,12 +109,12 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
   // An edge has one stream. If this end has not noticed yet that an older one is over, what came on
   // it must still not be done from now on.
   for (const auto& other : older) {
-    scheduler_->Close(other->number());
+    deps_.scheduler->Close(other->number());
     other->Cancel(absl::AbortedError("the edge has a newer stream"));
   }
-  scheduler_->Open(stream->number());
+  deps_.scheduler->Open(stream->number());
   LOG(INFO) << "edge " << peer->name << " is here";
-  auto* const reactor = stream->Start(pins_, peer->pin);
+  auto* const reactor = stream->Start(*deps_.pins, peer->pin);
   v1::DataToEdge greeting;  // The edge knows that we are here, and which start.
   greeting.set_epoch(epoch_);
   (void)stream->Send(std::move(greeting));
@@ -143,7 +143,7 @@ std::vector<NodeId> DataService::ConnectedEdges() const {
 }
 
 void DataService::Forget(uint64_t stream) {
-  scheduler_->Close(stream);
+  deps_.scheduler->Close(stream);
   absl::MutexLock lock(&mu_);
   streams_.erase(stream);
 }

@@ -22,10 +22,12 @@ class EdgeStream;
 // Data: what edges ask in the name of their users. Translates; the scheduler decides. Thread-safe.
 class DataService final : public v1::Data::CallbackService {
  public:
-  // `pins` outlives the service; so does the scheduler, which is given before serving begins.
+  struct Deps {  // All must outlive the service.
+    const rpc::PinSet* pins = nullptr;
+    RequestScheduler* scheduler = nullptr;
+  };
   // `epoch`: which start of datamgr this is.
-  DataService(const rpc::PinSet* pins, Epoch epoch) : pins_(*pins), epoch_(epoch) {}
-  void Attach(RequestScheduler* scheduler) { scheduler_ = scheduler; }
+  DataService(const Deps& deps, Epoch epoch) : deps_(deps), epoch_(epoch) {}
 
   // Ends all streams, once what was answered is sent, and waits for that, at most `longest`. The
   // edges are told `reason`; FailCode::kStorageDown: what was not answered was not done.
@@ -48,9 +50,8 @@ class DataService final : public v1::Data::CallbackService {
   std::vector<std::shared_ptr<EdgeStream>> AllStreams() const ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(uint64_t stream) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const rpc::PinSet& pins_;
+  const Deps deps_;
   const Epoch epoch_;
-  RequestScheduler* scheduler_ = nullptr;
   mutable absl::Mutex mu_;
   uint64_t last_stream_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, std::weak_ptr<EdgeStream>> streams_ ABSL_GUARDED_BY(mu_);

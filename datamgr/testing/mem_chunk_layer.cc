@@ -29,6 +29,33 @@ void MemChunkLayer::Let(bool newest_first) {
   }
 }
 
+void MemChunkLayer::HoldTasks() {
+  absl::MutexLock lock(&mu_);
+  holding_tasks_ = true;
+}
+
+void MemChunkLayer::LetTasks() {
+  std::deque<std::function<void()>> tasks;
+  {
+    absl::MutexLock lock(&mu_);
+    holding_tasks_ = false;
+    tasks.swap(tasks_);
+  }
+  for (const auto& task : tasks) task();
+}
+
+bool MemChunkLayer::TryRun(std::function<void()> task) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (holding_tasks_) {
+      tasks_.push_back(std::move(task));
+      return true;
+    }
+  }
+  task();
+  return true;
+}
+
 void MemChunkLayer::FailWith(absl::Status status, bool reads_too) {
   absl::MutexLock lock(&mu_);
   failure_ = std::move(status);
@@ -45,6 +72,11 @@ std::vector<ChunkRef> MemChunkLayer::all() const {
   std::vector<ChunkRef> refs;
   for (const auto& [ref, bytes] : chunks_) refs.push_back(ref);
   return refs;
+}
+
+size_t MemChunkLayer::tasks_waiting() const {
+  absl::MutexLock lock(&mu_);
+  return tasks_.size();
 }
 
 size_t MemChunkLayer::waiting() const {

@@ -23,12 +23,17 @@ class MemChunkLayer final : public ChunkLayer {
   // Gives the answers that wait, the oldest or the newest first, and all that come.
   void Let(bool newest_first = false) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Tasks on many bytes wait until LetTasks().
+  void HoldTasks() ABSL_LOCKS_EXCLUDED(mu_);
+  void LetTasks() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Writes fail with this until it is OK again. So does everything if `reads_too`.
   void FailWith(absl::Status status, bool reads_too = false) ABSL_LOCKS_EXCLUDED(mu_);
 
   size_t chunks() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<ChunkRef> all() const ABSL_LOCKS_EXCLUDED(mu_);
   size_t waiting() const ABSL_LOCKS_EXCLUDED(mu_);
+  size_t tasks_waiting() const ABSL_LOCKS_EXCLUDED(mu_);
 
   void Write(std::string bytes, ClassPreference preference, WriteDone done) override
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -36,6 +41,7 @@ class MemChunkLayer final : public ChunkLayer {
       ABSL_LOCKS_EXCLUDED(mu_);
   void Release(std::vector<ChunkRef> refs, ReleaseDone done) override ABSL_LOCKS_EXCLUDED(mu_);
   void Describe(std::vector<uint64_t> volumes, DescribeDone done) override ABSL_LOCKS_EXCLUDED(mu_);
+  bool TryRun(std::function<void()> task) override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   using Answer = absl::AnyInvocable<void()>;
@@ -45,6 +51,8 @@ class MemChunkLayer final : public ChunkLayer {
   std::map<ChunkRef, std::string> chunks_ ABSL_GUARDED_BY(mu_);
   std::deque<Answer> held_ ABSL_GUARDED_BY(mu_);
   bool holding_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+  bool holding_tasks_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   bool reads_fail_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_ ABSL_GUARDED_BY(mu_) = 1;

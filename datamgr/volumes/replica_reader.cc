@@ -13,6 +13,7 @@ namespace {
 
 // Three replicas and one uncounted copy: all within kChunkReadDeadline.
 constexpr size_t kPlacesTried = 4;
+constexpr absl::Duration kReadTimeout = absl::Seconds(6);  // Of each replica.
 
 absl::Status Verify(const v1::ReadResult& read, const ChunkRef& ref, uint32_t length) {
   if (read.bytes().size() != length || read.chunk_length() != ref.bytes) {
@@ -43,7 +44,7 @@ void ReplicaReader::Read(const ChunkRef& ref, uint32_t offset, uint32_t length,
   if (offset >= ref.bytes || length > ref.bytes - offset) {
     return done(absl::InvalidArgumentError("a read past the end of a chunk"));
   }
-  auto places = options_.state->PlacesOf(ref.volume);
+  auto places = deps_.state->PlacesOf(ref.volume);
   if (!places.ok()) return done(Fail(FailCode::kInternal, places.status().message()));
   auto task = std::make_shared<Task>();
   task->ref = ref;
@@ -63,11 +64,10 @@ void ReplicaReader::Next(const std::shared_ptr<Task>& task) {
     read->mutable_key()->set_chunk(task->ref.chunk);
     read->set_offset(task->offset);
     read->set_length(task->length);
-    return options_.hub->Ask(server, std::move(request), ServerHub::Priority::kClient,
-                             options_.read_timeout,
-                             [this, task](absl::StatusOr<v1::ChunkResponse> response) {
-                               OnRead(task, std::move(response));
-                             });
+    return deps_.hub->Ask(server, std::move(request), ServerHub::Priority::kClient, kReadTimeout,
+                          [this, task](absl::StatusOr<v1::ChunkResponse> response) {
+                            OnRead(task, std::move(response));
+                          });
   }
   if (!task->places.away.empty()) {
     return Give(task,
@@ -99,7 +99,7 @@ void ReplicaReader::OnRead(const std::shared_ptr<Task>& task,
 }
 
 void ReplicaReader::Give(const std::shared_ptr<Task>& task, absl::StatusOr<std::string> result) {
-  if (task->found_bad) options_.report_bad(task->ref.volume, task->ref.chunk);
+  if (task->found_bad) deps_.report_bad(task->ref.volume, task->ref.chunk);
   task->done(std::move(result));
 }
 

@@ -19,14 +19,13 @@ namespace convergia::datamgr {
 // Thread-safe. Never blocks. What is under way ends when the hub stops.
 class ReplicaReader {
  public:
-  struct Options {
-    const VolumeState* state = nullptr;  // These outlive the reader.
+  struct Deps {  // All must outlive the reader.
+    const VolumeState* state = nullptr;
     ServerHub* hub = nullptr;
     // A replica lacks this chunk or has it damaged. On any thread; must not block.
     std::function<void(VolumeId volume, ChunkId chunk)> report_bad;
-    absl::Duration read_timeout = absl::Seconds(6);  // Of each replica.
   };
-  explicit ReplicaReader(Options options) : options_(std::move(options)) {}
+  explicit ReplicaReader(Deps deps) : deps_(std::move(deps)) {}
 
   void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ChunkLayer::ReadDone done);
 
@@ -36,7 +35,7 @@ class ReplicaReader {
   void OnRead(const std::shared_ptr<Task>& task, absl::StatusOr<v1::ChunkResponse> response);
   void Give(const std::shared_ptr<Task>& task, absl::StatusOr<std::string> result);
 
-  const Options options_;
+  const Deps deps_;
 };
 
 }  // namespace convergia::datamgr

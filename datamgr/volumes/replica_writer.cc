@@ -13,6 +13,8 @@ namespace {
 // Chunks that are being written, all together; then BUSY.
 constexpr size_t kUnwrittenBytesMax = 128 * 1024 * 1024;
 constexpr int kAttemptsMax = 5;
+// One server may take so long for one chunk; then it counts as failed.
+constexpr absl::Duration kPutTimeout = absl::Seconds(8);
 // Below kChunkWriteDeadline by the time that answering takes.
 constexpr absl::Duration kPatience = absl::Seconds(25);
 
@@ -60,7 +62,7 @@ void ReplicaWriter::Write(std::string bytes, ClassPreference preference,
   task->bytes = std::move(bytes);
   task->preference = preference;
   task->done = std::move(done);
-  task->deadline = options_.clock->Elapsed() + kPatience;
+  task->deadline = deps_.clock->Elapsed() + kPatience;
   absl::Status refusal;
   {
     absl::MutexLock lock(&mu_);
@@ -77,8 +79,7 @@ void ReplicaWriter::Write(std::string bytes, ClassPreference preference,
 }
 
 void ReplicaWriter::Begin(const TaskPtr& task) {
-  auto begun =
-      options_.state->BeginWrite(task->preference, static_cast<uint32_t>(task->bytes.size()));
+  auto begun = deps_.state->BeginWrite(task->preference, static_cast<uint32_t>(task->bytes.size()));
   if (!begun.ok()) return End(task, begun.status());
   if (!begun->has_value()) return Wait(task);
   const WritePlace place = **begun;
@@ -90,14 +91,14 @@ void ReplicaWriter::Begin(const TaskPtr& task) {
     task->unanswered = place.servers.size();
     task->failed = false;
   }
-  const absl::Duration left = task->deadline - options_.clock->Elapsed();
-  const absl::Duration timeout = std::clamp(left, absl::Seconds(1), options_.put_timeout);
+  const absl::Duration left = task->deadline - deps_.clock->Elapsed();
+  const absl::Duration timeout = std::clamp(left, absl::Seconds(1), kPutTimeout);
   for (const NodeId server : place.servers) {
-    options_.hub->Ask(server, PutRequest(place, task->bytes, task->checksum),
-                      ServerHub::Priority::kClient, timeout,
-                      [this, task, attempt, server](const auto& response) {
-                        OnPut(task, attempt, server, response.status());
-                      });
+    deps_.hub->Ask(server, PutRequest(place, task->bytes, task->checksum),
+                   ServerHub::Priority::kClient, timeout,
+                   [this, task, attempt, server](const auto& response) {
+                     OnPut(task, attempt, server, response.status());
+                   });
   }
 }
 
@@ -120,7 +121,7 @@ void ReplicaWriter::OnPut(const TaskPtr& task, int attempt, NodeId server,
     }
   }
   const auto bytes = static_cast<uint32_t>(task->bytes.size());
-  options_.state->EndWrite(place, bytes, status, server);
+  deps_.state->EndWrite(place, bytes, status, server);
   if (!is_first_failure) return End(task, ChunkRef{place.volume, place.chunk, bytes});
   if (is_over) return End(task, FinalStatus(status));
   Wait(task);
@@ -131,7 +132,7 @@ void ReplicaWriter::Wait(const TaskPtr& task) {
     absl::MutexLock lock(&mu_);
     if (!stopped_) {
       waiting_.push_back(task);
-      options_.wake_keeper();
+      deps_.wake();
       return;
     }
   }
@@ -144,7 +145,7 @@ void ReplicaWriter::Tick() {
     absl::MutexLock lock(&mu_);
     waiting.swap(waiting_);
   }
-  const absl::Duration now = options_.clock->Elapsed();
+  const absl::Duration now = deps_.clock->Elapsed();
   for (const TaskPtr& task : waiting) {
     if (now < task->deadline) {
       Begin(task);

@@ -23,15 +23,13 @@ namespace convergia::datamgr {
 // Thread-safe. Never blocks.
 class ReplicaWriter {
  public:
-  struct Options {
-    VolumeState* state = nullptr;  // These outlive the writer.
+  struct Deps {  // All must outlive the writer.
+    VolumeState* state = nullptr;
     ServerHub* hub = nullptr;
     const Clock* clock = nullptr;
-    std::function<void()> wake_keeper;  // A volume is to be opened.
-    // One server may take so long for one chunk; then it counts as failed.
-    absl::Duration put_timeout = absl::Seconds(8);
+    std::function<void()> wake;  // A volume is to be opened. On any thread; must not block.
   };
-  explicit ReplicaWriter(Options options) : options_(std::move(options)) {}
+  explicit ReplicaWriter(Deps deps) : deps_(std::move(deps)) {}
   ~ReplicaWriter() { Stop(); }
 
   void Write(std::string bytes, ClassPreference preference, ChunkLayer::WriteDone done)
@@ -55,7 +53,7 @@ class ReplicaWriter {
   void Wait(const TaskPtr& task) ABSL_LOCKS_EXCLUDED(mu_);
   void End(const TaskPtr& task, absl::StatusOr<ChunkRef> result) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const Options options_;
+  const Deps deps_;
   absl::Mutex mu_;
   std::deque<TaskPtr> waiting_ ABSL_GUARDED_BY(mu_);  // For a volume, or for a busy server.
   size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;             // Of all that is not answered.

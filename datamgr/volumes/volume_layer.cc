@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1'000;
+constexpr int kBulkThreads = 2;
+constexpr size_t kBulkWaitingMax = 10'000;
 constexpr absl::Duration kReleaseTimeout = absl::Seconds(10);
 
 ServerConfig ConfigOf(const v1::DataServerInfo& info) {
@@ -33,61 +35,69 @@ ServerConfig ConfigOf(const v1::DataServerInfo& info) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<VolumeLayer>> VolumeLayer::Open(const Options& options) {
-  VolumeBook book(options.store);
-  CVG_ASSIGN_OR_RETURN(const VolumeBook::Contents contents, book.Open(options.clock->Now()));
+absl::StatusOr<std::unique_ptr<VolumeLayer>> VolumeLayer::Create(const Deps& deps,
+                                                                 const Options& options) {
+  VolumeBook book(deps.store);
+  CVG_ASSIGN_OR_RETURN(const VolumeBook::Contents contents, book.Open(deps.clock->Now()));
   CVG_ASSIGN_OR_RETURN(const v1::RepairPolicy policy, book.ReadPolicy());
   Options with_policy = options;
   CVG_RETURN_IF_ERROR(ApplyPolicy(policy, &with_policy.rules));
-  return std::unique_ptr<VolumeLayer>(new VolumeLayer(with_policy, book, contents));
+  return std::unique_ptr<VolumeLayer>(new VolumeLayer(deps, with_policy, book, contents));
 }
 
-VolumeLayer::VolumeLayer(const Options& options, const VolumeBook& book,
+// What is called back is only used after Start(), when all is made.
+VolumeLayer::VolumeLayer(const Deps& deps, const Options& options, const VolumeBook& book,
                          const VolumeBook::Contents& contents)
-    : options_(options),
+    : deps_(deps),
+      options_(options),
       book_(book),
       state_(options.limits, contents.start),
-      work_(kWorkThreads, kWorkWaitingMax) {
-  const auto wake = [this] {
-    if (reconciler_ != nullptr) reconciler_->Wake();
-  };
+      work_(kWorkThreads, kWorkWaitingMax),
+      bulk_(kBulkThreads, kBulkWaitingMax),
+      waker_(
+          {.clock = deps.clock, .round = [this](absl::Duration now) { reconciler_->Round(now); }}) {
+  const auto wake = [this] { waker_.Wake(); };
   const auto report_bad = [this](VolumeId volume, ChunkId chunk) { healer_->Add(volume, chunk); };
-  hub_ = std::make_unique<ServerHub>(ServerHub::Options{
-      .pins = options.pins, .clock = options.clock, .epoch = options.epoch, .wake = wake});
-  const ScanTools tools = {hub_.get(), options.live, &work_};
-  writer_ = std::make_unique<ReplicaWriter>(ReplicaWriter::Options{
-      .state = &state_, .hub = hub_.get(), .clock = options.clock, .wake_keeper = wake});
+  const auto young = [this] {
+    absl::MutexLock lock(&state_.mu());
+    return state_.numbers().OlderThan(options_.rules.orphan_age, deps_.clock->Elapsed());
+  };
+  hub_ = std::make_unique<ServerHub>(
+      ServerHub::Deps{.pins = deps.pins, .clock = deps.clock, .wake = wake},
+      ServerHub::Options{.epoch = options.epoch});
+  scanner_ = std::make_unique<VolumeScanner>(
+      VolumeScanner::Deps{.hub = hub_.get(), .live = deps.live, .work = &work_});
+  writer_ = std::make_unique<ReplicaWriter>(
+      ReplicaWriter::Deps{.state = &state_, .hub = hub_.get(), .clock = deps.clock, .wake = wake});
   reader_ = std::make_unique<ReplicaReader>(
-      ReplicaReader::Options{.state = &state_, .hub = hub_.get(), .report_bad = report_bad});
-  healer_ = std::make_unique<ChunkHealer>(ChunkHealer::Options{
-      .tools = tools, .state = &state_, .young = [this] {
-        absl::MutexLock lock(&state_.mu());
-        return state_.numbers().OlderThan(options_.rules.orphan_age, options_.clock->Elapsed());
-      }});
+      ReplicaReader::Deps{.state = &state_, .hub = hub_.get(), .report_bad = report_bad});
+  healer_ = std::make_unique<ChunkHealer>(ChunkHealer::Deps{
+      .hub = hub_.get(), .live = deps.live, .work = &work_, .state = &state_, .young = young});
   runner_ = std::make_unique<JobRunner>(
-      JobRunner::Options{.tools = tools,
-                         .on_end = [this](JobEnd end) { reconciler_->OnJobEnd(std::move(end)); },
-                         .report_bad = report_bad});
-  VolumeReconciler::Options reconciler;
-  reconciler.book = &book_;
-  reconciler.state = &state_;
-  reconciler.hub = hub_.get();
-  reconciler.writer = writer_.get();
-  reconciler.runner = runner_.get();
-  reconciler.healer = healer_.get();
-  reconciler.tools = tools;
-  reconciler.clock = options.clock;
-  reconciler.rules = options.rules;
-  reconciler.plan_every = options.plan_every;
-  reconciler.last_volume = contents.last_volume;
-  reconciler_ = std::make_unique<VolumeReconciler>(std::move(reconciler));
+      JobRunner::Deps{.hub = hub_.get(),
+                      .scanner = scanner_.get(),
+                      .on_end = [this](JobEnd end) { reconciler_->OnJobEnd(std::move(end)); },
+                      .report_bad = report_bad});
+  reconciler_ = std::make_unique<VolumeReconciler>(
+      VolumeReconciler::Deps{.waker = &waker_,
+                             .book = &book_,
+                             .state = &state_,
+                             .hub = hub_.get(),
+                             .writer = writer_.get(),
+                             .runner = runner_.get(),
+                             .healer = healer_.get(),
+                             .scanner = scanner_.get(),
+                             .clock = deps.clock},
+      VolumeReconciler::Options{.rules = options.rules,
+                                .plan_every = options.plan_every,
+                                .last_volume = contents.last_volume});
   admin_ = std::make_unique<DataAdminService>(
-      DataAdminService::Options{&state_, reconciler_.get(), options.clock});
+      DataAdminService::Deps{&state_, reconciler_.get(), deps.clock});
   Fill(contents);
 }
 
 void VolumeLayer::Fill(const VolumeBook::Contents& contents) {
-  const absl::Duration now = options_.clock->Elapsed();
+  const absl::Duration now = deps_.clock->Elapsed();
   absl::MutexLock lock(&state_.mu());
   for (const auto& server : contents.servers) {
     state_.servers().Restore(server.config, server.store_id, server.last_seen_ms, now);
@@ -100,13 +110,14 @@ VolumeLayer::~VolumeLayer() { Stop(); }
 
 std::vector<grpc::Service*> VolumeLayer::services() { return {hub_.get(), admin_.get()}; }
 
-void VolumeLayer::Start() { reconciler_->Start(); }
+void VolumeLayer::Start() { waker_.Start(); }
 
 void VolumeLayer::Stop() {
-  reconciler_->Stop();
+  waker_.Stop();
   writer_->Stop();
   hub_->Stop();
   work_.Stop();
+  bulk_.Stop();
 }
 
 void VolumeLayer::SetServers(const v1::DataServers& servers) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -13,6 +15,8 @@
 #include "datamgr/repair/chunk_healer.h"
 #include "datamgr/repair/job_runner.h"
 #include "datamgr/repair/volume_reconciler.h"
+#include "datamgr/repair/volume_scan.h"
+#include "datamgr/repair/volume_waker.h"
 #include "datamgr/servers/server_hub.h"
 #include "datamgr/volumes/replica_reader.h"
 #include "datamgr/volumes/replica_writer.h"
@@ -30,15 +34,17 @@ class DataAdminService;
 //   VolumeReconciler -> JobRunner, Healer -/        |           \-> ...
 //        \-> VolumeBook (store)   VolumeState (tables) for all of them
 //
-// Open() → Start() → (an rpc::Server serves services()) → Stop() → stop that rpc::Server → destroy.
+// Create() → Start() → (an rpc::Server serves services()) → Stop() → stop that server → destroy.
 // Thread-safe.
 class VolumeLayer final : public ChunkLayer {
  public:
-  struct Options {
-    store::Store* store = nullptr;  // These outlive the layer.
+  struct Deps {  // All must outlive the layer.
+    store::Store* store = nullptr;
     const LiveChunks* live = nullptr;
     const rpc::PinSet* pins = nullptr;
     const Clock* clock = nullptr;
+  };
+  struct Options {
     Epoch epoch = 0;    // Which start of datamgr this is; what data servers are told.
     RepairRules rules;  // Before what operators changed of them.
     VolumeLimits limits;
@@ -48,7 +54,8 @@ class VolumeLayer final : public ChunkLayer {
   // Reads what the store has. Blocks on the disk.
   //
   // Errors: those of the store.
-  static absl::StatusOr<std::unique_ptr<VolumeLayer>> Open(const Options& options);
+  static absl::StatusOr<std::unique_ptr<VolumeLayer>> Create(const Deps& deps,
+                                                             const Options& options);
   ~VolumeLayer() override;  // Stop().
 
   // Chunks for data servers, DataAdmin for operators.
@@ -68,19 +75,25 @@ class VolumeLayer final : public ChunkLayer {
   void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) override;
   void Release(std::vector<ChunkRef> refs, ReleaseDone done) override;
   void Describe(std::vector<uint64_t> volumes, DescribeDone done) override;
+  bool TryRun(std::function<void()> task) override { return bulk_.TryPost(std::move(task)); }
 
   VolumeReconciler& reconciler() { return *reconciler_; }
   VolumeState& state() { return state_; }
 
  private:
-  VolumeLayer(const Options& options, const VolumeBook& book, const VolumeBook::Contents& contents);
+  VolumeLayer(const Deps& deps, const Options& options, const VolumeBook& book,
+              const VolumeBook::Contents& contents);
   void Fill(const VolumeBook::Contents& contents);
 
+  const Deps deps_;
   const Options options_;
   VolumeBook book_;
   VolumeState state_;
   WorkQueue work_;  // For questions to the catalog, which block.
+  WorkQueue bulk_;  // For tasks on many bytes.
+  VolumeWaker waker_;
   std::unique_ptr<ServerHub> hub_;
+  std::unique_ptr<VolumeScanner> scanner_;
   std::unique_ptr<ReplicaWriter> writer_;
   std::unique_ptr<ReplicaReader> reader_;
   std::unique_ptr<ChunkHealer> healer_;

@@ -85,11 +85,26 @@ bool MailModel::IsFull(const std::string& user, uint64_t bytes) const {
   return box->second.size() + 1 > limits_.messages_max || bytes > limits_.mailbox_bytes_max;
 }
 
+bool MailModel::IsShareFull(const std::string& user, const std::string& from,
+                            uint64_t bytes) const {
+  const auto box = mailboxes_.find(user);
+  if (box == mailboxes_.end()) return false;
+  size_t messages = 1;
+  for (const Message& message : box->second) {
+    if (message.from != from) continue;
+    ++messages;
+    bytes += message.bytes->size();
+  }
+  return messages > 1 &&
+         (messages > limits_.messages_max / 10 || bytes > limits_.mailbox_bytes_max / 4);
+}
+
 Answer MailModel::Send(const std::string& user, uint64_t draft) {
   const Draft* const open = Open(user, draft);
   if (open == nullptr) return Fails("NOTFOUND");
   for (const std::string& to : open->to) {
     if (IsFull(to, open->bytes->size())) return Fails("QUOTA");
+    if (IsShareFull(to, user, open->bytes->size())) return Fails("QUOTA");
   }
   for (const std::string& to : open->to) {
     mailboxes_[to].push_back({.from = user, .bytes = open->bytes});

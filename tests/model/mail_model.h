@@ -56,6 +56,7 @@ class MailModel {
  private:
   Draft* Open(const std::string& user, uint64_t draft);
   bool IsFull(const std::string& user, uint64_t bytes) const;
+  bool IsShareFull(const std::string& user, const std::string& from, uint64_t bytes) const;
 
   Limits limits_;
   std::map<uint64_t, Draft> drafts_;

@@ -13,7 +13,7 @@ namespace convergia::testing {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Minutes(3);
-constexpr size_t kMailboxMessages = 12;
+constexpr size_t kMailboxMessages = 30;
 constexpr uint64_t kMailboxBytes = 300 * 1024;
 constexpr uint64_t kMessageBytes = 100 * 1024;
 
@@ -46,6 +46,7 @@ void ConfigureDatamgr(v1::DatamgrConfig* config) {
   config->set_mailbox_messages_max(kMailboxMessages);
   config->set_mailbox_bytes_max(kMailboxBytes);
   config->set_message_bytes_max(kMessageBytes);
+  config->set_sends_per_minute(1'000'000);
   config->set_prefer(v1::DatamgrConfig::VOLATILE);
   std::vector<std::string> non_volatile = {"probe-n"};
   for (int party = 0; party < kPartiesInAll; ++party) {

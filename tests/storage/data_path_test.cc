@@ -1,4 +1,5 @@
 // From an edge's client of datamgr over real gRPC to the catalog and back, with chunks in memory.
+// Long because all tests need one fixture.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -93,14 +94,15 @@ class DataPathTest : public testing::Test {
 
   void StartDatamgr(const std::string& listen) {
     catalog_ = *datamgr::Catalog::Open(store_, clock_, {});
-    service_ = std::make_unique<datamgr::DataService>(&pins_, epoch_);
-    scheduler_ = std::make_unique<datamgr::RequestScheduler>(datamgr::RequestScheduler::Parts{
+    service_.reset();  // Before its scheduler.
+    scheduler_ = std::make_unique<datamgr::RequestScheduler>(datamgr::RequestScheduler::Deps{
         .catalog = catalog_.get(),
         .chunks = &chunks_,
         .users = &users_,
         .prefer = [](absl::string_view) { return datamgr::ClassPreference::kNone; },
         .announce = [this](const std::vector<Arrival>& all) { service_->Announce(all); }});
-    service_->Attach(scheduler_.get());
+    service_ = std::make_unique<datamgr::DataService>(
+        datamgr::DataService::Deps{.pins = &pins_, .scheduler = scheduler_.get()}, epoch_);
     scheduler_->Start();
     rpc_ = *rpc::Server::Create({.listen = listen,
                                  .credentials = *rpc::MakeServerCredentials(
@@ -178,8 +180,8 @@ class DataPathTest : public testing::Test {
   datamgr::MemChunkLayer chunks_;
   FakeUsers users_;
   std::unique_ptr<datamgr::Catalog> catalog_;
-  std::unique_ptr<datamgr::DataService> service_;
   std::unique_ptr<datamgr::RequestScheduler> scheduler_;
+  std::unique_ptr<datamgr::DataService> service_;
   std::unique_ptr<rpc::Server> rpc_;
   absl::Mutex mu_;
   std::vector<v1::MessageArrival> arrivals_ ABSL_GUARDED_BY(mu_);
@@ -214,6 +216,54 @@ TEST_F(DataPathTest, WritesThatEndInAnotherOrderAreSeenInTheirs) {
   EXPECT_EQ(first->Get().number(), 4u);
   EXPECT_EQ(second->Get().number(), 6u);
   EXPECT_EQ(read->Get().data(), "aabbbb");
+}
+
+TEST_F(DataPathTest, WorkOnManyBytesDoesNotHoldTheCatalogsThread) {
+  EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "OK");
+  EXPECT_EQ(Ask("ann", CreateFile("/a/f"))->Code(), "OK");
+  chunks_.HoldTasks();
+  const auto write = Ask("ann", Write("/a/f", 0, std::string(limits::kChunkBytesMax, 'x')));
+  AwaitThat([&] { return chunks_.tasks_waiting() == 1; });
+  EXPECT_EQ(Ask("bob", CreateFolder("/b"))->Code(), "OK");
+  v1::DataRequest list;
+  list.mutable_list_folder()->set_path("/b");
+  list.mutable_list_folder()->set_limit(1);
+  const auto rows = Ask("bob", list);
+  AwaitThat([&] { return chunks_.tasks_waiting() == 2; });  // A long answer is packed there too.
+  EXPECT_EQ(Ask("bob", CreateFolder("/b/c"))->Code(), "OK");
+  EXPECT_EQ(chunks_.chunks(), 0);
+  chunks_.LetTasks();
+  EXPECT_EQ(write->Get().number(), limits::kChunkBytesMax);
+  EXPECT_EQ(rows->Get().folder().rows_size(), 0);
+}
+
+TEST_F(DataPathTest, AFileOfManyTinyPiecesIsJoinedAndCutInParts) {
+  EXPECT_EQ(Ask("ann", CreateFolder("/a"))->Code(), "OK");
+  EXPECT_EQ(Ask("ann", CreateFile("/a/f"))->Code(), "OK");
+  std::string content;
+  std::deque<std::shared_ptr<Answer>> answers;
+  for (int i = 0; i < 500; ++i) {
+    const std::string byte(1, static_cast<char>('a' + i % 26));
+    answers.push_back(Ask("ann", Write("/a/f", content.size(), byte)));
+    content += byte;
+  }
+  for (const auto& answer : answers) ASSERT_EQ(answer->Code(), "OK");
+  // The clock stands, so what was joined is all that comes.
+  AwaitThat([&] { return chunks_.chunks() > 501; });
+  AwaitThat([&] {
+    clock_.Advance(absl::Minutes(6));  // The grace of the old pieces ends.
+    return chunks_.chunks() < 100;
+  });
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax))->Get().data(), content);
+  v1::DataRequest cut;
+  cut.mutable_truncate_file()->set_path("/a/f");
+  cut.mutable_truncate_file()->set_bytes(100);
+  const auto truncated = Ask("ann", cut);
+  const auto written = Ask("ann", Write("/a/f", 100, "!"));
+  EXPECT_EQ(truncated->Code(), "OK");
+  EXPECT_EQ(written->Code(), "OK");
+  EXPECT_EQ(Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax))->Get().data(),
+            content.substr(0, 100) + "!");
 }
 
 TEST_F(DataPathTest, OneRequestDoesNotWaitForTheSyncOfAnotherAndNoneIsAnsweredBeforeIt) {

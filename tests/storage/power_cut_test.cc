@@ -99,11 +99,11 @@ class Site {
                                                 : VolumeClass::kNonVolatile);
     }
     scheduler_ = std::make_unique<datamgr::RequestScheduler>(
-        datamgr::RequestScheduler::Parts{.catalog = catalog_.get(),
-                                         .chunks = &cluster_->layer(),
-                                         .users = &users_,
-                                         .prefer = PreferenceOf,
-                                         .announce = [](const auto&) {}});
+        datamgr::RequestScheduler::Deps{.catalog = catalog_.get(),
+                                        .chunks = &cluster_->layer(),
+                                        .users = &users_,
+                                        .prefer = PreferenceOf,
+                                        .announce = [](const auto&) {}});
     scheduler_->Start();
     scheduler_->Open(kStream);
   }

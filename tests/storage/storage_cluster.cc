@@ -83,16 +83,17 @@ std::string StorageCluster::DirOf(NodeId id) const {
 }
 
 void StorageCluster::StartDatamgr(Epoch epoch) {
+  datamgr::VolumeLayer::Deps deps;
+  deps.store = options_.store != nullptr ? options_.store : &store_;
+  deps.live = options_.live != nullptr ? options_.live : &live_;
+  deps.pins = &pins_;
+  deps.clock = &RealClock::Get();
   datamgr::VolumeLayer::Options options;
-  options.store = options_.store != nullptr ? options_.store : &store_;
-  options.live = options_.live != nullptr ? options_.live : &live_;
-  options.pins = &pins_;
-  options.clock = &RealClock::Get();
   options.epoch = epoch;
   options.rules = options_.rules;
   options.limits = options_.limits;
   options.plan_every = options_.plan_every;
-  auto layer = datamgr::VolumeLayer::Open(options);
+  auto layer = datamgr::VolumeLayer::Create(deps, options);
   CHECK(layer.ok()) << layer.status();
   layer_ = *std::move(layer);
   layer_->Start();

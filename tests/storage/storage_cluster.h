@@ -85,7 +85,7 @@ class StorageCluster {
   int CopiesOf(const datamgr::ChunkRef& ref);
   // How many its volume's class asks for; a wish for the other class may not have been met.
   int WantedOf(const datamgr::ChunkRef& ref);
-  datamgr::KeeperReport Report() { return layer_->reconciler().Report(); }
+  datamgr::RepairReport Report() { return layer_->reconciler().Report(); }
   LiveSet& live() { return live_; }
   // To datamgr, with an operator's certificate, or a data server's.
   std::shared_ptr<grpc::Channel> ChannelAs(const identity::NodeIdentity& who);
