@@ -13,11 +13,11 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/lineserver/command_table.h"
-#include "common/lineserver/counters.h"
 #include "common/lineserver/session.h"
 #include "common/lineserver/session_limits.h"
 #include "common/lineserver/session_types.h"
 #include "common/lineserver/shard.h"
+#include "common/session/counters.h"
 #include "common/tls/context.h"
 
 namespace convergia::lineserver {

@@ -5,12 +5,14 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/lineserver/connection_limiter.h"
 #include "common/lineserver/session_limits.h"
 #include "common/lineserver/session_types.h"
+#include "common/session/connection_limiter.h"
 #include "common/tls/context.h"
 
 namespace convergia::lineserver {
+
+using session::ConnectionLimiter;
 
 // What all sessions of one server share. For this room only.
 struct ServerState {

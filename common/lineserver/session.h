@@ -14,18 +14,20 @@
 #include "common/base/fail.h"
 #include "common/line/framer.h"
 #include "common/lineserver/command_table.h"
-#include "common/lineserver/counters.h"
-#include "common/lineserver/outbox.h"
 #include "common/lineserver/pending_requests.h"
 #include "common/lineserver/session_types.h"
 #include "common/lineserver/shard.h"
-#include "common/lineserver/timing_wheel.h"
-#include "common/lineserver/token_bucket.h"
+#include "common/session/counters.h"
+#include "common/session/outbox.h"
+#include "common/session/timing_wheel.h"
+#include "common/session/token_bucket.h"
 #include "common/tls/stream.h"
 
 namespace convergia::lineserver {
 
 struct ServerState;
+using session::Outbox;
+using session::TokenBucket;
 
 // Names a session from any thread. The shard lives as long as its server.
 struct SessionHandle {

@@ -16,13 +16,18 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/base/clock.h"
-#include "common/lineserver/buffer_pool.h"
-#include "common/lineserver/counters.h"
-#include "common/lineserver/timing_wheel.h"
+#include "common/session/buffer_pool.h"
+#include "common/session/counters.h"
+#include "common/session/timing_wheel.h"
 
 namespace convergia::lineserver {
 
 class Session;
+using session::BufferPool;
+using session::Counter;
+using session::CounterValues;
+using session::ShardCounters;
+using session::TimingWheel;
 
 // One I/O thread and the sessions that live on it. Everything a session does happens on its shard's
 // thread, so it has no mutex; Post() is the one door for others.

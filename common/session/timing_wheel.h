@@ -6,7 +6,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // Deadlines of very many things that are nearly always moved before they are reached. Setting,
 // moving and dropping one takes a few pointers and no memory. Not thread-safe.
@@ -43,4 +43,4 @@ class TimingWheel {
   std::vector<Entry> slots_;  // Heads of circular lists.
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session
