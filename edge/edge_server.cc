@@ -243,9 +243,8 @@ absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   sessions_.Add(session, clock_.Now());
   locations_->OnChange();
   // After the OK.
-  session.shard().Post([this, weak = session.weak_from_this()] {
-    const auto signed_in = std::static_pointer_cast<lineserver::Session>(weak.lock());
-    if (signed_in != nullptr) PushWaitingMessages(*data_, *signed_in);
+  session.shard().Post([this, weak = session.handle().session] {
+    if (const auto signed_in = weak.lock()) PushWaitingMessages(*data_, *signed_in);
   });
   return absl::OkStatus();
 }

@@ -26,7 +26,7 @@ class Outbox {
   struct Progress {
     size_t bytes = 0;
     size_t writes = 0;
-    bool blocked = false;  // The socket takes no more now.
+    bool blocked = false;  // The socket is full.
   };
   // Writes until all is written or the socket is full.
   //

@@ -11,8 +11,8 @@ namespace convergia::session {
 // Deadlines of very many things that are nearly always moved before they are reached. Setting,
 // moving and dropping one takes a few pointers and no memory. Not thread-safe.
 //
-// A deadline further away than the wheel is long is due early, at its end: whoever is called looks
-// what time it is, and sets it again.
+// A deadline further away than the wheel is long is due early, at its end. So the callee checks the
+// time, and sets the deadline again.
 class TimingWheel {
  public:
   // What has deadlines derives from this. It may not be moved, and is dropped before it dies.

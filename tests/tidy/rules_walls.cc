@@ -31,8 +31,8 @@ const std::vector<CommonRoom>& CommonRooms() {
       {"identity", {"base"}},
       {"tls", {"base", "identity"}},
       {"rpc", {"base", "identity", "tls", "proto"}},
-      {"session", {"base", "tls"}},
-      {"lineserver", {"base", "line", "identity", "session", "tls"}},
+      {"session", {"base", "identity", "tls"}},
+      {"lineserver", {"base", "identity", "line", "session", "tls"}},
       {"node", {"base", "disk", "line", "identity", "tls", "rpc", "store", "proto"}},
   };
   return *kRooms;
