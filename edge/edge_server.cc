@@ -84,7 +84,7 @@ void EdgeServer::MakeRooms() {
   // What mgmt does not get now it gets with the whole, at the next attach.
   const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
   locations_ = std::make_unique<LocationLoop>(
-      LocationLoop::Rooms{.directory = &directory_,
+      LocationLoop::Deps{.directory = &directory_,
                          .hub = &hub_,
                          .relay = loop_.get(),
                          .clock = &clock_,
