@@ -53,4 +53,13 @@ absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config) {
   return settings;
 }
 
+Advertised AdvertisedAddresses(const EdgeSettings& settings, absl::string_view grpc_bound,
+                               absl::string_view line_bound,
+                               absl::FunctionRef<std::string(absl::string_view bound)> reachable) {
+  Advertised advertised = {.grpc = settings.advertise_grpc, .line = settings.advertise_line};
+  if (advertised.grpc.empty()) advertised.grpc = {reachable(grpc_bound)};
+  if (advertised.line.empty()) advertised.line = reachable(line_bound);
+  return advertised;
+}
+
 }  // namespace convergia::edge

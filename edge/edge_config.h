@@ -1,7 +1,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -24,5 +26,16 @@ struct EdgeSettings : node::NodeSettings {
 
 // Errors: kInvalidArgument, naming the field and what is wrong with it.
 absl::StatusOr<EdgeSettings> ReadSettings(const v1::EdgeConfig& config);
+
+// Where others reach an edge: "host:port".
+struct Advertised {
+  std::vector<std::string> grpc;  // In order of preference; never empty.
+  std::string line;
+};
+// As the settings say, else where the edge listens. `reachable` turns an address that it listens at
+// into one that others can dial.
+Advertised AdvertisedAddresses(const EdgeSettings& settings, absl::string_view grpc_bound,
+                               absl::string_view line_bound,
+                               absl::FunctionRef<std::string(absl::string_view bound)> reachable);
 
 }  // namespace convergia::edge

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/node/reachable_address.h"
@@ -63,6 +66,30 @@ TEST(EdgeConfigTest, NamesTheFieldThatIsWrong) {
     const absl::Status status = ReadSettings(config).status();
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
     EXPECT_EQ(status.message().substr(0, strlen(c.field)), c.field);
+  }
+}
+
+TEST(EdgeConfigTest, AdvertisesTheSettingsElseWhereItListens) {
+  const struct {
+    std::vector<std::string> grpc_set;
+    std::string line_set;
+    std::vector<std::string> grpc;
+    std::string line;
+  } cases[] = {
+      {{}, "", {"dial:0.0.0.0:1"}, "dial:0.0.0.0:2"},
+      {{"a:1", "b:1"}, "", {"a:1", "b:1"}, "dial:0.0.0.0:2"},
+      {{}, "c:2", {"dial:0.0.0.0:1"}, "c:2"},
+      {{"a:1"}, "c:2", {"a:1"}, "c:2"},
+  };
+  const auto reachable = [](absl::string_view bound) { return absl::StrCat("dial:", bound); };
+  for (const auto& c : cases) {
+    EdgeSettings settings;
+    settings.advertise_grpc = c.grpc_set;
+    settings.advertise_line = c.line_set;
+    const Advertised advertised =
+        AdvertisedAddresses(settings, "0.0.0.0:1", "0.0.0.0:2", reachable);
+    EXPECT_EQ(advertised.grpc, c.grpc);
+    EXPECT_EQ(advertised.line, c.line);
   }
 }
 

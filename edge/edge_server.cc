@@ -14,6 +14,7 @@
 #include "common/rpc/credentials.h"
 #include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
+#include "edge/sessions/admission.h"
 
 namespace convergia::edge {
 namespace {
@@ -83,13 +84,13 @@ void EdgeServer::MakeRooms() {
   // What mgmt does not get now it gets with the whole, at the next attach.
   const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
   locations_ = std::make_unique<LocationLoop>(
-      LocationLoop::Rooms{.directory = &directory_,
-                          .hub = &hub_,
-                          .relay = loop_.get(),
-                          .clock = &clock_,
-                          .send = send,
-                          .is_edge = [this](NodeId node) { return IsEdge(node); },
-                          .on_fresh = [this](bool fresh) { messages_->SetDirectoryFresh(fresh); }});
+      LocationLoop::Deps{.directory = &directory_,
+                         .hub = &hub_,
+                         .relay = loop_.get(),
+                         .clock = &clock_,
+                         .send = send,
+                         .is_edge = [this](NodeId node) { return IsEdge(node); },
+                         .on_fresh = [this](bool fresh) { messages_->SetDirectoryFresh(fresh); }});
   links_ = std::make_unique<PeerLinks>(
       PeerLinks::Options{.loop = loop_.get(),
                          .epoch = agent_->epoch(),
@@ -98,9 +99,11 @@ void EdgeServer::MakeRooms() {
                          .make_channel = make_channel},
       [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
   relocator_ = std::make_unique<Relocator>(
-      Relocator::Rooms{
-          .hub = &hub_, .messages = messages_.get(), .directory = &directory_, .clock = &clock_},
-      [this] { agent_->BeatNow(); });
+      Relocator::Deps{.hub = &hub_,
+                      .messages = messages_.get(),
+                      .directory = &directory_,
+                      .clock = &clock_,
+                      .on_drain_change = [this] { agent_->BeatNow(); }});
   traffic_ = std::make_unique<TrafficReporter>(messages_.get(), send);
   mgmt_link_ = std::make_unique<MgmtLink>(
       MgmtLink::Rooms{.hub = &hub_,
@@ -206,15 +209,14 @@ absl::Status EdgeServer::MakeRpcServer() {
 }
 
 v1::Hello EdgeServer::MakeHello() const {
-  std::vector<std::string> grpc = settings_.advertise_grpc;
-  if (grpc.empty()) grpc = {node::ReachableAddress(grpc_address(), agent_->mgmt_address())};
+  const auto reachable = [this](absl::string_view bound) {
+    return node::ReachableAddress(bound, agent_->mgmt_address());
+  };
+  const Advertised told = AdvertisedAddresses(settings_, grpc_address(), line_address_, reachable);
   v1::Hello hello;
-  hello.mutable_addresses()->set_grpc(grpc.front());
-  hello.mutable_addresses()->set_line(
-      settings_.advertise_line.empty()
-          ? node::ReachableAddress(line_address_, agent_->mgmt_address())
-          : settings_.advertise_line);
-  for (const std::string& address : grpc) hello.add_grpc_addresses(address);
+  hello.mutable_addresses()->set_grpc(told.grpc.front());
+  hello.mutable_addresses()->set_line(told.line);
+  for (const std::string& address : told.grpc) hello.add_grpc_addresses(address);
   return hello;
 }
 
@@ -234,18 +236,15 @@ void EdgeServer::OnRenewed(const std::string& chain_pem) {
 }
 
 absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
-  CVG_RETURN_IF_ERROR(relocator_->Admit());
   const lineserver::SignedIn& who = *session.signed_in();
-  if (revoked_.IsRevoked(who.account, who.generation)) {  // Since it was checked.
-    return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
-  }
+  CVG_RETURN_IF_ERROR(AdmitSignIn({.is_draining = relocator_->draining(),
+                                   .is_revoked = revoked_.IsRevoked(who.account, who.generation)}));
   CVG_RETURN_IF_ERROR(messages_->OnSignedIn(session));
   sessions_.Add(session, clock_.Now());
   locations_->OnChange();
   // After the OK.
-  session.shard().Post([this, weak = session.weak_from_this()] {
-    const auto signed_in = std::static_pointer_cast<lineserver::Session>(weak.lock());
-    if (signed_in != nullptr) PushWaitingMessages(*data_, *signed_in);
+  session.shard().Post([this, weak = session.handle().session] {
+    if (const auto signed_in = weak.lock()) PushWaitingMessages(*data_, *signed_in);
   });
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/pin_set.h"
 #include "common/rpc/server.h"
+#include "common/session/limits.h"
 #include "common/store/rocks_store.h"
 #include "common/store/start_counter.h"
 #include "common/tls/context.h"
@@ -95,7 +96,7 @@ lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
   limits.unauthenticated_per_address_max =
       static_cast<int>(config.unauthenticated_per_address_max());
   limits.signed_in_per_address_max = static_cast<int>(config.signed_in_per_address_max());
-  limits.memory_bytes_max = lineserver::QuarterOfMemory() / 2;  // There are two line servers.
+  limits.memory_bytes_max = session::QuarterOfMemory() / 2;  // There are two line servers.
   return limits;
 }
 

@@ -6,7 +6,6 @@
 #include "common/base/status_macros.h"
 #include "common/line/reply.h"
 #include "common/line/rows.h"
-#include "common/lineserver/listener.h"
 #include "common/lineserver/server_state.h"
 
 namespace convergia::lineserver {
@@ -33,89 +32,32 @@ std::string MakeGreeting(const LineServer::Options& options) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LineServer>> LineServer::Create(Options options) {
-  std::unique_ptr<LineServer> server(new LineServer(options));
-  CVG_RETURN_IF_ERROR(server->Listen(options.listen));
+  CHECK(options.authenticator != nullptr);
+  std::unique_ptr<LineServer> server(new LineServer(
+      std::make_unique<ServerState>(ServerState{.limits = options.limits,
+                                                .authenticator = *options.authenticator,
+                                                .observer = options.observer,
+                                                .greeting = MakeGreeting(options)})));
+  session::Server::Options below = {
+      .shards = options.shards, .limits = options.limits, .tick = options.tick};
+  for (const ListenSpec& spec : options.listen) {
+    CHECK(spec.table != nullptr);
+    const auto make_session = [state = server->state_.get(),
+                               table = spec.table](session::Connection& connection) {
+      return std::make_unique<Session>(connection, *state, *table);
+    };
+    below.listen.push_back({.address = spec.address,
+                            .make_dialect = make_session,
+                            .sign_in_timeout = spec.sign_in_timeout});
+  }
+  CVG_ASSIGN_OR_RETURN(
+      server->server_,
+      session::Server::Create({.tls = options.tls, .clock = options.clock}, std::move(below)));
   return server;
 }
 
-LineServer::LineServer(const Options& options) {
-  CHECK(options.shards > 0 && options.tls != nullptr && options.authenticator != nullptr);
-  CHECK(options.limits.messages_per_second > 0 && options.limits.messages_burst >= 1);
-  for (int index = 0; index < options.shards; ++index) {
-    shards_.push_back(std::make_shared<Shard>(index, *options.clock, options.tick));
-  }
-  state_ = std::make_unique<ServerState>(options.limits, *options.tls, *options.authenticator,
-                                         options.observer, MakeGreeting(options));
-}
+LineServer::LineServer(std::unique_ptr<ServerState> state) : state_(std::move(state)) {}
 
-LineServer::~LineServer() { Stop(); }
-
-absl::Status LineServer::Listen(const std::vector<ListenSpec>& specs) {
-  for (const ListenSpec& spec : specs) {
-    CHECK(spec.table != nullptr);
-    CVG_ASSIGN_OR_RETURN(
-        std::shared_ptr<Listener> listener,
-        Listener::Create(
-            {.address = spec.address, .table = spec.table, .sign_in_timeout = spec.sign_in_timeout},
-            *state_, shards_));
-    listeners_.push_back(std::move(listener));
-  }
-  return absl::OkStatus();
-}
-
-void LineServer::Start() {
-  CHECK(!is_started_ && !is_stopped_);
-  is_started_ = true;
-  for (const std::shared_ptr<Listener>& listener : listeners_) listener->Start();
-  for (const std::shared_ptr<Shard>& shard : shards_) shard->Start();
-}
-
-void LineServer::StopListening() {
-  for (const std::shared_ptr<Listener>& listener : listeners_) {
-    if (is_started_) {
-      shards_.front()->Post([listener] { listener->Stop(); });
-    } else {
-      listener->Stop();
-    }
-  }
-}
-
-void LineServer::Drain(absl::Duration timeout) {
-  if (!is_started_ || is_stopped_) return;
-  StopListening();
-  state_->draining = true;  // For those still shaking hands.
-  for (const std::shared_ptr<Shard>& shard : shards_) {
-    shard->Post([&shard = *shard] {
-      for (const std::shared_ptr<Session>& session : shard.Sessions()) session->Drain();
-    });
-  }
-  state_->addresses.WaitUntilEmpty(timeout);
-}
-
-void LineServer::Stop() {
-  if (is_stopped_) return;
-  is_stopped_ = true;
-  StopListening();
-  for (const std::shared_ptr<Shard>& shard : shards_) shard->Stop();
-  listeners_.clear();
-}
-
-std::vector<std::string> LineServer::addresses() const {
-  std::vector<std::string> addresses;
-  for (const std::shared_ptr<Listener>& listener : listeners_) {
-    addresses.push_back(listener->address());
-  }
-  return addresses;
-}
-
-int64_t LineServer::connections() const { return state_->addresses.connections(); }
-int64_t LineServer::signed_in() const { return state_->addresses.signed_in(); }
-int64_t LineServer::memory_bytes() const { return state_->memory_bytes; }
-
-CounterValues LineServer::counters() const {
-  CounterValues sums = {};
-  for (const std::shared_ptr<Shard>& shard : shards_) shard->counters().AddTo(&sums);
-  return sums;
-}
+LineServer::~LineServer() = default;
 
 }  // namespace convergia::lineserver

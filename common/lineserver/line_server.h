@@ -13,16 +13,14 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/lineserver/command_table.h"
-#include "common/lineserver/counters.h"
 #include "common/lineserver/session.h"
 #include "common/lineserver/session_limits.h"
 #include "common/lineserver/session_types.h"
-#include "common/lineserver/shard.h"
+#include "common/session/server.h"
 #include "common/tls/context.h"
 
 namespace convergia::lineserver {
 
-class Listener;
 struct ServerState;
 
 // A server of the tilde protocol over TLS: listens, signs clients in, hands their requests to the
@@ -52,42 +50,37 @@ class LineServer {
     absl::Duration tick = absl::Milliseconds(100);  // How exact time-outs are, in real time.
   };
 
-  // Binds and listens; nobody is accepted yet.
+  // Binds and listens; no client is accepted yet.
   //
   // Errors: kInvalidArgument for a bad address, kUnavailable if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<LineServer>> Create(Options options);
   ~LineServer();  // Stop().
 
-  void Start();
+  void Start() { server_->Start(); }
 
-  // Accepts nobody and takes no new requests; each session is told BYE and closed once its requests
-  // are answered. Returns when all are gone or after `timeout` (real time).
-  void Drain(absl::Duration timeout);
+  // Accepts no client and takes no further requests. Each session reads BYE and closes once its
+  // requests are answered. Returns when all are gone, or after `timeout` (real time).
+  void Drain(absl::Duration timeout) { server_->Drain(timeout); }
 
-  // Closes what is left and waits for all threads. Idempotent. Sessions and responders that others
+  // Closes the rest and waits for all threads. Idempotent. Sessions and responders that others
   // still hold stay valid and do nothing.
-  void Stop();
+  void Stop() { server_->Stop(); }
 
   // "host:port" of each listener, in the order of Options::listen.
-  std::vector<std::string> addresses() const;
+  std::vector<std::string> addresses() const { return server_->addresses(); }
 
-  absl::Span<const std::shared_ptr<Shard>> shards() const { return shards_; }
+  absl::Span<const std::shared_ptr<Shard>> shards() const { return server_->shards(); }
 
-  int64_t connections() const;  // Signed in or not.
-  int64_t signed_in() const;
-  CounterValues counters() const;
-  int64_t memory_bytes() const;  // Held for clients that are slow.
+  int64_t connections() const { return server_->connections(); }  // Signed in or not.
+  int64_t signed_in() const { return server_->signed_in(); }
+  session::CounterValues counters() const { return server_->counters(); }
+  int64_t memory_bytes() const { return server_->memory_bytes(); }  // Held for slow clients.
 
  private:
-  explicit LineServer(const Options& options);
-  absl::Status Listen(const std::vector<ListenSpec>& specs);
-  void StopListening();
+  explicit LineServer(std::unique_ptr<ServerState> state);
 
-  std::vector<std::shared_ptr<Shard>> shards_;
-  std::unique_ptr<ServerState> state_;
-  std::vector<std::shared_ptr<Listener>> listeners_;
-  bool is_started_ = false;
-  bool is_stopped_ = false;
+  const std::unique_ptr<const ServerState> state_;
+  std::unique_ptr<session::Server> server_;
 };
 
 }  // namespace convergia::lineserver

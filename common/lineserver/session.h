@@ -1,6 +1,6 @@
 #pragma once
 
-#include <asio/ip/tcp.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,24 +8,23 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/base/fail.h"
 #include "common/line/framer.h"
+#include "common/line/packet.h"
 #include "common/lineserver/command_table.h"
-#include "common/lineserver/counters.h"
-#include "common/lineserver/outbox.h"
 #include "common/lineserver/pending_requests.h"
 #include "common/lineserver/session_types.h"
-#include "common/lineserver/shard.h"
-#include "common/lineserver/timing_wheel.h"
-#include "common/lineserver/token_bucket.h"
-#include "common/tls/stream.h"
+#include "common/session/connection.h"
+#include "common/session/dialect.h"
+#include "common/session/shard.h"
 
 namespace convergia::lineserver {
 
 struct ServerState;
+using session::Shard;
 
 // Names a session from any thread. The shard lives as long as its server.
 struct SessionHandle {
@@ -33,34 +32,25 @@ struct SessionHandle {
   std::weak_ptr<Session> session;
 };
 
-// One client's connection, from accept to close.
+// What a server knows of one client that speaks the line protocol: who it is, and its requests. The
+// dialect of one connection (common/session), which owns TLS, the outbox and most limits.
 //
-//   handshake -> open (anyone, then signed in) -> closing: the outbox leaves, then our end is shut
-//   -> lingering: until the other side ends too, so that it reads our last word -> closed
+//   greeted -> signed in, perhaps -> closed
 //
 // Only on its shard's thread (SessionHandle and Responder are for others). Files: session.cc life
-// and the public door, session_read.cc packets in, session_write.cc packets out,
-// session_sign_in.cc, session_deadlines.cc time.
-class Session final : public std::enable_shared_from_this<Session>, public TimingWheel::Entry {
+// and packets out, session_read.cc packets in, session_sign_in.cc.
+class Session final : public session::Dialect {
  public:
-  struct Origin {
-    std::string peer_address;
-    const CommandTable* table = nullptr;
-    absl::Duration sign_in_timeout;
-    bool is_unwelcome = false;  // Is told BUSY after the handshake, and closed.
-  };
+  // All outlive the session's connection.
+  Session(session::Connection& connection, const ServerState& server, const CommandTable& table);
 
-  Session(uint64_t id, ServerState& server, std::shared_ptr<Shard> shard,
-          asio::ip::tcp::socket socket, Origin origin);
-  ~Session();
-
-  uint64_t id() const { return id_; }
+  uint64_t id() const { return connection_.id(); }
   // Null until the client is signed in.
   const SignedIn* signed_in() const { return signed_in_ ? &*signed_in_ : nullptr; }
-  const std::string& peer_address() const { return origin_.peer_address; }
-  const CommandTable& table() const { return *origin_.table; }
-  Shard& shard() const { return *shard_; }
-  SessionHandle handle() { return {shard_.get(), weak_from_this()}; }
+  const std::string& peer_address() const { return connection_.peer_address(); }
+  const CommandTable& table() const { return table_; }
+  Shard& shard() const { return connection_.shard(); }
+  SessionHandle handle() { return {&shard(), self()}; }
 
   // What the owner keeps with this session. The observer sets it in OnSignedIn(); the session
   // destroys it on its shard, after OnClosed() or if OnSignedIn() fails.
@@ -83,22 +73,20 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   bool PushEscaped(absl::string_view packet);
   bool PushEscaped(const std::shared_ptr<const std::string>& packet);
 
-  // Over the soft bound, and the client does not read: whoever can answer BUSY instead of pushing
-  // more, should. What only gathers to leave at the end of this turn is no congestion: it is
-  // written now, to see.
-  bool IsCongested();
-  size_t outbox_bytes() const { return outbox_.bytes(); }
+  // See session::Connection. Then answer BUSY instead of pushing.
+  bool IsCongested() { return connection_.IsCongested(); }
 
-  // Takes no more requests, says BYE, and closes when that has left. Outstanding requests get no
-  // answer. OnClosed() follows at the end of the turn, never from inside a call of the owner's.
-  void Close(FailCode code, absl::string_view text);
-  // Takes no more requests, lets what is outstanding be answered, and closes without BYE; only
+  // Takes no further requests, says BYE, and closes when that has left. Outstanding requests get no
+  // answer. SessionObserver::OnClosed() follows at the end of the turn, never from inside a call of
+  // the owner's.
+  void Close(FailCode code, absl::string_view text) { connection_.Close(code, text); }
+  // Takes no further requests, answers those that are outstanding, and closes without BYE; only
   // after Release(), if the observer holds it.
   void Quit();
   void Release();
 
-  // Answers nothing new, lets what is outstanding be answered, then says BYE and closes.
-  void Drain();
+  // Takes no further requests, answers those that are outstanding, then says BYE and closes.
+  void Drain() { connection_.Drain(); }
 
   // Counts `bytes` against what this session may have unanswered, until `key` is answered. By the
   // handler of a request that carries much, or whose answer will.
@@ -107,97 +95,49 @@ class Session final : public std::enable_shared_from_this<Session>, public Timin
   // Signs in: LOGIN and the bare packet. Answers `responder`.
   void SignIn(absl::string_view user, absl::string_view secret, Responder responder);
 
-  // All below is for this room.
-
-  // Takes its place on the shard and begins the handshake.
-  void Start();
-  // Data of OK, or a status that is not OK.
+  // For this room: data of OK, or a status that is not OK.
   void Answer(RequestKey key, const absl::Status& status, absl::string_view data);
-  bool is_open() const { return state_ == State::kOpen; }
+
+  // session::Dialect:
+  void OnOpen() override;
+  bool OnBytes(absl::Span<char>* bytes) override;
+  bool CanRead() const override;
+  bool IsDone() const override;
+  size_t held_bytes() const override { return pending_.held_bytes() + framer_.partial_bytes(); }
+  void OnIdle() override;
+  void OnClosing(FailCode code, absl::string_view text) override;
+  void OnClosed() override;
 
  private:
-  friend class Shard;
-
-  enum class State { kHandshake, kOpen, kClosing, kLingering, kDoomed, kClosed };
-
-  // session.cc
-  void ContinueHandshake();
-  void OnHandshakeDone();
-  void OnTurnEnd();
-  void BeginClosing(Counter reason);
-  void BeginLinger();
-  // Closes without a word at the end of the turn.
-  void Abort(Counter reason);
-  void TearDown();
-  void TellObserverClosed();
-  void DropInput();
+  std::shared_ptr<Session> self() { return {connection_.shared_from_this(), this}; }
+  session::ShardCounters& counters() const { return connection_.counters(); }
 
   // session_read.cc
-  void AwaitReadable();
-  void OnReadable();
-  void ContinueReading();
-  bool TakeBytes(absl::Span<char> bytes);
-  void OnReadError(const absl::Status& status);
   void OnPacket(absl::string_view packet);
-  void OnBadPacket(absl::string_view packet, absl::string_view id, const absl::Status& status);
+  void OnRequest(const line::Request& request);
+  void OnBareSignIn(absl::string_view user, absl::string_view secret);
+  void OnBadPacket(absl::string_view id, const absl::Status& status);
   void OnTooLong(absl::string_view prefix);
   void RunCommand(const CommandSpec& command, absl::string_view data, bool has_data,
                   Responder responder);
   std::optional<Responder> BeginRequest(absl::string_view id);
-  bool CanRead() const;
-  void Pause(absl::Span<const char> rest);
-
-  // session_write.cc
-  void Flush();
-  bool AdmitPush(size_t bytes);
-  void AwaitWritable();
-  void Account();
 
   // session_sign_in.cc
   void OnSignInDone(absl::StatusOr<SignedIn> result, Responder responder);
   absl::Status AdmitSignedIn(SignedIn signed_in);
   std::string SignInRows() const;
 
-  // session_deadlines.cc
-  void OnDeadline();
-  absl::Duration NextDeadline() const;
-  void SetDeadline() { shard_->SetDeadline(*this, NextDeadline()); }
-  bool OnOverdue(absl::Duration now);
-  void OnSilence(absl::Duration now);
+  session::Connection& connection_;  // Owns this.
+  const ServerState& server_;
+  const CommandTable& table_;
 
-  // Constant after construction.
-  const uint64_t id_;
-  ServerState& server_;
-  const std::shared_ptr<Shard> shard_;
-  const Origin origin_;
-
-  State state_ = State::kHandshake;
-  bool is_dirty_ = false;         // Kept by the shard.
-  bool awaits_readable_ = false;  // A wait is under way.
-  bool awaits_writable_ = false;  // The same; then the socket was full.
-  bool is_stalled_ = false;       // The outbox waits for the socket since last_progress_.
-  bool is_paused_ = false;        // Open, and not reading.
-  bool is_rate_paused_ = false;   // Paused, for want of tokens.
-  bool is_ending_ = false;        // Reads no more; closes once nothing is outstanding.
-  bool is_held_ = false;          // ... and Release() was called.
-  bool says_bye_ = false;         // ... with a BYE.
-  bool signs_in_ = false;         // The authenticator is at work.
-  bool was_pinged_ = false;       // Since we last heard of the client.
-  bool observer_knows_ = false;   // OnSignedIn() was accepted and OnClosed() is due.
+  bool is_held_ = false;         // Quit, and to be released.
+  bool signs_in_ = false;        // The authenticator is at work.
+  bool observer_knows_ = false;  // OnSignedIn() was accepted and OnClosed() is due.
   uint32_t sign_in_generation_ = 0;
 
-  absl::Duration since_;  // When the state began.
-  absl::Duration last_heard_;
-  absl::Duration last_progress_;  // In writing, while is_stalled_.
-
-  std::optional<tls::TlsStream> stream_;  // Until closed.
   line::Framer framer_;
-  std::string stash_;  // Read and not yet looked at, while paused.
   PendingRequests pending_;
-  Outbox outbox_;
-  size_t push_bytes_ = 0;       // At most so many of the outbox's are pushes.
-  size_t accounted_bytes_ = 0;  // Of the server's memory_bytes.
-  TokenBucket tokens_;
   std::optional<SignedIn> signed_in_;
   std::unique_ptr<SessionExtension> extension_;
 };

@@ -1,4 +1,4 @@
-// Packets in: from the socket through the framer to the command table.
+// Packets in: through the framer to the command table.
 
 #include <array>
 #include <utility>
@@ -10,10 +10,10 @@
 #include "common/lineserver/session.h"
 
 namespace convergia::lineserver {
-namespace {
 
-// Then the others have their turn.
-constexpr int kReadsPerTurnMax = 8;
+using session::Counter;
+
+namespace {
 
 // "no fields", "1 field", "2 to 3 fields, separated by escaped newlines (a tilde, then Enter)".
 std::string HowManyFields(int min, int max) {
@@ -46,60 +46,10 @@ absl::Status UnknownCommand(absl::string_view word, bool is_signed_in) {
 
 }  // namespace
 
-void Session::AwaitReadable() {
-  awaits_readable_ = true;
-  stream_->AsyncWaitReadable([self = shared_from_this()](asio::error_code) {
-    self->awaits_readable_ = false;
-    self->OnReadable();  // An error shows again when reading.
-  });
-}
-
-void Session::OnReadable() {
-  switch (state_) {
-    case State::kHandshake:
-      return ContinueHandshake();
-    case State::kOpen:
-      return ContinueReading();
-    case State::kClosing:
-    case State::kLingering:
-      if (stream_->DiscardInput(shard_->read_buffer())) return AwaitReadable();
-      if (state_ == State::kLingering) state_ = State::kDoomed;
-      return shard_->MarkDirty(*this);
-    case State::kDoomed:
-    case State::kClosed:
-      return;
-  }
-}
-
-void Session::ContinueReading() {
-  is_paused_ = false;
-  if (!stash_.empty()) {
-    std::string bytes;
-    bytes.swap(stash_);
-    if (!TakeBytes(absl::MakeSpan(bytes))) return;
-  }
-  for (int reads = 0; reads < kReadsPerTurnMax; ++reads) {
-    const absl::StatusOr<size_t> count = stream_->TryRead(shard_->read_buffer());
-    if (!count.ok()) return OnReadError(count.status());
-    if (*count == 0) return AwaitReadable();
-    last_heard_ = shard_->now();
-    was_pinged_ = false;
-    shard_->counters().Add(Counter::kBytesIn, *count);
-    if (!TakeBytes(shard_->read_buffer().first(*count))) return;
-    if (!stream_->HasPending()) {
-      if (framer_.partial_bytes() > 0) Account();  // The outbox has its turn later.
-      return AwaitReadable();
-    }
-  }
-  Pause({});
-  shard_->MarkDirty(*this);
-}
-
-// Looks at `bytes` until they are used up (true), or until no more may be read now (false).
-bool Session::TakeBytes(absl::Span<char> bytes) {
-  while (CanRead()) {
+bool Session::OnBytes(absl::Span<char>* bytes) {
+  while (connection_.CanRead() && CanRead()) {
     absl::string_view packet;
-    switch (framer_.Pull(&bytes, &packet)) {
+    switch (framer_.Pull(bytes, &packet)) {
       case line::Framer::Next::kPacket:
         OnPacket(packet);
         break;
@@ -112,74 +62,64 @@ bool Session::TakeBytes(absl::Span<char> bytes) {
         break;
     }
   }
-  if (state_ == State::kOpen) {
-    Pause(bytes);
-    shard_->counters().Add(Counter::kReadsPaused);
-  }
   return false;
 }
 
 bool Session::CanRead() const {
   const SessionLimits& limits = server_.limits;
-  return state_ == State::kOpen && !is_ending_ && !signs_in_ && !is_rate_paused_ &&
-         pending_.outstanding() < static_cast<size_t>(limits.requests_outstanding_max) &&
-         outbox_.bytes() + pending_.held_bytes() < limits.outbox_bytes_soft &&
+  return pending_.outstanding() < static_cast<size_t>(limits.requests_outstanding_max) &&
+         connection_.outbox_bytes() + pending_.held_bytes() < limits.outbox_bytes_soft &&
          pending_.reserved_bytes() < limits.answers_bytes_max &&
          pending_.outstanding_bytes() < limits.request_bytes_outstanding_max;
 }
 
-void Session::Pause(absl::Span<const char> rest) {
-  is_paused_ = true;
-  stash_.assign(rest.data(), rest.size());
-}
-
-void Session::OnReadError(const absl::Status& status) {
-  if (!absl::IsOutOfRange(status)) return Abort(Counter::kClosedByPeer);
-  is_ending_ = true;  // It may still read the answers.
-  shard_->MarkDirty(*this);
-}
-
 std::optional<Responder> Session::BeginRequest(absl::string_view id) {
   const std::optional<RequestKey> key = pending_.Begin(id);
-  if (key) return Responder(shared_from_this(), *key);
+  if (key) return Responder(self(), *key);
   line::AppendFail(id,
                    Fail(FailCode::kBadField,
                         "a request with this id is still outstanding; give each its own id"),
-                   outbox_.Tail(shard_->buffers()));
-  shard_->counters().Add(Counter::kPacketsOut);
-  shard_->MarkDirty(*this);
+                   connection_.out());
+  counters().Add(Counter::kPacketsOut);
   return std::nullopt;
 }
 
 void Session::OnPacket(absl::string_view packet) {
-  shard_->counters().Add(Counter::kPacketsIn);
+  counters().Add(Counter::kPacketsIn);
   absl::string_view id;
   const absl::StatusOr<line::Request> request = line::ParseRequest(packet, &id);
-  if (!request.ok()) return OnBadPacket(packet, id, request.status());
-  std::optional<Responder> responder = BeginRequest(id);
-  if (!responder) return;
-  const CommandSpec* const command = origin_.table->Find(request->word);
-  if (command == nullptr) {
-    shard_->counters().Add(Counter::kRequestsUnknown);
-    return responder->Fail(UnknownCommand(request->word, signed_in_.has_value()));
+  if (request.ok()) return OnRequest(*request);
+  if (const auto sign_in = line::ParseBareSignIn(packet);
+      sign_in && Username::Parse(sign_in->first).ok()) {
+    return OnBareSignIn(sign_in->first, sign_in->second);
   }
-  RunCommand(*command, request->data, request->has_data, *std::move(responder));
+  OnBadPacket(id, request.status());
 }
 
-// What no request can be may still be the bare sign-in packet.
-void Session::OnBadPacket(absl::string_view packet, absl::string_view id,
-                          const absl::Status& status) {
-  const auto sign_in = line::ParseBareSignIn(packet);
-  const bool is_sign_in = sign_in && Username::Parse(sign_in->first).ok();
-  if (!is_sign_in) shard_->counters().Add(Counter::kPacketsBad);
-  std::optional<Responder> responder = BeginRequest(is_sign_in ? absl::string_view() : id);
+void Session::OnRequest(const line::Request& request) {
+  std::optional<Responder> responder = BeginRequest(request.id);
   if (!responder) return;
-  if (is_sign_in) return SignIn(sign_in->first, sign_in->second, *std::move(responder));
-  responder->Fail(status);
+  const CommandSpec* const command = table_.Find(request.word);
+  if (command == nullptr) {
+    counters().Add(Counter::kRequestsUnknown);
+    return responder->Fail(UnknownCommand(request.word, signed_in_.has_value()));
+  }
+  RunCommand(*command, request.data, request.has_data, *std::move(responder));
+}
+
+void Session::OnBareSignIn(absl::string_view user, absl::string_view secret) {
+  // Without an id, so it is never refused.
+  SignIn(user, secret, *BeginRequest({}));
+}
+
+void Session::OnBadPacket(absl::string_view id, const absl::Status& status) {
+  counters().Add(Counter::kPacketsBad);
+  std::optional<Responder> responder = BeginRequest(id);
+  if (responder) responder->Fail(status);
 }
 
 void Session::OnTooLong(absl::string_view prefix) {
-  shard_->counters().Add(Counter::kPacketsTooLong);
+  counters().Add(Counter::kPacketsTooLong);
   const size_t bytes_max =
       signed_in_ ? server_.limits.packet_bytes_max : server_.limits.packet_bytes_max_before_sign_in;
   const absl::Status status =
@@ -190,7 +130,7 @@ void Session::OnTooLong(absl::string_view prefix) {
   std::optional<Responder> responder = BeginRequest(id);
   if (responder) responder->Fail(status);
   if (signed_in_) return;
-  shard_->counters().Add(Counter::kClosedTooLong);
+  counters().Add(Counter::kClosedTooLong);
   Close(FailCode::kTooLong, status.message());
 }
 
@@ -212,11 +152,7 @@ void Session::RunCommand(const CommandSpec& command, absl::string_view data, boo
       !line::SplitFields(data, has_data, wanted)) {
     return responder.Fail(WrongFields(command));
   }
-  if (command.counts_as_message && !tokens_.Take(shard_->now(), server_.limits.messages_per_second,
-                                                 server_.limits.messages_burst)) {
-    is_rate_paused_ = true;
-    SetDeadline();
-  }
+  if (command.counts_as_message) connection_.CountMessage();
   pending_.Reserve(responder.key(), command.answer_bytes_max);
   command.handler(*this, wanted, std::move(responder));
 }

@@ -1,4 +1,4 @@
-// From anyone to somebody.
+// Signing in.
 
 #include <utility>
 
@@ -9,6 +9,8 @@
 
 namespace convergia::lineserver {
 
+using session::Counter;
+
 void Session::SignIn(absl::string_view user, absl::string_view secret, Responder responder) {
   if (signed_in_) {
     return responder.Fail(Fail(FailCode::kDenied,
@@ -17,39 +19,42 @@ void Session::SignIn(absl::string_view user, absl::string_view secret, Responder
   }
   const absl::StatusOr<Username> name = Username::Parse(user);
   if (!name.ok()) return responder.Fail(name.status());
-  signs_in_ = true;  // Until this request is answered, what follows waits.
+  connection_.BeginSignIn();  // Until this request is answered, later ones wait.
+  signs_in_ = true;
   sign_in_generation_ = responder.key().generation;
-  auto done = [self = shared_from_this(),
+  auto done = [self = self(),
                responder = std::move(responder)](absl::StatusOr<SignedIn> result) mutable {
-    if (self->shard_->RunsHere()) {
+    if (self->shard().RunsHere()) {
       return self->OnSignInDone(std::move(result), std::move(responder));
     }
-    Shard& shard = *self->shard_;
+    Shard& shard = self->shard();
     shard.Post([self = std::move(self), responder = std::move(responder),
                 result = std::move(result)]() mutable {
       self->OnSignInDone(std::move(result), std::move(responder));
     });
   };
-  server_.authenticator.SignIn(*name, secret, origin_.peer_address, std::move(done));
+  server_.authenticator.SignIn(*name, secret, peer_address(), std::move(done));
 }
 
 void Session::OnSignInDone(absl::StatusOr<SignedIn> result, Responder responder) {
-  if (state_ != State::kOpen) return;
+  if (!connection_.is_open()) return;
   const absl::Status status =
       result.ok() ? AdmitSignedIn(*std::move(result)) : std::move(result).status();
   if (!status.ok()) {
-    shard_->counters().Add(Counter::kSignInsFailed);
+    counters().Add(Counter::kSignInsFailed);
     return responder.Fail(status);
   }
-  shard_->counters().Add(Counter::kSignIns);
+  counters().Add(Counter::kSignIns);
   framer_.set_packet_bytes_max(server_.limits.packet_bytes_max);
   framer_.set_drops_cr(false);
   responder.Ok(SignInRows());
-  SetDeadline();
+  // Many sessions only listen from here on: they hold nothing that they do not need.
+  signed_in_->ticket = std::string();
+  pending_.Shrink();
 }
 
 absl::Status Session::AdmitSignedIn(SignedIn signed_in) {
-  if (!server_.addresses.SignIn(origin_.peer_address)) {
+  if (!connection_.SignIn()) {
     return Fail(FailCode::kBusy,
                 "too many people are signed in from your address; try again when some have left");
   }
@@ -60,7 +65,7 @@ absl::Status Session::AdmitSignedIn(SignedIn signed_in) {
   if (!status.ok()) {
     extension_.reset();
     signed_in_.reset();
-    server_.addresses.SignOut(origin_.peer_address);
+    connection_.SignOut();
   }
   return status;
 }
@@ -68,7 +73,7 @@ absl::Status Session::AdmitSignedIn(SignedIn signed_in) {
 std::string Session::SignInRows() const {
   line::RowWriter rows;
   rows.Add({"user", signed_in_->user.str()});
-  rows.Add({"session", absl::StrCat(id_)});
+  rows.Add({"session", absl::StrCat(id())});
   if (!signed_in_->ticket.empty()) {
     rows.Add({"ticket", signed_in_->ticket});
     rows.Add({"expires", absl::StrCat(absl::ToUnixMillis(signed_in_->expires))});

@@ -1,15 +1,11 @@
 #include "common/lineserver/session_test_fixture.h"
 
-#include <ctime>
-#include <thread>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
-#include "common/identity/certificate_authority.h"
+#include "common/session/testing/session_testing.h"
 
 namespace convergia::lineserver {
 namespace {
@@ -21,16 +17,6 @@ SignedIn MakeSignedIn(const Username& user) {
           .user = user,
           .ticket = absl::StrCat("ticket-of-", user.str()),
           .expires = absl::FromUnixMillis(2000)};
-}
-
-std::unique_ptr<tls::TlsContext> MakeTls(const Clock& clock) {
-  const auto ca = identity::CertificateAuthority::Create(clock);
-  const auto key = identity::PrivateKey::Generate(identity::KeyKind::kP256);
-  const identity::NodeIdentity node = {Role::kEdge, "edge1"};
-  const auto chain = ca.Issue(identity::MakeCsr(key, node), node, absl::Hours(1));
-  auto context = tls::TlsContext::Server(*chain, key.ToPem());
-  EXPECT_OK(context);
-  return *std::move(context);
 }
 
 }  // namespace
@@ -129,7 +115,7 @@ SessionHandle FakeObserver::Find(const std::string& user) {
   return {};
 }
 
-SessionTest::SessionTest() : tls_(MakeTls(clock_)) {
+SessionTest::SessionTest() : tls_(session::MakeTestTls(clock_)) {
   std::vector<CommandSpec> commands = Commands();
   for (CommandSpec& command : PushCommands()) commands.push_back(std::move(command));
   table_ = std::make_unique<CommandTable>(std::move(commands));
@@ -297,17 +283,7 @@ void SessionTest::AnswerLater(size_t index, absl::string_view data) {
 }
 
 void SessionTest::WaitUntil(const std::function<bool()>& condition, const char* what) {
-  const absl::Duration deadline = RealClock::Get().Elapsed() + kWaitMax;
-  while (!condition()) {
-    ASSERT_LT(RealClock::Get().Elapsed(), deadline) << what;
-    // A round through every shard: whatever was under way has moved on.
-    for (const std::shared_ptr<Shard>& shard : server_->shards()) {
-      absl::Notification round;
-      shard->Post([&round] { round.Notify(); });
-      round.WaitForNotification();
-    }
-    std::this_thread::yield();
-  }
+  session::WaitUntil(server_->shards(), condition, what);
 }
 
 void SessionTest::WaitForCounter(Counter counter, uint64_t count) {
@@ -322,23 +298,6 @@ void SessionTest::WaitForNoMemory() {
   WaitUntil([&] { return server_->memory_bytes() == 0; }, "memory");
 }
 
-void SessionTest::Advance(absl::Duration by) {
-  clock_.Advance(by);
-  const absl::Duration now = clock_.Elapsed();
-  for (const std::shared_ptr<Shard>& shard : server_->shards()) {
-    WaitUntil(
-        [&] {
-          absl::Duration seen;
-          absl::Notification asked;
-          shard->Post([&] {
-            seen = shard->now();
-            asked.Notify();
-          });
-          asked.WaitForNotification();
-          return seen >= now;
-        },
-        "the shard's clock");
-  }
-}
+void SessionTest::Advance(absl::Duration by) { session::Advance(server_->shards(), clock_, by); }
 
 }  // namespace convergia::lineserver

@@ -18,6 +18,8 @@
 
 namespace convergia::lineserver {
 
+using session::Counter;
+
 // Lets in everybody whose secret is "secret"; whose is "later" waits for FinishLater().
 class FakeAuthenticator final : public Authenticator {
  public:

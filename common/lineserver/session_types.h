@@ -20,7 +20,7 @@ class Session;
 struct SignedIn {
   AccountId account = 0;
   Username user;
-  std::string ticket;         // Given to the client; empty if the owner makes none.
+  std::string ticket;         // Given to the client, then dropped; empty if the owner makes none.
   Generation generation = 0;  // Of the ticket.
   absl::Time expires;
 };
@@ -50,8 +50,8 @@ class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
 
-  // The session knows its user now. The OK is not written yet, so whoever has something to push at
-  // once posts it (Shard::Post). An error refuses the sign-in, the session goes on without.
+  // The session knows its user now. The OK is not written yet, so an owner with something to push
+  // at once posts it (Shard::Post). An error refuses the sign-in; the session goes on without.
   virtual absl::Status OnSignedIn(Session& session) = 0;
 
   // A signed-in session says QUIT. True: it is to be kept for what is still on its way to it,

@@ -8,16 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/line/reply.h"
 #include "common/lineserver/command_table.h"
-#include "common/lineserver/connection_limiter.h"
-#include "common/lineserver/counters.h"
 #include "common/lineserver/pending_requests.h"
-#include "common/lineserver/timing_wheel.h"
-#include "common/lineserver/token_bucket.h"
 
 namespace convergia::lineserver {
 namespace {
-
-using Welcome = ConnectionLimiter::Welcome;
 
 class PendingRequestsTest : public testing::Test {
  protected:
@@ -90,120 +84,6 @@ TEST_F(PendingRequestsTest, ShrinkKeepsWhatIsOutstanding) {
   EXPECT_EQ(Finish(Begin("1"), "b"), "1:b;");
 }
 
-struct Alarm : TimingWheel::Entry {
-  std::string name;
-};
-
-class TimingWheelTest : public testing::Test {
- protected:
-  std::string AdvanceTo(absl::Duration now) {
-    std::string due;
-    wheel_.Advance(now, [&](TimingWheel::Entry& entry) {
-      absl::StrAppend(&due, static_cast<Alarm&>(entry).name);
-    });
-    return due;
-  }
-
-  TimingWheel wheel_{absl::Seconds(1), absl::Seconds(100)};
-  Alarm a_, b_;
-  void SetUp() override {
-    a_.name = "a";
-    b_.name = "b";
-  }
-};
-
-TEST_F(TimingWheelTest, CallsEachOnceWhenItsTimeHasCome) {
-  wheel_.Set(a_, absl::Seconds(102));
-  wheel_.Set(b_, absl::Seconds(105));
-  EXPECT_EQ(AdvanceTo(absl::Seconds(101)), "");
-  EXPECT_EQ(AdvanceTo(absl::Seconds(103)), "a");
-  EXPECT_EQ(AdvanceTo(absl::Seconds(103)), "");
-  EXPECT_EQ(AdvanceTo(absl::Seconds(1000)), "b");
-}
-
-TEST_F(TimingWheelTest, ADeadlineCanBeMovedBothWaysAndDropped) {
-  wheel_.Set(a_, absl::Seconds(102));
-  wheel_.Set(a_, absl::Seconds(110));
-  EXPECT_EQ(AdvanceTo(absl::Seconds(105)), "");
-  wheel_.Set(a_, absl::Seconds(106));
-  EXPECT_EQ(AdvanceTo(absl::Seconds(107)), "a");
-  wheel_.Set(a_, absl::Seconds(108));
-  wheel_.Set(b_, absl::Seconds(108));
-  wheel_.Drop(a_);
-  wheel_.Drop(a_);
-  EXPECT_EQ(AdvanceTo(absl::Seconds(120)), "b");
-}
-
-TEST_F(TimingWheelTest, APastDeadlineIsDueAtTheNextTickAndAFarOneAtTheEndOfTheWheel) {
-  wheel_.Set(a_, absl::Seconds(1));
-  wheel_.Set(b_, absl::InfiniteDuration());
-  EXPECT_EQ(AdvanceTo(absl::Seconds(101)), "a");
-  EXPECT_EQ(AdvanceTo(absl::Seconds(1000)), "");
-  EXPECT_EQ(AdvanceTo(absl::Seconds(1200)), "b");
-}
-
-TEST_F(TimingWheelTest, WhatIsSetWhileCallingIsForLater) {
-  int calls = 0;
-  wheel_.Set(a_, absl::Seconds(101));
-  wheel_.Advance(absl::Seconds(5000), [&](TimingWheel::Entry& entry) {
-    ++calls;
-    wheel_.Set(entry, absl::Seconds(0));
-  });
-  EXPECT_EQ(calls, 1);
-  EXPECT_EQ(AdvanceTo(absl::Seconds(5001)), "a");
-}
-
-TEST(TokenBucketTest, GivesABurstAndThenTheRate) {
-  TokenBucket bucket(absl::ZeroDuration(), /*burst=*/3);
-  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), 2, 3));
-  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), 2, 3));
-  EXPECT_FALSE(bucket.Take(absl::ZeroDuration(), 2, 3)) << "this one may go, the next waits";
-  EXPECT_FALSE(bucket.HasToken(absl::Milliseconds(400), 2, 3));
-  EXPECT_TRUE(bucket.HasToken(absl::Milliseconds(500), 2, 3));
-  EXPECT_FALSE(bucket.Take(absl::Milliseconds(500), 2, 3));
-  EXPECT_TRUE(bucket.Take(absl::Hours(1), 2, 3)) << "never more than the burst";
-  EXPECT_TRUE(bucket.Take(absl::Hours(1), 2, 3));
-  EXPECT_FALSE(bucket.Take(absl::Hours(1), 2, 3));
-}
-
-TEST(AddressBookTest, BoundsStrangersPerAddressAndTellsOnlySome) {
-  ConnectionLimiter book({.unauthenticated_per_address_max = 2,
-                          .signed_in_per_address_max = 1,
-                          .connections_max = 100});
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kClose);
-  EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);
-  EXPECT_TRUE(book.SignIn("10.0.0.1"));
-  EXPECT_FALSE(book.SignIn("10.0.0.1"));
-  EXPECT_EQ(book.connections(), 5);
-  EXPECT_EQ(book.signed_in(), 1);
-  book.Leave("10.0.0.1", /*signed_in=*/true);
-  for (int i = 0; i < 3; ++i) book.Leave("10.0.0.1", /*signed_in=*/false);
-  EXPECT_FALSE(book.WaitUntilEmpty(absl::ZeroDuration()));
-  book.Leave("10.0.0.2", /*signed_in=*/false);
-  EXPECT_TRUE(book.WaitUntilEmpty(absl::ZeroDuration()));
-}
-
-TEST(AddressBookTest, OneIpv6NetworkIsOneAddress) {
-  ConnectionLimiter book({.unauthenticated_per_address_max = 1,
-                          .signed_in_per_address_max = 1,
-                          .connections_max = 100});
-  EXPECT_EQ(book.Arrive("2001:db8:1:2::1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("2001:db8:1:2:ffff::2"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("2001:db8:1:3::1"), Welcome::kYes);
-}
-
-TEST(AddressBookTest, BoundsAllTogether) {
-  ConnectionLimiter book(
-      {.unauthenticated_per_address_max = 9, .signed_in_per_address_max = 9, .connections_max = 2});
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.3"), Welcome::kClose);
-}
-
 void Nothing(Session&, Fields, Responder) {}
 
 TEST(CommandTableTest, KnowsItsWordsAndTheBuiltInsSorted) {
@@ -227,13 +107,6 @@ TEST(CommandTableDeathTest, DiesOfMistakes) {
   EXPECT_DEATH(make({.word = "low", .handler = Nothing}), "not a command's word");
   EXPECT_DEATH(make({.word = "X", .fields_min = 2, .fields_max = 1, .handler = Nothing}), "X");
   EXPECT_DEATH(make({.word = "X"}), "X");
-}
-
-TEST(CountersTest, EveryCounterHasItsName) {
-  for (size_t i = 0; i < static_cast<size_t>(Counter::kCount); ++i) {
-    EXPECT_FALSE(CounterName(static_cast<Counter>(i)).empty());
-  }
-  EXPECT_EQ(CounterName(Counter::kClosedByServer), "closed_by_server");
 }
 
 }  // namespace

@@ -12,18 +12,18 @@ using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
 
-std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
-  const auto on_mgmt = [mgmt = rooms.mgmt](auto handle) -> lineserver::Handler {
+std::vector<CommandSpec> MakeEdgeCommands(const CommandDeps& deps) {
+  const auto on_mgmt = [mgmt = deps.mgmt](auto handle) -> lineserver::Handler {
     return [mgmt, handle](Session& session, Fields fields, Responder responder) {
       handle(*mgmt, session, fields, std::move(responder));
     };
   };
-  const auto watch = [map_watch = rooms.map_watch](Session& session, Fields fields,
-                                                   Responder responder) {
+  const auto watch = [map_watch = deps.map_watch](Session& session, Fields fields,
+                                                  Responder responder) {
     HandleWatchServerMap(*map_watch, session, fields, std::move(responder));
   };
-  const auto send = [messages = rooms.messages](Session& session, Fields fields,
-                                                Responder responder) {
+  const auto send = [messages = deps.messages](Session& session, Fields fields,
+                                               Responder responder) {
     messages->HandleSendMessage(session, fields, std::move(responder));
   };
   // clang-format off
@@ -46,7 +46,7 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandRooms& rooms) {
   };
   // clang-format on
   for (auto make : {MakeStorageCommands, MakeOfflineCommands, MakeMetadataCommands}) {
-    for (CommandSpec& command : make(rooms.data)) commands.push_back(std::move(command));
+    for (CommandSpec& command : make(deps.data)) commands.push_back(std::move(command));
   }
   return commands;
 }

@@ -10,7 +10,7 @@
 namespace convergia::edge {
 
 // What the commands of this edge work with; all must outlive the table.
-struct CommandRooms {
+struct CommandDeps {
   MessageShell* messages = nullptr;
   MgmtClient* mgmt = nullptr;
   MapWatch* map_watch = nullptr;
@@ -18,7 +18,7 @@ struct CommandRooms {
 };
 
 // The commands that clients may send to an edge (docs/PROTOCOL.md).
-std::vector<lineserver::CommandSpec> MakeEdgeCommands(const CommandRooms& rooms);
+std::vector<lineserver::CommandSpec> MakeEdgeCommands(const CommandDeps& deps);
 
 // Each in a file of its subject.
 void HandleRegisterAccount(MgmtClient& mgmt, lineserver::Session& session,

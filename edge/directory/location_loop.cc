@@ -33,23 +33,23 @@ void LogCounters(const LocationExchange::Counters& counters) {
 
 }  // namespace
 
-LocationLoop::LocationLoop(Rooms rooms)
-    : rooms_(std::move(rooms)),
-      next_tick_(rooms_.clock->Elapsed()),
+LocationLoop::LocationLoop(Deps deps)
+    : deps_(std::move(deps)),
+      next_tick_(deps_.clock->Elapsed()),
       rests_until_(next_tick_),
-      actor_({&executor_, rooms_.clock},
+      actor_({&executor_, deps_.clock},
              {.turn = [this](absl::Duration now, bool is_last) { return Turn(now, is_last); }}) {}
 
 void LocationLoop::Start(NodeId self, Epoch epoch) {
   exchange_.emplace(
-      LocationExchange::Options{.self = self, .epoch = epoch, .is_edge = rooms_.is_edge},
-      rooms_.directory);
+      LocationExchange::Options{.self = self, .epoch = epoch, .is_edge = deps_.is_edge},
+      deps_.directory);
   actor_.Start();
 }
 
 void LocationLoop::Post(Event event) {
   actor_.Post([this, event = std::move(event)]() mutable {
-    std::move(event)(*exchange_, rooms_.clock->Elapsed());
+    std::move(event)(*exchange_, deps_.clock->Elapsed());
   });
 }
 
@@ -134,7 +134,7 @@ absl::Duration LocationLoop::Turn(absl::Duration now, bool is_last) {
   CarryOut(exchange_->Take());
   if (exchange_->has_mgmt() != is_fresh_) {
     is_fresh_ = exchange_->has_mgmt();
-    if (rooms_.on_fresh != nullptr) rooms_.on_fresh(is_fresh_);
+    if (deps_.on_fresh != nullptr) deps_.on_fresh(is_fresh_);
   }
   if (is_last) LogCounters(exchange_->counters());
   absl::MutexLock lock(&mu_);
@@ -142,21 +142,21 @@ absl::Duration LocationLoop::Turn(absl::Duration now, bool is_last) {
 }
 
 void LocationLoop::ReportChanges(LocationExchange* exchange) {
-  const std::vector<EdgeSessionHub::Count> counts = rooms_.hub->TakeChanges();
+  const std::vector<EdgeSessionHub::Count> counts = deps_.hub->TakeChanges();
   for (size_t from = 0; from < counts.size(); from += kChangesPerReport) {
     const size_t to = std::min(counts.size(), from + kChangesPerReport);
     std::vector<v1::LocationChange> changes;
     for (size_t i = from; i < to; ++i) changes.push_back(ChangeOf(counts[i]));
     v1::FromNode message;
     *message.mutable_locations() =
-        exchange->OnOwnChanges(std::move(changes), rooms_.clock->Elapsed());
-    rooms_.send(std::move(message));
+        exchange->OnOwnChanges(std::move(changes), deps_.clock->Elapsed());
+    deps_.send(std::move(message));
   }
 }
 
 // After the changes: those who come meanwhile are in it, and in the next changes once more.
 void LocationLoop::ReportWhole(const LocationExchange& exchange) {
-  const std::vector<EdgeSessionHub::Count> everyone = rooms_.hub->Everyone();
+  const std::vector<EdgeSessionHub::Count> everyone = deps_.hub->Everyone();
   size_t next = 0;
   do {
     v1::FromNode message;
@@ -167,16 +167,16 @@ void LocationLoop::ReportWhole(const LocationExchange& exchange) {
       *report.add_changes() = ChangeOf(everyone[next]);
     }
     report.set_more(next < everyone.size());
-    rooms_.send(std::move(message));
+    deps_.send(std::move(message));
   } while (next < everyone.size());
 }
 
 void LocationLoop::CarryOut(LocationExchange::Output output) {
   for (const std::string& complaint : output.complaints) LOG(WARNING) << complaint;
-  for (v1::FromNode& message : output.to_mgmt) rooms_.send(std::move(message));
+  for (v1::FromNode& message : output.to_mgmt) deps_.send(std::move(message));
   if (output.to_links.empty() && output.starts.empty()) return;
-  rooms_.relay->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
-                         Switchboard& switchboard, absl::Duration now) mutable {
+  deps_.relay->Post([to_links = std::move(output.to_links), starts = std::move(output.starts)](
+                        Switchboard& switchboard, absl::Duration now) mutable {
     switchboard.OnEpochHints(starts, now);
     for (auto& [peer, payload] : to_links) switchboard.SetLocations(peer, std::move(payload));
   });

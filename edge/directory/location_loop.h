@@ -28,7 +28,7 @@ namespace convergia::edge {
 // Thread-safe; no call blocks. Events before Start() are processed then.
 class LocationLoop final : public LinkLocations {
  public:
-  struct Rooms {  // All must outlive the loop.
+  struct Deps {  // All must outlive the loop.
     Directory* directory = nullptr;
     EdgeSessionHub* hub = nullptr;
     RelayLoop* relay = nullptr;
@@ -42,7 +42,7 @@ class LocationLoop final : public LinkLocations {
     std::function<void(bool)> on_fresh;
   };
 
-  explicit LocationLoop(Rooms rooms);
+  explicit LocationLoop(Deps deps);
   ~LocationLoop() override { Stop(); }
 
   void Start(NodeId self, Epoch epoch);
@@ -78,7 +78,7 @@ class LocationLoop final : public LinkLocations {
   void ReportWhole(const LocationExchange& exchange);
   void CarryOut(LocationExchange::Output output);
 
-  const Rooms rooms_;
+  const Deps deps_;
 
   // Only the executor's, from Start() on.
   std::optional<LocationExchange> exchange_;

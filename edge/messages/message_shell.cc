@@ -16,7 +16,7 @@ namespace convergia::edge {
 using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
-using lineserver::Shard;
+using session::Shard;
 
 namespace {
 

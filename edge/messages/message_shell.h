@@ -15,7 +15,7 @@
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/responder.h"
 #include "common/lineserver/session.h"
-#include "common/lineserver/shard.h"
+#include "common/session/shard.h"
 #include "edge/messages/message_core.h"
 #include "edge/relay/relay_loop.h"
 #include "edge/sessions/session_hub.h"
@@ -45,7 +45,7 @@ class MessageShell {
   ~MessageShell();
 
   // The shards that sessions live on; they must outlive the last call. Before any session.
-  void Start(absl::Span<const std::shared_ptr<lineserver::Shard>> shards);
+  void Start(absl::Span<const std::shared_ptr<session::Shard>> shards);
 
   // ---- On the session's thread.
 
@@ -97,10 +97,10 @@ class MessageShell {
   };
   // One shard's core and what is around it. Only on the shard's thread.
   struct Lane {
-    Lane(lineserver::Shard* shard, const EdgeSessionHub* hub, MessageCore::Options options)
+    Lane(session::Shard* shard, const EdgeSessionHub* hub, MessageCore::Options options)
         : shard(shard), core(hub, std::move(options)) {}
 
-    lineserver::Shard* const shard;
+    session::Shard* const shard;
     MessageCore core;
     MessageCore::Output spare;  // Kept for its memory.
     absl::flat_hash_map<uint64_t, lineserver::Session*> sessions;
@@ -116,7 +116,7 @@ class MessageShell {
   using Answers = std::vector<RelaySender::Answer>;
   using SharedPacket = std::shared_ptr<const std::string>;
 
-  Lane& LaneOf(const lineserver::Shard& shard) { return *lanes_[shard.index()]; }
+  Lane& LaneOf(const session::Shard& shard) { return *lanes_[shard.index()]; }
 
   void CarryOut(Lane& lane);
   void Depart(Lane& lane, MessageCore::Departure& departure);

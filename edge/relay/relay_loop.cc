@@ -8,7 +8,8 @@
 namespace convergia::edge {
 namespace {
 
-// Above this the loop lets more gather before its next turn; below, a message waits for nothing.
+// After a turn with so many, more may gather before the next; after less, a message waits for
+// nothing.
 constexpr size_t kBusyItems = 16;
 constexpr absl::Duration kGather = absl::Microseconds(150);
 
@@ -18,12 +19,13 @@ RelayLoop::RelayLoop(Epoch epoch, const Switchboard::Options& options, Deps deps
     : epoch_(epoch),
       options_(options),
       deps_(std::move(deps)),
-      next_tick_(deps_.clock->Elapsed()) {}
-
-RelayLoop::~RelayLoop() { Stop(); }
+      next_tick_(deps_.clock->Elapsed()),
+      actor_({.executor = &executor_, .clock = deps_.clock},
+             {.turn = [this](absl::Duration now, bool is_last) { return Turn(now, is_last); }}) {}
 
 void RelayLoop::Start(NodeId self) {
-  thread_ = std::thread([this, self] { RunLoop(self); });
+  switchboard_.emplace(self, epoch_, options_);
+  actor_.Start();
 }
 
 void RelayLoop::Stop() {
@@ -31,98 +33,101 @@ void RelayLoop::Stop() {
     absl::MutexLock lock(&mu_);
     stopped_ = true;
   }
-  if (thread_.joinable()) thread_.join();
+  actor_.Stop();
+}
+
+template <typename Add>
+bool RelayLoop::Put(Add&& add) {
+  bool wakes = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopped_) return false;
+    wakes = inbox_.empty() && !gathers_;  // Else a turn is on its way.
+    add(inbox_);
+  }
+  if (wakes) actor_.Wake();
+  return true;
 }
 
 void RelayLoop::Send(std::vector<Request>* requests) {
-  std::vector<RelaySender::Answer> answers;
-  {
-    absl::MutexLock lock(&mu_);
-    for (Request& request : *requests) {
-      if (stopped_) {
-        answers.push_back({request.message, {.fail = FailCode::kUnroutable}});
-      } else {
-        inbox_.requests.push_back(std::move(request));
-      }
+  if (requests->empty()) return;
+  const bool sent = Put([requests](Inbox& inbox) {
+    for (Request& request : *requests) inbox.requests.push_back(std::move(request));
+  });
+  if (!sent) {
+    std::vector<RelaySender::Answer> answers;
+    for (const Request& request : *requests) {
+      answers.push_back({request.message, {.fail = FailCode::kUnroutable}});
     }
+    deps_.answer(std::move(answers));
   }
   requests->clear();
-  if (!answers.empty()) deps_.answer(std::move(answers));
 }
 
 void RelayLoop::PostResults(std::vector<RelaySender::Answer> results) {
-  absl::MutexLock lock(&mu_);
-  if (stopped_) return;
-  for (const RelaySender::Answer& result : results) inbox_.results.push_back(result);
+  if (results.empty()) return;
+  Put([&results](Inbox& inbox) {
+    for (const RelaySender::Answer& result : results) inbox.results.push_back(result);
+  });
 }
 
 void RelayLoop::Post(Event event) {
-  absl::MutexLock lock(&mu_);
-  if (!stopped_) inbox_.events.push_back(std::move(event));
+  Put([&event](Inbox& inbox) { inbox.events.push_back(std::move(event)); });
 }
 
-void RelayLoop::Await(const Switchboard& switchboard, bool is_busy) {
-  // One wake-up for what many bring within a moment.
-  if (is_busy) mu_.AwaitWithTimeout(absl::Condition(&stopped_), kGather);
-  const absl::Duration wait = switchboard.NextTake() - deps_.clock->Elapsed();
-  mu_.AwaitWithTimeout(absl::Condition(this, &RelayLoop::HasWorkOrStopped),
-                       std::clamp(wait, absl::ZeroDuration(), kTick));
-}
-
-void RelayLoop::RunLoop(NodeId self) {
-  Switchboard switchboard(self, epoch_, options_);
-  Inbox taken;
-  bool stopped = false;
-  bool is_busy = false;
-  while (!stopped) {
-    {
-      absl::MutexLock lock(&mu_);
-      Await(switchboard, is_busy);
-      std::swap(taken, inbox_);
-      stopped = stopped_;
-    }
-    is_busy = taken.size() >= kBusyItems;
-    Work(&taken, switchboard);
-    taken.clear();
+absl::Duration RelayLoop::Turn(absl::Duration now, bool is_last) {
+  bool gathers = false;
+  {
+    absl::MutexLock lock(&mu_);
+    std::swap(taken_, inbox_);
+    gathers = gathers_ = taken_.size() >= kBusyItems;
   }
-  if (auto answers = switchboard.Abandon(); !answers.empty()) {
-    deps_.answer(std::move(answers));
-  }
-  const Switchboard::Counters& counters = switchboard.counters();
-  LOG(INFO) << "relay: " << counters.items_sent << " messages and results in "
-            << counters.frames_sent << " frames; segments forwarded " << counters.segments_forwarded
-            << ", bounced " << counters.segments_bounced << ", came back "
-            << counters.segments_came_back << ", dropped " << counters.segments_dropped
-            << ", refused " << counters.segments_refused;
+  Work(now);
+  taken_.clear();
+  if (is_last) Abandon();
+  // One wake-up for the events that many bring within a moment after this turn.
+  if (gathers) return deps_.clock->Elapsed() - now + kGather;
+  return std::clamp(switchboard_->NextTake() - now, absl::ZeroDuration(), kTick);
 }
 
-void RelayLoop::Work(Inbox* inbox, Switchboard& switchboard) {
-  const absl::Duration now = deps_.clock->Elapsed();
-  for (Event& event : inbox->events) std::move(event)(switchboard, now);
-  if (!inbox->results.empty()) deps_.results(inbox->results, switchboard);
-  for (Request& request : inbox->requests) {
-    switchboard.Send(request.message, request.destination, std::move(request.envelope), now);
+void RelayLoop::Work(absl::Duration now) {
+  for (Event& event : taken_.events) std::move(event)(*switchboard_, now);
+  if (!taken_.results.empty()) deps_.results(taken_.results, *switchboard_);
+  for (Request& request : taken_.requests) {
+    switchboard_->Send(request.message, request.destination, std::move(request.envelope), now);
   }
   const bool ticks = now >= next_tick_;
   if (ticks) {
     next_tick_ = now + kTick;
-    segments_refused_ = switchboard.counters().segments_refused;
-    routes_refused_ = switchboard.counters().routes_refused;
-    switchboard.OnTimer(now);
+    segments_refused_ = switchboard_->counters().segments_refused;
+    routes_refused_ = switchboard_->counters().routes_refused;
+    switchboard_->OnTimer(now);
   }
-  CarryOut(switchboard.Take(now), switchboard);
+  CarryOut(switchboard_->Take(now));
   if (!ticks) return;
   deps_.tick(now);
 }
 
-void RelayLoop::CarryOut(Switchboard::Output output, const Switchboard& switchboard) {
+void RelayLoop::CarryOut(Switchboard::Output output) {
   for (const std::string& warning : output.warnings) LOG(WARNING) << warning;
   for (auto& [link, frame] : output.frames) deps_.send_frame(link, std::move(frame));
   if (!output.deliveries.empty()) deps_.deliver(std::move(output.deliveries));
   if (!output.answers.empty()) deps_.answer(std::move(output.answers));
   for (const LinkId link : output.dead_links) deps_.close_link(link);
   if (!output.locations_taken.empty()) deps_.locations_taken(std::move(output.locations_taken));
-  if (output.links_changed) deps_.links_changed(switchboard.Links(deps_.clock->Elapsed()));
+  if (output.links_changed) deps_.links_changed(switchboard_->Links(deps_.clock->Elapsed()));
+}
+
+void RelayLoop::Abandon() {
+  if (auto answers = switchboard_->Abandon(); !answers.empty()) {
+    deps_.answer(std::move(answers));
+  }
+  const Switchboard::Counters& counters = switchboard_->counters();
+  LOG(INFO) << "relay: " << counters.items_sent << " messages and results in "
+            << counters.frames_sent << " frames; segments forwarded " << counters.segments_forwarded
+            << ", bounced " << counters.segments_bounced << ", came back "
+            << counters.segments_came_back << ", dropped " << counters.segments_dropped
+            << ", refused " << counters.segments_refused;
 }
 
 }  // namespace convergia::edge

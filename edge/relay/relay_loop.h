@@ -2,21 +2,23 @@
 
 #include <atomic>
 #include <functional>
-#include <thread>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "edge/relay/switchboard.h"
 
 namespace convergia::edge {
 
-// The thread that runs the switchboard. In each turn it takes all waiting events, applies them, and
-// carries out the results. So under load one turn serves many messages with one wake-up and one
-// frame for each link.
+// The actor that runs the switchboard, on a thread of its own. In each turn it takes all waiting
+// events, applies them, and carries out the results. So under load one turn serves many messages
+// with one wake-up and one frame for each link.
 //
 // The methods are thread-safe and never block. The callers bound the events: a session has a limit
 // of outstanding requests, a link pauses reading (peer_links.h).
@@ -46,7 +48,7 @@ class RelayLoop {
 
   // All of `deps` must be set, and be good from Start() until Stop() has returned.
   RelayLoop(Epoch epoch, const Switchboard::Options& options, Deps deps);
-  ~RelayLoop();  // Stop().
+  ~RelayLoop() { Stop(); }
 
   // Events from before are processed now. `self` is this edge.
   void Start(NodeId self);
@@ -92,26 +94,33 @@ class RelayLoop {
     }
   };
 
-  void RunLoop(NodeId self);
-  bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return stopped_ || !inbox_.empty();
-  }
-  void Await(const Switchboard& switchboard, bool is_busy) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Work(Inbox* inbox, Switchboard& switchboard);
-  void CarryOut(Switchboard::Output output, const Switchboard& switchboard);
+  // Adds to the inbox with `add(Inbox&)`, and sees to it that a turn follows. False after Stop().
+  template <typename Add>
+  bool Put(Add&& add) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Duration Turn(absl::Duration now, bool is_last) ABSL_LOCKS_EXCLUDED(mu_);
+  void Work(absl::Duration now);
+  void CarryOut(Switchboard::Output output);
+  void Abandon();
 
   const Epoch epoch_;
   const Switchboard::Options options_;
   const Deps deps_;
 
+  // Only the executor's, from Start() on.
+  std::optional<Switchboard> switchboard_;
+  Inbox taken_;  // Kept for its memory.
+  absl::Duration next_tick_;
+
   absl::Mutex mu_;
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
+  bool gathers_ ABSL_GUARDED_BY(mu_) = false;  // A turn comes by itself, soon.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 
   std::atomic<uint64_t> segments_refused_ = 0;
   std::atomic<uint64_t> routes_refused_ = 0;
-  absl::Duration next_tick_;  // Of the loop's thread.
-  std::thread thread_;
+
+  ThreadExecutor executor_;
+  Actor actor_;  // After all that its turns use.
 };
 
 }  // namespace convergia::edge

@@ -6,6 +6,7 @@
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
+#include "edge/sessions/admission.h"
 
 namespace convergia::edge {
 
@@ -40,7 +41,7 @@ absl::StatusOr<lineserver::SignedIn> EdgeAuthenticator::VerifyTicket(const Usern
                 "this ticket is of another user; sign in with your password");
   }
   if (revoked_->IsRevoked(ticket.account, ticket.generation)) {
-    return Fail(FailCode::kSignInFailed, "this ticket was revoked; sign in with your password");
+    return TicketRevoked();
   }
   return lineserver::SignedIn{.account = ticket.account,
                               .user = ticket.user,

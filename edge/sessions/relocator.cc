@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/fail.h"
 
 namespace convergia::edge {
 
@@ -29,13 +28,13 @@ void Relocator::TickLoop() {
       absl::MutexLock lock(&mu_);
       if (mu_.AwaitWithTimeout(absl::Condition(&stopped_), kTick)) return;
     }
-    Tick(rooms_.clock->Elapsed());
+    Tick(deps_.clock->Elapsed());
   }
 }
 
 void Relocator::Tick(absl::Duration now) {
   const auto is_at = [this](const std::string& user, NodeId edge) {
-    const Places places = rooms_.directory->Find(user);
+    const Places places = deps_.directory->Find(user);
     return std::find(places.begin(), places.end(), edge) != places.end();
   };
   std::vector<SessionRef> released;
@@ -47,11 +46,11 @@ void Relocator::Tick(absl::Duration now) {
     say_bye = due.bye;
   }
   for (const SessionRef& ref : released) {
-    rooms_.messages->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
+    deps_.messages->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
   }
   if (!say_bye) return;
   LOG(INFO) << "the time to leave is over; those who are still here are closed";
-  rooms_.messages->ForEachSession([](lineserver::Session& session) { session.Drain(); });
+  deps_.messages->ForEachSession([](lineserver::Session& session) { session.Drain(); });
 }
 
 void Relocator::OnOrder(const v1::Order& order) {
@@ -60,7 +59,7 @@ void Relocator::OnOrder(const v1::Order& order) {
     absl::MutexLock lock(&mu_);
     nowhere_ = order.nowhere();
     if (order.drain()) {
-      handoff_.Drain(absl::Milliseconds(order.drain_ms()), rooms_.clock->Elapsed());
+      handoff_.Drain(absl::Milliseconds(order.drain_ms()), deps_.clock->Elapsed());
     } else if (order.undrain()) {
       handoff_.Undrain();
     }
@@ -68,7 +67,7 @@ void Relocator::OnOrder(const v1::Order& order) {
   if (!order.drain() && !order.undrain()) return;
   LOG(INFO) << (order.drain() ? "mgmt orders to drain: no new clients, and those here go elsewhere"
                               : "mgmt ends the drain: clients are welcome");
-  on_drain_change_();
+  deps_.on_drain_change();
 }
 
 void Relocator::OnAttached() {
@@ -79,13 +78,13 @@ void Relocator::OnAttached() {
 
 void Relocator::Tell(const v1::Move& move) {
   const std::string data = absl::StrCat(move.server(), "\n", move.address(), "\n", move.pin());
-  for (const SessionRef& ref : rooms_.hub->FindHere(move.username())) {
+  for (const SessionRef& ref : deps_.hub->FindHere(move.username())) {
     {
       absl::MutexLock lock(&mu_);
       told_[ref.id] = ref;
       handoff_.Tell(ref.id, move.username(), move.node_id());
     }
-    rooms_.messages->OnSession(
+    deps_.messages->OnSession(
         ref, [data](lineserver::Session& session) { session.Push("USEMAINSERVER", data); });
   }
 }
@@ -94,41 +93,38 @@ void Relocator::FillHeartbeat(v1::Heartbeat* heartbeat) const {
   absl::MutexLock lock(&mu_);
   heartbeat->set_draining(handoff_.draining());
   if (!handoff_.draining()) return;
-  const absl::Duration left = handoff_.Left(rooms_.clock->Elapsed());
+  const absl::Duration left = handoff_.Left(deps_.clock->Elapsed());
   heartbeat->set_drain_left_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(left)));
 }
 
 void Relocator::DrainToStop(absl::Duration within) {
   {
     absl::MutexLock lock(&mu_);
-    handoff_.DrainToStop(within, rooms_.clock->Elapsed());
+    handoff_.DrainToStop(within, deps_.clock->Elapsed());
   }
-  on_drain_change_();
+  deps_.on_drain_change();
 }
 
 void Relocator::AwaitGone(absl::Duration within, const std::function<bool()>& stays) {
-  if (rooms_.hub->size() == 0) return;
-  const absl::Duration end = rooms_.clock->Elapsed() + within;
-  while (rooms_.hub->size() > 0 && stays() && rooms_.clock->Elapsed() < end) {
+  if (deps_.hub->size() == 0) return;
+  const absl::Duration end = deps_.clock->Elapsed() + within;
+  while (deps_.hub->size() > 0 && stays() && deps_.clock->Elapsed() < end) {
     absl::MutexLock lock(&mu_);
     if (mu_.AwaitWithTimeout(absl::Condition(&nowhere_), kTick)) return;
   }
-  if (rooms_.hub->size() > 0) return;
+  if (deps_.hub->size() > 0) return;
   absl::MutexLock lock(&mu_);
   mu_.AwaitWithTimeout(absl::Condition(&stopped_), kSettle);
 }
 
-absl::Status Relocator::Admit() const {
+bool Relocator::draining() const {
   absl::MutexLock lock(&mu_);
-  if (!handoff_.draining()) return absl::OkStatus();
-  return Fail(FailCode::kUnavailable,
-              "this main server takes no clients now; ask the management server for another "
-              "(LISTMAINSERVERS, REPORTMAINSERVERS) and connect there");
+  return handoff_.draining();
 }
 
 bool Relocator::HoldsQuit(const lineserver::Session& session) {
   absl::MutexLock lock(&mu_);
-  return !stopped_ && handoff_.HoldsQuit(session.id(), rooms_.clock->Elapsed());
+  return !stopped_ && handoff_.HoldsQuit(session.id(), deps_.clock->Elapsed());
 }
 
 void Relocator::OnClosed(const lineserver::Session& session) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -31,15 +32,15 @@ class Relocator {
   // Until the others know that the last one has left.
   static constexpr absl::Duration kSettle = absl::Milliseconds(500);
 
-  struct Rooms {  // All must outlive the relocator.
+  struct Deps {  // All must outlive the relocator.
     EdgeSessionHub* hub = nullptr;
     MessageShell* messages = nullptr;
     const Directory* directory = nullptr;
     const Clock* clock = nullptr;
+    // Called from any thread: heartbeats say something else now.
+    std::function<void()> on_drain_change;
   };
-  // `on_drain_change`, called from any thread: heartbeats say something else now.
-  Relocator(const Rooms& rooms, std::function<void()> on_drain_change)
-      : rooms_(rooms), on_drain_change_(std::move(on_drain_change)) {}
+  explicit Relocator(Deps deps) : deps_(std::move(deps)) {}
   ~Relocator() { Stop(); }
 
   void Start();
@@ -58,8 +59,8 @@ class Relocator {
   void AwaitGone(absl::Duration within, const std::function<bool()>& stays)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What who signs in reads; OK if they may.
-  absl::Status Admit() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether clients are sent away, so that none may sign in.
+  bool draining() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- Of sessions, on their own thread. HoldsQuit(): this one says QUIT and has to stay a
   // little; Session::Release() follows.
@@ -71,8 +72,7 @@ class Relocator {
   void Tick(absl::Duration now) ABSL_LOCKS_EXCLUDED(mu_);
   void Tell(const v1::Move& move) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const Rooms rooms_;
-  const std::function<void()> on_drain_change_;
+  const Deps deps_;
 
   mutable absl::Mutex mu_;
   SessionHandoff handoff_ ABSL_GUARDED_BY(mu_);

@@ -39,6 +39,8 @@ constexpr absl::string_view kPlainPaths[] = {
     "common/disk/",
     "common/identity/",
     "common/line/",
+    "common/lineserver/",
+    "common/session/",
     "common/store/",
     "common/tls/",
     "datamgr/repair/",

@@ -31,7 +31,8 @@ const std::vector<CommonRoom>& CommonRooms() {
       {"identity", {"base"}},
       {"tls", {"base", "identity"}},
       {"rpc", {"base", "identity", "tls", "proto"}},
-      {"lineserver", {"base", "line", "identity", "tls"}},
+      {"session", {"base", "identity", "tls"}},
+      {"lineserver", {"base", "identity", "line", "session", "tls"}},
       {"node", {"base", "disk", "line", "identity", "tls", "rpc", "store", "proto"}},
   };
   return *kRooms;

@@ -74,7 +74,7 @@ bool IsCxx(absl::string_view path) {
 }
 
 bool IsTestCode(absl::string_view path) {
-  if (absl::StartsWith(path, "tests/")) return true;
+  if (absl::StartsWith(path, "tests/") || absl::StrContains(path, "/testing/")) return true;
   const std::string name = absl::StrCat("_", BaseName(path));
   for (const absl::string_view word :
        {"_test.", "_test_", "_testing.", "_fake_", "_suite", "_fixture."}) {

@@ -37,8 +37,8 @@ absl::string_view DirName(absl::string_view path);
 
 bool IsCxx(absl::string_view path);  // .h or .cc
 
-// Tests and what they share: anything below tests/, and files whose name says test, fake, suite or
-// fixture.
+// Tests and what they share: anything below tests/ or testing/, and files whose name says test,
+// fake, suite or fixture.
 bool IsTestCode(absl::string_view path);
 
 }  // namespace convergia::tidy

@@ -4,7 +4,7 @@
 
 #include "absl/time/time.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // A rate with a burst: `per_second` in the long run, `burst` at once. Not thread-safe.
 class TokenBucket {
@@ -35,4 +35,4 @@ class TokenBucket {
   absl::Duration refilled_;
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -10,36 +10,39 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/lineserver/command_table.h"
-#include "common/lineserver/server_state.h"
-#include "common/lineserver/shard.h"
+#include "common/base/limits.h"
+#include "common/session/dialect.h"
+#include "common/session/server_state.h"
+#include "common/session/shard.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
+
+// One address to listen on, and what its connections speak.
+struct PortOptions {
+  std::string address;  // "host:port", "[::1]:port"; port 0 takes a free one.
+  MakeDialect make_dialect;
+  // How long a connection may stay without signing in.
+  absl::Duration sign_in_timeout = limits::kSignInTimeout;
+};
 
 // One listening socket: takes connections in and spreads them over the shards. It lives on the
 // first shard's thread, once started.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
-  struct Options {
-    std::string address;
-    const CommandTable* table = nullptr;
-    absl::Duration sign_in_timeout;
-  };
-
   // Binds and listens.
   //
   // Errors: kInvalidArgument for a bad address, kUnavailable if it cannot be bound.
   static absl::StatusOr<std::shared_ptr<Listener>> Create(
-      Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
+      PortOptions port, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
 
   void Start();  // Only on the first shard's thread, or before it runs.
-  void Stop();   // The same. Nobody is accepted from here on.
+  void Stop();   // The same. No connection is accepted from here on.
 
   // "host:port", with the port that was given or taken.
   std::string address() const { return address_; }
 
  private:
-  Listener(Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
+  Listener(PortOptions port, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
   absl::Status Bind();
   void AcceptNext();
   void OnAccepted(asio::error_code error, asio::ip::tcp::socket socket);
@@ -47,7 +50,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void AcceptLater(const asio::error_code& error);
   Shard& home() { return *shards_.front(); }
 
-  const Options options_;
+  const PortOptions port_;
   ServerState& server_;
   const std::vector<std::shared_ptr<Shard>> shards_;
   asio::ip::tcp::acceptor acceptor_;
@@ -57,4 +60,4 @@ class Listener : public std::enable_shared_from_this<Listener> {
   bool is_stopped_ = false;
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -6,13 +6,13 @@
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // Deadlines of very many things that are nearly always moved before they are reached. Setting,
 // moving and dropping one takes a few pointers and no memory. Not thread-safe.
 //
-// A deadline further away than the wheel is long is due early, at its end: whoever is called looks
-// what time it is, and sets it again.
+// A deadline further away than the wheel is long is due early, at its end. So the callee checks the
+// time, and sets the deadline again.
 class TimingWheel {
  public:
   // What has deadlines derives from this. It may not be moved, and is dropped before it dies.
@@ -43,4 +43,4 @@ class TimingWheel {
   std::vector<Entry> slots_;  // Heads of circular lists.
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

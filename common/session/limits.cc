@@ -1,8 +1,8 @@
-#include "common/lineserver/session_limits.h"
+#include "common/session/limits.h"
 
 #include <unistd.h>
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 size_t QuarterOfMemory() {
   const long pages = sysconf(_SC_PHYS_PAGES);
@@ -11,4 +11,4 @@ size_t QuarterOfMemory() {
   return static_cast<size_t>(pages) / 4 * static_cast<size_t>(page_bytes);
 }
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -1,11 +1,11 @@
-#include "common/lineserver/outbox.h"
+#include "common/session/outbox.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 std::string* Outbox::Tail(BufferPool& pool) {
   if (tail_.empty()) {
@@ -70,4 +70,4 @@ void Outbox::Clear(BufferPool& pool) {
   *this = Outbox();
 }
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

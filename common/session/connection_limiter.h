@@ -9,7 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // Who is connected from where, and how many may be. Thread-safe.
 //
@@ -57,4 +57,4 @@ class ConnectionLimiter {
   int64_t signed_in_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -1,4 +1,4 @@
-#include "common/lineserver/listener.h"
+#include "common/session/listener.h"
 
 #include <glog/logging.h>
 #include <netinet/tcp.h>
@@ -13,9 +13,9 @@
 #include "common/base/host_port.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
-#include "common/lineserver/session.h"
+#include "common/session/connection.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 namespace {
 
 using asio::ip::tcp;
@@ -24,8 +24,8 @@ constexpr int kBacklog = 4096;
 // When there is no file descriptor left, asking at once again would only burn the CPU.
 constexpr std::chrono::milliseconds kAcceptRetryAfter(100);
 
-// Session ids are unique within a process.
-uint64_t NextSessionId() {
+// Unique within a process.
+uint64_t NextConnectionId() {
   static std::atomic<uint64_t> last = 0;
   return ++last;
 }
@@ -50,21 +50,22 @@ std::string TextOf(const tcp::endpoint& endpoint) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Listener>> Listener::Create(
-    Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards) {
-  std::shared_ptr<Listener> listener(new Listener(std::move(options), server, std::move(shards)));
+    PortOptions port, ServerState& server, std::vector<std::shared_ptr<Shard>> shards) {
+  std::shared_ptr<Listener> listener(new Listener(std::move(port), server, std::move(shards)));
   CVG_RETURN_IF_ERROR(listener->Bind());
   return listener;
 }
 
-Listener::Listener(Options options, ServerState& server, std::vector<std::shared_ptr<Shard>> shards)
-    : options_(std::move(options)),
+Listener::Listener(PortOptions port, ServerState& server,
+                   std::vector<std::shared_ptr<Shard>> shards)
+    : port_(std::move(port)),
       server_(server),
       shards_(std::move(shards)),
       acceptor_(home().io_context()),
       retry_timer_(home().io_context()) {}
 
 absl::Status Listener::Bind() {
-  CVG_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ParseEndpoint(options_.address));
+  CVG_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ParseEndpoint(port_.address));
   asio::error_code error;
   acceptor_.open(endpoint.protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
@@ -72,7 +73,7 @@ absl::Status Listener::Bind() {
   if (!error) acceptor_.listen(kBacklog, error);
   if (error) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options_.address, ": ", error.message()));
+        absl::StrCat("cannot listen on ", port_.address, ": ", error.message()));
   }
   address_ = TextOf(acceptor_.local_endpoint(error));
   return absl::OkStatus();
@@ -126,15 +127,16 @@ void Listener::Admit(tcp::socket socket, const std::shared_ptr<Shard>& shard) {
   if (welcome != ConnectionLimiter::Welcome::kYes)
     home().counters().Add(Counter::kConnectionsRefused);
   if (welcome == ConnectionLimiter::Welcome::kClose) return;
-  Session::Origin origin = {.peer_address = address,
-                            .table = options_.table,
-                            .sign_in_timeout = options_.sign_in_timeout,
-                            .is_unwelcome = welcome == ConnectionLimiter::Welcome::kTellAndClose};
-  shard->Post([&server = server_, shard, socket = std::move(socket),
-               origin = std::move(origin)]() mutable {
-    std::make_shared<Session>(NextSessionId(), server, shard, std::move(socket), std::move(origin))
-        ->Start();
-  });
+  Connection::Origin origin = {
+      .peer_address = address,
+      .port = &port_,
+      .is_unwelcome = welcome == ConnectionLimiter::Welcome::kTellAndClose};
+  shard->Post(
+      [&server = server_, shard, socket = std::move(socket), origin = std::move(origin)]() mutable {
+        std::make_shared<Connection>(NextConnectionId(), server, shard, std::move(socket),
+                                     std::move(origin))
+            ->Start();
+      });
 }
 
 void Listener::AcceptLater(const asio::error_code& error) {
@@ -145,4 +147,4 @@ void Listener::AcceptLater(const asio::error_code& error) {
   });
 }
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -1,10 +1,10 @@
-#include "common/lineserver/connection_limiter.h"
+#include "common/session/connection_limiter.h"
 
 #include <glog/logging.h>
 
 #include <asio/ip/address.hpp>
 
-namespace convergia::lineserver {
+namespace convergia::session {
 namespace {
 
 // So many more than the bound are still told why they are closed; a flood is not.
@@ -78,4 +78,4 @@ bool ConnectionLimiter::WaitUntilEmpty(absl::Duration timeout) const {
   return mu_.AwaitWithTimeout(absl::Condition(this, &ConnectionLimiter::IsEmpty), timeout);
 }
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -1,8 +1,8 @@
-#include "common/lineserver/timing_wheel.h"
+#include "common/session/timing_wheel.h"
 
 #include <algorithm>
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 TimingWheel::TimingWheel(absl::Duration tick, absl::Duration now)
     : tick_(tick), now_tick_(now / tick), slots_(kSlots) {
@@ -53,4 +53,4 @@ void TimingWheel::Advance(absl::Duration now, absl::FunctionRef<void(Entry&)> du
   }
 }
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

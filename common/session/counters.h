@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // What a line server counts, by name; every drop and every closed connection has its reason here.
 enum class Counter {
@@ -64,4 +64,4 @@ class ShardCounters {
   std::array<std::atomic<uint64_t>, static_cast<size_t>(Counter::kCount)> values_ = {};
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // Strings with room in them, so that writing takes no allocation and idle sessions hold none. One
 // per shard, used on its thread only.
@@ -36,4 +36,4 @@ class BufferPool {
   std::vector<std::string> buffers_;
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

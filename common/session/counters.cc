@@ -1,6 +1,6 @@
-#include "common/lineserver/counters.h"
+#include "common/session/counters.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 namespace {
 
 constexpr absl::string_view kNames[] = {
@@ -38,4 +38,4 @@ static_assert(std::size(kNames) == static_cast<size_t>(Counter::kCount));
 
 absl::string_view CounterName(Counter counter) { return kNames[static_cast<size_t>(counter)]; }
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -7,10 +7,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/lineserver/buffer_pool.h"
+#include "common/session/buffer_pool.h"
 #include "common/tls/stream.h"
 
-namespace convergia::lineserver {
+namespace convergia::session {
 
 // What one session has yet to write: bytes of its own, gathered in one buffer so that they leave in
 // one record, and large packets shared with other sessions. Holds no memory while empty. Bounds are
@@ -26,7 +26,7 @@ class Outbox {
   struct Progress {
     size_t bytes = 0;
     size_t writes = 0;
-    bool blocked = false;  // The socket takes no more now.
+    bool blocked = false;  // The socket is full.
   };
   // Writes until all is written or the socket is full.
   //
@@ -56,4 +56,4 @@ class Outbox {
   size_t chain_bytes_ = 0;
 };
 
-}  // namespace convergia::lineserver
+}  // namespace convergia::session

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+#include "common/base/limits.h"
+
+namespace convergia::session {
+
+// A quarter of this machine's memory, in bytes.
+size_t QuarterOfMemory();
+
+// The bounds of one server's connections, whatever they speak. The defaults are the system's. An
+// operator may change them, and a test makes them small.
+struct Limits {
+  absl::Duration handshake_timeout = limits::kTlsHandshakeTimeout;
+  absl::Duration idle_ping_after = limits::kIdlePingAfter;
+  absl::Duration idle_close_after = limits::kIdleCloseAfter;
+  absl::Duration outbox_stall_max = limits::kOutboxStallMax;
+  // How long a closed connection waits for the peer to close too, so that the peer reads our last
+  // word.
+  absl::Duration linger_max = absl::Seconds(2);
+
+  // Past the soft bound the peer is not read, so its next request runs when its answers have left.
+  // Past the hard bound of pushes the connection is closed.
+  size_t outbox_bytes_soft = limits::kOutboxBytesSoft;
+  size_t outbox_bytes_hard = limits::kOutboxBytesHard;
+  // Of all connections together: outboxes, and Dialect::held_bytes().
+  size_t memory_bytes_max = QuarterOfMemory();
+
+  double messages_per_second = limits::kMessagesPerSecond;
+  double messages_burst = limits::kMessagesBurst;
+
+  int unauthenticated_per_address_max = limits::kUnauthenticatedPerAddressMax;
+  int signed_in_per_address_max = limits::kSignedInPerAddressMax;
+  int sessions_max = 100'000;  // Of the whole server; at 20 KiB each that is 2 GiB.
+};
+
+}  // namespace convergia::session

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/base/clock.h"
+#include "common/base/executor.h"
+#include "common/session/buffer_pool.h"
+#include "common/session/counters.h"
+#include "common/session/timing_wheel.h"
+
+namespace convergia::session {
+
+class Connection;
+
+// One I/O thread and the connections that live on it. A connection does everything on its shard's
+// thread, so it has no mutex; Post() is the one door for others.
+//
+// A turn of its loop: sockets that are ready are read, and their dialects take the bytes. Each
+// connection with something to write is marked dirty. Then all dirty connections write, one TLS
+// record each for all that gathered.
+//
+// A shard is also an executor, so an actor may live on it, beside the connections. Such an actor is
+// stopped while the shard runs: Actor::Stop() waits for its last turn.
+class Shard final : public Executor {
+ public:
+  // `tick` is how exact time-outs are, in real time. `clock` must outlive the shard.
+  Shard(int index, const Clock& clock, absl::Duration tick);
+  ~Shard() override;
+
+  void Start();
+  // Closes every connection at once, runs tasks that were posted, drops those that wait for their
+  // time, and waits for the thread. Not to be called on it. Later tasks are dropped. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Runs `task` on this shard's thread, in order of Post(), after the caller's turn. Thread-safe;
+  // all waiting tasks cost one wake-up. Callers bound what they post: for answers, that is the
+  // number of requests outstanding.
+  void Post(Task task) override ABSL_LOCKS_EXCLUDED(mu_);
+  // As exact as the system's timers, not as ticks.
+  void PostAfter(absl::Duration delay, Task task) override;
+
+  int index() const { return index_; }
+  // True on this shard's own thread.
+  bool RunsHere() const;
+
+  // Every connection: for broadcasts. Only on the shard's thread.
+  std::vector<std::shared_ptr<Connection>> Connections() const;
+
+  // All below is for this room, and only on the shard's thread.
+
+  // Time since some fixed moment, as of the last tick: for time-outs, at no cost.
+  absl::Duration now() const { return now_; }
+  asio::io_context& io_context() { return io_context_; }
+  ShardCounters& counters() { return counters_; }
+  BufferPool& buffers() { return buffers_; }
+  // Shared by all connections of the shard; holds nothing between two handlers.
+  absl::Span<char> read_buffer() { return absl::MakeSpan(read_buffer_); }
+
+  // True once Stop() has closed every connection: a new one would never end.
+  bool is_closing() const { return closing_; }
+
+  void Add(std::shared_ptr<Connection> connection);
+  void Remove(Connection& connection);
+  // `connection` gets OnTurnEnd() at the end of this turn, however often it is marked.
+  void MarkDirty(Connection& connection);
+  // `connection` gets OnDeadline() soon after now() has reached `deadline`, or earlier. Replaces
+  // the deadline before.
+  void SetDeadline(Connection& connection, absl::Duration deadline);
+
+ private:
+  void RunLoop();
+  void DrainMailbox() ABSL_LOCKS_EXCLUDED(mu_);
+  void EndTurn();
+  void ScheduleTick();
+  void OnTick();
+  void CloseAll();
+  void AddTimer(absl::Duration due, Task task);
+  void AwaitTimer();
+  void RunTimers();
+
+  const int index_;
+  const Clock& clock_;
+  const absl::Duration tick_;
+
+  absl::Mutex mu_;
+  std::vector<Task> mailbox_ ABSL_GUARDED_BY(mu_);
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+
+  // Only the shard's thread, once it runs. (The counters may be read by all.)
+  asio::io_context io_context_;
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
+  asio::steady_timer tick_timer_;
+  asio::steady_timer task_timer_;               // For the first of timers_.
+  std::multimap<absl::Duration, Task> timers_;  // By RealClock's Elapsed().
+  bool closing_ = false;
+  absl::Duration now_;
+  TimingWheel wheel_;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Connection>> connections_;
+  std::vector<std::shared_ptr<Connection>> dirty_;
+  std::vector<std::shared_ptr<Connection>> turn_;  // Of EndTurn(), kept for its memory.
+  std::vector<Task> running_;                      // Of DrainMailbox(), the same.
+  BufferPool buffers_;
+  std::vector<char> read_buffer_;
+  ShardCounters counters_;
+
+  std::thread thread_;
+};
+
+}  // namespace convergia::session
