@@ -76,7 +76,9 @@ void EdgeServer::MakeRooms() {
   loop_ = MakeRelayLoop();
   messages_ = std::make_unique<MessageShell>(
       MessageShell::Deps{.hub = &hub_, .loop = loop_.get(), .clock = &clock_});
+  people_ = std::make_unique<PeopleCore>(mgmt_.get());
   data_ = MakeDataClient();
+  data_core_ = std::make_unique<DataCore>(data_.get());
   const auto make_channel = [this](const DialPlan::Dial& dial) {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
                             &agent_->pins());
@@ -158,12 +160,13 @@ std::unique_ptr<DataClient> EdgeServer::MakeDataClient() {
   };
   options.epochs = datamgr_epochs_.get();
   options.on_arrival = [this](const v1::MessageArrival& arrival) {
-    messages_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE", AvailableText(arrival.message()));
+    messages_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE",
+                      AvailableText(MessageOf(arrival.message())));
   };
   // Who signed in while it was away hears of his messages now.
   options.on_up = [this] {
     messages_->ForEachSession(
-        [this](lineserver::Session& session) { PushWaitingMessages(*data_, session); });
+        [this](lineserver::Session& session) { PushWaitingMessages(*data_core_, session); });
   };
   return std::make_unique<DataClient>(std::move(options));
 }
@@ -176,9 +179,9 @@ absl::Status EdgeServer::MakeLineServer() {
   CVG_ASSIGN_OR_RETURN(tls_, tls::TlsContext::Server(chain, key));
   commands_ =
       std::make_unique<lineserver::CommandTable>(MakeEdgeCommands({.messages = messages_.get(),
-                                                                   .mgmt = mgmt_.get(),
+                                                                   .people = people_.get(),
                                                                    .map_watch = map_watch_.get(),
-                                                                   .data = data_.get()}));
+                                                                   .data = data_core_.get()}));
   lineserver::LineServer::Options options;
   options.listen = {{.address = settings_.line_listen, .table = commands_.get()}};
   options.tls = tls_.get();
@@ -244,7 +247,7 @@ absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   locations_->OnChange();
   // After the OK.
   session.shard().Post([this, weak = session.handle().session] {
-    if (const auto signed_in = weak.lock()) PushWaitingMessages(*data_, *signed_in);
+    if (const auto signed_in = weak.lock()) PushWaitingMessages(*data_core_, *signed_in);
   });
   return absl::OkStatus();
 }

@@ -13,6 +13,8 @@
 #include "common/node/node_agent.h"
 #include "common/rpc/server.h"
 #include "common/tls/context.h"
+#include "edge/core/data_core.h"
+#include "edge/core/people.h"
 #include "edge/directory/directory.h"
 #include "edge/directory/location_loop.h"
 #include "edge/edge_config.h"
@@ -106,7 +108,9 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<MessageShell> messages_;
   std::unique_ptr<node::HighestEpoch> datamgr_epochs_;
+  std::unique_ptr<PeopleCore> people_;
   std::unique_ptr<DataClient> data_;
+  std::unique_ptr<DataCore> data_core_;
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<TrafficReporter> traffic_;

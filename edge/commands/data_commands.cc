@@ -12,45 +12,28 @@
 namespace convergia::edge {
 
 using lineserver::Fields;
-using lineserver::Responder;
 using lineserver::Session;
 
 namespace {
 
-// What the answer will weigh, if it is a read.
-size_t AnswerBytes(const v1::DataRequest& request) {
-  uint64_t length = 0;
-  if (request.has_read_file()) length = request.read_file().length();
-  if (request.has_read_message()) length = request.read_message().length();
-  return static_cast<size_t>(std::min<uint64_t>(length, limits::kChunkBytesMax));
-}
-
-void FillSender(const Session& session, v1::DataRequest* request) {
-  request->set_session(session.id());
-  request->set_user(session.signed_in()->user.str());
-  request->set_account(session.signed_in()->account);
-}
+// Of a request besides its fields, as it travels and waits.
+constexpr size_t kRequestBytes = 64;
 
 }  // namespace
 
-lineserver::Handler AskData(DataClient* data, Parse parse, Render render) {
-  return [data, parse = std::move(parse), render = std::move(render)](
-             Session& session, Fields fields, Responder responder) {
-    v1::DataRequest request;
-    if (absl::Status parsed = parse(fields, &request); !parsed.ok()) return responder.Fail(parsed);
-    FillSender(session, &request);
-    session.Weigh(responder.key(), request.ByteSizeLong() + AnswerBytes(request));
-    data->Ask(std::move(request), [responder = std::move(responder),
-                                   render](absl::StatusOr<v1::DataResponse> response) mutable {
-      if (!response.ok()) return responder.Fail(response.status());
-      responder.Ok(render(*response));
-    });
-  };
+Caller CallerOf(const Session& session) {
+  return {session.id(), session.signed_in()->user.str(), session.signed_in()->account};
 }
 
-std::string NoData(v1::DataResponse&) { return ""; }
-std::string NumberText(v1::DataResponse& response) { return absl::StrCat(response.number()); }
-std::string DataText(v1::DataResponse& response) { return std::move(*response.mutable_data()); }
+size_t WeightOf(Fields fields, uint64_t length) {
+  size_t bytes = kRequestBytes;
+  for (const absl::string_view field : fields) bytes += field.size();
+  return bytes + static_cast<size_t>(std::min<uint64_t>(length, limits::kChunkBytesMax));
+}
+
+std::string NoText(Nothing& /*result*/) { return ""; }
+std::string NumberText(uint64_t& result) { return absl::StrCat(result); }
+std::string BytesText(std::string& result) { return std::move(result); }
 
 absl::StatusOr<uint64_t> ReadNumber(absl::string_view what, absl::string_view text) {
   uint64_t number = 0;
@@ -59,35 +42,34 @@ absl::StatusOr<uint64_t> ReadNumber(absl::string_view what, absl::string_view te
   return Fail(FailCode::kBadField, absl::StrCat(what, " is a whole number, 0 or more"));
 }
 
-absl::StatusOr<uint64_t> ReadLimit(absl::string_view text) {
+absl::StatusOr<uint32_t> ReadLimit(absl::string_view text) {
   const absl::StatusOr<uint64_t> limit = ReadNumber("the limit", text);
-  if (limit.ok() && *limit >= 1 && *limit <= limits::kStorageRowsMax) return limit;
+  if (limit.ok() && *limit >= 1 && *limit <= limits::kStorageRowsMax) {
+    return static_cast<uint32_t>(*limit);
+  }
   return Fail(FailCode::kBadField,
               absl::StrCat("the limit is a whole number from 1 to ", limits::kStorageRowsMax));
 }
 
-std::string AvailableText(const v1::MessageRow& message) {
-  return absl::StrCat(message.id(), "\n", message.from(), "\n", message.bytes(), "\n",
-                      message.time_ms());
+std::string AvailableText(const WaitingMessage& message) {
+  return absl::StrCat(message.id, "\n", message.from, "\n", message.bytes, "\n",
+                      absl::ToUnixMillis(message.sent));
 }
 
-void PushWaitingMessages(DataClient& data, Session& session) {
-  v1::DataRequest request;
-  FillSender(session, &request);
-  request.mutable_list_messages()->set_limit(limits::kStorageRowsMax);
-  data.Ask(std::move(request),
-           [handle = session.handle()](absl::StatusOr<v1::DataResponse> response) {
-             if (!response.ok()) return;  // They are told when storage is up again.
-             if (response->messages().rows().empty()) return;
-             auto rows = std::make_shared<v1::MessageRows>(std::move(response->messages()));
-             handle.shard->Post([weak = handle.session, rows] {
-               const auto session = weak.lock();
-               if (session == nullptr) return;
-               for (const v1::MessageRow& row : rows->rows()) {
-                 if (!session->Push("OFFLINEMESSAGEAVAILABLE", AvailableText(row))) return;
-               }
-             });
-           });
+void PushWaitingMessages(DataCore& data, Session& session) {
+  data.Do(CallerOf(session), ListMessages(),
+          [handle = session.handle()](absl::StatusOr<std::vector<WaitingMessage>> waiting) {
+            if (!waiting.ok()) return;  // They are told when storage is up again.
+            if (waiting->empty()) return;
+            auto messages = std::make_shared<std::vector<WaitingMessage>>(*std::move(waiting));
+            handle.shard->Post([weak = handle.session, messages] {
+              const auto session = weak.lock();
+              if (session == nullptr) return;
+              for (const WaitingMessage& message : *messages) {
+                if (!session->Push("OFFLINEMESSAGEAVAILABLE", AvailableText(message))) return;
+              }
+            });
+          });
 }
 
 }  // namespace convergia::edge

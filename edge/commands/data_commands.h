@@ -1,52 +1,78 @@
 #pragma once
 
-#include <functional>
+#include <algorithm>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/session.h"
-#include "convergia/v1/data.pb.h"
-#include "edge/upstream/data_client.h"
+#include "edge/core/data_core.h"
 
 namespace convergia::edge {
 
-// The commands that datamgr carries out, each in the file of its subject: what was typed becomes a
-// request, and the response rows.
-std::vector<lineserver::CommandSpec> MakeStorageCommands(DataClient* data);
-std::vector<lineserver::CommandSpec> MakeOfflineCommands(DataClient* data);
-std::vector<lineserver::CommandSpec> MakeMetadataCommands(DataClient* data);
+// The commands that datamgr carries out, each in the file of its subject: the fields become an
+// operation of edge/core, and its result becomes rows.
+std::vector<lineserver::CommandSpec> MakeStorageCommands(DataCore* data);
+std::vector<lineserver::CommandSpec> MakeOfflineCommands(DataCore* data);
+std::vector<lineserver::CommandSpec> MakeMetadataCommands(DataCore* data);
 
 // What a client may ask of these commands that older servers do not know (docs/PROTOCOL.md, INFO).
 inline constexpr absl::string_view kStorageFeatures = "replace part hash version";
 
 // Pushes OFFLINEMESSAGEAVAILABLE for what waits in the mailbox of the session's user. On the
 // session's thread.
-void PushWaitingMessages(DataClient& data, lineserver::Session& session);
+void PushWaitingMessages(DataCore& data, lineserver::Session& session);
 
 // The data of OFFLINEMESSAGEAVAILABLE.
-std::string AvailableText(const v1::MessageRow& message);
+std::string AvailableText(const WaitingMessage& message);
+
+// The user of a session that is signed in.
+Caller CallerOf(const lineserver::Session& session);
 
 // ---- For these files.
 
-// Fills in the request; an error is the client's to read.
-using Parse = std::function<absl::Status(lineserver::Fields fields, v1::DataRequest* request)>;
-// The data of OK.
-using Render = std::function<std::string(v1::DataResponse& response)>;
+// The bytes of a request and of the answer that it will bring. `length` is what a read asks for.
+size_t WeightOf(lineserver::Fields fields, uint64_t length);
 
-// A command that parses, asks and renders. What it carries, and what a read will bring, counts
-// against the session's bytes until it is answered.
-lineserver::Handler AskData(DataClient* data, Parse parse, Render render);
+// What `operation` will read; 0 for one that reads no bytes.
+template <typename Operation>
+uint64_t LengthOf(const Operation& operation) {
+  if constexpr (requires { operation.length; }) return operation.length;
+  return 0;
+}
 
-std::string NoData(v1::DataResponse& response);
-std::string NumberText(v1::DataResponse& response);
-std::string DataText(v1::DataResponse& response);
+// A command that makes an operation of its fields, runs it and renders the result: the data of OK.
+// Errors of `parse` are the client's to read. The request and its answer count against the session's
+// bytes until it is answered.
+template <typename Operation>
+lineserver::Handler RunData(DataCore* data,
+                            absl::StatusOr<Operation> (*parse)(lineserver::Fields fields),
+                            std::string (*render)(typename Operation::Result& result)) {
+  return [data, parse, render](lineserver::Session& session, lineserver::Fields fields,
+                               lineserver::Responder responder) {
+    absl::StatusOr<Operation> operation = parse(fields);
+    if (!operation.ok()) return responder.Fail(operation.status());
+    session.Weigh(responder.key(), WeightOf(fields, LengthOf(*operation)));
+    data->Do(CallerOf(session), *std::move(operation),
+             [responder = std::move(responder),
+              render](absl::StatusOr<typename Operation::Result> result) mutable {
+               if (!result.ok()) return responder.Fail(result.status());
+               responder.Ok(render(*result));
+             });
+  };
+}
+
+std::string NoText(Nothing& result);
+std::string NumberText(uint64_t& result);
+std::string BytesText(std::string& result);
 
 // Decimal, not negative. Errors: kBadField, naming it.
 absl::StatusOr<uint64_t> ReadNumber(absl::string_view what, absl::string_view text);
 // How many rows to list at most. Errors: kBadField.
-absl::StatusOr<uint64_t> ReadLimit(absl::string_view text);
+absl::StatusOr<uint32_t> ReadLimit(absl::string_view text);
 
 }  // namespace convergia::edge

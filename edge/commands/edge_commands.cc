@@ -13,9 +13,9 @@ using lineserver::Responder;
 using lineserver::Session;
 
 std::vector<CommandSpec> MakeEdgeCommands(const CommandDeps& deps) {
-  const auto on_mgmt = [mgmt = deps.mgmt](auto handle) -> lineserver::Handler {
-    return [mgmt, handle](Session& session, Fields fields, Responder responder) {
-      handle(*mgmt, session, fields, std::move(responder));
+  const auto for_people = [people = deps.people](auto handle) -> lineserver::Handler {
+    return [people, handle](Session& session, Fields fields, Responder responder) {
+      handle(*people, session, fields, std::move(responder));
     };
   };
   const auto watch = [map_watch = deps.map_watch](Session& session, Fields fields,
@@ -24,19 +24,19 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandDeps& deps) {
   };
   const auto send = [messages = deps.messages](Session& session, Fields fields,
                                                Responder responder) {
-    messages->HandleSendMessage(session, fields, std::move(responder));
+    messages->Send(session, fields[0], fields[1], std::move(responder));
   };
   // clang-format off
   std::vector<CommandSpec> commands = {
-      {"CONFIRMREGISTERACCOUNT", 2, 2, Access::kAnyone, on_mgmt(HandleConfirmRegisterAccount),
+      {"CONFIRMREGISTERACCOUNT", 2, 2, Access::kAnyone, for_people(HandleConfirmRegisterAccount),
        "id LF text: make the account whose picture shows this text"},
-      {"ENDSESSION", 2, 2, Access::kSignedIn, on_mgmt(HandleEndSession),
+      {"ENDSESSION", 2, 2, Access::kSignedIn, for_people(HandleEndSession),
        "server LF session: end one of your sessions"},
-      {"GETSERVERMAP", 0, 2, Access::kSignedIn, on_mgmt(HandleGetServerMap),
+      {"GETSERVERMAP", 0, 2, Access::kSignedIn, for_people(HandleGetServerMap),
        "[after LF limit]: servers and clients, and what they are connected to"},
-      {"LISTSESSIONS", 0, 0, Access::kSignedIn, on_mgmt(HandleListSessions),
+      {"LISTSESSIONS", 0, 0, Access::kSignedIn, for_people(HandleListSessions),
        "your sessions at all servers"},
-      {"REGISTERACCOUNT", 2, 3, Access::kAnyone, on_mgmt(HandleRegisterAccount),
+      {"REGISTERACCOUNT", 2, 3, Access::kAnyone, for_people(HandleRegisterAccount),
        "username LF password [LF invite]: ask for a new account; answers an id and a picture"},
       {"SENDMESSAGE", 2, 2, Access::kSignedIn, send,
        "to LF body: send a message to someone who is signed in", /*counts_as_message=*/true,

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/line/rows.h"
 #include "edge/commands/data_commands.h"
+#include "edge/core/metadata.h"
 
 namespace convergia::edge {
 
@@ -13,49 +14,41 @@ using lineserver::Fields;
 
 namespace {
 
-absl::Status ParseSet(Fields fields, v1::DataRequest* request) {
-  request->mutable_set_metadata()->set_key(std::string(fields[0]));
-  request->mutable_set_metadata()->set_value(std::string(fields[1]));
-  return absl::OkStatus();
+absl::StatusOr<SetMetadata> ParseSet(Fields fields) {
+  return SetMetadata{std::string(fields[0]), std::string(fields[1])};
 }
 
-absl::Status ParseGet(Fields fields, v1::DataRequest* request) {
-  request->mutable_get_metadata()->set_user(std::string(fields[0]));
-  request->mutable_get_metadata()->set_key(std::string(fields[1]));
-  return absl::OkStatus();
+absl::StatusOr<GetMetadata> ParseGet(Fields fields) {
+  return GetMetadata{std::string(fields[0]), std::string(fields[1])};
 }
 
-absl::Status ParseList(Fields fields, v1::DataRequest* request) {
-  request->mutable_list_metadata()->set_user(std::string(fields[0]));
-  return absl::OkStatus();
+absl::StatusOr<ListMetadata> ParseList(Fields fields) {
+  return ListMetadata{std::string(fields[0])};
 }
 
-absl::Status ParseDelete(Fields fields, v1::DataRequest* request) {
-  request->mutable_delete_metadata()->set_key(std::string(fields[0]));
-  return absl::OkStatus();
+absl::StatusOr<DeleteMetadata> ParseDelete(Fields fields) {
+  return DeleteMetadata{std::string(fields[0])};
 }
 
-std::string MetadataText(v1::DataResponse& response) {
+std::string KeysText(std::vector<MetadataKey>& keys) {
   line::RowWriter rows;
-  for (const v1::MetadataRow& row : response.metadata().rows()) {
-    rows.Add({row.key(), absl::StrCat(row.bytes())});
-  }
+  for (const MetadataKey& key : keys) rows.Add({key.key, absl::StrCat(key.bytes)});
   return rows.data();
 }
 
 }  // namespace
 
-std::vector<CommandSpec> MakeMetadataCommands(DataClient* data) {
+std::vector<CommandSpec> MakeMetadataCommands(DataCore* data) {
   // clang-format off
   return {
-      {"DELETEMETADATA", 1, 1, Access::kSignedIn, AskData(data, ParseDelete, NoData),
+      {"DELETEMETADATA", 1, 1, Access::kSignedIn, RunData(data, ParseDelete, NoText),
        "key: take back what you said of yourself under that key", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"GETMETADATA", 2, 2, Access::kSignedIn, AskData(data, ParseGet, DataText),
+      {"GETMETADATA", 2, 2, Access::kSignedIn, RunData(data, ParseGet, BytesText),
        "user LF key: what a user says of himself under that key"},
-      {"LISTMETADATA", 1, 1, Access::kSignedIn, AskData(data, ParseList, MetadataText),
+      {"LISTMETADATA", 1, 1, Access::kSignedIn, RunData(data, ParseList, KeysText),
        "user: the keys of a user"},
-      {"SETMETADATA", 2, 2, Access::kSignedIn, AskData(data, ParseSet, NoData),
+      {"SETMETADATA", 2, 2, Access::kSignedIn, RunData(data, ParseSet, NoText),
        "key LF value: say something of yourself", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
   };

@@ -3,11 +3,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
 #include "edge/commands/data_commands.h"
+#include "edge/core/mail.h"
 
 namespace convergia::edge {
 
@@ -18,98 +20,81 @@ using lineserver::Fields;
 namespace {
 
 // INITOFFLINEMESSAGE to [SP to...]
-absl::Status ParseInit(Fields fields, v1::DataRequest* request) {
-  v1::InitMessageOp* op = request->mutable_init_message();
-  for (const absl::string_view name : absl::StrSplit(fields[0], ' ')) {
-    op->add_to(std::string(name));
-  }
-  return absl::OkStatus();
+absl::StatusOr<BeginDraft> ParseInit(Fields fields) {
+  return BeginDraft{.to = absl::StrSplit(fields[0], ' ')};
 }
 
 // APPENDOFFLINEMESSAGE id, data
-absl::Status ParseAppend(Fields fields, v1::DataRequest* request) {
+absl::StatusOr<AppendToDraft> ParseAppend(Fields fields) {
   CVG_ASSIGN_OR_RETURN(const uint64_t draft, ReadNumber("the draft's id", fields[0]));
-  request->mutable_append_message()->set_draft(draft);
-  request->mutable_append_message()->set_data(std::string(fields[1]));
-  return absl::OkStatus();
+  return AppendToDraft{draft, std::string(fields[1])};
 }
 
-absl::Status ParseSend(Fields fields, v1::DataRequest* request) {
+// A command whose only field is a draft.
+template <typename Operation>
+absl::StatusOr<Operation> ParseDraft(Fields fields) {
   CVG_ASSIGN_OR_RETURN(const uint64_t draft, ReadNumber("the draft's id", fields[0]));
-  request->mutable_send_message()->set_draft(draft);
-  return absl::OkStatus();
-}
-
-absl::Status ParseCancel(Fields fields, v1::DataRequest* request) {
-  CVG_ASSIGN_OR_RETURN(const uint64_t draft, ReadNumber("the draft's id", fields[0]));
-  request->mutable_cancel_message()->set_draft(draft);
-  return absl::OkStatus();
+  return Operation{.draft = draft};
 }
 
 // LISTOFFLINEMESSAGES [after, limit]
-absl::Status ParseList(Fields fields, v1::DataRequest* request) {
-  v1::ListMessagesOp* op = request->mutable_list_messages();
-  op->set_limit(limits::kStorageRowsMax);
-  if (fields.empty()) return absl::OkStatus();
+absl::StatusOr<ListMessages> ParseList(Fields fields) {
+  ListMessages operation;
+  if (fields.empty()) return operation;
   if (fields.size() != 2) {
     return Fail(FailCode::kBadField, "give no fields, or the id to start after and a limit");
   }
-  CVG_ASSIGN_OR_RETURN(const uint64_t after, ReadNumber("the id", fields[0]));
-  CVG_ASSIGN_OR_RETURN(const uint64_t limit, ReadLimit(fields[1]));
-  op->set_after(after);
-  op->set_limit(static_cast<uint32_t>(limit));
-  return absl::OkStatus();
+  CVG_ASSIGN_OR_RETURN(operation.after, ReadNumber("the id", fields[0]));
+  CVG_ASSIGN_OR_RETURN(operation.limit, ReadLimit(fields[1]));
+  return operation;
 }
 
 // READOFFLINEMESSAGE id, offset, length
-absl::Status ParseRead(Fields fields, v1::DataRequest* request) {
-  CVG_ASSIGN_OR_RETURN(const uint64_t message, ReadNumber("the message's id", fields[0]));
-  CVG_ASSIGN_OR_RETURN(const uint64_t offset, ReadNumber("the offset", fields[1]));
-  CVG_ASSIGN_OR_RETURN(const uint64_t length, ReadNumber("the length", fields[2]));
-  request->mutable_read_message()->set_message(message);
-  request->mutable_read_message()->set_offset(offset);
-  request->mutable_read_message()->set_length(length);
-  return absl::OkStatus();
+absl::StatusOr<ReadMessage> ParseRead(Fields fields) {
+  ReadMessage operation;
+  CVG_ASSIGN_OR_RETURN(operation.message, ReadNumber("the message's id", fields[0]));
+  CVG_ASSIGN_OR_RETURN(operation.offset, ReadNumber("the offset", fields[1]));
+  CVG_ASSIGN_OR_RETURN(operation.length, ReadNumber("the length", fields[2]));
+  return operation;
 }
 
-absl::Status ParseDelete(Fields fields, v1::DataRequest* request) {
+absl::StatusOr<DeleteMessage> ParseDelete(Fields fields) {
   CVG_ASSIGN_OR_RETURN(const uint64_t message, ReadNumber("the message's id", fields[0]));
-  request->mutable_delete_message()->set_message(message);
-  return absl::OkStatus();
+  return DeleteMessage{message};
 }
 
-std::string MessagesText(v1::DataResponse& response) {
+std::string MessagesText(std::vector<WaitingMessage>& messages) {
   line::RowWriter rows;
-  for (const v1::MessageRow& row : response.messages().rows()) {
-    rows.Add({absl::StrCat(row.id()), row.from(), absl::StrCat(row.bytes()),
-              absl::StrCat(row.time_ms())});
+  for (const WaitingMessage& message : messages) {
+    rows.Add({absl::StrCat(message.id), message.from, absl::StrCat(message.bytes),
+              absl::StrCat(absl::ToUnixMillis(message.sent))});
   }
   return rows.data();
 }
 
 }  // namespace
 
-std::vector<CommandSpec> MakeOfflineCommands(DataClient* data) {
+std::vector<CommandSpec> MakeOfflineCommands(DataCore* data) {
   // clang-format off
   return {
-      {"APPENDOFFLINEMESSAGE", 2, 2, Access::kSignedIn, AskData(data, ParseAppend, NumberText),
+      {"APPENDOFFLINEMESSAGE", 2, 2, Access::kSignedIn, RunData(data, ParseAppend, NumberText),
        "id LF data: add bytes to a draft; answers its size", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"CANCELOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseCancel, NoData),
+      {"CANCELOFFLINEMESSAGE", 1, 1, Access::kSignedIn, RunData(data, ParseDraft<CancelDraft>, NoText),
        "id: throw a draft away", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"DELETEOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseDelete, NoData),
+      {"DELETEOFFLINEMESSAGE", 1, 1, Access::kSignedIn, RunData(data, ParseDelete, NoText),
        "id: delete a message from your mailbox", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"INITOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseInit, NumberText),
+      {"INITOFFLINEMESSAGE", 1, 1, Access::kSignedIn, RunData(data, ParseInit, NumberText),
        "to [SP to...]: begin a message for people who may be away; answers the draft's id",
        /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"LISTOFFLINEMESSAGES", 0, 2, Access::kSignedIn, AskData(data, ParseList, MessagesText),
+      {"LISTOFFLINEMESSAGES", 0, 2, Access::kSignedIn, RunData(data, ParseList, MessagesText),
        "[after LF limit]: what is in your mailbox"},
-      {"READOFFLINEMESSAGE", 3, 3, Access::kSignedIn, AskData(data, ParseRead, DataText),
+      {"READOFFLINEMESSAGE", 3, 3, Access::kSignedIn, RunData(data, ParseRead, BytesText),
        "id LF offset LF length: bytes of a message in your mailbox"},
-      {"SENDOFFLINEMESSAGE", 1, 1, Access::kSignedIn, AskData(data, ParseSend, NoData),
+      {"SENDOFFLINEMESSAGE", 1, 1, Access::kSignedIn, RunData(data, ParseDraft<SendDraft>, NoText),
        "id: put a draft into the mailboxes of all its recipients", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
   };

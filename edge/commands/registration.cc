@@ -13,32 +13,30 @@ using lineserver::Responder;
 using lineserver::Session;
 
 // REGISTERACCOUNT username, password [, invite]
-void HandleRegisterAccount(MgmtClient& mgmt, Session& session, Fields fields, Responder responder) {
-  v1::RegisterRequest request;
-  request.set_username(std::string(fields[0]));
-  request.set_password(std::string(fields[1]));
-  if (fields.size() > 2) request.set_invite(std::string(fields[2]));
-  request.set_client_address(session.peer_address());
-  mgmt.Register(std::move(request), [responder = std::move(responder)](
-                                        absl::StatusOr<v1::RegisterResponse> response) mutable {
-    if (!response.ok()) return responder.Fail(response.status());
-    responder.Ok(absl::StrCat(response->registration_id(), "\n", response->captcha_jpeg()));
-  });
+void HandleRegisterAccount(PeopleCore& people, Session& session, Fields fields,
+                           Responder responder) {
+  people.Register(
+      {.username = std::string(fields[0]),
+       .password = std::string(fields[1]),
+       .invite = fields.size() > 2 ? std::string(fields[2]) : "",
+       .client_address = std::string(session.peer_address())},
+      [responder = std::move(responder)](absl::StatusOr<PendingRegistration> pending) mutable {
+        if (!pending.ok()) return responder.Fail(pending.status());
+        responder.Ok(absl::StrCat(pending->id, "\n", pending->captcha_jpeg));
+      });
 }
 
 // CONFIRMREGISTERACCOUNT id, text
-void HandleConfirmRegisterAccount(MgmtClient& mgmt, Session& session, Fields fields,
+void HandleConfirmRegisterAccount(PeopleCore& people, Session& session, Fields fields,
                                   Responder responder) {
-  v1::ConfirmRequest request;
-  request.set_registration_id(std::string(fields[0]));
-  request.set_captcha_text(std::string(fields[1]));
-  request.set_client_address(session.peer_address());
-  mgmt.Confirm(std::move(request), [responder = std::move(responder)](
-                                       absl::StatusOr<v1::ConfirmResponse> response) mutable {
-    if (!response.ok()) return responder.Fail(response.status());
-    if (response->waiting()) return responder.Ok("waiting");
-    responder.Ok();
-  });
+  people.ConfirmRegistration(
+      {.registration_id = std::string(fields[0]),
+       .text = std::string(fields[1]),
+       .client_address = std::string(session.peer_address())},
+      [responder = std::move(responder)](absl::StatusOr<RegistrationState> state) mutable {
+        if (!state.ok()) return responder.Fail(state.status());
+        responder.Ok(state->waits_for_operator ? "waiting" : "");
+      });
 }
 
 }  // namespace convergia::edge

@@ -1,10 +1,12 @@
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/lineserver/session.h"
+#include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
 #include "edge/upstream/map_rows.h"
 
@@ -15,9 +17,8 @@ using lineserver::Responder;
 using lineserver::Session;
 
 // GETSERVERMAP [after, limit]
-void HandleGetServerMap(MgmtClient& mgmt, Session& session, Fields fields, Responder responder) {
-  v1::GetServerMapRequest request;
-  request.set_viewer(session.signed_in()->user.str());
+void HandleGetServerMap(PeopleCore& people, Session& session, Fields fields, Responder responder) {
+  MapPage page;
   if (!fields.empty()) {
     int limit = 0;
     if (fields.size() != 2 || !absl::SimpleAtoi(fields[1], &limit) || limit < 1 ||
@@ -27,15 +28,14 @@ void HandleGetServerMap(MgmtClient& mgmt, Session& session, Fields fields, Respo
                                                  "limit from 1 to ",
                                                  limits::kListRowsMax)));
     }
-    request.set_after(std::string(fields[0]));
-    request.set_limit(static_cast<uint32_t>(limit));
+    page = {std::string(fields[0]), static_cast<uint32_t>(limit)};
   }
-  mgmt.GetServerMap(std::move(request),
-                    [responder = std::move(responder)](
-                        absl::StatusOr<v1::GetServerMapResponse> response) mutable {
-                      if (!response.ok()) return responder.Fail(response.status());
-                      responder.Ok(MapRowsText(response->rows()));
-                    });
+  people.GetServerMap(CallerOf(session), std::move(page),
+                      [responder = std::move(responder)](
+                          absl::StatusOr<std::vector<v1::ServerMapRow>> rows) mutable {
+                        if (!rows.ok()) return responder.Fail(rows.status());
+                        responder.Ok(MapRowsText(*rows));
+                      });
 }
 
 // WATCHSERVERMAP on|off

@@ -4,11 +4,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
 #include "edge/commands/data_commands.h"
+#include "edge/core/files.h"
 
 namespace convergia::edge {
 
@@ -20,97 +22,76 @@ namespace {
 
 std::string Text(absl::string_view field) { return std::string(field); }
 
+// A command whose only field is a path.
+template <typename Operation>
+absl::StatusOr<Operation> ParsePath(Fields fields) {
+  return Operation{.path = Text(fields[0])};
+}
+
 // DELETEFOLDER path [recursive]
-absl::Status ParseDeleteFolder(Fields fields, v1::DataRequest* request) {
-  request->mutable_delete_folder()->set_path(Text(fields[0]));
-  if (fields.size() == 1) return absl::OkStatus();
-  if (fields[1] != "recursive") {
+absl::StatusOr<DeleteFolder> ParseDeleteFolder(Fields fields) {
+  if (fields.size() > 1 && fields[1] != "recursive") {
     return Fail(FailCode::kBadField, "the second field is `recursive`, or is left out");
   }
-  request->mutable_delete_folder()->set_recursive(true);
-  return absl::OkStatus();
+  return DeleteFolder{.path = Text(fields[0]), .recursive = fields.size() > 1};
 }
 
 // SETPERMISSIONS path, who, right
-absl::Status ParseSetPermissions(Fields fields, v1::DataRequest* request) {
-  v1::SetPermissionsOp* op = request->mutable_set_permissions();
-  op->set_path(Text(fields[0]));
-  op->set_who(Text(fields[1]));
-  op->set_right(Text(fields[2]));
-  return absl::OkStatus();
+absl::StatusOr<SetPermissions> ParseSetPermissions(Fields fields) {
+  return SetPermissions{Text(fields[0]), Text(fields[1]), Text(fields[2])};
 }
 
 // WRITEFILE path, offset, data
-absl::Status ParseWriteFile(Fields fields, v1::DataRequest* request) {
-  v1::WriteFileOp* op = request->mutable_write_file();
+absl::StatusOr<WriteFile> ParseWriteFile(Fields fields) {
   CVG_ASSIGN_OR_RETURN(const uint64_t offset, ReadNumber("the offset", fields[1]));
-  op->set_path(Text(fields[0]));
-  op->set_offset(offset);
-  op->set_data(Text(fields[2]));
-  return absl::OkStatus();
+  return WriteFile{Text(fields[0]), offset, Text(fields[2])};
 }
 
 // CREATEFILE path [part]
-absl::Status ParseCreateFile(Fields fields, v1::DataRequest* request) {
-  request->mutable_create_file()->set_path(Text(fields[0]));
-  if (fields.size() == 1) return absl::OkStatus();
-  if (fields[1] != "part") {
+absl::StatusOr<CreateFile> ParseCreateFile(Fields fields) {
+  if (fields.size() > 1 && fields[1] != "part") {
     return Fail(FailCode::kBadField, "the second field is `part`, or is left out");
   }
-  request->mutable_create_file()->set_part(true);
-  return absl::OkStatus();
+  return CreateFile{.path = Text(fields[0]), .part = fields.size() > 1};
 }
 
 // READFILE path, offset, length [version]
-absl::Status ParseReadFile(Fields fields, v1::DataRequest* request) {
-  v1::ReadFileOp* op = request->mutable_read_file();
-  CVG_ASSIGN_OR_RETURN(const uint64_t offset, ReadNumber("the offset", fields[1]));
-  CVG_ASSIGN_OR_RETURN(const uint64_t length, ReadNumber("the length", fields[2]));
-  op->set_path(Text(fields[0]));
-  op->set_offset(offset);
-  op->set_length(length);
-  if (fields.size() == 3) return absl::OkStatus();
-  CVG_ASSIGN_OR_RETURN(const uint64_t version, ReadNumber("the version", fields[3]));
-  if (version == 0) {
+absl::StatusOr<ReadFile> ParseReadFile(Fields fields) {
+  ReadFile operation{.path = Text(fields[0])};
+  CVG_ASSIGN_OR_RETURN(operation.offset, ReadNumber("the offset", fields[1]));
+  CVG_ASSIGN_OR_RETURN(operation.length, ReadNumber("the length", fields[2]));
+  if (fields.size() == 3) return operation;
+  CVG_ASSIGN_OR_RETURN(operation.version, ReadNumber("the version", fields[3]));
+  if (operation.version == 0u) {
     return Fail(FailCode::kBadField, "no file has the version 0; give the one that GETINFO tells");
   }
-  op->set_version(version);
-  return absl::OkStatus();
+  return operation;
 }
 
 // TRUNCATEFILE path, size
-absl::Status ParseTruncateFile(Fields fields, v1::DataRequest* request) {
+absl::StatusOr<TruncateFile> ParseTruncateFile(Fields fields) {
   CVG_ASSIGN_OR_RETURN(const uint64_t bytes, ReadNumber("the size", fields[1]));
-  request->mutable_truncate_file()->set_path(Text(fields[0]));
-  request->mutable_truncate_file()->set_bytes(bytes);
-  return absl::OkStatus();
+  return TruncateFile{Text(fields[0]), bytes};
 }
 
 // MOVE from, to [replace]
-absl::Status ParseMove(Fields fields, v1::DataRequest* request) {
-  request->mutable_move()->set_from(Text(fields[0]));
-  request->mutable_move()->set_to(Text(fields[1]));
-  if (fields.size() == 2) return absl::OkStatus();
-  if (fields[2] != "replace") {
+absl::StatusOr<Move> ParseMove(Fields fields) {
+  if (fields.size() > 2 && fields[2] != "replace") {
     return Fail(FailCode::kBadField, "the third field is `replace`, or is left out");
   }
-  request->mutable_move()->set_replace(true);
-  return absl::OkStatus();
+  return Move{.from = Text(fields[0]), .to = Text(fields[1]), .replace = fields.size() > 2};
 }
 
 // LISTFOLDER path [after, limit]
-absl::Status ParseListFolder(Fields fields, v1::DataRequest* request) {
-  v1::ListFolderOp* op = request->mutable_list_folder();
-  op->set_path(Text(fields[0]));
-  op->set_limit(limits::kStorageRowsMax);
-  if (fields.size() == 1) return absl::OkStatus();
+absl::StatusOr<ListFolder> ParseListFolder(Fields fields) {
+  ListFolder operation{.path = Text(fields[0])};
+  if (fields.size() == 1) return operation;
   if (fields.size() != 3) {
     return Fail(FailCode::kBadField, "give a path, or a path, the name to start after and a limit");
   }
-  CVG_ASSIGN_OR_RETURN(const uint64_t limit, ReadLimit(fields[2]));
-  op->set_after(Text(fields[1]));
-  op->set_limit(static_cast<uint32_t>(limit));
-  return absl::OkStatus();
+  operation.after = Text(fields[1]);
+  CVG_ASSIGN_OR_RETURN(operation.limit, ReadLimit(fields[2]));
+  return operation;
 }
 
 absl::string_view TypeWord(bool is_folder, bool is_part) {
@@ -118,93 +99,78 @@ absl::string_view TypeWord(bool is_folder, bool is_part) {
   return is_part ? "part" : "file";
 }
 
-std::string FolderText(v1::DataResponse& response) {
+std::string FolderText(std::vector<FolderEntry>& entries) {
   line::RowWriter rows;
-  for (const v1::FolderRow& row : response.folder().rows()) {
-    rows.Add({row.name(), TypeWord(row.is_folder(), row.is_part()), absl::StrCat(row.bytes()),
-              absl::StrCat(row.time_ms())});
+  for (const FolderEntry& entry : entries) {
+    rows.Add({entry.name, TypeWord(entry.is_folder, entry.is_part), absl::StrCat(entry.bytes),
+              absl::StrCat(absl::ToUnixMillis(entry.changed))});
   }
   return rows.data();
 }
 
-std::string FactsText(v1::DataResponse& response) {
-  const v1::FileFacts& facts = response.facts();
+std::string InfoText(FileInfo& info) {
   line::RowWriter rows;
-  rows.Add({"type", TypeWord(facts.is_folder(), facts.is_part())});
-  rows.Add({"bytes", absl::StrCat(facts.bytes())});
-  rows.Add({"created", absl::StrCat(facts.created_ms())});
-  rows.Add({"modified", absl::StrCat(facts.modified_ms())});
-  rows.Add({"owner", facts.owner()});
-  rows.Add({"right", facts.right()});
-  rows.Add({"id", absl::StrCat(facts.id())});
-  if (!facts.is_folder()) rows.Add({"version", absl::StrCat(facts.version())});
-  if (!facts.hash().empty()) rows.Add({"hash", absl::BytesToHexString(facts.hash())});
-  for (const v1::Permission& permission : facts.permissions()) {
-    rows.Add({"permission", permission.who(), permission.right()});
+  rows.Add({"type", TypeWord(info.is_folder, info.is_part)});
+  rows.Add({"bytes", absl::StrCat(info.bytes)});
+  rows.Add({"created", absl::StrCat(absl::ToUnixMillis(info.created))});
+  rows.Add({"modified", absl::StrCat(absl::ToUnixMillis(info.changed))});
+  rows.Add({"owner", info.owner});
+  rows.Add({"right", info.right});
+  rows.Add({"id", absl::StrCat(info.id)});
+  if (!info.is_folder) rows.Add({"version", absl::StrCat(info.version)});
+  if (!info.hash.empty()) rows.Add({"hash", absl::BytesToHexString(info.hash)});
+  for (const PermissionEntry& entry : info.permissions) {
+    rows.Add({"permission", entry.who, entry.right});
   }
-  if (facts.has_inherited()) {
-    rows.Add(
-        {"inherited", facts.inherited().who(), facts.inherited().right(), facts.inherited_from()});
+  if (info.inherited.has_value()) {
+    const auto& [entry, folder] = *info.inherited;
+    rows.Add({"inherited", entry.who, entry.right, folder});
   }
-  for (const v1::VolumeFacts& volume : facts.volumes()) {
-    rows.Add({"volume", absl::StrCat(volume.volume()),
-              volume.is_volatile() ? "volatile" : "nonvolatile",
-              absl::StrCat(volume.copies_wanted()), absl::StrJoin(volume.servers_online(), ","),
-              absl::StrJoin(volume.servers_offline(), ",")});
+  for (const VolumeInfo& volume : info.volumes) {
+    rows.Add({"volume", absl::StrCat(volume.volume),
+              volume.is_volatile ? "volatile" : "nonvolatile", absl::StrCat(volume.copies_wanted),
+              absl::StrJoin(volume.servers_online, ","),
+              absl::StrJoin(volume.servers_offline, ",")});
   }
   return rows.data();
-}
-
-Parse PathOf(std::string* (*field)(v1::DataRequest*)) {
-  return [field](Fields fields, v1::DataRequest* request) {
-    *field(request) = Text(fields[0]);
-    return absl::OkStatus();
-  };
 }
 
 }  // namespace
 
-std::vector<CommandSpec> MakeStorageCommands(DataClient* data) {
-  using Request = v1::DataRequest;
-  const Parse create_folder =
-      PathOf([](Request* request) { return request->mutable_create_folder()->mutable_path(); });
-  const Parse delete_file =
-      PathOf([](Request* request) { return request->mutable_delete_file()->mutable_path(); });
-  const Parse get_info =
-      PathOf([](Request* request) { return request->mutable_get_info()->mutable_path(); });
+std::vector<CommandSpec> MakeStorageCommands(DataCore* data) {
   // clang-format off
   return {
-      {"CREATEFILE", 1, 2, Access::kSignedIn, AskData(data, ParseCreateFile, NoData),
+      {"CREATEFILE", 1, 2, Access::kSignedIn, RunData(data, ParseCreateFile, NoText),
        "path [LF part]: make an empty file; a part is not whole yet", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"CREATEFOLDER", 1, 1, Access::kSignedIn, AskData(data, create_folder, NoData),
+      {"CREATEFOLDER", 1, 1, Access::kSignedIn, RunData(data, ParsePath<CreateFolder>, NoText),
        "path: make a folder", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"DELETEFILE", 1, 1, Access::kSignedIn, AskData(data, delete_file, NoData),
+      {"DELETEFILE", 1, 1, Access::kSignedIn, RunData(data, ParsePath<DeleteFile>, NoText),
        "path: delete a file", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"DELETEFOLDER", 1, 2, Access::kSignedIn, AskData(data, ParseDeleteFolder, NoData),
+      {"DELETEFOLDER", 1, 2, Access::kSignedIn, RunData(data, ParseDeleteFolder, NoText),
        "path [LF recursive]: delete a folder that is empty, or with all that is in it",
        /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"GETINFO", 1, 1, Access::kSignedIn, AskData(data, get_info, FactsText),
+      {"GETINFO", 1, 1, Access::kSignedIn, RunData(data, ParsePath<GetInfo>, InfoText),
        "path: what is known of a file or folder"},
-      {"LISTFOLDER", 1, 3, Access::kSignedIn, AskData(data, ParseListFolder, FolderText),
+      {"LISTFOLDER", 1, 3, Access::kSignedIn, RunData(data, ParseListFolder, FolderText),
        "path [LF after LF limit]: what is in a folder"},
-      {"MOVE", 2, 3, Access::kSignedIn, AskData(data, ParseMove, NoData),
+      {"MOVE", 2, 3, Access::kSignedIn, RunData(data, ParseMove, NoText),
        "path LF new path [LF replace]: move or rename a file or folder",
        /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"READFILE", 3, 4, Access::kSignedIn, AskData(data, ParseReadFile, DataText),
+      {"READFILE", 3, 4, Access::kSignedIn, RunData(data, ParseReadFile, BytesText),
        "path LF offset LF length [LF version]: bytes of a file"},
-      {"SETPERMISSIONS", 3, 3, Access::kSignedIn, AskData(data, ParseSetPermissions, NoData),
+      {"SETPERMISSIONS", 3, 3, Access::kSignedIn, RunData(data, ParseSetPermissions, NoText),
        "path LF user or * LF none|read|write|admin|inherit: say who may do what in a folder",
        /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"TRUNCATEFILE", 2, 2, Access::kSignedIn, AskData(data, ParseTruncateFile, NoData),
+      {"TRUNCATEFILE", 2, 2, Access::kSignedIn, RunData(data, ParseTruncateFile, NoText),
        "path LF size: cut a file to that size", /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},
-      {"WRITEFILE", 3, 3, Access::kSignedIn, AskData(data, ParseWriteFile, NumberText),
+      {"WRITEFILE", 3, 3, Access::kSignedIn, RunData(data, ParseWriteFile, NumberText),
        "path LF offset LF data: write bytes into a file; answers its size",
        /*counts_as_message=*/false,
        lineserver::kSmallAnswerBytes},

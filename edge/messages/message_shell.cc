@@ -13,7 +13,6 @@
 
 namespace convergia::edge {
 
-using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
 using session::Shard;
@@ -67,13 +66,14 @@ void MessageShell::OnClosed(Session& session) {
   CarryOut(lane);
 }
 
-void MessageShell::HandleSendMessage(Session& session, Fields fields, Responder responder) {
-  const absl::StatusOr<Username> to = Username::Parse(fields[0]);
-  if (!to.ok()) return responder.Fail(to.status());
+void MessageShell::Send(Session& session, absl::string_view to, absl::string_view body,
+                        Responder responder) {
+  const absl::StatusOr<Username> user = Username::Parse(to);
+  if (!user.ok()) return responder.Fail(user.status());
   Lane& lane = LaneOf(session.shard());
   MessageCore::Sender& sender = *session.extension<Member>()->sender;
   const MessageId message = lane.core.OnMessage(
-      sender, to->str(), fields[1], absl::ToUnixMillis(deps_.clock->Now()), deps_.clock->Elapsed());
+      sender, user->str(), body, absl::ToUnixMillis(deps_.clock->Now()), deps_.clock->Elapsed());
   if (message.slot >= lane.responders.size()) lane.responders.resize(message.slot + 1);
   lane.responders[message.slot] = std::move(responder);
   CarryOut(lane);

@@ -53,9 +53,10 @@ class MessageShell {
   absl::Status OnSignedIn(lineserver::Session& session);
   void OnClosed(lineserver::Session& session);
 
-  // SENDMESSAGE to, body.
-  void HandleSendMessage(lineserver::Session& session, lineserver::Fields fields,
-                         lineserver::Responder responder);
+  // Sends `body` to the user `to`. The answer is the number of sessions that got it, or an error of
+  // SENDMESSAGE (docs/PROTOCOL.md).
+  void Send(lineserver::Session& session, absl::string_view to, absl::string_view body,
+            lineserver::Responder responder);
 
   // ---- On the relay loop's thread: what RelayLoop::Deps wants done.
 

@@ -115,6 +115,17 @@ std::string LibraryWall(absl::string_view path, absl::string_view header) {
   return "";
 }
 
+// What people can do at an edge does not depend on how they say it.
+std::string DialectWall(absl::string_view path, absl::string_view header) {
+  if (!absl::StartsWith(path, "edge/core/")) return "";
+  for (const absl::string_view dialect : {"common/line/", "common/lineserver/", "edge/commands/"}) {
+    if (absl::StartsWith(header, dialect)) {
+      return absl::StrCat("edge/core knows no dialect: ", header, " belongs to edge/commands");
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<Finding> CheckWalls(const SourceTree& tree) {
@@ -127,6 +138,8 @@ std::vector<Finding> CheckWalls(const SourceTree& tree) {
       if (!wall.empty()) findings.push_back({file.path, include.line, wall});
       const std::string library = LibraryWall(file.path, include.path);
       if (!library.empty()) findings.push_back({file.path, include.line, library});
+      const std::string dialect = DialectWall(file.path, include.path);
+      if (!dialect.empty()) findings.push_back({file.path, include.line, dialect});
     }
   }
   return findings;
