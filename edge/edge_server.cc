@@ -49,8 +49,8 @@ absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
   CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
   CVG_ASSIGN_OR_RETURN(
       datamgr_epochs_,
-      node::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
-                               RoleWord(Role::kDatamgr)));
+      rpc::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
+                              RoleWord(Role::kDatamgr)));
   MakeRooms();
   CVG_RETURN_IF_ERROR(MakeLineServer());
   messages_->Start(line_server_->shards());

@@ -91,8 +91,8 @@ absl::StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Create(const Options& opti
   CVG_RETURN_IF_ERROR(files.MakeDir());
   CVG_ASSIGN_OR_RETURN(const Epoch epoch, files.NextEpoch());
   CVG_ASSIGN_OR_RETURN(
-      std::unique_ptr<HighestEpoch> mgmt_epochs,
-      HighestEpoch::Open(disk::RealDisk(), files.PathOf("mgmt_epoch"), RoleWord(Role::kMgmt)));
+      std::unique_ptr<rpc::HighestEpoch> mgmt_epochs,
+      rpc::HighestEpoch::Open(disk::RealDisk(), files.PathOf("mgmt_epoch"), RoleWord(Role::kMgmt)));
   std::unique_ptr<NodeAgent> agent(
       new NodeAgent(options, std::move(files), epoch, std::move(mgmt_epochs)));
   agent->memory_.Load(options.clock->Now());
@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Create(const Options& opti
 }
 
 NodeAgent::NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
-                     std::unique_ptr<HighestEpoch> mgmt_epochs)
+                     std::unique_ptr<rpc::HighestEpoch> mgmt_epochs)
     : options_(options),
       files_(std::move(files)),
       epoch_(epoch),

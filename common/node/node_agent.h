@@ -15,11 +15,11 @@
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
 #include "common/node/attach_plan.h"
-#include "common/node/highest_epoch.h"
 #include "common/node/mgmt_memory.h"
 #include "common/node/node_files.h"
 #include "common/rpc/call_pool.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/highest_epoch.h"
 #include "common/rpc/pin_set.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 
@@ -138,7 +138,7 @@ class NodeAgent {
   friend class AttachStream;
 
   NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
-            std::unique_ptr<HighestEpoch> mgmt_epochs);
+            std::unique_ptr<rpc::HighestEpoch> mgmt_epochs);
 
   absl::Status LoadCertificate();
   absl::Status FindMgmt();
@@ -177,7 +177,7 @@ class NodeAgent {
   std::thread thread_;
 
   // Provide their own synchronization.
-  const std::unique_ptr<HighestEpoch> mgmt_epochs_;
+  const std::unique_ptr<rpc::HighestEpoch> mgmt_epochs_;
   MgmtMemory memory_;
   rpc::CallPool calls_{/*calls_max=*/4};
 

@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
-#include "common/node/highest_epoch.h"
+#include "common/rpc/highest_epoch.h"
 #include "convergia/v1/data.grpc.pb.h"
 
 namespace convergia::edge {
@@ -44,7 +44,7 @@ class DataClient {
     std::function<void(const v1::MessageArrival&)> on_arrival;
     std::function<void()> on_up;  // datamgr is there, for the first time or again.
     // Of datamgr. Outlives the client.
-    node::HighestEpoch* epochs = nullptr;
+    rpc::HighestEpoch* epochs = nullptr;
     const Clock* clock = &RealClock::Get();
   };
   explicit DataClient(Options options);
