@@ -71,7 +71,7 @@ absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
 void EdgeServer::MakeRooms() {
   mgmt_ = std::make_unique<MgmtClient>(agent_->mgmt_channel(), kMgmtCallsMax);
   authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
-  map_watch_ = std::make_unique<MapWatch>(&mgmt_->stub());
+  map_watch_ = std::make_unique<MapWatch>(agent_->mgmt_channel());
   loop_ = MakeRelayLoop();
   messages_ = std::make_unique<MessageShell>(
       MessageShell::Deps{.hub = &hub_, .loop = loop_.get(), .clock = &clock_});
