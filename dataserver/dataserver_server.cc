@@ -68,6 +68,7 @@ absl::Status DataServer::OpenStore() {
 
 void DataServer::MakeLink() {
   DatamgrLink::Options options;
+  options.address = settings_.datamgr_address;
   options.channel = rpc::MakeChannel(settings_.datamgr_address, agent_->tls_files(),
                                      {Role::kDatamgr, ""}, &agent_->pins());
   options.store = store_.get();

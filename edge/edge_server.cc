@@ -50,8 +50,8 @@ absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
   CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
   CVG_ASSIGN_OR_RETURN(
       datamgr_epochs_,
-      node::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
-                               RoleWord(Role::kDatamgr)));
+      rpc::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
+                              RoleWord(Role::kDatamgr)));
   MakeRooms();
   CVG_RETURN_IF_ERROR(MakeLineServer());
   messages_->Start(line_server_->shards());
@@ -72,7 +72,7 @@ absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
 void EdgeServer::MakeRooms() {
   mgmt_ = std::make_unique<MgmtClient>(agent_->mgmt_channel(), kMgmtCallsMax);
   authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
-  map_watch_ = std::make_unique<MapWatch>(&mgmt_->stub());
+  map_watch_ = std::make_unique<MapWatch>(agent_->mgmt_channel());
   loop_ = MakeRelayLoop();
   messages_ = std::make_unique<MessageShell>(
       MessageShell::Deps{.hub = &hub_, .loop = loop_.get(), .clock = &clock_});

@@ -107,7 +107,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<MapWatch> map_watch_;
   std::unique_ptr<RelayLoop> loop_;
   std::unique_ptr<MessageShell> messages_;
-  std::unique_ptr<node::HighestEpoch> datamgr_epochs_;
+  std::unique_ptr<rpc::HighestEpoch> datamgr_epochs_;
   std::unique_ptr<PeopleCore> people_;
   std::unique_ptr<DataClient> data_;
   std::unique_ptr<DataCore> data_core_;

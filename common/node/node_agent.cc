@@ -4,23 +4,25 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/disk/real_disk.h"
 #include "common/node/enrolment.h"
-#include "common/rpc/epoch_metadata.h"
-#include "common/rpc/stream_reactor.h"
 
 namespace convergia::node {
 namespace {
 
 constexpr absl::Duration kRenewTimeout = absl::Seconds(10);
+// What mgmt says often is on the disk so much later at the latest (and MgmtMemory's own pause).
+constexpr absl::Duration kSaveEvery = absl::Seconds(2);
 // How often a stop is looked for while nothing can be awaited: before Start() there is no thread.
 constexpr absl::Duration kGiveUpEvery = absl::Milliseconds(100);
 // A goodbye that mgmt does not answer is not waited for longer.
@@ -57,42 +59,13 @@ absl::Status CannotComeBack(const absl::Status& why) {
 
 }  // namespace
 
-// The stream to mgmt; all that it hears, the agent takes.
-class AttachStream final : public rpc::ClientStream<v1::ToNode, v1::FromNode> {
- public:
-  explicit AttachStream(NodeAgent* agent)
-      : ClientStream({.queue_bytes_max = limits::kAttachQueueBytesMax,
-                      .when_full = rpc::StreamOptions::WhenFull::kCancel}),
-        agent_(agent) {}
-
- private:
-  // Welcome first, once. Before it, and from a mgmt that was replaced, nothing counts.
-  void OnMessage(v1::ToNode& message) override {
-    if (welcome_.has_value()) {
-      if (welcome_->ok() && !message.has_welcome()) agent_->OnStreamMessage(message);
-      return;
-    }
-    welcome_ =
-        message.has_welcome()
-            ? agent_->OnWelcome(message.welcome())
-            : absl::UnavailableError("what is at mgmt's address does not begin with Welcome");
-    if (!welcome_->ok()) Cancel(*welcome_);
-  }
-  void OnClosed(const absl::Status& status) override {
-    agent_->OnStreamClosed(status, rpc::SaidEpoch(context()));
-  }
-
-  NodeAgent* const agent_;               // Outlives the stream: Stop() waits for OnClosed().
-  std::optional<absl::Status> welcome_;  // Only in OnMessage(), which is called one at a time.
-};
-
 absl::StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Create(const Options& options) {
   NodeFiles files(options.dir);
   CVG_RETURN_IF_ERROR(files.MakeDir());
   CVG_ASSIGN_OR_RETURN(const Epoch epoch, files.NextEpoch());
   CVG_ASSIGN_OR_RETURN(
-      std::unique_ptr<HighestEpoch> mgmt_epochs,
-      HighestEpoch::Open(disk::RealDisk(), files.PathOf("mgmt_epoch"), RoleWord(Role::kMgmt)));
+      std::unique_ptr<rpc::HighestEpoch> mgmt_epochs,
+      rpc::HighestEpoch::Open(disk::RealDisk(), files.PathOf("mgmt_epoch"), RoleWord(Role::kMgmt)));
   std::unique_ptr<NodeAgent> agent(
       new NodeAgent(options, std::move(files), epoch, std::move(mgmt_epochs)));
   agent->memory_.Load(options.clock->Now());
@@ -102,13 +75,17 @@ absl::StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Create(const Options& opti
 }
 
 NodeAgent::NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
-                     std::unique_ptr<HighestEpoch> mgmt_epochs)
+                     std::unique_ptr<rpc::HighestEpoch> mgmt_epochs)
     : options_(options),
       files_(std::move(files)),
       epoch_(epoch),
       mgmt_epochs_(std::move(mgmt_epochs)),
       memory_(files_),
-      plan_(options.plan) {}
+      certificate_plan_(options.renew_retry),
+      actor_({.executor = &executor_, .clock = options.clock},
+             {.turn = [this](absl::Duration now, bool is_last) { return Turn(now, is_last); }}),
+      stream_({.executor = &executor_, .clock = options.clock, .epochs = mgmt_epochs_.get()},
+              StreamOptions(), MakeHooks()) {}
 
 NodeAgent::~NodeAgent() { Stop(); }
 
@@ -121,7 +98,7 @@ absl::Status NodeAgent::LoadCertificate() {
   cluster_ = v1::Cluster::NewStub(mgmt_channel_);
   certificate_ends_ = facts.not_after;
   absl::MutexLock lock(&mu_);
-  plan_.OnCertificate(facts.not_before, facts.not_after);
+  certificate_plan_.OnCertificate(facts.not_before, facts.not_after);
   return absl::OkStatus();
 }
 
@@ -145,7 +122,7 @@ absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
                  << absl::FormatTime(certificate_ends_, absl::UTCTimeZone())
                  << "; it enrols again with the token in its join_token_file";
   }
-  Backoff backoff(options_.plan.backoff_first, options_.plan.backoff_max, options_.plan.seed);
+  Backoff backoff(options_.plan.backoff_first, options_.plan.backoff_max, RandomSeed());
   while (true) {
     const absl::Status enrolled = EnrolOnce(
         {options_.role, options_.name}, options_.join_token_file, files_, options_.clock->Now());
@@ -155,7 +132,7 @@ absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
                  << " cannot enrol yet and will try again: " << enrolled.message();
     for (absl::Duration left = backoff.Next(); left > absl::ZeroDuration(); left -= kGiveUpEvery) {
       if (cancelled()) return absl::CancelledError("stopped before the node was enrolled");
-      Sleep(std::min(left, kGiveUpEvery));
+      absl::SleepFor(std::min(left, kGiveUpEvery));
     }
   }
   LOG(INFO) << Describe(options_) << " is enrolled";
@@ -175,85 +152,81 @@ void NodeAgent::Start(v1::Hello hello, AttachHandler* handler) {
   }
   cpu_used_ = ReadCpuUsed();
   cpu_read_at_ = RealClock::Get().Elapsed();
-  thread_ = std::thread([this] { Loop(); });
+  stream_.SetAddresses({{.address = mgmt_address_, .name = ""}});
+  actor_.Start();
+  stream_.Start();
 }
 
 void NodeAgent::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopping_ = true;
-  }
   calls_.Stop();
-  if (thread_.joinable()) thread_.join();
-  EndStream();  // Nobody opens another one now.
-  SaveMemory(absl::InfiniteDuration());
-}
-
-void NodeAgent::EndStream() {
-  std::shared_ptr<AttachStream> stream;
-  {
-    absl::MutexLock lock(&mu_);
-    stream = stream_;
-  }
-  if (stream == nullptr) return;
-  stream->Close();
-  if (!stream->AwaitClosedFor(kCloseTimeout)) stream->Cancel();
-  stream->AwaitClosed();
-}
-
-absl::Status NodeAgent::Send(v1::FromNode message) {
-  std::shared_ptr<AttachStream> stream;
-  {
-    absl::MutexLock lock(&mu_);
-    if (!plan_.attached()) return absl::UnavailableError("not attached to mgmt");
-    stream = stream_;
-  }
-  return stream->Send(std::move(message));
-}
-
-void NodeAgent::BeatNow() {
-  absl::MutexLock lock(&mu_);
-  beat_due_ = true;
-  awake_ = true;
-}
-
-bool NodeAgent::attached() const {
-  absl::MutexLock lock(&mu_);
-  return plan_.attached();
-}
-
-absl::Status NodeAgent::final_status() const {
-  absl::MutexLock lock(&mu_);
-  return plan_.final_status();
-}
-
-uint64_t NodeAgent::attaches() const {
-  absl::MutexLock lock(&mu_);
-  return attaches_;
+  stream_.Retire(kCloseTimeout);
+  stream_.Stop();
+  actor_.Stop();
 }
 
 void NodeAgent::Wake() {
-  absl::MutexLock lock(&mu_);
-  awake_ = true;
+  actor_.Wake();
+  stream_.Wake();
 }
 
-// ---- the agent's thread
+NodeAgent::Stream::Options NodeAgent::StreamOptions() const {
+  Stream::Options options;
+  options.plan = options_.plan;
+  options.plan.seed = RandomSeed();
+  options.queue = {.queue_bytes_max = limits::kAttachQueueBytesMax,
+                   .when_full = rpc::StreamOptions::WhenFull::kCancel};
+  options.self = Describe(options_);
+  options.server = std::string(RoleWord(Role::kMgmt));
+  return options;
+}
 
-void NodeAgent::Loop() {
-  while (true) {
-    SaveMemory(options_.clock->Elapsed());
-    TakeRenewal();
-    AttachPlan::Next next;
-    bool beat = false;
-    {
-      absl::MutexLock lock(&mu_);
-      if (stopping_) return;
-      next = plan_.NextStep(options_.clock->Now(), options_.clock->Elapsed());
-      beat = std::exchange(beat_due_, false) && plan_.attached();
-    }
-    if (beat) Beat();
-    if (!Take(next)) return;
+NodeAgent::Stream::Hooks NodeAgent::MakeHooks() {
+  Stream::Hooks hooks;
+  hooks.make_channel = [this](const rpc::ServerAddress&) { return mgmt_channel_; };
+  hooks.open = [](const auto& channel, grpc::ClientContext* context, auto* reactor) {
+    v1::Cluster::NewStub(channel)->async()->Attach(context, reactor);
+  };
+  hooks.hello = [this] {
+    v1::FromNode hello;
+    *hello.mutable_hello() = hello_;
+    return hello;
+  };
+  hooks.epoch_of = [](const v1::ToNode& first) -> absl::StatusOr<Epoch> {
+    if (first.has_welcome()) return first.welcome().mgmt_epoch();
+    return absl::UnavailableError("what is at mgmt's address does not begin with Welcome");
+  };
+  hooks.on_up = [this](auto&, v1::ToNode& first) { OnWelcome(first.welcome()); };
+  hooks.on_message = [this](auto&, v1::ToNode& message) { OnStreamMessage(message); };
+  hooks.on_down = [this](const Stream::End& end) { OnStreamClosed(end.was_up); };
+  hooks.on_beat = [this] { return Beat(); };
+  hooks.on_final = [this](const absl::Status& why) { OnExpelled(why); };
+  return hooks;
+}
+
+// ---- on the executor
+
+absl::Duration NodeAgent::Turn(absl::Duration elapsed, bool is_last) {
+  SaveMemory(is_last ? absl::InfiniteDuration() : elapsed);
+  if (is_last || !stream_.final_status().ok()) return absl::InfiniteDuration();
+  const bool is_attached = stream_.is_up();
+  CertificatePlan::Next next;
+  absl::Status expired;
+  {
+    absl::MutexLock lock(&mu_);
+    next = certificate_plan_.NextStep(options_.clock->Now(), elapsed, is_attached);
+    if (next.step == CertificatePlan::Step::kExpire) expired = certificate_plan_.Expired();
   }
+  switch (next.step) {
+    case CertificatePlan::Step::kWait:
+      return std::min(next.wait, kSaveEvery);
+    case CertificatePlan::Step::kRenew:
+      AskForRenewal();
+      return absl::ZeroDuration();
+    case CertificatePlan::Step::kExpire:
+      stream_.GiveUp(expired);
+      return absl::InfiniteDuration();
+  }
+  return absl::InfiniteDuration();
 }
 
 void NodeAgent::SaveMemory(absl::Duration elapsed) {
@@ -264,65 +237,7 @@ void NodeAgent::SaveMemory(absl::Duration elapsed) {
   }
 }
 
-bool NodeAgent::Take(AttachPlan::Next next) {
-  switch (next.step) {
-    case AttachPlan::Step::kWait:
-      Sleep(next.wait);
-      return true;
-    case AttachPlan::Step::kAttach:
-      Attach();
-      return true;
-    case AttachPlan::Step::kAbandon: {
-      std::shared_ptr<AttachStream> stream;
-      {
-        absl::MutexLock lock(&mu_);
-        stream = stream_;
-      }
-      if (stream != nullptr) stream->Cancel(absl::UnavailableError("mgmt does not answer"));
-      return true;
-    }
-    case AttachPlan::Step::kBeat:
-      Beat();
-      return true;
-    case AttachPlan::Step::kRenew:
-      AskForRenewal();
-      return true;
-    case AttachPlan::Step::kGiveUp: {
-      const absl::Status why = final_status();
-      EndStream();
-      LOG(ERROR) << Describe(options_)
-                 << " has no place in the cluster any more: " << why.message();
-      handler_->OnExpelled(why);
-      return false;
-    }
-  }
-  return true;
-}
-
-// Ends early when something was reported, or at Stop().
-void NodeAgent::Sleep(absl::Duration wait) {
-  absl::MutexLock lock(&mu_);
-  const auto awake = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return awake_ || stopping_; };
-  mu_.AwaitWithTimeout(absl::Condition(&awake), std::max(wait, absl::ZeroDuration()));
-  awake_ = false;
-}
-
-void NodeAgent::Attach() {
-  auto stream = std::make_shared<AttachStream>(this);
-  {
-    absl::MutexLock lock(&mu_);
-    stream_ = stream;
-    ++attaches_;
-  }
-  stream->Start([this](grpc::ClientContext* context, auto* reactor) {
-    cluster_->async()->Attach(context, reactor);
-  });
-  v1::FromNode hello;
-  *hello.mutable_hello() = hello_;
-  (void)stream->Send(std::move(hello));  // If it has ended by now, OnClosed() tells.
-}
-
-void NodeAgent::Beat() {
+absl::Status NodeAgent::Beat() {
   v1::FromNode message;
   v1::Heartbeat* const heartbeat = message.mutable_heartbeat();
   const absl::Duration used = ReadCpuUsed();
@@ -334,47 +249,45 @@ void NodeAgent::Beat() {
   cpu_read_at_ = at;
   heartbeat->set_memory_bytes(ReadMemoryBytes());
   handler_->FillHeartbeat(heartbeat);
-  (void)Send(std::move(message));  // If not attached any more, nobody waits for it.
+  Send(std::move(message)).IgnoreError();  // A stream that has ended says so itself.
+  return absl::OkStatus();
+}
+
+void NodeAgent::OnExpelled(const absl::Status& why) {
+  LOG(ERROR) << Describe(options_) << " has no place in the cluster any more: " << why.message();
+  handler_->OnExpelled(why);
 }
 
 void NodeAgent::AskForRenewal() {
   v1::RenewRequest request;
   const absl::StatusOr<identity::PrivateKey> key = files_.LoadOrMakeKey();
-  if (!key.ok()) {
-    absl::MutexLock lock(&mu_);
-    renewal_ = key.status();
-    return;
-  }
+  if (!key.ok()) return TakeRenewal(key.status());
   request.set_csr_pem(identity::MakeCsr(*key, {options_.role, options_.name}));
   calls_.Call(cluster_->async(), &v1::Cluster::StubInterface::async_interface::Renew, request,
               kRenewTimeout, [this](absl::StatusOr<v1::RenewResponse> response) {
-                absl::MutexLock lock(&mu_);
+                absl::StatusOr<std::string> chain_pem = std::string();
                 if (response.ok()) {
-                  renewal_ = response->certificate_chain_pem();
+                  chain_pem = response->certificate_chain_pem();
                 } else {
-                  renewal_ = response.status();
+                  chain_pem = response.status();
                 }
-                awake_ = true;
+                actor_.PostUrgent([this, chain_pem = std::move(chain_pem)]() mutable {
+                  TakeRenewal(std::move(chain_pem));
+                });
               });
 }
 
-void NodeAgent::TakeRenewal() {
-  absl::StatusOr<std::string> renewal;
-  {
-    absl::MutexLock lock(&mu_);
-    if (renewal_.ok() && renewal_->empty()) return;
-    renewal = std::exchange(renewal_, std::string());
-  }
-  const absl::Status kept = renewal.ok() ? KeepRenewed(*renewal) : renewal.status();
+void NodeAgent::TakeRenewal(absl::StatusOr<std::string> chain_pem) {
+  const absl::Status kept = chain_pem.ok() ? KeepRenewed(*chain_pem) : chain_pem.status();
   if (kept.ok()) {
     LOG(INFO) << Describe(options_) << " has a renewed certificate";
-    handler_->OnRenewed(*renewal);
+    handler_->OnRenewed(*chain_pem);
     return;
   }
   LOG(WARNING) << Describe(options_)
                << " could not renew its certificate and will try again: " << kept.message();
   absl::MutexLock lock(&mu_);
-  plan_.OnRenewFailed();
+  certificate_plan_.OnRenewFailed();
 }
 
 absl::Status NodeAgent::KeepRenewed(const std::string& chain_pem) {
@@ -382,76 +295,43 @@ absl::Status NodeAgent::KeepRenewed(const std::string& chain_pem) {
       const identity::CertificateFacts facts,
       files_.SaveCertificate(chain_pem, {options_.role, options_.name}, options_.clock->Now()));
   absl::MutexLock lock(&mu_);
-  plan_.OnCertificate(facts.not_before, facts.not_after);
+  certificate_plan_.OnCertificate(facts.not_before, facts.not_after);
   return absl::OkStatus();
 }
 
 // ---- from the stream, on gRPC's threads
 
-absl::Status NodeAgent::OnWelcome(const v1::Welcome& welcome) {
-  const absl::Status admitted = mgmt_epochs_->Admit(welcome.mgmt_epoch());
-  if (absl::IsUnavailable(admitted)) return admitted;
-  // A disk that takes nothing must not keep the node from mgmt. The loop writes it later.
-  LOG_IF(ERROR, !admitted.ok()) << Describe(options_)
-                                << " cannot keep mgmt's epoch yet: " << admitted.message();
+void NodeAgent::OnWelcome(const v1::Welcome& welcome) {
   memory_.TakeWelcome(welcome);
-  {
-    absl::MutexLock lock(&mu_);
-    plan_.OnAttached(options_.clock->Elapsed());
-    complaint_.clear();
-    awake_ = true;
-  }
+  attached_ = true;
+  actor_.Wake();  // To write it down.
   LOG(INFO) << Describe(options_) << " is attached to mgmt as node " << welcome.node_id();
   handler_->OnAttached(welcome);
-  return absl::OkStatus();
 }
 
 void NodeAgent::OnStreamMessage(v1::ToNode& message) {
+  if (message.has_welcome()) return;
   if (message.has_pins()) {
     memory_.TakePins(message.pins());
-    absl::MutexLock lock(&mu_);
     for (const std::string& pin : message.pins().revoked()) {
       if (pin == own_pin_) {
-        plan_.OnExpelled(absl::PermissionDeniedError("the certificate of this node was revoked"));
+        stream_.GiveUp(absl::PermissionDeniedError("the certificate of this node was revoked"));
       }
     }
-    awake_ = true;  // To write them down.
-    return;
+    return actor_.Wake();  // To write them down.
   }
   if (message.has_revocations()) {
     memory_.TakeRevocations(message.revocations(), options_.clock->Now());
-    Wake();
+    actor_.Wake();
   }
   memory_.TakeMessage(message);
   handler_->OnMessage(message);
 }
 
-std::string NodeAgent::Complaint(const absl::Status& status, std::optional<Epoch> said) const {
-  if (status.ok()) return "mgmt ended the stream";
-  std::string why(status.message());
-  if (said.has_value() && *said < mgmt_epochs_->highest()) {
-    absl::StrAppend(&why, " (this does not count: that mgmt, of epoch ", *said,
-                    ", was replaced by a later start, of epoch ", mgmt_epochs_->highest(), ")");
-  }
-  return why;
-}
-
-void NodeAgent::OnStreamClosed(const absl::Status& status, std::optional<Epoch> said) {
-  // A refusal by a later start than any before: earlier ones count no longer, also after a restart.
-  if (said.has_value() && *said > mgmt_epochs_->highest()) mgmt_epochs_->Admit(*said).IgnoreError();
-  const bool was_attached = attached();
-  // Before the loop may open the next one, so that the handler's calls come one at a time.
-  if (was_attached) handler_->OnDetached();
-  absl::MutexLock lock(&mu_);
-  plan_.OnDetached(status, said, mgmt_epochs_->highest(), options_.clock->Elapsed());
-  awake_ = true;
-  const std::string why = Complaint(status, said);
-  // A mgmt that is away for long is said once and not every few seconds.
-  if (stopping_ || (!was_attached && why == complaint_)) return;
-  complaint_ = why;
-  LOG(WARNING) << Describe(options_)
-               << (was_attached ? " lost mgmt at " : " cannot attach to mgmt at ") << mgmt_address_
-               << ": " << why;
+void NodeAgent::OnStreamClosed(bool was_up) {
+  if (!was_up) return;
+  attached_ = false;
+  handler_->OnDetached();
 }
 
 }  // namespace convergia::node

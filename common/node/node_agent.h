@@ -1,31 +1,32 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor.h"
 #include "common/base/clock.h"
+#include "common/base/executor.h"
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
-#include "common/node/attach_plan.h"
-#include "common/node/highest_epoch.h"
+#include "common/node/attach_options.h"
+#include "common/node/certificate_plan.h"
 #include "common/node/mgmt_memory.h"
 #include "common/node/node_files.h"
 #include "common/rpc/call_pool.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/highest_epoch.h"
 #include "common/rpc/pin_set.h"
+#include "common/rpc/standing_stream.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 
 namespace convergia::node {
-
-class AttachStream;
 
 // What a node does with what mgmt says. Calls must not block. OnRestored() to OnDetached() come one
 // at a time.
@@ -77,7 +78,8 @@ class NodeAgent {
     std::string mgmt_address;     // "host:port"; empty: as mgmt said at enrolment.
     std::string join_token_file;  // Needed until enrolled.
     std::string version;
-    AttachPlan::Options plan;
+    rpc::StandingPlan::Options plan = AttachOptions();
+    absl::Duration renew_retry = absl::Minutes(1);
     const Clock* clock = &RealClock::Get();
   };
 
@@ -99,22 +101,22 @@ class NodeAgent {
 
   // Attaches from now on, for ever. `hello` says where this node is reached; the agent adds epoch
   // and version. `handler` must outlive Stop().
-  void Start(v1::Hello hello, AttachHandler* handler) ABSL_LOCKS_EXCLUDED(mu_);
+  void Start(v1::Hello hello, AttachHandler* handler);
 
   // Ends the stream in order and returns when no handler call is under way or will come.
   // Idempotent.
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Stop();
 
   // Queues `message` for mgmt. Errors: kUnavailable while not attached (OnAttached() is the time to
   // say it again); kBusy if too much waits, then the stream is given up and all is announced anew.
-  absl::Status Send(v1::FromNode message) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Send(v1::FromNode message) { return stream_.Send(std::move(message)); }
 
   // A heartbeat now and not only at the next beat; for news such as draining.
-  void BeatNow() ABSL_LOCKS_EXCLUDED(mu_);
+  void BeatNow() { stream_.BeatNow(); }
 
-  bool attached() const ABSL_LOCKS_EXCLUDED(mu_);
+  bool attached() const { return attached_; }
   // OK, or why OnExpelled() was (or is about to be) called.
-  absl::Status final_status() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status final_status() const { return stream_.final_status(); }
   // 0 until the first Welcome, also of an earlier start.
   NodeId node_id() const { return memory_.node_id(); }
   Epoch epoch() const { return epoch_; }
@@ -129,39 +131,35 @@ class NodeAgent {
   const std::shared_ptr<grpc::Channel>& mgmt_channel() const { return mgmt_channel_; }
 
   // How often it has opened the stream to mgmt, in vain or not.
-  uint64_t attaches() const ABSL_LOCKS_EXCLUDED(mu_);
+  uint64_t attaches() const { return stream_.dials(); }
 
   // For tests that move a FakeClock: look at it again now.
-  void Wake() ABSL_LOCKS_EXCLUDED(mu_);
+  void Wake();
 
  private:
-  friend class AttachStream;
+  using Stream = rpc::StandingStream<v1::ToNode, v1::FromNode>;
 
   NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
-            std::unique_ptr<HighestEpoch> mgmt_epochs);
+            std::unique_ptr<rpc::HighestEpoch> mgmt_epochs);
 
   absl::Status LoadCertificate();
   absl::Status FindMgmt();
-  void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  Stream::Options StreamOptions() const;
+  Stream::Hooks MakeHooks();
+
+  // On the executor.
+  absl::Duration Turn(absl::Duration elapsed, bool is_last) ABSL_LOCKS_EXCLUDED(mu_);
   void SaveMemory(absl::Duration elapsed);
-  // False: the loop ends.
-  bool Take(AttachPlan::Next next) ABSL_LOCKS_EXCLUDED(mu_);
-  void Sleep(absl::Duration wait) ABSL_LOCKS_EXCLUDED(mu_);
-  void Attach() ABSL_LOCKS_EXCLUDED(mu_);
-  void EndStream() ABSL_LOCKS_EXCLUDED(mu_);
-  void Beat() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Beat();
   void AskForRenewal() ABSL_LOCKS_EXCLUDED(mu_);
-  void TakeRenewal() ABSL_LOCKS_EXCLUDED(mu_);
+  void TakeRenewal(absl::StatusOr<std::string> chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status KeepRenewed(const std::string& chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnExpelled(const absl::Status& why);
 
   // From the stream.
-  // Errors: kUnavailable from a mgmt that a later start has replaced; nothing of it was taken.
-  absl::Status OnWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnStreamMessage(v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnStreamClosed(const absl::Status& status, std::optional<Epoch> said)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  // Why a stream ended, for the log.
-  std::string Complaint(const absl::Status& status, std::optional<Epoch> said) const;
+  void OnWelcome(const v1::Welcome& welcome);
+  void OnStreamMessage(v1::ToNode& message);
+  void OnStreamClosed(bool was_up);
 
   // Constant after Start().
   const Options options_;
@@ -174,26 +172,24 @@ class NodeAgent {
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   v1::Hello hello_;
   AttachHandler* handler_ = nullptr;
-  std::thread thread_;
 
   // Provide their own synchronization.
-  const std::unique_ptr<HighestEpoch> mgmt_epochs_;
+  const std::unique_ptr<rpc::HighestEpoch> mgmt_epochs_;
   MgmtMemory memory_;
+  std::atomic<bool> attached_ = false;  // The welcome is in memory_, and the stream has not ended.
   rpc::CallPool calls_{/*calls_max=*/4};
 
-  // Only on the agent's thread.
+  // Only on the executor.
   absl::Duration cpu_used_ = absl::ZeroDuration();
   absl::Duration cpu_read_at_ = absl::ZeroDuration();
 
-  mutable absl::Mutex mu_;
-  AttachPlan plan_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<AttachStream> stream_ ABSL_GUARDED_BY(mu_);  // The newest, also if ended.
-  std::string complaint_ ABSL_GUARDED_BY(mu_);  // The last one logged since we were attached.
-  absl::StatusOr<std::string> renewal_ ABSL_GUARDED_BY(mu_) = std::string();  // Empty: none came.
-  uint64_t attaches_ ABSL_GUARDED_BY(mu_) = 0;
-  bool beat_due_ ABSL_GUARDED_BY(mu_) = false;
-  bool awake_ ABSL_GUARDED_BY(mu_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Mutex mu_;
+  CertificatePlan certificate_plan_ ABSL_GUARDED_BY(mu_);
+
+  // The agent's own thread, and what runs on it.
+  ThreadExecutor executor_;
+  Actor actor_;
+  Stream stream_;
 };
 
 }  // namespace convergia::node

@@ -108,7 +108,7 @@ class NodeAgentTest : public testing::Test {
     options.version = "test";
     options.plan.backoff_first = absl::Milliseconds(5);
     options.plan.backoff_max = absl::Milliseconds(50);
-    options.plan.heartbeat = absl::Milliseconds(20);
+    options.plan.beat = absl::Milliseconds(20);
     return options;
   }
 
@@ -429,7 +429,7 @@ TEST_F(NodeAgentTest, RenewsAndServesTheNewCertificateWithoutARestart) {
   mgmt_.AwaitRenewCalls(1);
   EXPECT_EQ(listener_.Get(&Listener::renewed), 0);
   mgmt_.RefuseRenew(absl::OkStatus());
-  clock.Advance(options.plan.renew_retry);
+  clock.Advance(options.renew_retry);
   agent->Wake();
   listener_.Await(&Listener::renewed, 1);
   const auto renewed = identity::ReadCertificate(listener_.renewed_chain);

@@ -19,7 +19,7 @@ namespace convergia::node {
 //   mgmt       addresses of mgmt's gRPC, a line each, as of the enrolment
 //   epoch      how often the node was started
 //   mgmt_epoch, datamgr_epoch
-//              the highest epochs of these two that the node has seen (highest_epoch.h)
+//              the highest epochs of these two that the node has seen (common/rpc/highest_epoch.h)
 //   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
 //              what mgmt said last
 //

@@ -81,6 +81,10 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
  protected:
   explicit Stream(const StreamOptions& options) : options_(options) {}
 
+  // At a client, once: the server has accepted the stream and sent its initial metadata. A stream
+  // that is refused goes without. Called before the first OnMessage(), and must not block.
+  virtual void OnOpened() {}
+
   // `message` may be moved from.
   virtual void OnMessage(In& message) = 0;
 
@@ -122,6 +126,7 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
 
   // What gRPC reports; called by the two derived reactors.
   void Started() ABSL_LOCKS_EXCLUDED(mu_);
+  void Opened(bool accepted) ABSL_LOCKS_EXCLUDED(mu_);
   void ReadDone(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
   void WriteDone(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
   void PeerCancelled() ABSL_LOCKS_EXCLUDED(mu_);
@@ -146,6 +151,7 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of queue_ and outgoing_.
   size_t outgoing_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool started_ ABSL_GUARDED_BY(mu_) = false;
+  bool opened_ ABSL_GUARDED_BY(mu_) = false;  // A client knows whether the server has accepted.
   bool pumping_ ABSL_GUARDED_BY(mu_) = false;
   bool reading_ ABSL_GUARDED_BY(mu_) = false;  // A read is in flight.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;  // A write is in flight.
@@ -263,6 +269,16 @@ void Stream<In, Out>::Started() {
 }
 
 template <typename In, typename Out>
+void Stream<In, Out>::Opened(bool accepted) {
+  if (accepted) OnOpened();
+  {
+    absl::MutexLock lock(&mu_);
+    opened_ = true;
+  }
+  Pump();
+}
+
+template <typename In, typename Out>
 void Stream<In, Out>::ReadDone(bool ok) {
   bool expelled = false;
   {
@@ -375,7 +391,7 @@ typename Stream<In, Out>::Step Stream<In, Out>::NextStep() {
     return Step::kHalfClose;
   }
   // A closing server has nothing to learn from its peer; a client waits for the status.
-  const bool reads = side() == Side::kClient || !closing_;
+  const bool reads = side() == Side::kClient ? opened_ : !closing_;
   if (reads && !reading_ && !read_over_ && !paused_) {
     reading_ = true;
     return Step::kRead;

@@ -156,6 +156,7 @@ class ClientStream : public Stream<In, Out>, private grpc::ClientBidiReactor<Out
   void DoEnd(const absl::Status& /*reason*/) final { this->RemoveHold(); }
   void DoCancel() final { context_.TryCancel(); }
 
+  void OnReadInitialMetadataDone(bool ok) final { this->Opened(ok); }
   void OnReadDone(bool ok) final { this->ReadDone(ok); }
   void OnWriteDone(bool ok) final { this->WriteDone(ok); }
   void OnDone(const grpc::Status& status) final {

@@ -1,14 +1,25 @@
 #include "dataserver/link/datamgr_link.h"
 
-#include <glog/logging.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "dataserver/link/datamgr_stream.h"
+#include "common/base/random.h"
 
 namespace convergia::dataserver {
 namespace {
+
+constexpr size_t kSlackBytes = 1024 * 1024;
+// Small responses go together; large ones gain nothing by waiting for each other.
+constexpr size_t kMergedBytesMax = 128 * 1024;
+
+bool Merge(v1::FromDataServer& waiting, v1::FromDataServer& next) {
+  if (waiting.has_hello() || next.has_report() || next.has_hello()) return false;
+  if (waiting.ByteSizeLong() + next.ByteSizeLong() > kMergedBytesMax) return false;
+  for (v1::ChunkResponse& response : *next.mutable_responses()) {
+    *waiting.add_responses() = std::move(response);
+  }
+  return true;
+}
 
 void FillScrub(const ScrubFacts& facts, v1::ScrubReport* report) {
   report->set_rounds(facts.rounds);
@@ -24,61 +35,63 @@ void FillScrub(const ScrubFacts& facts, v1::ScrubReport* report) {
 DatamgrLink::DatamgrLink(const Options& options, OnReplaced on_replaced)
     : options_(options),
       on_replaced_(std::move(on_replaced)),
-      stub_(v1::Chunks::NewStub(options.channel)),
-      slots_(options.streams) {
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].backoff = std::make_unique<Backoff>(options.backoff_first, options.backoff_max,
-                                                  options.epoch * 1000 + i);
+      has_settings_(static_cast<size_t>(options.streams)) {
+  const Stream::Deps deps = {
+      .executor = &executor_, .clock = options_.clock, .epochs = &options_.store->datamgr_epochs()};
+  for (int i = 0; i < options_.streams; ++i) {
+    streams_.push_back(std::make_unique<Stream>(deps, StreamOptions(i), MakeHooks(i)));
+    streams_.back()->SetAddresses({{.address = options_.address, .name = ""}});
   }
 }
 
 DatamgrLink::~DatamgrLink() { Stop(); }
 
 void DatamgrLink::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  for (const auto& stream : streams_) stream->Start();
 }
 
-void DatamgrLink::Loop() {
-  while (true) {
-    DialOnce();
-    ReportOnce();
-    absl::MutexLock lock(&mu_);
-    mu_.AwaitWithTimeout(absl::Condition(this, &DatamgrLink::HasNews), NextWait());
-    awake_ = false;
-    if (stopping_) return;
-  }
+DatamgrLink::Stream::Options DatamgrLink::StreamOptions(int index) const {
+  const bool is_first = index == 0;
+  Stream::Options options;
+  options.plan.backoff_first = options_.backoff_first;
+  options.plan.backoff_max = options_.backoff_max;
+  if (is_first) options.plan.first_beat = options.plan.beat = options_.report_period;
+  options.plan.final_codes = {absl::StatusCode::kFailedPrecondition};
+  options.plan.seed = RandomSeed();
+  // datamgr asks no more than the window before it has read the answers.
+  options.queue = {.queue_bytes_max = options_.handler->window_bytes() + kSlackBytes,
+                   .when_full = rpc::StreamOptions::WhenFull::kCancel};
+  options.self = std::string(RoleWord(Role::kDataserver));
+  options.server = std::string(RoleWord(Role::kDatamgr));
+  options.must_keep_epoch = true;
+  options.logs_ends = is_first;
+  return options;
 }
 
-absl::Duration DatamgrLink::NextWait() const {
-  const absl::Duration now = options_.clock->Elapsed();
-  absl::Duration due = report_at_;
-  for (const Slot& slot : slots_) {
-    if (!slot.is_open && !draining_ && !replaced_) due = std::min(due, slot.dial_at);
-  }
-  return std::max(due - now, absl::ZeroDuration());
+DatamgrLink::Stream::Hooks DatamgrLink::MakeHooks(int index) {
+  Stream::Hooks hooks;
+  hooks.make_channel = [this](const rpc::ServerAddress&) { return options_.channel; };
+  hooks.open = [](const auto& channel, grpc::ClientContext* context, auto* reactor) {
+    v1::Chunks::NewStub(channel)->async()->Serve(context, reactor);
+  };
+  hooks.hello = [this, index] { return MakeHello(index); };
+  hooks.epoch_of = [](const v1::ToDataServer& first) -> absl::StatusOr<Epoch> {
+    return first.epoch();
+  };
+  hooks.on_up = [this, index](Stream::Line& line, v1::ToDataServer& greeting) {
+    OnUp(index, line, greeting);
+  };
+  hooks.on_message = [this, index](Stream::Line& line, v1::ToDataServer& message) {
+    OnMessage(index, line, message);
+  };
+  hooks.on_down = [this, index](const Stream::End&) { OnDown(index); };
+  if (index == 0) hooks.on_beat = [this] { return SendReport(); };
+  hooks.on_final = [this](const absl::Status& why) { OnFinal(why); };
+  hooks.merge = Merge;
+  return hooks;
 }
 
-void DatamgrLink::DialOnce() {
-  const absl::Duration now = options_.clock->Elapsed();
-  for (int i = 0; i < options_.streams; ++i) {
-    {
-      absl::MutexLock lock(&mu_);
-      if (stopping_ || draining_ || replaced_ || slots_[i].is_open || slots_[i].dial_at > now) {
-        continue;
-      }
-    }
-    Dial(i);
-  }
-}
-
-void DatamgrLink::Dial(int index) {
-  auto stream = std::make_shared<DatamgrStream>(this, options_.handler, index);
-  {
-    absl::MutexLock lock(&mu_);
-    slots_[index].stream = stream;
-    slots_[index].is_open = true;
-    slots_[index].epoch = 0;
-  }
+v1::FromDataServer DatamgrLink::MakeHello(int index) const {
   v1::FromDataServer greeting;
   v1::DataServerHello* const hello = greeting.mutable_hello();
   hello->set_epoch(options_.epoch);
@@ -88,25 +101,14 @@ void DatamgrLink::Dial(int index) {
   hello->set_window_bytes(options_.handler->window_bytes());
   hello->set_version(options_.version);
   *hello->mutable_report() = MakeReport();
-  stream->Start([this](grpc::ClientContext* context, auto* reactor) {
-    stub_->async()->Serve(context, reactor);
-  });
-  stream->Send(std::move(greeting)).IgnoreError();  // A stream that has ended says so itself.
+  return greeting;
 }
 
-void DatamgrLink::ReportOnce() {
-  std::shared_ptr<DatamgrStream> stream;
-  const absl::Duration now = options_.clock->Elapsed();
-  {
-    absl::MutexLock lock(&mu_);
-    if (now < report_at_) return;
-    report_at_ = now + options_.report_period;
-    if (!slots_[0].is_up) return;
-    stream = slots_[0].stream;
-  }
+absl::Status DatamgrLink::SendReport() {
   v1::FromDataServer message;
   *message.mutable_report() = MakeReport();
-  stream->Send(std::move(message)).IgnoreError();
+  streams_[0]->Send(std::move(message)).IgnoreError();  // A stream that has ended says so itself.
+  return absl::OkStatus();
 }
 
 v1::DataServerReport DatamgrLink::MakeReport() const {
@@ -129,38 +131,33 @@ v1::DataServerReport DatamgrLink::MakeReport() const {
   return report;
 }
 
-absl::Status DatamgrLink::OnDatamgr(int index, const DatamgrStream* stream, Epoch epoch) {
-  if (absl::Status admitted = options_.store->datamgr_epochs().Admit(epoch); !admitted.ok()) {
-    absl::MutexLock lock(&mu_);
-    ++streams_refused_;
-    return admitted;
+void DatamgrLink::OnUp(int index, Stream::Line& line, v1::ToDataServer& greeting) {
+  options_.handler->Raise(line.epoch());
+  for (const auto& stream : streams_) stream->EndBelow(line.epoch());
+  OnMessage(index, line, greeting);
+}
+
+void DatamgrLink::OnMessage(int index, Stream::Line& line, v1::ToDataServer& message) {
+  if (message.has_settings()) OnSettings(index, message.settings());
+  const ChunkRequestHandler::Respond respond =
+      [weak = line.weak_from_this()](v1::ChunkResponse response) {
+        const auto stream = weak.lock();
+        if (stream == nullptr) return;
+        v1::FromDataServer answer;
+        *answer.add_responses() = std::move(response);
+        // A stream that has ended takes nothing; datamgr asks again on another.
+        stream->Send(std::move(answer)).IgnoreError();
+      };
+  for (v1::ChunkRequest& request : *message.mutable_requests()) {
+    options_.handler->Handle(line.epoch(), std::move(request), respond);
   }
-  options_.handler->Raise(epoch);
-  std::vector<std::shared_ptr<DatamgrStream>> earlier;
-  absl::Status overtaken;
-  {
-    absl::MutexLock lock(&mu_);
-    if (slots_[index].stream.get() == stream) slots_[index].epoch = epoch;
-    for (const Slot& slot : slots_) {
-      if (slot.epoch > epoch)
-        overtaken = absl::UnavailableError("a later start of datamgr is here");
-      const bool has_greeted = slot.is_open && (slot.is_up || slot.epoch != 0);
-      if (has_greeted && slot.epoch < epoch) earlier.push_back(slot.stream);
-    }
-  }
-  for (const auto& other : earlier) {
-    other->Cancel(absl::UnavailableError("a later start of datamgr is here"));
-  }
-  return overtaken;
 }
 
 void DatamgrLink::OnSettings(int index, const v1::DataServerSettings& settings) {
   {
     absl::MutexLock lock(&mu_);
     settings_ = settings;
-    slots_[index].is_up = true;
-    slots_[index].backoff->Reset();
-    complaint_.clear();
+    has_settings_[index] = true;
   }
   ApplyCapacity();
   options_.store->SetScrubRate(settings.has_scrub_bytes_per_second()
@@ -172,10 +169,9 @@ void DatamgrLink::Configure(const v1::NodeConfiguration& configuration) {
   {
     absl::MutexLock lock(&mu_);
     configuration_ = configuration;
-    report_at_ = options_.clock->Elapsed();  // datamgr should see at once what it comes to.
-    awake_ = true;
   }
   ApplyCapacity();
+  streams_[0]->BeatNow();  // datamgr should see at once what it comes to.
 }
 
 uint64_t DatamgrLink::WantedCapacity() const {
@@ -192,78 +188,39 @@ void DatamgrLink::ApplyCapacity() {
   }
 }
 
-void DatamgrLink::OnLaneClosed(int index, const DatamgrStream* stream, const absl::Status& status,
-                               std::optional<Epoch> said) {
-  const Epoch highest = options_.store->datamgr_epochs().highest();
-  bool replaced = false;
+void DatamgrLink::OnDown(int index) {
+  absl::MutexLock lock(&mu_);
+  has_settings_[index] = false;
+}
+
+void DatamgrLink::OnFinal(const absl::Status& why) {
   {
     absl::MutexLock lock(&mu_);
-    Slot& slot = slots_[index];
-    if (slot.stream.get() != stream) return;
-    slot.is_open = false;
-    slot.is_up = false;
-    slot.epoch = 0;
-    slot.dial_at = options_.clock->Elapsed() + slot.backoff->Next();
-    awake_ = true;
-    const std::string complaint(status.message());
-    if (!stopping_ && !draining_ && complaint != complaint_) {
-      LOG(WARNING) << "no stream to datamgr: " << status;
-      complaint_ = complaint;
-    }
-    const bool counts = said.has_value() && *said >= highest;
-    if (absl::IsFailedPrecondition(status) && counts && !stopping_) {
-      replaced = !std::exchange(replaced_, true);
-    }
+    if (std::exchange(replaced_, true)) return;
   }
-  if (replaced && on_replaced_ != nullptr) on_replaced_(status);
+  if (on_replaced_ != nullptr) on_replaced_(why);
 }
 
 void DatamgrLink::Drain(absl::Duration deadline) {
   const absl::Duration until = options_.clock->Elapsed() + deadline;
-  std::vector<std::shared_ptr<DatamgrStream>> streams;
-  {
-    absl::MutexLock lock(&mu_);
-    draining_ = true;
-    for (const Slot& slot : slots_) {
-      if (slot.is_open) streams.push_back(slot.stream);
-    }
-  }
   options_.handler->Drain(deadline);
-  for (const auto& stream : streams) stream->Close();
-  const auto all_closed = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return std::none_of(slots_.begin(), slots_.end(),
-                        [](const Slot& slot) { return slot.is_open; });
-  };
-  absl::MutexLock lock(&mu_);
-  mu_.AwaitWithTimeout(absl::Condition(&all_closed), until - options_.clock->Elapsed());
+  for (const auto& stream : streams_) stream->Retire(absl::ZeroDuration());
+  for (const auto& stream : streams_) stream->Retire(until - options_.clock->Elapsed());
 }
 
 void DatamgrLink::Stop() {
-  std::vector<std::shared_ptr<DatamgrStream>> streams;
-  {
-    absl::MutexLock lock(&mu_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-  {
-    absl::MutexLock lock(&mu_);
-    for (Slot& slot : slots_) {
-      if (slot.stream != nullptr) streams.push_back(slot.stream);
-    }
-  }
-  for (const auto& stream : streams) stream->Cancel();
-  for (const auto& stream : streams) stream->AwaitClosed();
+  for (const auto& stream : streams_) stream->Stop();
 }
 
 int DatamgrLink::streams_up() const {
   absl::MutexLock lock(&mu_);
-  return static_cast<int>(
-      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_up; }));
+  return static_cast<int>(std::count(has_settings_.begin(), has_settings_.end(), true));
 }
 
 uint64_t DatamgrLink::streams_refused() const {
-  absl::MutexLock lock(&mu_);
-  return streams_refused_;
+  uint64_t refused = 0;
+  for (const auto& stream : streams_) refused += stream->refusals();
+  return refused;
 }
 
 v1::DataServerSettings DatamgrLink::settings() const {

@@ -43,8 +43,8 @@ absl::Status ChunkStore::ChooseSizes() {
 
 absl::Status ChunkStore::OpenParts() {
   CVG_ASSIGN_OR_RETURN(folder_, StoreFolder::Open(*options_.disk, options_.dir, options_.owner));
-  CVG_ASSIGN_OR_RETURN(datamgr_epochs_, node::HighestEpoch::Open(*options_.disk, folder_->epoch(),
-                                                                 RoleWord(Role::kDatamgr)));
+  CVG_ASSIGN_OR_RETURN(datamgr_epochs_, rpc::HighestEpoch::Open(*options_.disk, folder_->epoch(),
+                                                                RoleWord(Role::kDatamgr)));
   CVG_RETURN_IF_ERROR(ChooseSizes());
   scrub_rate_ = options_.scrub_bytes_per_second;
   files_ = std::make_unique<SegmentFiles>(*options_.disk, folder_->segments(), kOpenFilesMax);

@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/disk/disk.h"
-#include "common/node/highest_epoch.h"
+#include "common/rpc/highest_epoch.h"
 #include "dataserver/store/chunk_reader.h"
 #include "dataserver/store/chunk_writer.h"
 #include "dataserver/store/compactor.h"
@@ -115,7 +115,7 @@ class ChunkStore {
   const RecoveryFacts& recovery() const { return recovery_; }
   const std::string& store_id() const;
   // Of datamgr, kept with the chunks that a datamgr that was replaced must not touch.
-  node::HighestEpoch& datamgr_epochs() { return *datamgr_epochs_; }
+  rpc::HighestEpoch& datamgr_epochs() { return *datamgr_epochs_; }
 
   // In force at once. 0: as in Options.
   void SetCapacity(uint64_t bytes);
@@ -145,7 +145,7 @@ class ChunkStore {
 
   // In the order in which they need one another.
   std::unique_ptr<StoreFolder> folder_;
-  std::unique_ptr<node::HighestEpoch> datamgr_epochs_;
+  std::unique_ptr<rpc::HighestEpoch> datamgr_epochs_;
   StoreHealth health_;
   StoreLedger ledger_;
   std::unique_ptr<SegmentFiles> files_;

@@ -19,7 +19,7 @@ struct StoreOwner {
 //
 //   LOCK          held while it is in use
 //   IDENTITY      whose it is
-//   EPOCH         the highest epoch of datamgr that was seen (common/node/highest_epoch.h)
+//   EPOCH         the highest epoch of datamgr that was seen (common/rpc/highest_epoch.h)
 //   segments/     the data
 //   index/        RocksDB; may be deleted, and is made again
 //   RESERVE       room kept for deletes and compaction

@@ -1,22 +1,25 @@
 #include "edge/upstream/map_watch.h"
 
-#include <grpcpp/client_context.h>
-#include <grpcpp/support/client_callback.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
 
-#include "common/base/limits.h"
+#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/line/reply.h"
-#include "common/rpc/deadline.h"
 #include "edge/upstream/map_rows.h"
 #include "edge/upstream/mgmt_client.h"
 
 namespace convergia::edge {
 namespace {
+
+// The method streams in one direction. A call in both, on which this side sends one message and
+// ends, is the same on the wire.
+constexpr char kMethod[] = "/convergia.v1.Accounts/WatchServerMap";
+using Calls = grpc::TemplatedGenericStub<v1::WatchServerMapRequest, v1::ServerMapUpdate>;
 
 constexpr char kMissed[] =
     "changes of the server map may have been missed; read it again with GETSERVERMAP";
@@ -29,152 +32,103 @@ void TellOfMissed(const lineserver::SessionHandle& handle) {
 
 }  // namespace
 
-// The call WatchServerMap; held by the watch, and by itself until it is done.
-class MapWatch::Stream final : public grpc::ClientReadReactor<v1::ServerMapUpdate> {
- public:
-  explicit Stream(MapWatch* watch) : watch_(watch) {}
-
-  void Open(v1::Accounts::Stub* stub, std::shared_ptr<Stream> self, absl::Duration timeout) {
-    timeout_.Set(rpc::DeadlineIn(timeout), [weak = std::weak_ptr(self)](bool is_due) {
-      const std::shared_ptr<Stream> stream = weak.lock();
-      if (is_due && stream != nullptr) stream->Cancel();
-    });
-    self_ = std::move(self);
-    stub->async()->WatchServerMap(&context_, &request_, this);
-    StartCall();
-  }
-  void Cancel() { context_.TryCancel(); }
-
- private:
-  void OnReadInitialMetadataDone(bool ok) override {
-    timeout_.Cancel();
-    if (!ok) return;
-    watch_->OnOpened(this);
-    StartRead(&update_);
-  }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    watch_->OnUpdate(update_);
-    StartRead(&update_);
-  }
-  void OnDone(const grpc::Status&) override {
-    const std::shared_ptr<Stream> last = std::move(self_);
-    watch_->OnClosed(this);
-  }
-
-  MapWatch* const watch_;
-  grpc::ClientContext context_;
-  const v1::WatchServerMapRequest request_;
-  v1::ServerMapUpdate update_;
-  grpc::Alarm timeout_;  // Of the opening.
-  std::shared_ptr<Stream> self_;
-};
-
-MapWatch::MapWatch(v1::Accounts::Stub* stub, absl::Duration open_timeout)
-    : stub_(stub),
-      open_timeout_(open_timeout),
-      backoff_(limits::kRpcReconnectFirst, limits::kRpcReconnectMax, RandomSeed()) {}
-
-std::shared_ptr<MapWatch::Stream> MapWatch::MakeIfNeeded() {
-  if (!attached_ || stopped_ || stream_ != nullptr || retry_due_ || IsIdle()) return nullptr;
-  stream_ = std::make_shared<Stream>(this);
-  is_open_ = is_unused_ = false;
-  return stream_;
+MapWatch::MapWatch(std::shared_ptr<grpc::Channel> channel, absl::Duration open_timeout)
+    : stream_({.executor = &executor_, .clock = &RealClock::Get()}, StreamOptions(open_timeout),
+              MakeHooks(std::move(channel))) {
+  stream_.SetWanted(false);
+  stream_.SetAddresses({{.address = "mgmt", .name = ""}});
+  stream_.Start();
 }
 
-void MapWatch::Open(const std::shared_ptr<Stream>& stream) {
-  if (stream != nullptr) stream->Open(stub_, stream, open_timeout_);
+MapWatch::Stream::Options MapWatch::StreamOptions(absl::Duration open_timeout) {
+  Stream::Options options;
+  options.plan.greet_timeout = open_timeout;
+  options.plan.seed = RandomSeed();
+  options.server = std::string(RoleWord(Role::kMgmt));
+  options.logs_ends = false;  // That mgmt is gone, the agent logs.
+  options.says_only_hello = true;
+  return options;
 }
 
-void MapWatch::RetryLater() {
-  if (retry_due_ || stopped_ || !attached_ || IsIdle()) return;
-  retry_due_ = true;
-  retry_ = std::make_unique<grpc::Alarm>();
-  retry_->Set(rpc::DeadlineIn(backoff_.Next()), [this](bool) { OnRetry(); });
+MapWatch::Stream::Hooks MapWatch::MakeHooks(std::shared_ptr<grpc::Channel> channel) {
+  Stream::Hooks hooks;
+  hooks.make_channel = [channel = std::move(channel)](const rpc::ServerAddress&) {
+    return channel;
+  };
+  hooks.open = [](const auto& to, grpc::ClientContext* context, auto* reactor) {
+    Calls(to).PrepareBidiStreamingCall(context, kMethod, grpc::StubOptions(), reactor);
+  };
+  hooks.hello = [] { return v1::WatchServerMapRequest(); };
+  hooks.on_up = [this](auto&, auto&) { OnUp(); };
+  hooks.on_message = [this](auto&, const v1::ServerMapUpdate& update) { OnUpdate(update); };
+  hooks.on_down = [this](const Stream::End& end) { OnDown(end); };
+  return hooks;
 }
 
-void MapWatch::OnRetry() {
-  std::shared_ptr<Stream> fresh;
-  {
-    absl::MutexLock lock(&mu_);
-    retry_due_ = false;
-    fresh = MakeIfNeeded();
-  }
-  Open(fresh);
+// Under the lock, so that the last of two changes stays. It calls nothing of ours.
+void MapWatch::UpdateWanted() {
+  const bool is_wanted = attached_ && !stopped_ && !IsIdle();
+  if (!is_wanted) is_open_ = false;  // Those who come meanwhile wait for the next stream.
+  stream_.SetWanted(is_wanted);
 }
 
 void MapWatch::OnAttached() {
-  std::shared_ptr<Stream> fresh;
-  {
-    absl::MutexLock lock(&mu_);
-    attached_ = true;
-    fresh = MakeIfNeeded();
-  }
-  Open(fresh);
+  absl::MutexLock lock(&mu_);
+  attached_ = true;
+  UpdateWanted();
 }
 
 void MapWatch::OnDetached() {
-  std::shared_ptr<Stream> stream;
   std::vector<Waiting> in_vain;
   {
     absl::MutexLock lock(&mu_);
     attached_ = false;
-    stream = stream_;
     in_vain.swap(waiting_);
+    UpdateWanted();
   }
-  if (stream != nullptr) stream->Cancel();
   for (Waiting& one : in_vain) one.responder.Fail(ManagementIsDown());
 }
 
 void MapWatch::Add(lineserver::Session& session, lineserver::Responder responder) {
-  std::shared_ptr<Stream> fresh;
   bool is_watching = false;
   {
     absl::MutexLock lock(&mu_);
     if (attached_ && !stopped_) {
-      is_watching = is_open_ && !is_unused_;
+      is_watching = is_open_;
       if (is_watching) {
         watchers_[session.id()] = {session.handle()};
       } else {
         waiting_.push_back({session.id(), session.handle(), std::move(responder)});
-        fresh = MakeIfNeeded();
+        UpdateWanted();
       }
     }
   }
-  Open(fresh);
   if (is_watching) return responder.Ok();
   if (responder) responder.Fail(ManagementIsDown());
 }
 
 void MapWatch::Remove(lineserver::Session& session) {
-  std::shared_ptr<Stream> unused;
   std::vector<Waiting> overtaken;
   {
     absl::MutexLock lock(&mu_);
-    const bool was_idle = IsIdle();
     watchers_.erase(session.id());
     const auto theirs =
         std::stable_partition(waiting_.begin(), waiting_.end(),
                               [&](const Waiting& one) { return one.id != session.id(); });
     std::move(theirs, waiting_.end(), std::back_inserter(overtaken));
     waiting_.erase(theirs, waiting_.end());
-    if (!was_idle && IsIdle() && stream_ != nullptr) {
-      is_unused_ = true;
-      unused = stream_;
-    }
+    UpdateWanted();
   }
-  if (unused != nullptr) unused->Cancel();
   for (Waiting& one : overtaken) one.responder.Ok();
 }
 
-void MapWatch::OnOpened(const Stream* stream) {
+void MapWatch::OnUp() {
   std::vector<Waiting> answered;
   std::vector<lineserver::SessionHandle> told;
   {
     absl::MutexLock lock(&mu_);
-    if (stream_.get() != stream || is_unused_ || !attached_) return;
+    if (!attached_ || IsIdle()) return;
     is_open_ = true;
-    backoff_.Reset();
     for (auto& [id, watcher] : watchers_) {
       if (std::exchange(watcher.missed, false)) told.push_back(watcher.session);
     }
@@ -205,42 +159,28 @@ void MapWatch::OnUpdate(const v1::ServerMapUpdate& update) {
   }
 }
 
-void MapWatch::OnClosed(const Stream* stream) {
-  std::shared_ptr<Stream> fresh;
+void MapWatch::OnDown(const Stream::End& end) {
   std::vector<Waiting> in_vain;
   {
     absl::MutexLock lock(&mu_);
-    if (stream_.get() != stream) return;
-    stream_ = nullptr;
     is_open_ = false;
     for (auto& [id, watcher] : watchers_) watcher.missed = true;
-    if (is_unused_) {
-      fresh = MakeIfNeeded();  // For those who came meanwhile.
-    } else {
-      in_vain.swap(waiting_);
-      RetryLater();
-    }
+    // Those who wait while a stream is ended that nobody watched wait for the next one.
+    if (end.was_wanted) in_vain.swap(waiting_);
+    UpdateWanted();
   }
   for (Waiting& one : in_vain) one.responder.Fail(ManagementIsDown());
-  Open(fresh);
 }
 
 void MapWatch::Stop() {
-  std::shared_ptr<Stream> stream;
-  std::unique_ptr<grpc::Alarm> retry;
   std::vector<Waiting> in_vain;
   {
     absl::MutexLock lock(&mu_);
     stopped_ = true;
-    stream = stream_;
-    retry = std::move(retry_);
     in_vain.swap(waiting_);
   }
   for (Waiting& one : in_vain) one.responder.Fail(ManagementIsDown());
-  if (stream != nullptr) stream->Cancel();
-  if (retry != nullptr) retry->Cancel();
-  absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(this, &MapWatch::HasEnded));
+  stream_.Stop();
 }
 
 }  // namespace convergia::edge

@@ -22,6 +22,7 @@
 #include "common/lineserver/line_server.h"
 #include "common/lineserver/test_client.h"
 #include "common/rpc/test_pki.h"
+#include "convergia/v1/accounts.grpc.pb.h"
 #include "edge/commands/edge_commands.h"
 
 namespace convergia::edge {
@@ -110,9 +111,9 @@ class MapWatchTest : public testing::Test,
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&mgmt_);
     server_ = builder.BuildAndStart();
-    stub_ = v1::Accounts::NewStub(
-        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
-    watch_ = std::make_unique<MapWatch>(stub_.get(), absl::Seconds(2));
+    watch_ = std::make_unique<MapWatch>(
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()),
+        absl::Seconds(2));
     watch_->OnAttached();
     StartLineServer();
   }
@@ -175,7 +176,6 @@ class MapWatchTest : public testing::Test,
 
   rpc::TestPki pki_;
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<v1::Accounts::Stub> stub_;
   std::unique_ptr<tls::TlsContext> tls_;
   std::unique_ptr<lineserver::CommandTable> table_;
   std::unique_ptr<lineserver::LineServer> line_;

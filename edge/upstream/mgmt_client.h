@@ -29,8 +29,6 @@ class MgmtClient {
   void EndSession(v1::EndSessionRequest request, Done<v1::EndSessionResponse> done);
   void GetServerMap(v1::GetServerMapRequest request, Done<v1::GetServerMapResponse> done);
 
-  v1::Accounts::Stub& stub() { return *stub_; }
-
   // Ends what is under way and returns when each `done` has returned. Idempotent.
   void Stop() { calls_.Stop(); }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "common/node/attach_options.h"
 #include "edge/upstream/mgmt_codec.h"
 #include "tests/sim/edge.h"
 #include "tests/sim/mgmt.h"
@@ -18,10 +19,18 @@ constexpr Epoch kEpoch = 1;
 constexpr absl::Duration kSavePause = absl::Seconds(5);          // As node::MgmtMemory's.
 constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
 
+rpc::StandingPlan::Options AttachOptions(uint64_t seed) {
+  rpc::StandingPlan::Options options = node::AttachOptions();
+  options.seed = seed;
+  return options;
+}
+
 }  // namespace
 
 EdgeAttach::EdgeAttach(const Surroundings& around, Edge* edge)
-    : around_(around), edge_(edge), plan_({.seed = edge->epoch()}) {}
+    : around_(around), edge_(edge), plan_(AttachOptions(edge->epoch())) {
+  plan_.SetAddresses({{.address = "mgmt", .name = ""}}, around_.events->now());
+}
 
 void EdgeAttach::Start() {
   memory_ = around_.hosts->memory(edge_->node());
@@ -40,11 +49,10 @@ void EdgeAttach::Remember() {
 }
 
 void EdgeAttach::Step() {
-  using Step = node::AttachPlan::Step;
+  using Step = rpc::StandingPlan::Step;
   const uint64_t step = ++step_;
   while (true) {
-    const absl::Duration now = around_.events->now();
-    const node::AttachPlan::Next next = plan_.NextStep(absl::UnixEpoch() + now, now);
+    const rpc::StandingPlan::Next next = plan_.NextStep(around_.events->now());
     switch (next.step) {
       case Step::kWait: {
         if (next.wait == absl::InfiniteDuration()) return;
@@ -53,19 +61,17 @@ void EdgeAttach::Step() {
         }));
         return;
       }
-      case Step::kAttach:
+      case Step::kDial:
         Attach();
         break;
-      case Step::kAbandon:
+      case Step::kClose:
+      case Step::kCancel:
         if (wire_ != 0) around_.network->Close(wire_, edge_->node());
         break;
       case Step::kBeat:
         Beat();
         break;
-      case Step::kRenew:  // The plan knows of no certificate, so none ends.
-        around_.history->Broken("a new certificate is asked for");
-        return;
-      case Step::kGiveUp:
+      case Step::kFinal:
         around_.history->Note("edge ", edge_->node(),
                               " gives up: ", plan_.final_status().message());
         return;
@@ -82,7 +88,7 @@ void EdgeAttach::Beat() {
 void EdgeAttach::Attach() {
   around_.network->Dial(edge_->node(), kMgmtNode, edge_->Guard([this](bool reached) {
     if (reached && around_.hosts->mgmt() != nullptr) return OnReached();
-    plan_.OnDetached(absl::UnavailableError("not reached"), kEpoch, kEpoch, around_.events->now());
+    plan_.OnEnded(absl::UnavailableError("not reached"), kEpoch, kEpoch, around_.events->now());
     Step();
   }));
 }
@@ -103,7 +109,7 @@ void EdgeAttach::OnReached() {
 }
 
 void EdgeAttach::Send(v1::FromNode message) {
-  if (wire_ == 0 || (!plan_.attached() && !message.has_hello())) return;
+  if (wire_ == 0 || (!plan_.is_up() && !message.has_hello())) return;
   around_.network->Send(
       wire_, edge_->node(),
       [mgmt = mgmt_, stream = stream_, message = std::move(message)] {
@@ -118,13 +124,13 @@ void EdgeAttach::OnRefused(uint64_t stream, const absl::Status& why) {
 
 void EdgeAttach::OnClosed(uint64_t stream) {
   if (stream != stream_ || wire_ == 0) return;
-  if (plan_.attached()) around_.history->Note("edge ", edge_->node(), " is detached from mgmt");
+  if (plan_.is_up()) around_.history->Note("edge ", edge_->node(), " is detached from mgmt");
   wire_ = 0;
   edge_->exchange().OnDetached(around_.events->now());
   edge_->CarryOutLocations();
   const absl::Status why = std::exchange(refusal_, absl::OkStatus());
-  plan_.OnDetached(why.ok() ? absl::UnavailableError("it broke") : why, kEpoch, kEpoch,
-                   around_.events->now());
+  plan_.OnEnded(why.ok() ? absl::UnavailableError("it broke") : why, kEpoch, kEpoch,
+                around_.events->now());
   Step();
 }
 
@@ -159,7 +165,7 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
 
 void EdgeAttach::OnWelcome() {
   around_.history->Note("edge ", edge_->node(), " is attached to mgmt");
-  plan_.OnAttached(around_.events->now());
+  plan_.OnGreeted(around_.events->now());
   edge_->clients().OnAttached();
   whole_due_ = true;
   OnLocationsChanged();

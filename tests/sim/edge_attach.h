@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/ids.h"
-#include "common/node/attach_plan.h"
+#include "common/rpc/standing_plan.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/relay/switchboard.h"
 #include "tests/sim/world_parts.h"
@@ -41,7 +41,7 @@ class EdgeAttach {
   void Inject(v1::FromNode message) { Send(std::move(message)); }
   void ReportLinksAgain();
 
-  bool attached() const { return plan_.attached(); }
+  bool attached() const { return plan_.is_up(); }
   // mgmt wants no more of this start.
   bool has_given_up() const { return !plan_.final_status().ok(); }
   const std::vector<edge::RouteTable::Pair>& routes() const { return routes_; }
@@ -58,7 +58,7 @@ class EdgeAttach {
 
   const Surroundings around_;
   Edge* const edge_;
-  node::AttachPlan plan_;
+  rpc::StandingPlan plan_;
   uint64_t step_ = 0;    // Which wait is the present one.
   WireId wire_ = 0;      // 0: none.
   uint64_t stream_ = 0;  // mgmt's number for it.

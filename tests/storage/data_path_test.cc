@@ -19,9 +19,9 @@
 #include "common/base/status_testing.h"
 #include "common/base/tree_hash.h"
 #include "common/disk/faulty_disk.h"
-#include "common/node/highest_epoch.h"
 #include "common/rpc/call_policy.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/highest_epoch.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/server.h"
 #include "common/rpc/stream_reactor.h"
@@ -71,7 +71,7 @@ class DataPathTest : public testing::Test {
  protected:
   DataPathTest() {
     pins_.Replace({pki_.PinOf(kEdge, 1), pki_.PinOf(kData, 2)});
-    epochs_ = *node::HighestEpoch::Open(disk_, "/datamgr_epoch", "datamgr");
+    epochs_ = *rpc::HighestEpoch::Open(disk_, "/datamgr_epoch", "datamgr");
     StartDatamgr("127.0.0.1:0");
     edge::DataClient::Options options;
     options.make_channel = [this](const std::string& name, const std::string& address) {
@@ -173,7 +173,7 @@ class DataPathTest : public testing::Test {
   rpc::TestPki pki_;
   rpc::PinSet pins_;
   disk::FaultyDisk disk_;
-  std::unique_ptr<node::HighestEpoch> epochs_;
+  std::unique_ptr<rpc::HighestEpoch> epochs_;
   Epoch epoch_ = 5;
   FakeClock clock_;
   store::HeldStore store_;

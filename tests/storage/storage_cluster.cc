@@ -186,6 +186,7 @@ void StorageCluster::StartServer(NodeId id) {
       std::make_unique<dataserver::ChunkRequestHandler>(dataserver::ChunkRequestHandler::Options{
           .store = node.store.get(), .threads = 4, .window_bytes = kWindowBytes});
   dataserver::DatamgrLink::Options link;
+  link.address = address_;
   link.channel = rpc::MakeChannel(address_, pki_.FilesOf({Role::kDataserver, NameOf(id)}),
                                   {Role::kDatamgr, "datamgr"});
   link.store = node.store.get();

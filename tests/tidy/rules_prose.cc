@@ -115,7 +115,7 @@ constexpr OldName kOldNames[] = {
     {"Drainer", "drainer", "DrainPacer"},
     {"Edit", "edit", "Transaction", "datamgr/"},
     {"FadingSum", "fading_sum", "DecayingSum"},
-    {"Lane", "lane", "DatamgrStream", "dataserver/"},
+    {"Lane", "lane", "stream", "dataserver/"},
     {"Lane", "lane", "DataServerStream", "datamgr/"},
     {"MembersDesk", "members_desk", "MembersExecutor"},
     {"Mover", "mover", "MovePlanner"},

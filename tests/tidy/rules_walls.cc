@@ -30,7 +30,7 @@ const std::vector<CommonRoom>& CommonRooms() {
       {"disk", {"base"}},
       {"identity", {"base"}},
       {"tls", {"base", "identity"}},
-      {"rpc", {"base", "identity", "tls", "proto"}},
+      {"rpc", {"base", "disk", "identity", "tls", "proto"}},
       {"session", {"base", "identity", "tls"}},
       {"lineserver", {"base", "identity", "line", "session", "tls"}},
       {"node", {"base", "disk", "line", "identity", "tls", "rpc", "store", "proto"}},

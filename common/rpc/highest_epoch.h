@@ -10,7 +10,7 @@
 #include "common/base/ids.h"
 #include "common/disk/disk.h"
 
-namespace convergia::node {
+namespace convergia::rpc {
 
 // The highest epoch that this node has seen of a server of which only one may act: mgmt or datamgr.
 // One small file remembers it across restarts and power cuts. A process of a lower epoch was
@@ -53,4 +53,4 @@ class HighestEpoch {
   bool is_due_ ABSL_GUARDED_BY(mu_) = false;  // Not on the disk yet.
 };
 
-}  // namespace convergia::node
+}  // namespace convergia::rpc

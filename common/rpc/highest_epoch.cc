@@ -1,11 +1,11 @@
-#include "common/node/highest_epoch.h"
+#include "common/rpc/highest_epoch.h"
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
 
-namespace convergia::node {
+namespace convergia::rpc {
 namespace {
 
 constexpr size_t kFileBytesMax = 64;
@@ -60,4 +60,4 @@ Epoch HighestEpoch::highest() const {
   return highest_;
 }
 
-}  // namespace convergia::node
+}  // namespace convergia::rpc

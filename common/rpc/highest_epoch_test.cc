@@ -1,11 +1,11 @@
-#include "common/node/highest_epoch.h"
+#include "common/rpc/highest_epoch.h"
 
 #include <gtest/gtest.h>
 
 #include "common/base/status_testing.h"
 #include "common/disk/faulty_disk.h"
 
-namespace convergia::node {
+namespace convergia::rpc {
 namespace {
 
 constexpr char kPath[] = "/n/EPOCH";
@@ -74,4 +74,4 @@ TEST_F(HighestEpochTest, AFileWithoutNumberIsNamed) {
 }
 
 }  // namespace
-}  // namespace convergia::node
+}  // namespace convergia::rpc

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/limits.h"
+#include "common/rpc/standing_plan.h"
+
+namespace convergia::node {
+
+// How a node holds its stream to mgmt. An end is final if it cannot pass by itself: the certificate
+// was revoked (kPermissionDenied, kUnauthenticated), or a newer start of this node is attached
+// (kFailedPrecondition).
+inline rpc::StandingPlan::Options AttachOptions() {
+  rpc::StandingPlan::Options options;
+  options.backoff_max = absl::Seconds(5);
+  options.greet_timeout = absl::Seconds(10);
+  options.beat = limits::kHeartbeat;
+  options.final_codes = {absl::StatusCode::kPermissionDenied, absl::StatusCode::kUnauthenticated,
+                         absl::StatusCode::kFailedPrecondition};
+  return options;
+}
+
+}  // namespace convergia::node
