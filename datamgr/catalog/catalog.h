@@ -29,8 +29,9 @@ namespace convergia::datamgr {
 //   HashWork    hashes of files that are to be found out
 //   JoinWork    runs of tiny pieces that are to be joined
 //
-// It knows chunks by name only. Nothing but two counters and what is not durable yet is kept in
-// memory, so a catalog that is opened after a crash is the one that crashed.
+// It knows chunks by name only. In memory it keeps two counters, what is not durable yet, and what
+// a crash may forget: folders being measured, files to hash or to join, and who sent how many
+// messages in the last minute. So a catalog that is opened after a crash is the one that crashed.
 //
 // Every function touches a bounded number of rows, and is one commit, or none, unless it says
 // otherwise. Work that is larger is cut: see CallAgain(). What a function did or saw is in
