@@ -13,7 +13,7 @@ v1::DatamgrConfig Good() {
   v1::DatamgrConfig config;
   config.set_name("data");
   config.set_dir("/d");
-  config.set_mgmt("h:1");
+  config.add_mgmt("h:1");
   return config;
 }
 
@@ -45,7 +45,7 @@ TEST(DatamgrConfigTest, NamesTheFieldThatIsWrong) {
   const std::pair<const char*, std::function<void(v1::DatamgrConfig*)>> cases[] = {
       {"name", [](v1::DatamgrConfig* config) { config->set_name("a b"); }},
       {"dir", [](v1::DatamgrConfig* config) { config->clear_dir(); }},
-      {"mgmt", [](v1::DatamgrConfig* config) { config->set_mgmt("h"); }},
+      {"mgmt", [](v1::DatamgrConfig* config) { config->set_mgmt(0, "h"); }},
       {"grpc_listen", [](v1::DatamgrConfig* config) { config->set_grpc_listen("h:70000"); }},
       {"advertise.grpc",
        [](v1::DatamgrConfig* config) { config->mutable_advertise()->add_grpc("x"); }},

@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<DatamgrServer>> DatamgrServer::Create(
                        node::NodeAgent::Create({.role = Role::kDatamgr,
                                                 .name = settings.name,
                                                 .dir = settings.dir,
-                                                .mgmt_address = settings.mgmt_address,
+                                                .mgmt_addresses = settings.mgmt_addresses,
                                                 .join_token_file = settings.join_token_file,
                                                 .version = kVersion}));
   return std::unique_ptr<DatamgrServer>(
@@ -77,7 +77,7 @@ absl::Status DatamgrServer::MakeLayers() {
                                                       .pins = &agent_->pins(),
                                                       .clock = &clock_},
                                                      {.epoch = epoch_}));
-  users_ = std::make_unique<MgmtUsers>(agent_->mgmt_channel());
+  users_ = std::make_unique<MgmtUsers>([this] { return agent_->mgmt_channel(); });
   scheduler_ = std::make_unique<RequestScheduler>(RequestScheduler::Deps{
       .catalog = catalog_.get(),
       .chunks = volumes_.get(),

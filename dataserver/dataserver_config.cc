@@ -30,10 +30,10 @@ absl::StatusOr<DataServerSettings> ReadSettings(const v1::DataServerConfig& conf
   settings.data_dir = config.data_dir().empty() ? config.dir() + "/data" : config.data_dir();
   settings.datamgr_address = config.datamgr();
   if (settings.datamgr_address.empty()) {
-    if (settings.mgmt_address.empty()) {
+    if (settings.mgmt_addresses.empty()) {
       return absl::InvalidArgumentError("datamgr: say where datamgr's gRPC is, or where mgmt's is");
     }
-    CVG_ASSIGN_OR_RETURN(HostPort datamgr, HostPort::Parse(settings.mgmt_address));
+    CVG_ASSIGN_OR_RETURN(HostPort datamgr, HostPort::Parse(settings.mgmt_addresses.front()));
     datamgr.port = kDatamgrPort;
     settings.datamgr_address = datamgr.ToString();
   }

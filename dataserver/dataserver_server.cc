@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<DataServer>> DataServer::Create(const DataServerS
                        node::NodeAgent::Create({.role = Role::kDataserver,
                                                 .name = settings.name,
                                                 .dir = settings.dir,
-                                                .mgmt_address = settings.mgmt_address,
+                                                .mgmt_addresses = settings.mgmt_addresses,
                                                 .join_token_file = settings.join_token_file,
                                                 .version = kVersion}));
   return std::unique_ptr<DataServer>(

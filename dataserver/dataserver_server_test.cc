@@ -31,7 +31,7 @@ class DataServerTest : public testing::Test {
     settings_.name = "d1";
     settings_.dir = dir_ + "/node";
     settings_.data_dir = dir_ + "/data";
-    settings_.mgmt_address = mgmt_.address();
+    settings_.mgmt_addresses = {mgmt_.address()};
     settings_.join_token_file = dir_ + "/token";
     settings_.datamgr_address = datamgr_.address();
     settings_.grpc_listen = "127.0.0.1:0";
@@ -343,7 +343,7 @@ TEST(DataServerConfigTest, FillsInDefaultsAndNamesWhatIsWrong) {
   v1::DataServerConfig config;
   config.set_name("d1");
   config.set_dir("/var/d1");
-  config.set_mgmt("10.0.0.1:64478");
+  config.add_mgmt("10.0.0.1:64478");
   ASSERT_OK_AND_ASSIGN(const DataServerSettings settings, ReadSettings(config));
   EXPECT_EQ(settings.datamgr_address, "10.0.0.1:64481");
   EXPECT_EQ(settings.data_dir, "/var/d1/data");
@@ -358,7 +358,7 @@ TEST(DataServerConfigTest, FillsInDefaultsAndNamesWhatIsWrong) {
   };
   refused("name", [](auto* wrong) { wrong->set_name("D 1"); });
   refused("dir", [](auto* wrong) { wrong->clear_dir(); });
-  refused("mgmt", [](auto* wrong) { wrong->set_mgmt("10.0.0.1"); });
+  refused("mgmt", [](auto* wrong) { wrong->set_mgmt(0, "10.0.0.1"); });
   refused("datamgr", [](auto* wrong) { wrong->set_datamgr("x:y"); });
   refused("grpc_listen", [](auto* wrong) { wrong->set_grpc_listen(":1"); });
   refused("capacity_bytes", [](auto* wrong) { wrong->set_capacity_bytes(1); });

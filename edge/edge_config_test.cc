@@ -1,5 +1,7 @@
 #include "edge/edge_config.h"
 
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -18,7 +20,7 @@ v1::EdgeConfig Good() {
   v1::EdgeConfig config;
   config.set_name("edge1");
   config.set_dir("/var/lib/edge1");
-  config.set_mgmt("mgmt.example:64478");
+  config.add_mgmt("mgmt.example:64478");
   return config;
 }
 
@@ -42,6 +44,17 @@ TEST(EdgeConfigTest, TakesWhatIsGiven) {
   EXPECT_EQ(settings.sessions_per_user_max, 2);
 }
 
+TEST(EdgeConfigTest, TakesOneMgmtAsItWasWrittenBeforeThereWereSeveral) {
+  v1::EdgeConfig config = Good();
+  config.clear_mgmt();
+  ASSERT_TRUE(google::protobuf::TextFormat::MergeFromString("mgmt: 'a:1'", &config));
+  EXPECT_THAT(ReadSettings(config)->mgmt_addresses, testing::ElementsAre("a:1"));
+  ASSERT_TRUE(google::protobuf::TextFormat::MergeFromString("mgmt: ['b:1', 'c:1']", &config));
+  EXPECT_THAT(ReadSettings(config)->mgmt_addresses, testing::ElementsAre("a:1", "b:1", "c:1"));
+  for (int i = 0; i < 6; ++i) config.add_mgmt("d:1");
+  EXPECT_THAT(ReadSettings(config).status(), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST(EdgeConfigTest, NamesTheFieldThatIsWrong) {
   const struct {
     const char* field;
@@ -50,7 +63,7 @@ TEST(EdgeConfigTest, NamesTheFieldThatIsWrong) {
       {"name", [](v1::EdgeConfig* config) { config->set_name("Edge One"); }},
       {"name", [](v1::EdgeConfig* config) { config->clear_name(); }},
       {"dir", [](v1::EdgeConfig* config) { config->clear_dir(); }},
-      {"mgmt", [](v1::EdgeConfig* config) { config->set_mgmt("host:99999"); }},
+      {"mgmt", [](v1::EdgeConfig* config) { config->set_mgmt(0, "host:99999"); }},
       {"grpc_listen", [](v1::EdgeConfig* config) { config->set_grpc_listen("nowhere"); }},
       {"line_listen", [](v1::EdgeConfig* config) { config->set_line_listen(":80"); }},
       {"advertise.grpc",

@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<EdgeServer>> EdgeServer::Create(const EdgeSetting
                        node::NodeAgent::Create({.role = Role::kEdge,
                                                 .name = settings.name,
                                                 .dir = settings.dir,
-                                                .mgmt_address = settings.mgmt_address,
+                                                .mgmt_addresses = settings.mgmt_addresses,
                                                 .join_token_file = settings.join_token_file,
                                                 .version = kVersion}));
   return std::unique_ptr<EdgeServer>(
@@ -52,7 +52,7 @@ absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
       datamgr_epochs_,
       rpc::HighestEpoch::Open(disk::RealDisk(), agent_->files().PathOf("datamgr_epoch"),
                               RoleWord(Role::kDatamgr)));
-  MakeRooms();
+  MakeParts();
   CVG_RETURN_IF_ERROR(MakeLineServer());
   messages_->Start(line_server_->shards());
   CVG_RETURN_IF_ERROR(MakeRpcServer());
@@ -69,10 +69,11 @@ absl::Status EdgeServer::Start(const std::function<bool()>& cancelled) {
   return absl::OkStatus();
 }
 
-void EdgeServer::MakeRooms() {
-  mgmt_ = std::make_unique<MgmtClient>(agent_->mgmt_channel(), kMgmtCallsMax);
+void EdgeServer::MakeParts() {
+  const auto mgmt_channel = [this] { return agent_->mgmt_channel(); };
+  mgmt_ = std::make_unique<MgmtClient>(mgmt_channel, kMgmtCallsMax);
   authenticator_ = std::make_unique<EdgeAuthenticator>(mgmt_.get(), &revoked_, &clock_);
-  map_watch_ = std::make_unique<MapWatch>(agent_->mgmt_channel());
+  map_watch_ = std::make_unique<MapWatch>(mgmt_channel);
   loop_ = MakeRelayLoop();
   messages_ = std::make_unique<MessageShell>(
       MessageShell::Deps{.hub = &hub_, .loop = loop_.get(), .clock = &clock_});
@@ -108,18 +109,18 @@ void EdgeServer::MakeRooms() {
                       .on_drain_change = [this] { agent_->BeatNow(); }});
   traffic_ = std::make_unique<TrafficReporter>(messages_.get(), send);
   mgmt_link_ = std::make_unique<MgmtLink>(
-      MgmtLink::Rooms{.hub = &hub_,
-                      .loop = loop_.get(),
-                      .links = links_.get(),
-                      .messages = messages_.get(),
-                      .authenticator = authenticator_.get(),
-                      .revoked = &revoked_,
-                      .sessions = &sessions_,
-                      .map_watch = map_watch_.get(),
-                      .relocator = relocator_.get(),
-                      .locations = locations_.get(),
-                      .data = data_.get(),
-                      .clock = &clock_},
+      MgmtLink::Deps{.hub = &hub_,
+                     .loop = loop_.get(),
+                     .links = links_.get(),
+                     .messages = messages_.get(),
+                     .authenticator = authenticator_.get(),
+                     .revoked = &revoked_,
+                     .sessions = &sessions_,
+                     .map_watch = map_watch_.get(),
+                     .relocator = relocator_.get(),
+                     .locations = locations_.get(),
+                     .data = data_.get(),
+                     .clock = &clock_},
       MgmtLink::Callbacks{.send = send,
                           .renewed = [this](const std::string& chain) { OnRenewed(chain); },
                           .expelled = on_expelled_});

@@ -77,7 +77,7 @@ class EdgeServer final : private lineserver::SessionObserver {
 
   absl::Status MakeLineServer();
   absl::Status MakeRpcServer();
-  void MakeRooms();
+  void MakeParts();
   // By the pins that mgmt said last.
   bool IsEdge(NodeId node) const;
   v1::Hello MakeHello() const;

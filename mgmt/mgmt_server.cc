@@ -230,19 +230,18 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
                            clock.Elapsed());
   }
   pins.Replace(registry->ValidPins());
-  sessions = std::make_unique<LineSessions>(
-      *book, static_cast<int>(config.line_limits().sessions_per_user_max()), clock);
   members = std::make_unique<MembersExecutor>(
       *registry, clock,
       Rule(config.registration_limits().failed_sign_ins_per_address_per_minute(), absl::Minutes(1)),
       [this] { PublishMembers(); });
-  cluster_service = std::make_unique<ClusterService>(*members, pins, epoch);
+  // What it decides goes to the service and to the sessions: from its Start() on.
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
-  cluster_service->set_loop(loop.get());
+  cluster_service = std::make_unique<ClusterService>(*members, pins, loop.get(), epoch);
   executor = std::make_unique<AccountsExecutor>(
-      AccountsExecutor::Parts{clock, *book, *tickets, *known, *invites, *painter, *this},
+      AccountsExecutor::Deps{clock, *book, *tickets, *known, *invites, *painter, *this},
       DeskOptions(options));
-  sessions->set_desk(executor.get());
+  sessions = std::make_unique<LineSessions>(
+      *book, executor.get(), static_cast<int>(config.line_limits().sessions_per_user_max()), clock);
   own_sessions = std::make_unique<OwnSessions>(*loop, sessions->list(), kOwnName);
   accounts_service = std::make_unique<AccountsService>(*executor, *loop, *own_sessions, watchers,
                                                        pins, config.hide_other_clients());
@@ -306,6 +305,11 @@ absl::Status MgmtServer::Parts::Listen(const Options& options) {
   const v1::NodeAddressesConfig& told = config.advertise();
   grpc_addresses.assign(told.grpc().begin(), told.grpc().end());
   if (grpc_addresses.empty()) grpc_addresses = {DialableAddress(rpc->address(), told.line())};
+  v1::Leader leader;
+  leader.set_epoch(epoch);
+  leader.set_is_self(true);
+  for (const std::string& address : grpc_addresses) leader.add_grpc_addresses(address);
+  cluster_service->SetLeader(leader);
   addresses.set_grpc(told.grpc().empty() ? rpc->address() : told.grpc(0));
   addresses.set_line(told.line().empty() ? line_address : told.line());
   const bool posted =
@@ -410,6 +414,8 @@ void MgmtServer::Stop() {
   parts_->loop->Stop();
   if (parts_->own_store != nullptr) parts_->own_store->Stop();
 }
+
+void MgmtServer::SetLeader(const v1::Leader& leader) { parts_->cluster_service->SetLeader(leader); }
 
 const std::string& MgmtServer::grpc_address() const { return parts_->rpc->address(); }
 const std::string& MgmtServer::line_address() const { return parts_->line_address; }

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/store/store.h"
+#include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/config.pb.h"
 #include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/accounts/captcha.h"
@@ -48,6 +49,9 @@ class MgmtServer {
   void Drain(absl::Duration deadline);
   // Ends all, and waits for it. Idempotent.
   void Stop();
+
+  // Which mgmt leads from now on; this one at first (ClusterService::SetLeader()).
+  void SetLeader(const v1::Leader& leader);
 
   // "host:port" with the real ports.
   const std::string& grpc_address() const;

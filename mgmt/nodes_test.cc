@@ -70,6 +70,34 @@ TEST_F(NodesTest, EnrolledEdgesAttachAndHearOfEachOther) {
   }));
 }
 
+TEST_F(NodesTest, WhoLeadsIsSaidAtOnceAndOnChangeAndAStandbyRefuses) {
+  Start();
+  const rpc::TlsFiles files = EnrolNode(v1::ROLE_EDGE, "a");
+  FakeNode a(server_->grpc_address(), files);
+  a.Attach(1);
+  const v1::Welcome welcome = a.Await(v1::ToNode::kWelcome).welcome();
+  const auto context = NewContext();
+  const auto leaders = a.cluster().WhoLeads(context.get());
+  v1::Leader leader;
+  ASSERT_TRUE(leaders->Read(&leader));
+  EXPECT_EQ(leader.epoch(), welcome.mgmt_epoch());
+  EXPECT_TRUE(leader.is_self());
+  EXPECT_THAT(leader.grpc_addresses(), ElementsAre(server_->grpc_address()));
+
+  v1::Leader other;
+  other.set_epoch(leader.epoch() + 1);
+  other.add_grpc_addresses("192.0.2.1:64478");
+  server_->SetLeader(other);
+  ASSERT_TRUE(leaders->Read(&leader));
+  EXPECT_FALSE(leader.is_self());
+  EXPECT_EQ(leader.epoch(), other.epoch());
+  EXPECT_THAT(leader.grpc_addresses(), ElementsAre("192.0.2.1:64478"));
+  FakeNode b(server_->grpc_address(), EnrolNode(v1::ROLE_EDGE, "b"));
+  b.Attach(1);
+  EXPECT_EQ(b.AwaitEnd().error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(b.said_leader(), "192.0.2.1:64478");
+}
+
 TEST_F(NodesTest, JoinTokensAreForOneUseAndTheirOwnName) {
   Start();
   rpc::TlsFiles files;

@@ -69,7 +69,7 @@ class StaleMgmtTest : public ServerFixture {
     options.role = Role::kEdge;
     options.name = "e1";
     options.dir = Root() + "/node";
-    options.mgmt_address = server_->grpc_address();
+    options.mgmt_addresses = {server_->grpc_address()};
     options.join_token_file = Root() + "/token";
     options.plan.backoff_first = absl::Milliseconds(5);
     options.plan.backoff_max = absl::Milliseconds(50);

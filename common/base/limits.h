@@ -107,6 +107,7 @@ inline constexpr absl::Duration kRpcKeepaliveTimeout = absl::Seconds(10);  // no
 inline constexpr absl::Duration kRpcReconnectFirst = absl::Milliseconds(200);
 inline constexpr absl::Duration kRpcReconnectMax = absl::Seconds(2);
 inline constexpr absl::Duration kRpcConnectTimeout = absl::Seconds(5);
+inline constexpr size_t kMgmtAddressesMax = 8;
 inline constexpr size_t kPinsMax = 100'000;                       // Far above any number of nodes.
 inline constexpr size_t kCertificatesKept = 4'096;                // Parsed ones, by their text.
 inline constexpr absl::Duration kFarewellMax = absl::Seconds(2);  // To hear why one is cut off.

@@ -34,7 +34,19 @@ class FakeSession final : public rpc::ServerStream<v1::FromNode, v1::ToNode> {
   FakeMgmt* const mgmt_;
 };
 
-FakeMgmt::FakeMgmt() {
+class FakeListener final : public rpc::ServerStream<v1::WhoLeadsRequest, v1::Leader> {
+ public:
+  explicit FakeListener(grpc::CallbackServerContext* context)
+      : ServerStream(context, {.queue_bytes_max = 1 << 20}) {}
+
+ private:
+  void OnMessage(v1::WhoLeadsRequest& /*message*/) override {}
+  void OnClosed(const absl::Status& /*status*/) override {}
+};
+
+FakeMgmt::FakeMgmt(rpc::TestPki* pki)
+    : own_pki_(pki == nullptr ? std::make_unique<rpc::TestPki>() : nullptr),
+      pki_(pki == nullptr ? own_pki_.get() : pki) {
   pins_.Replace({});
   Start();
 }
@@ -43,14 +55,14 @@ FakeMgmt::~FakeMgmt() { Stop(); }
 
 void FakeMgmt::Start() {
   const auto credentials =
-      rpc::MakeServerCredentials(pki_.FilesOf({Role::kMgmt, "mgmt"}), rpc::CallPolicy::Cluster(),
+      rpc::MakeServerCredentials(pki_->FilesOf({Role::kMgmt, "mgmt"}), rpc::CallPolicy::Cluster(),
                                  pins_, rpc::Handshake::kOurCa);
   CHECK(credentials.ok()) << credentials.status();
   auto server = rpc::Server::Create({address_, *credentials, {this}});
   CHECK(server.ok()) << server.status();
   server_ = *std::move(server);
   address_ = server_->address();
-  const rpc::TlsFiles files = pki_.FilesOf({Role::kMgmt, "mgmt"});
+  const rpc::TlsFiles files = pki_->FilesOf({Role::kMgmt, "mgmt"});
   enrolment_ = std::make_unique<FakeEnrolment>(
       enrol_address_, rpc::ReadOrDie(files.certificate_chain), rpc::ReadOrDie(files.key),
       [this](const std::vector<absl::string_view>& fields) {
@@ -73,7 +85,7 @@ std::string FakeMgmt::MakeToken(Role role, const std::string& ca_fingerprint) {
   return identity::EncodeJoinToken(
       {.secret = secret,
        .role = role,
-       .ca_fingerprint = ca_fingerprint.empty() ? pki_.ca().fingerprint() : ca_fingerprint,
+       .ca_fingerprint = ca_fingerprint.empty() ? pki_->ca().fingerprint() : ca_fingerprint,
        .addresses = {enrol_address_}});
 }
 
@@ -92,7 +104,7 @@ absl::StatusOr<std::string> FakeMgmt::Enrol(absl::string_view token_text, const 
     tokens_.erase(token);
   }
   CVG_ASSIGN_OR_RETURN(const std::string chain,
-                       pki_.ca().Issue(csr_pem, {role, name}, kCertificateLifetime));
+                       pki_->ca().Issue(csr_pem, {role, name}, kCertificateLifetime));
   CVG_ASSIGN_OR_RETURN(const identity::Pin pin, identity::PinOfPem(chain));
   pins_.Apply({{pin, role, name, kNodeId}}, {});
   return absl::StrCat(kNodeId, "\n", address_, "\n", chain);
@@ -110,7 +122,7 @@ grpc::ServerUnaryReactor* FakeMgmt::Renew(grpc::CallbackServerContext* context,
     CVG_ASSIGN_OR_RETURN(const rpc::Peer peer, rpc::PeerOf(*context));
     CVG_ASSIGN_OR_RETURN(
         const std::string chain,
-        pki_.ca().Issue(request->csr_pem(), {peer.role, peer.name}, kCertificateLifetime));
+        pki_->ca().Issue(request->csr_pem(), {peer.role, peer.name}, kCertificateLifetime));
     response->set_certificate_chain_pem(chain);
     return absl::OkStatus();
   });
@@ -124,11 +136,38 @@ grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* FakeMgmt::Attach(
   const absl::Status& answer = peer.ok() ? attach_answer_ : peer.status();
   if (!answer.ok()) {
     ++refusals_;
+    if (!redirect_.empty()) rpc::SayLeader(context, redirect_);
     return rpc::RefuseStream<v1::FromNode, v1::ToNode>(answer);
   }
   auto session = std::make_shared<FakeSession>(context, this);
   sessions_.push_back(session);
   return session->Start(pins_, peer->pin);
+}
+
+grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* FakeMgmt::WhoLeads(
+    grpc::CallbackServerContext* context) {
+  const auto peer = rpc::PeerOf(*context, pins_);
+  if (!peer.ok()) return rpc::RefuseStream<v1::WhoLeadsRequest, v1::Leader>(peer.status());
+  absl::MutexLock lock(&mu_);
+  auto listener = std::make_shared<FakeListener>(context);
+  listeners_.push_back(listener);
+  return listener->Start(pins_, peer->pin);
+}
+
+void FakeMgmt::RedirectTo(const std::string& address) {
+  absl::MutexLock lock(&mu_);
+  redirect_ = address;
+}
+
+void FakeMgmt::Announce(const v1::Leader& leader) {
+  absl::MutexLock lock(&mu_);
+  for (const auto& listener : listeners_) (void)listener->Send(leader);
+}
+
+void FakeMgmt::AwaitListeners(size_t count) {
+  absl::MutexLock lock(&mu_);
+  AwaitOrDie([this, count]()
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return listeners_.size() >= count; });
 }
 
 void FakeMgmt::Heard(FakeSession& session, const v1::FromNode& message) {

@@ -19,14 +19,16 @@
 
 namespace convergia::node {
 
+class FakeListener;
 class FakeSession;
 
 // A mgmt for tests: ENROL and the Cluster service over real TLS, which does as told and keeps what
 // it hears. Thread-safe.
 class FakeMgmt final : public v1::Cluster::CallbackService {
  public:
-  // Serves at once.
-  FakeMgmt();
+  // Serves at once. With `pki` it is another mgmt of the cluster whose `pki` that is; else it has one
+  // of its own.
+  explicit FakeMgmt(rpc::TestPki* pki = nullptr);
   ~FakeMgmt() override;
 
   // A text for a join token file, good for one node. An empty fingerprint is the right one.
@@ -48,6 +50,11 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   // says none.
   void SetEpoch(std::optional<Epoch> epoch) ABSL_LOCKS_EXCLUDED(mu_);
   void RefuseRenew(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Refusals of Attach name the leader at `address`.
+  void RedirectTo(const std::string& address) ABSL_LOCKS_EXCLUDED(mu_);
+  // To all who listen to WhoLeads. Those who come later hear nothing of it.
+  void Announce(const v1::Leader& leader) ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitListeners(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
 
   // What was heard; Await...() die if it does not come.
   std::vector<v1::Hello> AwaitHellos(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
@@ -60,7 +67,7 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   int enrol_calls() const ABSL_LOCKS_EXCLUDED(mu_);
   v1::Heartbeat last_heartbeat() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  rpc::TestPki& pki() { return pki_; }
+  rpc::TestPki& pki() { return *pki_; }
   rpc::PinSet& pins() { return pins_; }
 
   // Cluster.
@@ -68,6 +75,8 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
                                   const v1::RenewRequest* request,
                                   v1::RenewResponse* response) override;
   grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* Attach(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* WhoLeads(
       grpc::CallbackServerContext* context) override;
 
  private:
@@ -78,7 +87,8 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   void Heard(FakeSession& session, const v1::FromNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitOrDie(const std::function<bool()>& condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  rpc::TestPki pki_;
+  const std::unique_ptr<rpc::TestPki> own_pki_;
+  rpc::TestPki* const pki_;
   rpc::PinSet pins_;
   std::string address_ = "127.0.0.1:0";
   std::string enrol_address_ = "127.0.0.1:0";
@@ -88,6 +98,8 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   mutable absl::Mutex mu_;
   std::map<std::string, Role> tokens_ ABSL_GUARDED_BY(mu_);  // Unused ones, by their secret.
   std::vector<std::weak_ptr<FakeSession>> sessions_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<FakeListener>> listeners_ ABSL_GUARDED_BY(mu_);
+  std::string redirect_ ABSL_GUARDED_BY(mu_);
   absl::Status attach_answer_ ABSL_GUARDED_BY(mu_);
   absl::Status renew_answer_ ABSL_GUARDED_BY(mu_);
   std::optional<Epoch> epoch_ ABSL_GUARDED_BY(mu_) = 1;

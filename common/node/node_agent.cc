@@ -85,7 +85,15 @@ NodeAgent::NodeAgent(const Options& options, NodeFiles files, Epoch epoch,
       actor_({.executor = &executor_, .clock = options.clock},
              {.turn = [this](absl::Duration now, bool is_last) { return Turn(now, is_last); }}),
       stream_({.executor = &executor_, .clock = options.clock, .epochs = mgmt_epochs_.get()},
-              StreamOptions(), MakeHooks()) {}
+              StreamOptions(), MakeHooks()),
+      leaders_(
+          {.executor = &executor_,
+           .clock = options.clock,
+           .make_channel = [this](const rpc::ServerAddress& at) { return ChannelTo(at.address); },
+           .on_word =
+               [this](LeaderWord word) {
+                 actor_.PostUrgent([this, word = std::move(word)] { OnLeader(word); });
+               }}) {}
 
 NodeAgent::~NodeAgent() { Stop(); }
 
@@ -94,8 +102,7 @@ absl::Status NodeAgent::LoadCertificate() {
                        files_.LoadCertificate({options_.role, options_.name}));
   own_pin_ = facts.pin;
   CVG_RETURN_IF_ERROR(FindMgmt());
-  mgmt_channel_ = rpc::MakeChannel(mgmt_address_, tls_files(), {Role::kMgmt, ""});
-  cluster_ = v1::Cluster::NewStub(mgmt_channel_);
+  has_certificate_ = true;
   certificate_ends_ = facts.not_after;
   absl::MutexLock lock(&mu_);
   certificate_plan_.OnCertificate(facts.not_before, facts.not_after);
@@ -103,20 +110,34 @@ absl::Status NodeAgent::LoadCertificate() {
 }
 
 absl::Status NodeAgent::FindMgmt() {
-  mgmt_address_ = options_.mgmt_address;
-  if (!mgmt_address_.empty()) return absl::OkStatus();
-  const std::vector<std::string> told = files_.LoadMgmtAddresses();
-  if (told.empty()) {
-    return absl::InvalidArgumentError(
-        "mgmt: say where the management server's gRPC is; it did not say so at the enrolment");
+  mgmt_addresses_ = options_.mgmt_addresses;
+  if (mgmt_addresses_.empty()) mgmt_addresses_ = files_.LoadMgmtAddresses();
+  if (mgmt_addresses_.size() > limits::kMgmtAddressesMax) {
+    mgmt_addresses_.resize(limits::kMgmtAddressesMax);
   }
-  mgmt_address_ = told.front();
-  return absl::OkStatus();
+  if (!mgmt_addresses_.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "mgmt: say where the management server's gRPC is; it did not say so at the enrolment");
+}
+
+std::shared_ptr<grpc::Channel> NodeAgent::ChannelTo(const std::string& address) {
+  absl::MutexLock lock(&mu_);
+  std::shared_ptr<grpc::Channel>& channel = channels_[address];
+  if (channel == nullptr) channel = rpc::MakeChannel(address, tls_files(), {Role::kMgmt, ""});
+  return channel;
+}
+
+std::shared_ptr<grpc::Channel> NodeAgent::mgmt_channel() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (attached_channel_ != nullptr) return attached_channel_;
+  }
+  return ChannelTo(mgmt_address());
 }
 
 absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
-  const bool expired = cluster_ != nullptr && options_.clock->Now() >= certificate_ends_;
-  if (cluster_ != nullptr && !expired) return absl::OkStatus();
+  const bool expired = has_certificate_ && options_.clock->Now() >= certificate_ends_;
+  if (has_certificate_ && !expired) return absl::OkStatus();
   if (expired) {
     LOG(WARNING) << Describe(options_) << ": its certificate expired at "
                  << absl::FormatTime(certificate_ends_, absl::UTCTimeZone())
@@ -140,7 +161,7 @@ absl::Status NodeAgent::EnsureEnrolled(const std::function<bool()>& cancelled) {
 }
 
 void NodeAgent::Start(v1::Hello hello, AttachHandler* handler) {
-  CHECK(cluster_ != nullptr) << "Start() before EnsureEnrolled()";
+  CHECK(has_certificate_) << "Start() before EnsureEnrolled()";
   CHECK(handler_ == nullptr) << "Start() twice";
   hello_ = std::move(hello);
   hello_.set_epoch(epoch_);
@@ -152,12 +173,14 @@ void NodeAgent::Start(v1::Hello hello, AttachHandler* handler) {
   }
   cpu_used_ = ReadCpuUsed();
   cpu_read_at_ = RealClock::Get().Elapsed();
-  stream_.SetAddresses({{.address = mgmt_address_, .name = ""}});
+  ring_ = mgmt_addresses_;
+  SetAddresses();
   actor_.Start();
   stream_.Start();
 }
 
 void NodeAgent::Stop() {
+  leaders_.Stop();
   calls_.Stop();
   stream_.Retire(kCloseTimeout);
   stream_.Stop();
@@ -182,7 +205,7 @@ NodeAgent::Stream::Options NodeAgent::StreamOptions() const {
 
 NodeAgent::Stream::Hooks NodeAgent::MakeHooks() {
   Stream::Hooks hooks;
-  hooks.make_channel = [this](const rpc::ServerAddress&) { return mgmt_channel_; };
+  hooks.make_channel = [this](const rpc::ServerAddress& at) { return ChannelTo(at.address); };
   hooks.open = [](const auto& channel, grpc::ClientContext* context, auto* reactor) {
     v1::Cluster::NewStub(channel)->async()->Attach(context, reactor);
   };
@@ -195,9 +218,9 @@ NodeAgent::Stream::Hooks NodeAgent::MakeHooks() {
     if (first.has_welcome()) return first.welcome().mgmt_epoch();
     return absl::UnavailableError("what is at mgmt's address does not begin with Welcome");
   };
-  hooks.on_up = [this](auto&, v1::ToNode& first) { OnWelcome(first.welcome()); };
+  hooks.on_up = [this](auto& line, v1::ToNode& first) { OnWelcome(line, first.welcome()); };
   hooks.on_message = [this](auto&, v1::ToNode& message) { OnStreamMessage(message); };
-  hooks.on_down = [this](const Stream::End& end) { OnStreamClosed(end.was_up); };
+  hooks.on_down = [this](const Stream::End& end) { OnStreamClosed(end); };
   hooks.on_beat = [this] { return Beat(); };
   hooks.on_final = [this](const absl::Status& why) { OnExpelled(why); };
   return hooks;
@@ -258,13 +281,42 @@ void NodeAgent::OnExpelled(const absl::Status& why) {
   handler_->OnExpelled(why);
 }
 
+void NodeAgent::OnLeader(const LeaderWord& word) {
+  std::string place;
+  {
+    absl::MutexLock lock(&mu_);
+    place = leader_plan_.OnWord(word, mgmt_epochs_->highest(), ring_);
+  }
+  if (place.empty()) return;
+  if (!Learn(place)) return;
+  LOG(INFO) << Describe(options_) << " hears from " << word.from << " that mgmt at " << place
+            << " leads, with epoch " << word.epoch;
+  stream_.Prefer(place);
+}
+
+bool NodeAgent::Learn(const std::string& address) {
+  if (std::find(ring_.begin(), ring_.end(), address) != ring_.end()) return true;
+  if (ring_.size() >= limits::kMgmtAddressesMax) return false;
+  ring_.push_back(address);
+  SetAddresses();
+  return true;
+}
+
+void NodeAgent::SetAddresses() {
+  std::vector<rpc::ServerAddress> addresses;
+  for (const std::string& address : ring_) addresses.push_back({.address = address, .name = ""});
+  stream_.SetAddresses(std::move(addresses));
+  leaders_.SetAddresses(ring_);
+}
+
 void NodeAgent::AskForRenewal() {
   v1::RenewRequest request;
   const absl::StatusOr<identity::PrivateKey> key = files_.LoadOrMakeKey();
   if (!key.ok()) return TakeRenewal(key.status());
   request.set_csr_pem(identity::MakeCsr(*key, {options_.role, options_.name}));
-  calls_.Call(cluster_->async(), &v1::Cluster::StubInterface::async_interface::Renew, request,
-              kRenewTimeout, [this](absl::StatusOr<v1::RenewResponse> response) {
+  const std::shared_ptr<v1::Cluster::Stub> stub = v1::Cluster::NewStub(mgmt_channel());
+  calls_.Call(stub->async(), &v1::Cluster::StubInterface::async_interface::Renew, request,
+              kRenewTimeout, [this, stub](absl::StatusOr<v1::RenewResponse> response) {
                 absl::StatusOr<std::string> chain_pem = std::string();
                 if (response.ok()) {
                   chain_pem = response->certificate_chain_pem();
@@ -301,8 +353,13 @@ absl::Status NodeAgent::KeepRenewed(const std::string& chain_pem) {
 
 // ---- from the stream, on gRPC's threads
 
-void NodeAgent::OnWelcome(const v1::Welcome& welcome) {
+void NodeAgent::OnWelcome(const Stream::Line& line, const v1::Welcome& welcome) {
   memory_.TakeWelcome(welcome);
+  {
+    absl::MutexLock lock(&mu_);
+    attached_channel_ = line.channel();
+    leader_plan_.OnAttached(line.epoch());
+  }
   attached_ = true;
   actor_.Wake();  // To write it down.
   LOG(INFO) << Describe(options_) << " is attached to mgmt as node " << welcome.node_id();
@@ -328,8 +385,16 @@ void NodeAgent::OnStreamMessage(v1::ToNode& message) {
   handler_->OnMessage(message);
 }
 
-void NodeAgent::OnStreamClosed(bool was_up) {
-  if (!was_up) return;
+void NodeAgent::OnStreamClosed(const Stream::End& end) {
+  if (end.was_wanted) {
+    absl::MutexLock lock(&mu_);
+    leader_plan_.OnDetached();
+  }
+  // The stream goes there by itself, if the address is in the ring.
+  if (!end.redirect.empty()) {
+    actor_.PostUrgent([this, address = end.redirect] { Learn(address); });
+  }
+  if (!end.was_up) return;
   attached_ = false;
   handler_->OnDetached();
 }

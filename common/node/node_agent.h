@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -17,6 +19,8 @@
 #include "common/identity/certificate.h"
 #include "common/node/attach_options.h"
 #include "common/node/certificate_plan.h"
+#include "common/node/leader_plan.h"
+#include "common/node/leader_watch.h"
 #include "common/node/mgmt_memory.h"
 #include "common/node/node_files.h"
 #include "common/rpc/call_pool.h"
@@ -65,7 +69,8 @@ class AttachHandler {
 // role but mgmt.
 //
 // It listens only to the latest start of mgmt: an earlier one, by the epoch that comes with Welcome
-// and with refusals, is like one that cannot be reached.
+// and with refusals, is like one that cannot be reached. If it knows several addresses of mgmt, it
+// dials the next when one fails, and moves as soon as any mgmt names a new leader.
 //
 // Life: Create() → EnsureEnrolled() → (make servers with tls_files() and pins()) → Start() →
 // Stop(). Thread-safe.
@@ -74,9 +79,9 @@ class NodeAgent {
   struct Options {
     Role role = Role::kEdge;
     std::string name;
-    std::string dir;              // Of the node's files (node_files.h); made if missing.
-    std::string mgmt_address;     // "host:port"; empty: as mgmt said at enrolment.
-    std::string join_token_file;  // Needed until enrolled.
+    std::string dir;  // Of the node's files (node_files.h); made if missing.
+    std::vector<std::string> mgmt_addresses;  // "host:port"; empty: as mgmt said at enrolment.
+    std::string join_token_file;              // Needed until enrolled.
     std::string version;
     rpc::StandingPlan::Options plan = AttachOptions();
     absl::Duration renew_retry = absl::Minutes(1);
@@ -121,14 +126,15 @@ class NodeAgent {
   NodeId node_id() const { return memory_.node_id(); }
   Epoch epoch() const { return epoch_; }
 
-  // Of mgmt's gRPC. After EnsureEnrolled().
-  const std::string& mgmt_address() const { return mgmt_address_; }
+  // Of mgmt's gRPC, the first of the list. After EnsureEnrolled().
+  const std::string& mgmt_address() const { return mgmt_addresses_.front(); }
 
   const rpc::PinSet& pins() const { return memory_.pins(); }
   const NodeFiles& files() const { return files_; }
   rpc::TlsFiles tls_files() const { return files_.tls_files(); }
-  // For the other services of mgmt. After EnsureEnrolled().
-  const std::shared_ptr<grpc::Channel>& mgmt_channel() const { return mgmt_channel_; }
+  // For the other services of mgmt: to the mgmt that this node was attached to last, so ask for it
+  // at each call. Before the first attach, to the first of the list. After EnsureEnrolled().
+  std::shared_ptr<grpc::Channel> mgmt_channel() ABSL_LOCKS_EXCLUDED(mu_);
 
   // How often it has opened the stream to mgmt, in vain or not.
   uint64_t attaches() const { return stream_.dials(); }
@@ -144,6 +150,7 @@ class NodeAgent {
 
   absl::Status LoadCertificate();
   absl::Status FindMgmt();
+  std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) ABSL_LOCKS_EXCLUDED(mu_);
   Stream::Options StreamOptions() const;
   Stream::Hooks MakeHooks();
 
@@ -155,21 +162,24 @@ class NodeAgent {
   void TakeRenewal(absl::StatusOr<std::string> chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status KeepRenewed(const std::string& chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
   void OnExpelled(const absl::Status& why);
+  void OnLeader(const LeaderWord& word) ABSL_LOCKS_EXCLUDED(mu_);
+  // Adds `address` to the ring. False: it is full.
+  bool Learn(const std::string& address);
+  void SetAddresses();
 
   // From the stream.
-  void OnWelcome(const v1::Welcome& welcome);
+  void OnWelcome(const Stream::Line& line, const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
   void OnStreamMessage(v1::ToNode& message);
-  void OnStreamClosed(bool was_up);
+  void OnStreamClosed(const Stream::End& end) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Constant after Start().
   const Options options_;
   const NodeFiles files_;
   const Epoch epoch_;
   identity::Pin own_pin_;
-  std::string mgmt_address_;
+  std::vector<std::string> mgmt_addresses_;  // As configured or told at the enrolment.
+  bool has_certificate_ = false;
   absl::Time certificate_ends_;  // At the start.
-  std::shared_ptr<grpc::Channel> mgmt_channel_;
-  std::unique_ptr<v1::Cluster::Stub> cluster_;
   v1::Hello hello_;
   AttachHandler* handler_ = nullptr;
 
@@ -180,16 +190,21 @@ class NodeAgent {
   rpc::CallPool calls_{/*calls_max=*/4};
 
   // Only on the executor.
+  std::vector<std::string> ring_;  // mgmt_addresses_ and those that mgmts have named.
   absl::Duration cpu_used_ = absl::ZeroDuration();
   absl::Duration cpu_read_at_ = absl::ZeroDuration();
 
   absl::Mutex mu_;
   CertificatePlan certificate_plan_ ABSL_GUARDED_BY(mu_);
+  LeaderPlan leader_plan_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<grpc::Channel>> channels_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<grpc::Channel> attached_channel_ ABSL_GUARDED_BY(mu_);  // The last.
 
   // The agent's own thread, and what runs on it.
   ThreadExecutor executor_;
   Actor actor_;
   Stream stream_;
+  LeaderWatch leaders_;
 };
 
 }  // namespace convergia::node

@@ -18,6 +18,7 @@
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
 #include "common/identity/key.h"
+#include "common/node/agent_fixture.h"
 #include "common/node/enrolment.h"
 #include "common/node/fake_mgmt.h"
 #include "common/rpc/server.h"
@@ -26,128 +27,6 @@ namespace convergia::node {
 namespace {
 
 using ::testing::HasSubstr;
-
-bool Never() { return false; }
-
-// Counts what the agent says, and lets a test wait for it.
-class Listener final : public AttachHandler {
- public:
-  void OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) override {
-    absl::MutexLock lock(&mu_);
-    restored_node = welcome.node_id();
-    restored_revocations = revocations.tickets_size();
-  }
-  void OnAttached(const v1::Welcome&) override { Count(&attached); }
-  void OnMessage(v1::ToNode& message) override {
-    {
-      absl::MutexLock lock(&mu_);
-      if (message.has_edges()) last_edges = message.edges();
-    }
-    Count(&messages);
-  }
-  void OnDetached() override { Count(&detached); }
-  void FillHeartbeat(v1::Heartbeat* heartbeat) override { heartbeat->set_sessions(42); }
-  void OnRenewed(const std::string& chain) override {
-    {
-      absl::MutexLock lock(&mu_);
-      renewed_chain = chain;
-    }
-    Count(&renewed);
-  }
-  void OnExpelled(const absl::Status& why) override {
-    {
-      absl::MutexLock lock(&mu_);
-      expelled_why = why;
-    }
-    Count(&expelled);
-  }
-
-  void Await(const int Listener::*what, int count) {
-    absl::MutexLock lock(&mu_);
-    const auto enough = [&] { return this->*what >= count; };
-    CHECK(mu_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30))) << "it did not come";
-  }
-  int Get(const int Listener::*what) {
-    absl::MutexLock lock(&mu_);
-    return this->*what;
-  }
-
-  absl::Mutex mu_;
-  int attached = 0, messages = 0, detached = 0, renewed = 0, expelled = 0;
-  uint32_t restored_node = 0;
-  int restored_revocations = -1;
-  v1::Edges last_edges;
-  std::string renewed_chain;
-  absl::Status expelled_why;
-
- private:
-  void Count(int* what) {
-    absl::MutexLock lock(&mu_);
-    ++*what;
-  }
-};
-
-class NodeAgentTest : public testing::Test {
- protected:
-  NodeAgentTest() : dir_(absl::StrCat(testing::TempDir(), "/node-", SecureRandomHex(6))) {
-    PCHECK(mkdir(dir_.c_str(), 0700) == 0);
-    WriteToken(mgmt_.MakeToken(Role::kEdge));
-  }
-
-  void WriteToken(const std::string& token) {
-    CHECK(identity::WriteFileAtomically(dir_ + "/token", token + "\n", 0600).ok());
-  }
-
-  NodeAgent::Options Options() {
-    NodeAgent::Options options;
-    options.role = Role::kEdge;
-    options.name = "e1";
-    options.dir = dir_ + "/node";
-    options.mgmt_address = mgmt_.address();
-    options.join_token_file = dir_ + "/token";
-    options.version = "test";
-    options.plan.backoff_first = absl::Milliseconds(5);
-    options.plan.backoff_max = absl::Milliseconds(50);
-    options.plan.beat = absl::Milliseconds(20);
-    return options;
-  }
-
-  // An agent that is enrolled and started.
-  std::unique_ptr<NodeAgent> Launch(const NodeAgent::Options& options) {
-    auto agent = NodeAgent::Create(options);
-    CHECK(agent.ok()) << agent.status();
-    const absl::Status enrolled = (*agent)->EnsureEnrolled(Never);
-    CHECK(enrolled.ok()) << enrolled;
-    v1::Hello hello;
-    hello.mutable_addresses()->set_grpc("127.0.0.1:1");
-    (*agent)->Start(hello, &listener_);
-    return *std::move(agent);
-  }
-  std::unique_ptr<NodeAgent> Launch() { return Launch(Options()); }
-
-  identity::Pin OwnPin(const NodeAgent& agent) {
-    return *identity::PinOfPem(rpc::ReadOrDie(agent.tls_files().certificate_chain));
-  }
-
-  static v1::ToNode PinsMessage(const std::vector<std::string>& valid,
-                                const std::vector<std::string>& revoked) {
-    v1::ToNode message;
-    message.mutable_pins()->set_whole(revoked.empty());
-    for (const std::string& pin : valid) {
-      v1::PinEntry* const entry = message.mutable_pins()->add_valid();
-      entry->set_pin(pin);
-      entry->set_role(v1::ROLE_EDGE);
-      entry->set_name("e2");
-      entry->set_node_id(9);
-    }
-    for (const std::string& pin : revoked) message.mutable_pins()->add_revoked(pin);
-    return message;
-  }
-
-  FakeMgmt mgmt_;
-  const std::string dir_;
-  Listener listener_;
-};
 
 TEST_F(NodeAgentTest, EnrolsOnceAttachesAndBeats) {
   const auto agent = Launch();
@@ -498,7 +377,7 @@ TEST_F(NodeAgentTest, WhatCannotBeReadFromDiskIsNamedOrWaitedFor) {
 
 TEST_F(NodeAgentTest, MgmtIsFoundWhereItSaidAtTheEnrolment) {
   NodeAgent::Options options = Options();
-  options.mgmt_address = "";
+  options.mgmt_addresses.clear();
   const auto agent = Launch(options);
   EXPECT_EQ(agent->mgmt_address(), mgmt_.address());
   listener_.Await(&Listener::attached, 1);

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/host_port.h"
 #include "common/base/ids.h"
+#include "common/base/limits.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::node {
@@ -23,8 +24,12 @@ absl::StatusOr<NodeSettings> CheckNodeSettings(NodeSettings settings) {
     return absl::InvalidArgumentError(
         "dir: say where this node keeps its key, its certificate and what else it must remember");
   }
-  if (!settings.mgmt_address.empty()) {
-    CVG_RETURN_IF_ERROR(CheckAddress("mgmt", settings.mgmt_address));
+  if (settings.mgmt_addresses.size() > limits::kMgmtAddressesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mgmt: at most ", limits::kMgmtAddressesMax, " addresses"));
+  }
+  for (const std::string& address : settings.mgmt_addresses) {
+    CVG_RETURN_IF_ERROR(CheckAddress("mgmt", address));
   }
   CVG_RETURN_IF_ERROR(CheckAddress("grpc_listen", settings.grpc_listen));
   for (const std::string& address : settings.advertise_grpc) {

@@ -14,7 +14,7 @@ namespace convergia::node {
 struct NodeSettings {
   std::string name;
   std::string dir;
-  std::string mgmt_address;
+  std::vector<std::string> mgmt_addresses;  // Empty: as mgmt said at the enrolment.
   std::string join_token_file;
   std::string grpc_listen;
   std::vector<std::string> advertise_grpc;  // Empty: where it listens.
@@ -32,7 +32,7 @@ absl::StatusOr<NodeSettings> ReadNodeSettings(const Config& config, absl::string
   return CheckNodeSettings(
       {.name = config.name(),
        .dir = config.dir(),
-       .mgmt_address = config.mgmt(),
+       .mgmt_addresses = {config.mgmt().begin(), config.mgmt().end()},
        .join_token_file = config.join_token_file(),
        .grpc_listen =
            config.grpc_listen().empty() ? std::string(grpc_listen) : config.grpc_listen(),

@@ -22,6 +22,7 @@ constexpr Callers kOperators = {Role::kOperator};
 constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Cluster/Renew", kNodes},
     {"/convergia.v1.Cluster/Attach", kNodes},
+    {"/convergia.v1.Cluster/WhoLeads", kNodes},
 
     {"/convergia.v1.Accounts/Register", kEdges},
     {"/convergia.v1.Accounts/Confirm", kEdges},

@@ -35,4 +35,20 @@ inline std::optional<Epoch> SaidEpoch(const grpc::ClientContext& context) {
   return epoch;
 }
 
+// Trailing metadata: "host:port" of the server that leads, of one that does not and so refuses.
+inline constexpr char kLeaderMetadata[] = "convergia-leader";
+
+// Before anything is answered.
+inline void SayLeader(grpc::ServerContextBase* context, const std::string& address) {
+  context->AddTrailingMetadata(kLeaderMetadata, address);
+}
+
+// Once the call has ended. Empty: the server did not say it.
+inline std::string SaidLeader(const grpc::ClientContext& context) {
+  const auto& metadata = context.GetServerTrailingMetadata();
+  const auto found = metadata.find(kLeaderMetadata);
+  if (found == metadata.end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
 }  // namespace convergia::rpc

@@ -34,6 +34,7 @@ const std::map<std::string, std::string>& Expected() {
   static const auto* const expected = new std::map<std::string, std::string>{
       {"/convergia.v1.Cluster/Renew", "gse"},
       {"/convergia.v1.Cluster/Attach", "gse"},
+      {"/convergia.v1.Cluster/WhoLeads", "gse"},
       {"/convergia.v1.Accounts/Register", "e"},
       {"/convergia.v1.Accounts/Confirm", "e"},
       {"/convergia.v1.Accounts/SignIn", "e"},

@@ -35,6 +35,14 @@ void StandingStreamBase::SetWanted(bool wanted) {
   actor_.Wake();
 }
 
+void StandingStreamBase::Prefer(const std::string& address) {
+  {
+    absl::MutexLock lock(&mu_);
+    plan_.Prefer(address, deps_.clock->Elapsed());
+  }
+  actor_.Wake();
+}
+
 void StandingStreamBase::GiveUp(const absl::Status& why) {
   {
     absl::MutexLock lock(&mu_);
@@ -164,7 +172,7 @@ bool StandingStreamBase::IsWanted() const {
 
 void StandingStreamBase::OnEnded(const End& end, std::optional<Epoch> said) {
   absl::MutexLock lock(&mu_);
-  plan_.OnEnded(end.status, said, highest(), deps_.clock->Elapsed());
+  plan_.OnEnded(end.status, said, highest(), deps_.clock->Elapsed(), end.redirect);
   actor_.Wake();
   if (!options_.logs_ends || !end.was_wanted) return;
   const std::string complaint = Complaint(end.status, said);

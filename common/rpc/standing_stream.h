@@ -56,6 +56,7 @@ class StandingStreamBase {
     bool was_up = false;
     bool was_wanted = false;  // Else this side ended it: SetWanted(), SetAddresses() and so on.
     absl::Status status;
+    std::string redirect;  // Where the server says that the leader is, or empty.
   };
 
   StandingStreamBase(const StandingStreamBase&) = delete;
@@ -64,9 +65,10 @@ class StandingStreamBase {
   // Dials from now on. Once.
   void Start() { actor_.Start(); }
 
-  // These four are those of StandingPlan.
+  // These five are those of StandingPlan.
   void SetAddresses(std::vector<ServerAddress> addresses) ABSL_LOCKS_EXCLUDED(mu_);
   void SetWanted(bool wanted) ABSL_LOCKS_EXCLUDED(mu_);
+  void Prefer(const std::string& address) ABSL_LOCKS_EXCLUDED(mu_);
   void GiveUp(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
   void BeatNow() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -234,6 +236,7 @@ class StandingStream<In, Out>::Line final : public ClientStream<In, Out> {
   Line(StandingStream* owner, std::shared_ptr<grpc::Channel> channel, const StreamOptions& queue)
       : ClientStream<In, Out>(queue), owner_(*owner), channel_(std::move(channel)) {}
 
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   // With which the server has greeted. Only in hooks.
   Epoch epoch() const { return epoch_; }
 
@@ -344,7 +347,7 @@ void StandingStream<In, Out>::OnLineClosed(Line& line, const absl::Status& statu
   const std::optional<Epoch> said = SaidEpoch(line.context());
   SetUpLine(nullptr);
   Hear(said);
-  const End end = {line.state_ == Line::State::kUp, IsWanted(), status};
+  const End end = {line.state_ == Line::State::kUp, IsWanted(), status, SaidLeader(line.context())};
   if (hooks_.on_down != nullptr) hooks_.on_down(end);
   OnEnded(end, said);
 }

@@ -19,8 +19,8 @@ absl::Status NoSuchUser(const std::string& user) {
 
 }  // namespace
 
-MgmtUsers::MgmtUsers(std::shared_ptr<grpc::Channel> channel)
-    : channel_(std::move(channel)), stub_(v1::Accounts::NewStub(channel_)), calls_(kCallsMax) {}
+MgmtUsers::MgmtUsers(std::function<std::shared_ptr<grpc::Channel>()> channel)
+    : channel_(std::move(channel)), calls_(kCallsMax) {}
 
 void MgmtUsers::CheckExist(std::vector<std::string> users,
                            absl::AnyInvocable<void(absl::Status)> done) {
@@ -38,8 +38,9 @@ void MgmtUsers::CheckExist(std::vector<std::string> users,
   using Async = v1::Accounts::StubInterface::async_interface;
   void (Async::*method)(grpc::ClientContext*, const v1::LookUpRequest*, v1::LookUpResponse*,
                         std::function<void(grpc::Status)>) = &Async::LookUp;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              [this, asked = std::move(asked),
+  const std::shared_ptr<v1::Accounts::Stub> stub = v1::Accounts::NewStub(channel_());
+  calls_.Call(static_cast<Async*>(stub->async()), method, std::move(request), kTimeout,
+              [this, stub, asked = std::move(asked),
                done = std::move(done)](absl::StatusOr<v1::LookUpResponse> response) mutable {
                 OnAnswer(asked, response, std::move(done));
               });

@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ class UserLookup {
 // Asks mgmt, and remembers who exists: accounts are never removed.
 class MgmtUsers final : public UserLookup {
  public:
-  explicit MgmtUsers(std::shared_ptr<grpc::Channel> channel);
+  // `channel` returns one that leads to the present mgmt.
+  explicit MgmtUsers(std::function<std::shared_ptr<grpc::Channel>()> channel);
 
   void CheckExist(std::vector<std::string> users,
                   absl::AnyInvocable<void(absl::Status)> done) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -44,8 +46,7 @@ class MgmtUsers final : public UserLookup {
                 const absl::StatusOr<v1::LookUpResponse>& response,
                 absl::AnyInvocable<void(absl::Status)> done) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::Accounts::Stub> stub_;
+  const std::function<std::shared_ptr<grpc::Channel>()> channel_;
   absl::Mutex mu_;
   absl::flat_hash_set<std::string> known_ ABSL_GUARDED_BY(mu_);
   rpc::CallPool calls_;

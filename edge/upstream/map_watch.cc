@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/line/reply.h"
@@ -32,11 +33,10 @@ void TellOfMissed(const lineserver::SessionHandle& handle) {
 
 }  // namespace
 
-MapWatch::MapWatch(std::shared_ptr<grpc::Channel> channel, absl::Duration open_timeout)
+MapWatch::MapWatch(ChannelSource channel, absl::Duration open_timeout)
     : stream_({.executor = &executor_, .clock = &RealClock::Get()}, StreamOptions(open_timeout),
               MakeHooks(std::move(channel))) {
   stream_.SetWanted(false);
-  stream_.SetAddresses({{.address = "mgmt", .name = ""}});
   stream_.Start();
 }
 
@@ -50,10 +50,10 @@ MapWatch::Stream::Options MapWatch::StreamOptions(absl::Duration open_timeout) {
   return options;
 }
 
-MapWatch::Stream::Hooks MapWatch::MakeHooks(std::shared_ptr<grpc::Channel> channel) {
+MapWatch::Stream::Hooks MapWatch::MakeHooks(ChannelSource channel) {
   Stream::Hooks hooks;
   hooks.make_channel = [channel = std::move(channel)](const rpc::ServerAddress&) {
-    return channel;
+    return channel();
   };
   hooks.open = [](const auto& to, grpc::ClientContext* context, auto* reactor) {
     Calls(to).PrepareBidiStreamingCall(context, kMethod, grpc::StubOptions(), reactor);
@@ -75,6 +75,8 @@ void MapWatch::UpdateWanted() {
 void MapWatch::OnAttached() {
   absl::MutexLock lock(&mu_);
   attached_ = true;
+  // Perhaps another mgmt, so another address: its channel is asked for.
+  stream_.SetAddresses({{.address = absl::StrCat("mgmt ", ++attaches_), .name = ""}});
   UpdateWanted();
 }
 

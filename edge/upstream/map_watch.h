@@ -3,6 +3,7 @@
 #include <grpcpp/channel.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -30,9 +31,10 @@ class MapWatch {
  public:
   static constexpr absl::Duration kOpenTimeout = absl::Seconds(10);
 
-  // `channel` leads to mgmt.
-  explicit MapWatch(std::shared_ptr<grpc::Channel> channel,
-                    absl::Duration open_timeout = kOpenTimeout);
+  using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
+
+  // `channel` returns one that leads to the present mgmt. It is called after each OnAttached().
+  explicit MapWatch(ChannelSource channel, absl::Duration open_timeout = kOpenTimeout);
   ~MapWatch() { Stop(); }
 
   // mgmt has come or gone.
@@ -62,7 +64,7 @@ class MapWatch {
     return watchers_.empty() && waiting_.empty();
   }
   static Stream::Options StreamOptions(absl::Duration open_timeout);
-  Stream::Hooks MakeHooks(std::shared_ptr<grpc::Channel> channel);
+  Stream::Hooks MakeHooks(ChannelSource channel);
   void UpdateWanted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   void OnUp() ABSL_LOCKS_EXCLUDED(mu_);
@@ -71,6 +73,7 @@ class MapWatch {
 
   absl::Mutex mu_;
   bool attached_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t attaches_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_map<uint64_t, Watcher> watchers_ ABSL_GUARDED_BY(mu_);
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mu_);  // For the stream to open.

@@ -111,9 +111,9 @@ class MapWatchTest : public testing::Test,
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&mgmt_);
     server_ = builder.BuildAndStart();
-    watch_ = std::make_unique<MapWatch>(
-        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()),
-        absl::Seconds(2));
+    const auto channel =
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials());
+    watch_ = std::make_unique<MapWatch>([channel] { return channel; }, absl::Seconds(2));
     watch_->OnAttached();
     StartLineServer();
   }

@@ -7,8 +7,6 @@
 namespace convergia::edge {
 namespace {
 
-using Async = v1::Accounts::StubInterface::async_interface;
-
 // Hashing a password may wait behind others; past this the client should know.
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
@@ -33,53 +31,43 @@ absl::Status ManagementIsDown() {
               "the management server cannot be reached; try again in a minute (messages go on)");
 }
 
-MgmtClient::MgmtClient(std::shared_ptr<grpc::Channel> channel, int calls_max)
-    : channel_(std::move(channel)), stub_(v1::Accounts::NewStub(channel_)), calls_(calls_max) {}
+template <typename Request, typename Response>
+void MgmtClient::Call(Method<Request, Response> method, Request request, Done<Response> done) {
+  const std::shared_ptr<v1::Accounts::Stub> stub = v1::Accounts::NewStub(channel_());
+  calls_.Call(static_cast<Async*>(stub->async()), method, std::move(request), kTimeout,
+              [stub, done = Translated(std::move(done))](
+                  absl::StatusOr<Response> response) mutable { done(std::move(response)); });
+}
 
 void MgmtClient::SignIn(v1::SignInRequest request, Done<v1::SignInResponse> done) {
-  void (Async::*method)(grpc::ClientContext*, const v1::SignInRequest*, v1::SignInResponse*,
-                        std::function<void(grpc::Status)>) = &Async::SignIn;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              Translated(std::move(done)));
+  Call<v1::SignInRequest, v1::SignInResponse>(&Async::SignIn, std::move(request), std::move(done));
 }
 
 void MgmtClient::Register(v1::RegisterRequest request, Done<v1::RegisterResponse> done) {
-  void (Async::*method)(grpc::ClientContext*, const v1::RegisterRequest*, v1::RegisterResponse*,
-                        std::function<void(grpc::Status)>) = &Async::Register;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              Translated(std::move(done)));
+  Call<v1::RegisterRequest, v1::RegisterResponse>(&Async::Register, std::move(request),
+                                                  std::move(done));
 }
 
 void MgmtClient::Confirm(v1::ConfirmRequest request, Done<v1::ConfirmResponse> done) {
-  void (Async::*method)(grpc::ClientContext*, const v1::ConfirmRequest*, v1::ConfirmResponse*,
-                        std::function<void(grpc::Status)>) = &Async::Confirm;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              Translated(std::move(done)));
+  Call<v1::ConfirmRequest, v1::ConfirmResponse>(&Async::Confirm, std::move(request),
+                                                std::move(done));
 }
 
 void MgmtClient::ListSessions(v1::ListSessionsRequest request,
                               Done<v1::ListSessionsResponse> done) {
-  void (Async::*method)(grpc::ClientContext*, const v1::ListSessionsRequest*,
-                        v1::ListSessionsResponse*, std::function<void(grpc::Status)>) =
-      &Async::ListSessions;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              Translated(std::move(done)));
+  Call<v1::ListSessionsRequest, v1::ListSessionsResponse>(&Async::ListSessions, std::move(request),
+                                                          std::move(done));
 }
 
 void MgmtClient::EndSession(v1::EndSessionRequest request, Done<v1::EndSessionResponse> done) {
-  void (Async::*method)(grpc::ClientContext*, const v1::EndSessionRequest*, v1::EndSessionResponse*,
-                        std::function<void(grpc::Status)>) = &Async::EndSession;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              Translated(std::move(done)));
+  Call<v1::EndSessionRequest, v1::EndSessionResponse>(&Async::EndSession, std::move(request),
+                                                      std::move(done));
 }
 
 void MgmtClient::GetServerMap(v1::GetServerMapRequest request,
                               Done<v1::GetServerMapResponse> done) {
-  void (Async::*method)(grpc::ClientContext*, const v1::GetServerMapRequest*,
-                        v1::GetServerMapResponse*, std::function<void(grpc::Status)>) =
-      &Async::GetServerMap;
-  calls_.Call(static_cast<Async*>(stub_->async()), method, std::move(request), kTimeout,
-              Translated(std::move(done)));
+  Call<v1::GetServerMapRequest, v1::GetServerMapResponse>(&Async::GetServerMap, std::move(request),
+                                                          std::move(done));
 }
 
 }  // namespace convergia::edge

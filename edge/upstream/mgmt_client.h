@@ -2,7 +2,9 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -19,8 +21,9 @@ class MgmtClient {
   template <typename Response>
   using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 
-  // `channel` leads to mgmt. At most `calls_max` calls at once, the others read BUSY.
-  MgmtClient(std::shared_ptr<grpc::Channel> channel, int calls_max);
+  // `channel` returns one that leads to the present mgmt. At most `calls_max` calls at once, the others read BUSY.
+  MgmtClient(std::function<std::shared_ptr<grpc::Channel>()> channel, int calls_max)
+      : channel_(std::move(channel)), calls_(calls_max) {}
 
   void SignIn(v1::SignInRequest request, Done<v1::SignInResponse> done);
   void Register(v1::RegisterRequest request, Done<v1::RegisterResponse> done);
@@ -33,8 +36,15 @@ class MgmtClient {
   void Stop() { calls_.Stop(); }
 
  private:
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::Accounts::Stub> stub_;
+  using Async = v1::Accounts::StubInterface::async_interface;
+  template <typename Request, typename Response>
+  using Method = void (Async::*)(grpc::ClientContext*, const Request*, Response*,
+                                 std::function<void(grpc::Status)>);
+
+  template <typename Request, typename Response>
+  void Call(Method<Request, Response> method, Request request, Done<Response> done);
+
+  const std::function<std::shared_ptr<grpc::Channel>()> channel_;
   rpc::CallPool calls_;
 };
 

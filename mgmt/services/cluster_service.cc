@@ -68,6 +68,26 @@ class ClusterService::NodeStream final : public rpc::ServerStream<v1::FromNode, 
   bool said_hello_ = false;  // OnMessage() is called one at a time.
 };
 
+// A node that listens to which mgmt leads. Only the last word waits for it.
+class ClusterService::LeaderStream final
+    : public rpc::ServerStream<v1::WhoLeadsRequest, v1::Leader> {
+ public:
+  LeaderStream(grpc::CallbackServerContext* context, ClusterService& service)
+      : ServerStream(context, {.queue_bytes_max = kQueueBytesMax}), service_(service) {}
+
+ private:
+  void OnMessage(v1::WhoLeadsRequest& /*message*/) override {
+    Cancel(absl::InvalidArgumentError("nothing is said on this stream"));
+  }
+  void OnClosed(const absl::Status& /*status*/) override { service_.Forget(this); }
+  bool Merge(v1::Leader& waiting, v1::Leader& next) override {
+    waiting.Swap(&next);
+    return true;
+  }
+
+  ClusterService& service_;
+};
+
 grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* context,
                                                 const v1::RenewRequest* request,
                                                 v1::RenewResponse* response) {
@@ -87,9 +107,10 @@ grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* con
 
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     grpc::CallbackServerContext* context) {
-  rpc::SayEpoch(context, epoch_);  // A refusal counts only with it.
+  const absl::Status leads = SayLeader(context);
   const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
   if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
+  if (!leads.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(leads);
   std::shared_ptr<NodeStream> stream;
   {
     absl::MutexLock lock(&mu_);
@@ -100,6 +121,43 @@ grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
   LOG(INFO) << RoleWord(peer->role) << " " << peer->name << " attaches from "
             << rpc::WithPlainAddresses(context->peer());
   return stream->Start(pins_, peer->pin);
+}
+
+absl::Status ClusterService::SayLeader(grpc::CallbackServerContext* context) const {
+  absl::MutexLock lock(&mu_);
+  rpc::SayEpoch(context, leader_.epoch());  // A refusal counts only with it.
+  if (leader_.is_self()) return absl::OkStatus();
+  if (leader_.grpc_addresses_size() > 0) rpc::SayLeader(context, leader_.grpc_addresses(0));
+  return absl::UnavailableError("this management server does not lead");
+}
+
+grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* ClusterService::WhoLeads(
+    grpc::CallbackServerContext* context) {
+  const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
+  if (!peer.ok()) return rpc::RefuseStream<v1::WhoLeadsRequest, v1::Leader>(peer.status());
+  auto listener = std::make_shared<LeaderStream>(context, *this);
+  {
+    absl::MutexLock lock(&mu_);
+    listeners_.emplace(listener.get(), listener);
+    listener->Send(leader_).IgnoreError();  // One that has ended is forgotten.
+  }
+  return listener->Start(pins_, peer->pin);
+}
+
+void ClusterService::SetLeader(const v1::Leader& leader) {
+  absl::MutexLock lock(&mu_);
+  leader_ = leader;
+  // Under the lock, so that the last word is the last one heard. Send() only queues.
+  for (const auto& [key, listener] : listeners_) listener->Send(leader).IgnoreError();
+}
+
+void ClusterService::Forget(const LeaderStream* listener) {
+  std::shared_ptr<LeaderStream> last;  // Ends outside the lock.
+  absl::MutexLock lock(&mu_);
+  const auto found = listeners_.find(listener);
+  if (found == listeners_.end()) return;
+  last = std::move(found->second);
+  listeners_.erase(found);
 }
 
 std::shared_ptr<ClusterService::NodeStream> ClusterService::Find(StreamId stream) const {

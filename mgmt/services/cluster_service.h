@@ -20,11 +20,12 @@ namespace convergia::mgmt {
 // Thread-safe.
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
-  // Both outlive the service; `loop` is given before the service is served. `epoch`: which start of
-  // mgmt this is.
-  ClusterService(MembersExecutor& members, const rpc::PinSet& pins, Epoch epoch)
-      : members_(members), pins_(pins), epoch_(epoch) {}
-  void set_loop(ClusterLoop* loop) { loop_ = loop; }
+  // All outlive the service. `epoch`: which start of mgmt this is.
+  ClusterService(MembersExecutor& members, const rpc::PinSet& pins, ClusterLoop* loop, Epoch epoch)
+      : members_(members), pins_(pins), loop_(loop) {
+    leader_.set_epoch(epoch);
+    leader_.set_is_self(true);
+  }
 
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
                                   const v1::RenewRequest* request,
@@ -32,21 +33,35 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* Attach(
       grpc::CallbackServerContext* context) override;
 
+  grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* WhoLeads(
+      grpc::CallbackServerContext* context) override;
+
+  // Which mgmt leads from now on; at first it is this one. All who listen hear it. While it is
+  // another, Attach is refused and says where that is; streams that are there stay.
+  void SetLeader(const v1::Leader& leader) ABSL_LOCKS_EXCLUDED(mu_);
+
   // What the cluster decided; for streams that have ended meanwhile, nothing happens.
   void Send(StreamId stream, const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void Close(StreamId stream, const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   class NodeStream;
+  class LeaderStream;
   std::shared_ptr<NodeStream> Find(StreamId stream) const ABSL_LOCKS_EXCLUDED(mu_);
   void Forget(StreamId stream) ABSL_LOCKS_EXCLUDED(mu_);
 
   MembersExecutor& members_;
   const rpc::PinSet& pins_;
-  const Epoch epoch_;
-  ClusterLoop* loop_ = nullptr;
+  ClusterLoop* const loop_;
+
+  // Says in `context` which mgmt leads. Errors: kUnavailable if it is another one.
+  absl::Status SayLeader(grpc::CallbackServerContext* context) const ABSL_LOCKS_EXCLUDED(mu_);
+  void Forget(const LeaderStream* listener) ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable absl::Mutex mu_;
+  v1::Leader leader_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<const LeaderStream*, std::shared_ptr<LeaderStream>> listeners_
+      ABSL_GUARDED_BY(mu_);
   StreamId last_stream_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<StreamId, std::shared_ptr<NodeStream>> streams_ ABSL_GUARDED_BY(mu_);
 };

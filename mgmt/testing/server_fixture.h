@@ -11,6 +11,7 @@
 #include "common/identity/key.h"
 #include "common/lineserver/test_client.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/epoch_metadata.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "convergia/v1/admin.grpc.pb.h"
 #include "convergia/v1/cluster.grpc.pb.h"
@@ -42,6 +43,8 @@ class FakeNode {
   bool AwaitThat(const std::function<bool(const v1::ToNode&)>& is_it);
   // Reads until mgmt ends the stream; how it did.
   grpc::Status AwaitEnd();
+  // Which leader mgmt named at the end. After AwaitEnd().
+  std::string said_leader() const { return rpc::SaidLeader(*context_); }
 
   v1::Accounts::Stub& accounts() { return *accounts_; }
   v1::Cluster::Stub& cluster() { return *cluster_; }

@@ -31,7 +31,7 @@ std::string MakeDatamgrConfig(const NodePlan& plan, const ConfigChanges& changes
   v1::DatamgrConfig config;
   config.set_name(plan.name);
   config.set_dir(plan.dir);
-  config.set_mgmt(plan.mgmt_address);
+  config.add_mgmt(plan.mgmt_address);
   config.set_join_token_file(plan.join_token_file);
   config.set_grpc_listen(Loopback(plan.ports[0]));
   if (changes.datamgr) changes.datamgr(&config);
@@ -42,7 +42,7 @@ std::string MakeEdgeConfig(const NodePlan& plan, const ConfigChanges& changes) {
   v1::EdgeConfig config;
   config.set_name(plan.name);
   config.set_dir(plan.dir);
-  config.set_mgmt(plan.mgmt_address);
+  config.add_mgmt(plan.mgmt_address);
   config.set_join_token_file(plan.join_token_file);
   config.set_grpc_listen(Loopback(plan.ports[0]));
   config.set_line_listen(Loopback(plan.ports[1]));
@@ -54,7 +54,7 @@ std::string MakeDataServerConfig(const NodePlan& plan, const ConfigChanges& chan
   v1::DataServerConfig config;
   config.set_name(plan.name);
   config.set_dir(plan.dir);
-  config.set_mgmt(plan.mgmt_address);
+  config.add_mgmt(plan.mgmt_address);
   config.set_join_token_file(plan.join_token_file);
   config.set_datamgr(plan.datamgr_address);
   config.set_grpc_listen(Loopback(plan.ports[0]));

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
+#include "common/base/executor.h"
+#include "common/node/leader_plan.h"
+#include "common/rpc/standing_stream.h"
+#include "convergia/v1/cluster.grpc.pb.h"
+
+namespace convergia::node {
+
+// Listens to Cluster.WhoLeads of all mgmts of a list, so that a node hears of a new leader also
+// while the old one is frozen. With one address there is nothing to choose, and it does not listen.
+//
+// Life: constructor -> SetAddresses() -> Stop(). Thread-safe.
+class LeaderWatch {
+ public:
+  struct Deps {
+    Executor* executor = nullptr;  // These outlive the watch.
+    const Clock* clock = nullptr;
+    std::function<std::shared_ptr<grpc::Channel>(const rpc::ServerAddress&)> make_channel;
+    // On gRPC threads; must not block.
+    std::function<void(LeaderWord word)> on_word;
+  };
+  explicit LeaderWatch(Deps deps) : deps_(std::move(deps)) {}
+  ~LeaderWatch() { Stop(); }
+
+  // Adds those that are new. After Stop() nothing happens.
+  void SetAddresses(const std::vector<std::string>& addresses) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // No word comes after it returns. Idempotent; not from the executor.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  using Stream = rpc::StandingStream<v1::Leader, v1::WhoLeadsRequest>;
+  struct Listener {
+    std::string address;
+    std::unique_ptr<Stream> stream;
+  };
+
+  std::unique_ptr<Stream> Listen(const std::string& address) const;
+
+  const Deps deps_;
+  absl::Mutex mu_;
+  std::vector<Listener> listeners_ ABSL_GUARDED_BY(mu_);
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace convergia::node
