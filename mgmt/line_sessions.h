@@ -23,11 +23,14 @@ namespace convergia::mgmt {
 // void. Thread-safe; the observer's methods run on each session's thread.
 class LineSessions final : public lineserver::Authenticator, public lineserver::SessionObserver {
  public:
-  // `accounts` outlives this; `executor` too, and is given before anybody signs in.
-  LineSessions(const AccountStore& accounts, int sessions_per_user_max, const Clock& clock)
-      : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max), clock_(clock) {}
+  // `accounts` and `executor` outlive this.
+  LineSessions(const AccountStore& accounts, AccountsExecutor* executor, int sessions_per_user_max,
+               const Clock& clock)
+      : accounts_(accounts),
+        executor_(executor),
+        sessions_per_user_max_(sessions_per_user_max),
+        clock_(clock) {}
   lineserver::SessionList& list() { return list_; }
-  void set_desk(AccountsExecutor* executor) { executor_ = executor; }
 
   void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
               Done done) override;
@@ -56,9 +59,9 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   Entry* Find(AccountId account, uint64_t session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const AccountStore& accounts_;
+  AccountsExecutor* const executor_;
   const int sessions_per_user_max_;
   const Clock& clock_;
-  AccountsExecutor* executor_ = nullptr;
   lineserver::SessionList list_;
 
   absl::Mutex mu_;

@@ -11,13 +11,13 @@
 namespace convergia::edge {
 void MgmtLink::TakeKeys(const google::protobuf::RepeatedPtrField<std::string>& pems) {
   const std::vector<std::string> keys(pems.begin(), pems.end());
-  const absl::Status taken = rooms_.authenticator->ReplaceKeys(keys);
+  const absl::Status taken = deps_.authenticator->ReplaceKeys(keys);
   LOG_IF(ERROR, !taken.ok()) << "tickets stay checked with the old keys: " << taken;
 }
 
 void MgmtLink::OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) {
   TakeKeys(welcome.ticket_public_keys());
-  rooms_.revoked->Apply(revocations, rooms_.clock->Now());
+  deps_.revoked->Apply(revocations, deps_.clock->Now());
 }
 
 void MgmtLink::OnAttached(const v1::Welcome& welcome) {
@@ -26,9 +26,9 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
   node_id_ = welcome.node_id();
   attached_ = true;
   if (!welcomed_.HasBeenNotified()) welcomed_.Notify();
-  rooms_.relocator->OnAttached();
-  rooms_.locations->OnAttached();
-  rooms_.map_watch->OnAttached();
+  deps_.relocator->OnAttached();
+  deps_.locations->OnAttached();
+  deps_.map_watch->OnAttached();
   v1::FromNode message;
   {
     absl::MutexLock lock(&mu_);
@@ -40,8 +40,8 @@ void MgmtLink::OnAttached(const v1::Welcome& welcome) {
 void MgmtLink::OnDetached() {
   LOG(WARNING) << "mgmt is gone; messages go on, and tickets are still good";
   attached_ = false;
-  rooms_.locations->OnDetached();
-  rooms_.map_watch->OnDetached();
+  deps_.locations->OnDetached();
+  deps_.map_watch->OnDetached();
 }
 
 void MgmtLink::OnMessage(v1::ToNode& message) {
@@ -49,11 +49,11 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
     case v1::ToNode::kEdges:
       return OnEdges(message.edges());
     case v1::ToNode::kDirectory:
-      return rooms_.locations->OnBatch(std::move(*message.mutable_directory()));
+      return deps_.locations->OnBatch(std::move(*message.mutable_directory()));
     case v1::ToNode::kDirectoryCheck:
-      return rooms_.locations->OnCheck();
+      return deps_.locations->OnCheck();
     case v1::ToNode::kDirectoryBuckets:
-      return rooms_.locations->OnBuckets(std::move(*message.mutable_directory_buckets()));
+      return deps_.locations->OnBuckets(std::move(*message.mutable_directory_buckets()));
     case v1::ToNode::kRoutes:
       return OnRoutes(message.routes());
     case v1::ToNode::kRevocations:
@@ -63,9 +63,9 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
     case v1::ToNode::kTicketKeys:
       return TakeKeys(message.ticket_keys().public_keys());
     case v1::ToNode::kDatamgr:
-      return rooms_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
+      return deps_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
     case v1::ToNode::kOrder:
-      return rooms_.relocator->OnOrder(message.order());
+      return deps_.relocator->OnOrder(message.order());
     case v1::ToNode::kWelcome:  // The agent's.
     case v1::ToNode::kPins:
     case v1::ToNode::kConfiguration:  // Of data nodes.
@@ -83,20 +83,20 @@ void MgmtLink::OnEdges(const v1::Edges& edges) {
                      .epoch = edge.epoch(),
                      .addresses = {edge.grpc_addresses().begin(), edge.grpc_addresses().end()}});
   }
-  rooms_.links->SetPeers(std::move(peers), attached_);
+  deps_.links->SetPeers(std::move(peers), attached_);
 }
 
 void MgmtLink::OnRoutes(const v1::Routes& routes) {
   std::optional<std::vector<RouteTable::Pair>> pairs = UnpackRoutes(routes);
-  rooms_.loop->Post([pairs = std::move(pairs)](Switchboard& switchboard, absl::Duration) {
+  deps_.loop->Post([pairs = std::move(pairs)](Switchboard& switchboard, absl::Duration) {
     pairs.has_value() ? switchboard.SetRoutes(*pairs) : switchboard.RefuseRoutes();
   });
 }
 
 void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
-  rooms_.revoked->Apply(revocations, rooms_.clock->Now());
+  deps_.revoked->Apply(revocations, deps_.clock->Now());
   if (revocations.tickets().empty()) return;
-  rooms_.messages->ForEachSession([revoked = rooms_.revoked](lineserver::Session& session) {
+  deps_.messages->ForEachSession([revoked = deps_.revoked](lineserver::Session& session) {
     std::string reason;
     const lineserver::SignedIn& who = *session.signed_in();
     if (!revoked->IsRevoked(who.account, who.generation, &reason)) return;
@@ -109,12 +109,12 @@ void MgmtLink::OnSessionsQuestion(const v1::SessionsQuestion& question) {
   v1::SessionsAnswer* const answer = message.mutable_sessions();
   answer->set_query(question.query());
   if (question.end_session() != 0) {
-    if (rooms_.sessions->End(question.account_id(), question.end_session())) {
+    if (deps_.sessions->End(question.account_id(), question.end_session())) {
       answer->add_rows()->set_session(question.end_session());
     }
     return callbacks_.send(std::move(message));
   }
-  for (const lineserver::SessionList::Row& session : rooms_.sessions->List(question.account_id())) {
+  for (const lineserver::SessionList::Row& session : deps_.sessions->List(question.account_id())) {
     v1::SessionRow* const row = answer->add_rows();
     row->set_session(session.session);
     row->set_address(session.address);
@@ -134,12 +134,12 @@ void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
 }
 
 void MgmtLink::FillHeartbeat(v1::Heartbeat* heartbeat) {
-  heartbeat->set_sessions(static_cast<uint32_t>(rooms_.hub->size()));
-  rooms_.relocator->FillHeartbeat(heartbeat);
-  const RelayLoop::Refused refused = rooms_.loop->refused();
+  heartbeat->set_sessions(static_cast<uint32_t>(deps_.hub->size()));
+  deps_.relocator->FillHeartbeat(heartbeat);
+  const RelayLoop::Refused refused = deps_.loop->refused();
   heartbeat->set_segments_refused(refused.segments);
   heartbeat->set_routes_refused(refused.routes);
-  heartbeat->set_envelopes_refused(rooms_.messages->envelopes_refused());
+  heartbeat->set_envelopes_refused(deps_.messages->envelopes_refused());
 }
 
 void MgmtLink::OnRenewed(const std::string& certificate_chain_pem) {

@@ -26,7 +26,7 @@ namespace convergia::edge {
 // Callbacks of the agent come one at a time; ReportLinks() is thread-safe.
 class MgmtLink final : public node::AttachHandler {
  public:
-  struct Rooms {  // All must outlive the agent's Stop().
+  struct Deps {  // All must outlive the agent's Stop().
     EdgeSessionHub* hub = nullptr;
     RelayLoop* loop = nullptr;
     PeerLinks* links = nullptr;
@@ -46,8 +46,7 @@ class MgmtLink final : public node::AttachHandler {
     std::function<void(const absl::Status& why)> expelled;
   };
 
-  MgmtLink(const Rooms& rooms, Callbacks callbacks)
-      : rooms_(rooms), callbacks_(std::move(callbacks)) {}
+  MgmtLink(const Deps& deps, Callbacks callbacks) : deps_(deps), callbacks_(std::move(callbacks)) {}
 
   // Notified at the first Welcome: the node's id is known.
   const absl::Notification& welcomed() const { return welcomed_; }
@@ -73,7 +72,7 @@ class MgmtLink final : public node::AttachHandler {
   void OnRevocations(const v1::Revocations& revocations);
   void OnSessionsQuestion(const v1::SessionsQuestion& question);
 
-  const Rooms rooms_;
+  const Deps deps_;
   const Callbacks callbacks_;
   absl::Notification welcomed_;
   std::atomic<NodeId> node_id_ = 0;

@@ -45,8 +45,8 @@ absl::Status JustChanged() {
 
 }  // namespace
 
-AccountsExecutor::AccountsExecutor(const Parts& parts, const Options& options)
-    : parts_(parts),
+AccountsExecutor::AccountsExecutor(const Deps& deps, const Options& options)
+    : deps_(deps),
       registration_(options.registration),
       password_bytes_min_(options.password_bytes_min),
       hasher_(options.hash_cost),
@@ -86,15 +86,15 @@ absl::StatusOr<Username> AccountsExecutor::AdmitRegistration(absl::string_view u
   CVG_ASSIGN_OR_RETURN(Username user, Username::Parse(user_text));
   CVG_RETURN_IF_ERROR(AdmitNewPassword(password));
   // Before a word on name or invite: else they could be tried at any rate.
-  CVG_RETURN_IF_ERROR(registrations_.Admit(address, parts_.clock.Elapsed()));
+  CVG_RETURN_IF_ERROR(registrations_.Admit(address, deps_.clock.Elapsed()));
   if (registration_ == RegistrationMode::kInvite) {
     if (invite.empty()) {
       return Fail(FailCode::kDenied,
                   "registration needs an invite; ask a member or an operator for one");
     }
-    CVG_RETURN_IF_ERROR(parts_.invites.Find(invite, parts_.clock.Now()).status());
+    CVG_RETURN_IF_ERROR(deps_.invites.Find(invite, deps_.clock.Now()).status());
   }
-  if (parts_.book.Find(user).has_value()) {
+  if (deps_.book.Find(user).has_value()) {
     return Fail(FailCode::kExists, "this name is taken; choose another");
   }
   return user;
@@ -110,9 +110,9 @@ void AccountsExecutor::Register(absl::string_view user_text, absl::string_view p
       [this,
        wanted = WantedAccount(*std::move(user), std::string(password),
                               std::string(invite))]() mutable -> absl::StatusOr<Registration> {
-        CVG_ASSIGN_OR_RETURN(Captcha captcha, parts_.painter.Paint());
+        CVG_ASSIGN_OR_RETURN(Captcha captcha, deps_.painter.Paint());
         CVG_ASSIGN_OR_RETURN(std::string id, registrations_.Add(std::move(wanted), captcha.text,
-                                                                parts_.clock.Elapsed()));
+                                                                deps_.clock.Elapsed()));
         return Registration{std::move(id), std::move(captcha.jpeg)};
       },
       std::move(done));
@@ -124,7 +124,7 @@ void AccountsExecutor::Confirm(absl::string_view id, absl::string_view answer,
                                absl::AnyInvocable<void(absl::StatusOr<Account>)> done) {
   Post<absl::StatusOr<Account>>(
       TurnOf(address),
-      [this, id = std::string(id), answer = std::string(answer), asked = parts_.clock.Elapsed()] {
+      [this, id = std::string(id), answer = std::string(answer), asked = deps_.clock.Elapsed()] {
         return ConfirmOnQueue(id, answer, asked);
       },
       std::move(done));
@@ -137,11 +137,10 @@ absl::StatusOr<Account> AccountsExecutor::ConfirmOnQueue(absl::string_view id,
   AccountStore::AddOptions options;
   options.waiting = registration_ == RegistrationMode::kApproval;
   if (registration_ == RegistrationMode::kInvite) {
-    CVG_ASSIGN_OR_RETURN(options.invite_row,
-                         parts_.invites.Find(wanted.invite, parts_.clock.Now()));
+    CVG_ASSIGN_OR_RETURN(options.invite_row, deps_.invites.Find(wanted.invite, deps_.clock.Now()));
   }
   CVG_ASSIGN_OR_RETURN(Account account, CreateOnQueue(wanted.user, wanted.password, options));
-  if (!options.invite_row.empty()) parts_.invites.Forget(options.invite_row);
+  if (!options.invite_row.empty()) deps_.invites.Forget(options.invite_row);
   return account;
 }
 
@@ -149,8 +148,8 @@ absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
                                                         absl::string_view password,
                                                         const AccountStore::AddOptions& options) {
   CVG_ASSIGN_OR_RETURN(const std::string hash, hasher_.Hash(password));
-  CVG_ASSIGN_OR_RETURN(Account account, parts_.book.Add(user, hash, parts_.clock.Now(), options));
-  if (!account.waiting) parts_.observer.OnAccountAdded(account);
+  CVG_ASSIGN_OR_RETURN(Account account, deps_.book.Add(user, hash, deps_.clock.Now(), options));
+  if (!account.waiting) deps_.observer.OnAccountAdded(account);
   return account;
 }
 
@@ -163,7 +162,7 @@ void AccountsExecutor::MakeInvite(absl::string_view maker,
   }
   Post<absl::StatusOr<Invites::Invite>>(
       maker == Invites::kOperators ? std::string(kOperators) : absl::StrCat("account ", maker),
-      [this, maker = std::string(maker)] { return parts_.invites.Make(maker, parts_.clock.Now()); },
+      [this, maker = std::string(maker)] { return deps_.invites.Make(maker, deps_.clock.Now()); },
       std::move(done));
 }
 
@@ -173,7 +172,7 @@ void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
   if (identity::LooksLikeTicket(secret)) return done(SignInByTicket(user, secret, address));
   if (!ValidatePassword(secret).ok()) return done(WrongNameOrPassword());
   const absl::Status admitted =
-      throttle_.Admit(user, address, parts_.known.Contains(user, address), parts_.clock.Elapsed());
+      throttle_.Admit(user, address, deps_.known.Contains(user, address), deps_.clock.Elapsed());
   if (!admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
       TurnOf(address),
@@ -185,51 +184,51 @@ void AccountsExecutor::SignIn(const Username& user, absl::string_view secret,
 
 absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByTicket(
     const Username& user, absl::string_view text, absl::string_view address) {
-  CVG_RETURN_IF_ERROR(bad_tickets_.Admit(address, parts_.clock.Elapsed()));
+  CVG_RETURN_IF_ERROR(bad_tickets_.Admit(address, deps_.clock.Elapsed()));
   absl::StatusOr<SignedIn> checked = CheckTicket(user, text);
   if (!checked.ok() && FailCodeOf(checked.status()) == FailCode::kSignInFailed) {
-    bad_tickets_.OnFailure(address, parts_.clock.Elapsed());
+    bad_tickets_.OnFailure(address, deps_.clock.Elapsed());
   }
   return checked;
 }
 
 absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::CheckTicket(
     const Username& user, absl::string_view text) const {
-  CVG_ASSIGN_OR_RETURN(identity::Ticket ticket, parts_.tickets.Verify(text, parts_.clock.Now()));
+  CVG_ASSIGN_OR_RETURN(identity::Ticket ticket, deps_.tickets.Verify(text, deps_.clock.Now()));
   if (ticket.user != user) {
     return Fail(FailCode::kSignInFailed, "this ticket is for another user; use your own");
   }
-  CVG_RETURN_IF_ERROR(parts_.book.CheckTicket(ticket));
-  return SignedIn{*parts_.book.Find(user), std::move(ticket), std::string(text)};
+  CVG_RETURN_IF_ERROR(deps_.book.CheckTicket(ticket));
+  return SignedIn{*deps_.book.Find(user), std::move(ticket), std::string(text)};
 }
 
 absl::StatusOr<std::string> AccountsExecutor::VerifyPassword(const Username& user,
                                                              absl::string_view password,
                                                              absl::string_view address) {
-  absl::StatusOr<std::string> hash = parts_.book.LoadPasswordHash(user);
+  absl::StatusOr<std::string> hash = deps_.book.LoadPasswordHash(user);
   const bool nobody = !hash.ok() && FailCodeOf(hash.status()) == FailCode::kNoSuchUser;
   if (!hash.ok() && !nobody) return hash.status();
   const bool right = nobody ? hasher_.VerifyNobody(password) : hasher_.Verify(*hash, password);
   if (!right) {
-    throttle_.OnFailure(user, address, parts_.clock.Elapsed());
+    throttle_.OnFailure(user, address, deps_.clock.Elapsed());
     return WrongNameOrPassword();
   }
-  const absl::Status kept = parts_.known.Add(user, address);
+  const absl::Status kept = deps_.known.Add(user, address);
   LOG_IF(ERROR, !kept.ok()) << "from where " << user.str() << " signs in is not kept: " << kept;
   return hash;
 }
 
 absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByPassword(
     const Username& user, absl::string_view password, absl::string_view address) {
-  const std::optional<Account> before = parts_.book.Find(user);
+  const std::optional<Account> before = deps_.book.Find(user);
   CVG_RETURN_IF_ERROR(VerifyPassword(user, password, address).status());
   absl::ReaderMutexLock lock(&voiding_);
-  std::optional<Account> account = parts_.book.Find(user);
+  std::optional<Account> account = deps_.book.Find(user);
   if (!account) return WrongNameOrPassword();
   if (account->disabled) return Disabled();
   if (account->waiting) return Waiting();
   if (!before || before->revision != account->revision) return JustChanged();
-  TicketIssuer::Issued issued = parts_.tickets.Issue(*account, parts_.clock.Now());
+  TicketIssuer::Issued issued = deps_.tickets.Issue(*account, deps_.clock.Now());
   return SignedIn{*std::move(account), std::move(issued.ticket), std::move(issued.text)};
 }
 
@@ -238,10 +237,10 @@ void AccountsExecutor::ChangePassword(const Username& user, absl::string_view ol
                                       absl::AnyInvocable<void(absl::StatusOr<SignedIn>)> done) {
   const auto admit = [&]() -> absl::Status {
     CVG_RETURN_IF_ERROR(AdmitNewPassword(new_password));
-    const absl::Duration now = parts_.clock.Elapsed();
+    const absl::Duration now = deps_.clock.Elapsed();
     CVG_RETURN_IF_ERROR(password_changes_.Admit(user, now));
     if (!ValidatePassword(old_password).ok()) return WrongOldPassword();
-    return throttle_.Admit(user, address, parts_.known.Contains(user, address), now);
+    return throttle_.Admit(user, address, deps_.known.Contains(user, address), now);
   };
   if (const absl::Status admitted = admit(); !admitted.ok()) return done(admitted);
   Post<absl::StatusOr<SignedIn>>(
@@ -264,15 +263,15 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::ChangeOnQueue(
   CVG_ASSIGN_OR_RETURN(const std::string new_hash, hasher_.Hash(new_password));
   const auto change = [&]() -> absl::StatusOr<SignedIn> {
     absl::MutexLock lock(&voiding_);
-    const std::optional<Account> before = parts_.book.Find(user);
+    const std::optional<Account> before = deps_.book.Find(user);
     if (before && before->disabled) return Disabled();
-    CVG_ASSIGN_OR_RETURN(Account account, parts_.book.SetPasswordHash(user, *old_hash, new_hash,
-                                                                      parts_.clock.Now()));
-    TicketIssuer::Issued issued = parts_.tickets.Issue(account, parts_.clock.Now());
+    CVG_ASSIGN_OR_RETURN(Account account,
+                         deps_.book.SetPasswordHash(user, *old_hash, new_hash, deps_.clock.Now()));
+    TicketIssuer::Issued issued = deps_.tickets.Issue(account, deps_.clock.Now());
     return SignedIn{std::move(account), std::move(issued.ticket), std::move(issued.text)};
   };
   CVG_ASSIGN_OR_RETURN(SignedIn changed, change());
-  parts_.observer.OnTicketsVoid(changed.account, "the password was changed; sign in again");
+  deps_.observer.OnTicketsVoid(changed.account, "the password was changed; sign in again");
   return changed;
 }
 
@@ -296,9 +295,9 @@ void AccountsExecutor::Decide(absl::string_view user_text, bool refuse,
   Post<absl::Status>(
       kOperators,
       [this, user = *std::move(user), refuse]() -> absl::Status {
-        if (refuse) return parts_.book.Refuse(user);
-        CVG_ASSIGN_OR_RETURN(const Account account, parts_.book.Approve(user));
-        parts_.observer.OnAccountAdded(account);
+        if (refuse) return deps_.book.Refuse(user);
+        CVG_ASSIGN_OR_RETURN(const Account account, deps_.book.Approve(user));
+        deps_.observer.OnAccountAdded(account);
         return absl::OkStatus();
       },
       std::move(done));
@@ -313,11 +312,11 @@ void AccountsExecutor::SetDisabled(absl::string_view user_text, bool disabled,
       [this, user = *std::move(user), disabled]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
-          return parts_.book.SetDisabled(user, disabled, parts_.clock.Now());
+          return deps_.book.SetDisabled(user, disabled, deps_.clock.Now());
         };
         CVG_ASSIGN_OR_RETURN(const Account account, set());
         if (disabled)
-          parts_.observer.OnTicketsVoid(account, "this account was disabled; ask an operator");
+          deps_.observer.OnTicketsVoid(account, "this account was disabled; ask an operator");
         return absl::OkStatus();
       },
       std::move(done));
@@ -332,11 +331,11 @@ void AccountsExecutor::VoidTickets(absl::string_view user_text,
       [this, user = *std::move(user)]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
-          return parts_.book.VoidTickets(user, parts_.clock.Now());
+          return deps_.book.VoidTickets(user, deps_.clock.Now());
         };
         CVG_ASSIGN_OR_RETURN(const Account account, set());
-        parts_.observer.OnTicketsVoid(account,
-                                      "your sign-in was ended by an operator; sign in again");
+        deps_.observer.OnTicketsVoid(account,
+                                     "your sign-in was ended by an operator; sign in again");
         return absl::OkStatus();
       },
       std::move(done));
@@ -349,9 +348,9 @@ void AccountsExecutor::RotateTicketKey(bool drop_older,
       [this, drop_older]() -> absl::Status {
         {
           absl::MutexLock lock(&voiding_);
-          CVG_RETURN_IF_ERROR(parts_.tickets.Rotate(drop_older, parts_.clock.Now()));
+          CVG_RETURN_IF_ERROR(deps_.tickets.Rotate(drop_older, deps_.clock.Now()));
         }
-        parts_.observer.OnTicketKeys();
+        deps_.observer.OnTicketKeys();
         return absl::OkStatus();
       },
       std::move(done));
@@ -360,7 +359,7 @@ void AccountsExecutor::RotateTicketKey(bool drop_older,
 std::string AccountsExecutor::LookUp(absl::string_view user) const {
   const absl::StatusOr<Username> name = Username::Parse(user);
   if (!name.ok()) return "";
-  const std::optional<Account> account = parts_.book.Find(*name);
+  const std::optional<Account> account = deps_.book.Find(*name);
   return account && !account->waiting ? name->str() : "";
 }
 

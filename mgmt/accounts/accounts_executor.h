@@ -57,7 +57,7 @@ class AccountsExecutor {
     BucketRule password_changes = {5, absl::Minutes(1), 10, 100'000};  // Of one account.
   };
   // All must outlive the executor.
-  struct Parts {
+  struct Deps {
     const Clock& clock;
     AccountStore& book;
     TicketIssuer& tickets;
@@ -66,7 +66,7 @@ class AccountsExecutor {
     CaptchaPainter& painter;
     AccountsObserver& observer;
   };
-  AccountsExecutor(const Parts& parts, const Options& options);
+  AccountsExecutor(const Deps& deps, const Options& options);
   ~AccountsExecutor() { Stop(); }
 
   struct Registration {
@@ -165,7 +165,7 @@ class AccountsExecutor {
   // account is as it was before the password was read. So a ticket is never issued for an old
   // password.
   absl::Mutex voiding_;
-  const Parts parts_;
+  const Deps deps_;
   const RegistrationMode registration_;
   const size_t password_bytes_min_;
   const PasswordHasher hasher_;

@@ -58,7 +58,7 @@ class AccountsDeskTest : public testing::Test {
   }
   void Make(const AccountsExecutor::Options& options) {
     executor_ = std::make_unique<AccountsExecutor>(
-        AccountsExecutor::Parts{clock_, *book_, *tickets_, *known_, *invites_, painter_, observer_},
+        AccountsExecutor::Deps{clock_, *book_, *tickets_, *known_, *invites_, painter_, observer_},
         Cheap(options));
   }
   absl::StatusOr<AccountsExecutor::Registration> Register(absl::string_view user,

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/cluster/cluster_test_base.h"
+#include "tests/cluster/convergia_program.h"
 
 namespace convergia::testing {
 namespace {
@@ -50,7 +51,7 @@ TEST_F(SilentServerTest, IsNotFullAndIsWrittenToAgainAtOnce) {
                                "there now"));
   EXPECT_THAT(told, HasSubstr("volatile2"));
   ASSERT_OK(cluster().Continue("volatile2"));
-  // Its rest of 15 s for servers that are slow is not waited for.
+  // ServerWatchTest holds that a server that answers again is used at once.
   std::string last;
   EXPECT_TRUE(Eventually(
       [&] {
@@ -58,9 +59,29 @@ TEST_F(SilentServerTest, IsNotFullAndIsWrittenToAgainAtOnce) {
         EXPECT_FALSE(absl::StartsWith(last, "FAIL NOSPACE")) << last;
         return absl::StartsWith(last, "OK ");
       },
-      absl::Seconds(10)))
+      absl::Minutes(1)))
       << last;
   EXPECT_THAT(alice_->Ask(absl::StrCat("READFILE /v/f\n0\n", written_)), Holds(HasSubstr("piece")));
+}
+
+TEST_F(SilentServerTest, IsWaitedForByPut) {
+  const std::string dir = ::testing::TempDir() + "/put";
+  const ConvergiaProgram program({.user = "alice",
+                                  .password = PasswordOf("alice"),
+                                  .management = LineOf("mgmt"),
+                                  .ca_file = CaFile(),
+                                  .dir = dir});
+  const std::string bytes(5'000'000, 'b');
+  ASSERT_OK(cluster().Pause("volatile2"));
+  const pid_t put = program.Start({"put", "-", "/v/put"}, bytes);
+  EXPECT_TRUE(
+      Eventually([&] { return absl::StrContains(ReadWholeFile(dir + "/stderr"), "trying again"); },
+                 absl::Minutes(1)));
+  ASSERT_OK(cluster().Continue("volatile2"));
+  const Outcome done = program.AwaitEnd(put);
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_THAT(done.err, HasSubstr("needs 3 volatile data servers, and 2 are there now"));
+  EXPECT_EQ(program.Run({"cat", "/v/put"}).out, bytes);
 }
 
 TEST_F(SilentServerTest, ThatIsGivenUpAndComesBackIsWrittenToAgain) {
