@@ -168,6 +168,7 @@ class ConvergiaTest : public testing::Test {
     }
     if (word != "SENDMESSAGE") return Fail(FailCode::kUnknownCommand, "no");
     if (busy_ > 0 && busy_-- > 0) return Fail(FailCode::kBusy, "the way there is full");
+    if (absl::StartsWith(data, "gone\n")) return Fail(FailCode::kUnavailable, "the end");
     if (absl::StartsWith(data, "carol\n")) return Fail(FailCode::kOffline, "carol is not there");
     if (absl::StartsWith(data, "nobody\n")) return Fail(FailCode::kNoSuchUser, "no such user");
     return std::string("1");
@@ -461,8 +462,17 @@ TEST_F(ConvergiaTest, ChatTakesLinesFromAPipe) {
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nfirst"));
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE carol\nsecond"));
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nthird"));
-  EXPECT_THAT(outcome.out, HasSubstr("not delivered to carol: OFFLINE carol is not there"));
+  EXPECT_THAT(outcome.out, HasSubstr("not delivered to carol: \"second\": carol is not there"));
   EXPECT_THAT(outcome.out, HasSubstr("there is no /nonsense"));
+}
+
+TEST_F(ConvergiaTest, WithoutAConnectionEverythingAfterALineIsLost) {
+  AddAccount("alice", "secret");
+  const Outcome outcome =
+      Run({"chat", "--user=alice"}, "secret\n/to bob\nfirst\n/msg gone second\nthird\n");
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("1 line and everything after it were not sent"));
+  EXPECT_THAT(EdgeRequests(), Not(testing::Contains("SENDMESSAGE bob\nthird")));
 }
 
 TEST_F(ConvergiaTest, ALineFromAPipeForWhichThereIsNoRoomIsSentAgainBeforeTheNext) {

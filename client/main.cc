@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
 #include "client/commands/exit_code.h"
 #include "client/commands/output.h"
@@ -26,7 +28,10 @@ namespace {
 void AddGlobalOptions(CLI::App& app, GlobalOptions* options) {
   app.add_option("--server", options->server,
                  "The management server, HOST:PORT; saved in the profile");
-  app.add_option("--user", options->user, "Your username; saved in the profile");
+  app.add_option(
+      "--user", options->user,
+      "Your username; the profile saves the first one. For another user it saves nothing, "
+      "so the password is asked each time: use a --profile of its own");
   app.add_option("--profile", options->profile,
                  "The profile: a folder in $CONVERGIA_HOME or ~/.config/convergia")
       ->capture_default_str();
@@ -60,17 +65,51 @@ const CLI::App& NamedCommand(const CLI::App& app, std::string* name) {
   return *command;
 }
 
+// What the parser did not take, in the order of the command line.
+std::vector<std::string> UnknownOf(const CLI::App& app) {
+  std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  std::erase(unknown, "--");
+  return unknown;
+}
+
+// The first argument with an option that does not exist; empty if all exist.
+std::string UnknownOption(const std::vector<std::string>& unknown,
+                          const std::vector<std::string>& arguments) {
+  // The parser takes the letters that it knows: of "-qab" it leaves "-ab".
+  const auto is_left_of = [](const std::string& argument, const std::string& left) {
+    return left == argument || (left.size() > 1 && left[0] == '-' && left[1] != '-' &&
+                                argument[1] != '-' && absl::EndsWith(argument, left.substr(1)));
+  };
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    const bool is_option = argument.size() > 1 && argument[0] == '-';
+    if (is_option && std::any_of(unknown.begin(), unknown.end(), [&](const std::string& left) {
+          return is_left_of(argument, left);
+        })) {
+      return argument;
+    }
+  }
+  return "";
+}
+
 // What is wrong with the command line, and where the right one is explained.
-std::string UsageText(const CLI::App& app, const CLI::ParseError& error) {
+std::string UsageText(const CLI::App& app, const std::vector<std::string>& arguments,
+                      const CLI::ParseError& error) {
   std::string name;
   const CLI::App& command = NamedCommand(app, &name);
   const bool wants_command = !command.get_subcommands({}).empty();
+  const std::vector<std::string> unknown = UnknownOf(app);
+  const std::string option = UnknownOption(unknown, arguments);
   std::string text = error.what();
-  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
-  if (wants_command && !unknown.empty()) {
+  if (!option.empty()) {
+    text = absl::StrCat("there is no option ", option,
+                        wants_command ? "" : "; write -- before a name that begins with a dash");
+  } else if (wants_command && !unknown.empty()) {
     text = absl::StrCat("there is no command", name, " ", unknown.front());
   } else if (wants_command) {
     text = absl::StrCat("a command is missing", name.empty() ? "" : " after", name);
+  } else if (!unknown.empty()) {
+    text = absl::StrCat("too many arguments: ", absl::StrJoin(unknown, " "));
   }
   return absl::StrCat(text, "; `convergia", name, " --help` explains");
 }
@@ -94,16 +133,21 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   AddMailCommands(app, line);
   AddMetaCommands(app, line);
   app.footer(kExitCodeHelp);  // Last, since commands inherit a footer: only this help has it.
-  std::vector<std::string> arguments =
+  const std::vector<std::string> arguments =
       WithTextMarked(app, std::vector<std::string>(argv + 1, argv + argc));
-  std::reverse(arguments.begin(), arguments.end());  // The parser expects them so.
+  if (const std::string wrong = HelpAmongFlags(app, arguments); !wrong.empty()) {
+    std::cerr << ErrorLine(absl::StrCat(wrong, ": -h is the help and stands alone"));
+    *exit_code = kExitUsage;
+    return false;
+  }
   try {
-    app.parse(std::move(arguments));
+    // The parser expects them in this order.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
     // --help and --version are errors to the parser, too.
     const bool is_wrong = error.get_exit_code() != 0;
     if (is_wrong) {
-      std::cerr << ErrorLine(UsageText(app, error));
+      std::cerr << ErrorLine(UsageText(app, arguments, error));
     } else {
       app.exit(error, std::cout, std::cerr);
     }

@@ -93,26 +93,28 @@ class Chat {
   Chat(CommandContext* context, BlockingClient* client, Reporter* reporter, ChatTerminal* terminal)
       : context_(context), client_(client), reporter_(reporter), terminal_(terminal) {}
 
-  // Errors, only if no person types: the error of the first line that was not delivered, with the
-  // number of such lines.
+  // Errors, only if no person types: that of reading the lines; else the error of the first line
+  // that was not delivered, with the number of such lines.
   absl::Status Run() {
     terminal_->Print("* /help lists what you can type");
     while (!done_) {
-      const std::optional<std::string> line =
+      const std::optional<ChatTerminal::Line> line =
           terminal_->ReadLine(to_.empty() ? "> " : absl::StrCat("to ", to_, "> "));
       if (!line.has_value()) break;
-      if (line->size() > ChatTerminal::kLineBytesMax) {
+      if (line->text.size() > ChatTerminal::kLineBytesMax) {
         Do(ChatMistake{absl::StrCat("not sent: a message has at most ", ChatTerminal::kLineBytesMax,
                                     " bytes; send less")});
         continue;
       }
-      const ChatLine typed = ParseChatLine(*line, to_);
+      const ChatLine typed =
+          line->begins_pasted ? ParsePastedLine(line->text, to_) : ParseChatLine(line->text, to_);
       const bool leaves = std::holds_alternative<ChatQuit>(typed);
       if (!leaves && reporter_->TakeNeedsPassword()) SignInAgain();
       std::visit([this](const auto& one) { Do(one); }, typed);
     }
     pending_.AwaitNone(kLastAnswersTimeout);
     terminal_->Flush();
+    CVG_RETURN_IF_ERROR(terminal_->input_error());
     return Verdict();
   }
 
@@ -137,8 +139,8 @@ class Chat {
     if (!terminal_->is_interactive()) return SendInOrder(typed);
     pending_.Add();
     client_->SendMessageThen(typed.to, typed.body,
-                             [this, to = typed.to](const absl::StatusOr<int>& sessions) {
-                               if (!sessions.ok()) Complain(to, sessions.status());
+                             [this, typed](const absl::StatusOr<int>& sessions) {
+                               if (!sessions.ok()) Complain(typed, sessions.status());
                                pending_.Remove();
                              });
   }
@@ -157,11 +159,12 @@ class Chat {
       terminal_->Flush();
     }
     if (status.ok()) return;
-    Complain(typed.to, status);
+    Complain(typed, status);
     // Without a connection the next line would fail, too.
     const FailCode code = FailCodeOf(status);
-    done_ = code == FailCode::kUnavailable || code == FailCode::kNotSignedIn ||
-            code == FailCode::kSignInFailed || code == FailCode::kExpired;
+    is_cut_off_ = code == FailCode::kUnavailable || code == FailCode::kNotSignedIn ||
+                  code == FailCode::kSignInFailed || code == FailCode::kExpired;
+    done_ = is_cut_off_;
     CountLost(About(typed.to, status));
   }
   void CountLost(const absl::Status& why) {
@@ -169,13 +172,17 @@ class Chat {
   }
   absl::Status Verdict() const {
     if (lost_ == 0 || terminal_->is_interactive()) return absl::OkStatus();
+    const absl::string_view lines =
+        is_cut_off_ ? (lost_ == 1 ? " line and everything after it were"
+                                  : " lines and everything after the last of them were")
+                    : (lost_ == 1 ? " line was" : " lines were");
     return Fail(FailCodeOf(first_loss_),
-                absl::StrCat(lost_, lost_ == 1 ? " line was" : " lines were",
+                absl::StrCat(lost_, lines,
                              " not sent or not delivered; the first: ", first_loss_.message()));
   }
-  void Complain(const std::string& to, const absl::Status& status) {
-    terminal_->Print(absl::StrCat("* not delivered to ", to, ": ", FailCodeWord(FailCodeOf(status)),
-                                  " ", Printable(status.message())));
+  void Complain(const ChatSend& lost, const absl::Status& status) {
+    terminal_->Print(absl::StrCat("* not delivered to ", lost.to, ": ", QuoteOf(lost.body), ": ",
+                                  Printable(status.message())));
   }
 
   CommandContext* const context_;
@@ -185,6 +192,7 @@ class Chat {
   Pending pending_;
   std::string to_;
   bool done_ = false;
+  bool is_cut_off_ = false;  // Nothing could be sent any longer, so the rest was not read.
   int lost_ = 0;
   absl::Status first_loss_;
 };

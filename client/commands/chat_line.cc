@@ -4,12 +4,17 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/commands/cells.h"
+#include "client/commands/text.h"
 #include "common/base/ids.h"
 
 namespace convergia::client {
 namespace {
+
+constexpr size_t kQuoteCells = 30;
 
 // Removes the first word from `*text` and returns it.
 absl::string_view TakeWord(absl::string_view* text) {
@@ -56,16 +61,19 @@ const char kChatHelp[] =
     "/to NAME         lines go to NAME from now on; /to alone ends that\n"
     "/msg NAME TEXT   one message to NAME\n"
     "NAME: TEXT       the same, while lines go to nobody\n"
-    "//TEXT           a line that begins with /\n"
+    "//TEXT           a line that begins with /; a pasted line needs no second one\n"
     "/quit            or Ctrl-D";
 
 ChatLine ParseChatLine(absl::string_view line, absl::string_view to) {
+  if (!absl::StartsWith(line, "/")) return ParsePastedLine(line, to);
+  absl::ConsumeSuffix(&line, "\r");
+  if (!absl::StartsWith(line, "//")) return ParseSlash(line);
+  return ParsePastedLine(line.substr(1), to);  // One "/" belongs to the text.
+}
+
+ChatLine ParsePastedLine(absl::string_view line, absl::string_view to) {
   absl::ConsumeSuffix(&line, "\r");  // A file of another system may end lines with CR LF.
   if (absl::StripAsciiWhitespace(line).empty()) return ChatNothing{};
-  if (line.front() == '/') {
-    if (!absl::ConsumePrefix(&line, "//")) return ParseSlash(line);
-    line = absl::string_view(line.data() - 1, line.size() + 1);  // One "/" belongs to the text.
-  }
   if (!to.empty()) return ChatSend{std::string(to), std::string(line)};
   const size_t colon = line.find(": ");
   if (colon != absl::string_view::npos) {
@@ -73,6 +81,12 @@ ChatLine ParseChatLine(absl::string_view line, absl::string_view to) {
     if (user.ok()) return ChatSend{user->str(), std::string(line.substr(colon + 2))};
   }
   return Mistake("no recipient: write /to NAME, or NAME: TEXT");
+}
+
+std::string QuoteOf(absl::string_view body) {
+  const std::string text = PrintableName(body);
+  const absl::string_view start = CutToCells(text, kQuoteCells);
+  return absl::StrCat("\"", start, start.size() < text.size() ? "…" : "", "\"");
 }
 
 }  // namespace convergia::client

@@ -34,6 +34,12 @@ using ChatLine = std::variant<ChatNothing, ChatQuit, ChatHelp, ChatTo, ChatSend,
 //   text             one message to `to`; "//..." sends a text that begins with "/"
 ChatLine ParseChatLine(absl::string_view line, absl::string_view to);
 
+// The same for a line that was pasted, so all of it is text: a "/" begins no command.
+ChatLine ParsePastedLine(absl::string_view line, absl::string_view to);
+
+// The beginning of a message, in quotes, to recognize it by.
+std::string QuoteOf(absl::string_view body);
+
 extern const char kChatHelp[];
 
 }  // namespace convergia::client

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/limits.h"
@@ -24,6 +25,11 @@ class ChatTerminal {
   // A longer line cannot be a message. It is cut, but stays longer than this.
   static constexpr size_t kLineBytesMax = limits::kPacketBytesMax;
 
+  struct Line {
+    std::string text;            // Without its LF.
+    bool begins_pasted = false;  // Its first character was pasted, not typed.
+  };
+
   static std::unique_ptr<ChatTerminal> Create();
   virtual ~ChatTerminal();
   ChatTerminal(const ChatTerminal&) = delete;
@@ -35,8 +41,11 @@ class ChatTerminal {
   // Whether a person types the lines and reads the output.
   virtual bool is_interactive() const = 0;
 
-  // The next line, without its LF; nullopt at the end of input. One thread.
-  virtual std::optional<std::string> ReadLine(const std::string& prompt) = 0;
+  // The next line; nullopt at the end of input. One thread.
+  virtual std::optional<Line> ReadLine(const std::string& prompt) = 0;
+
+  // The error that ended the input early; OK at its real end.
+  virtual absl::Status input_error() const { return absl::OkStatus(); }
 
   // Shows all lines that wait. Must not run during ReadLine().
   void Flush() ABSL_LOCKS_EXCLUDED(mu_);
@@ -47,6 +56,8 @@ class ChatTerminal {
   // Waits. Returns true if standard input has bytes, false if there are lines to print.
   bool AwaitInput();
   std::string TakeWaiting() ABSL_LOCKS_EXCLUDED(mu_);
+  // A write to this eventfd ends AwaitInput() as if a line had to be printed.
+  int wake_fd() const { return wake_fd_; }
 
  private:
   const int wake_fd_;  // An eventfd, readable while lines wait.

@@ -70,6 +70,20 @@ INSTANTIATE_TEST_SUITE_P(Lines, ChatLineTest,
                          }),
                          [](const auto& info) { return std::string(info.param.name); });
 
+TEST(PastedLineTest, IsTextAndNeverACommand) {
+  EXPECT_EQ(Describe(ParsePastedLine("/quit", "bob")), "send bob|/quit");
+  EXPECT_EQ(Describe(ParsePastedLine("//x", "bob")), "send bob|//x");
+  EXPECT_EQ(Describe(ParsePastedLine("bob: hi\r", "")), "send bob|hi");
+  EXPECT_EQ(Describe(ParsePastedLine(" ", "bob")), "nothing");
+  EXPECT_EQ(Describe(ParsePastedLine("/quit", "")), "mistake");
+}
+
+TEST(QuoteTest, HasTheBeginningOfALongMessage) {
+  EXPECT_EQ(QuoteOf("hi\n\033there"), "\"hi??there\"");
+  EXPECT_EQ(QuoteOf(std::string(30, 'x')), absl::StrCat("\"", std::string(30, 'x'), "\""));
+  EXPECT_EQ(QuoteOf(std::string(31, 'x')), absl::StrCat("\"", std::string(30, 'x'), "…\""));
+}
+
 TEST(PrintableTest, PlainTextAndOtherScriptsPass) {
   EXPECT_EQ(Printable("a\tb\nGrüße 你好 🎉"), "a\tb\nGrüße 你好 🎉");
 }

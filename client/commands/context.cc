@@ -22,6 +22,24 @@ namespace {
 // A ticket that is about to expire does not help a command that runs for a while.
 constexpr absl::Duration kTicketReserve = absl::Minutes(1);
 
+absl::StatusOr<Profile> LoadProfile(absl::string_view name) {
+  CVG_ASSIGN_OR_RETURN(const std::string home, Profile::DefaultHome());
+  return Profile::Load(home, name);
+}
+
+// Whether a command with these options needs nothing from a profile and asks nothing.
+bool Suffice(const GlobalOptions& options) {
+  const bool knows_ca = !options.ca_file.empty() || !options.ca_fingerprint.empty();
+  return knows_ca && !options.server.empty() && !options.user.empty() &&
+         !options.password_file.empty();
+}
+
+absl::Status NoPassword() {
+  return Fail(FailCode::kNotSignedIn,
+              "you are not signed in: give your password with --password-file, or run this at a "
+              "terminal");
+}
+
 }  // namespace
 
 bool IsRefusedSecret(const absl::Status& status) {
@@ -82,10 +100,14 @@ CommandContext::~CommandContext() = default;
 
 absl::StatusOr<std::unique_ptr<CommandContext>> CommandContext::Create(
     const GlobalOptions& options) {
-  CVG_ASSIGN_OR_RETURN(const std::string home, Profile::DefaultHome());
-  CVG_ASSIGN_OR_RETURN(Profile profile, Profile::Load(home, options.profile));
-  const absl::Status trouble = profile.trouble();
-  std::unique_ptr<CommandContext> context(new CommandContext(options, std::move(profile)));
+  CVG_RETURN_IF_ERROR(Profile::CheckName(options.profile));
+  absl::StatusOr<Profile> profile = LoadProfile(options.profile);
+  const absl::Status trouble = profile.ok() ? profile->trouble() : profile.status();
+  if (!profile.ok()) {
+    if (!Suffice(options)) return trouble;
+    profile = Profile::WithoutFolder();
+  }
+  std::unique_ptr<CommandContext> context(new CommandContext(options, *std::move(profile)));
   context->Remember(trouble);
   return context;
 }
@@ -102,7 +124,12 @@ absl::StatusOr<Address> CommandContext::Server() const {
 absl::StatusOr<std::string> CommandContext::User() {
   if (user_.empty()) user_ = options_.user.empty() ? profile_.user() : options_.user;
   if (user_.empty()) {
-    CVG_ASSIGN_OR_RETURN(user_, AskLine("Username: "));
+    absl::StatusOr<std::string> typed = AskLine("Username: ");
+    if (!typed.ok() && !InputIsTerminal()) {
+      return Fail(FailCode::kBadField,
+                  "no user is known: add --user NAME once; the profile saves it");
+    }
+    CVG_ASSIGN_OR_RETURN(user_, std::move(typed));
   }
   CVG_ASSIGN_OR_RETURN(const Username user, Username::Parse(user_));
   user_ = user.str();
@@ -110,8 +137,14 @@ absl::StatusOr<std::string> CommandContext::User() {
 }
 
 absl::StatusOr<std::string> CommandContext::Password(const std::string& prompt) {
-  if (options_.password_file.empty()) return AskHidden(prompt, options_.stdin_is_taken);
-  if (options_.password_file == "-") return AskLine("");
+  if (options_.password_file.empty() || options_.password_file == "-") {
+    absl::StatusOr<std::string> typed =
+        options_.password_file.empty() ? AskHidden(prompt, options_.stdin_is_taken) : AskLine("");
+    const bool asks_person =
+        InputIsTerminal() || (options_.password_file.empty() && options_.stdin_is_taken);
+    if (absl::IsCancelled(typed.status()) && !asks_person) return NoPassword();
+    return typed;
+  }
   CVG_ASSIGN_OR_RETURN(const std::string contents,
                        identity::ReadFileToString(options_.password_file));
   return contents.substr(0, contents.find_first_of("\r\n"));
@@ -240,17 +273,27 @@ void CommandContext::KeepTicket(absl::string_view ticket, absl::Time expires) {
   keeper_->OnTicket(ticket, expires);
 }
 
+bool CommandContext::IsProfileOf(absl::string_view user) const {
+  return profile_.user().empty() || profile_.user() == user;
+}
+
 void CommandContext::Remember(const absl::Status& status) {
   if (status.ok() || std::exchange(has_warned_, true)) return;
   std::cerr << ErrorLine(absl::StrCat("nothing is saved for the next time: ", status.message()));
 }
 
-void CommandContext::ForgetTicket() { Remember(profile_.ForgetTicket()); }
+void CommandContext::ForgetTicket() {
+  const absl::StatusOr<std::string> user = User();
+  const bool is_of_other =
+      profile_.ticket().has_value() && user.ok() && profile_.ticket()->user != *user;
+  if (!is_of_other) Remember(profile_.ForgetTicket());
+}
 
 void CommandContext::Save() {
   const absl::StatusOr<Address> server = Server();
   const absl::StatusOr<std::string> user = User();
   if (!server.ok() || !user.ok()) return;  // There is nothing to save.
+  if (!IsProfileOf(*user)) return;
   if (profile_.server().empty()) {
     Remember(profile_.SetServerAndUser(server->ToString(), *user));
   }

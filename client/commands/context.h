@@ -33,7 +33,9 @@ bool IsRefusedSecret(const absl::Status& status);
 // the options nor the profile have a value, it asks the person at the terminal. Used by one thread.
 class CommandContext {
  public:
-  // Errors: those of Profile::Load().
+  // A profile that cannot be read is one warning if the options have all that it could hold.
+  //
+  // Errors: else those of Profile::DefaultHome() and Profile::Load().
   static absl::StatusOr<std::unique_ptr<CommandContext>> Create(const GlobalOptions& options);
   ~CommandContext();
 
@@ -63,8 +65,9 @@ class CommandContext {
                                                const std::vector<std::string>& fields);
 
   // Saves what the client learnt in the profile: server and user (the first time), ticket, report.
-  // Connect() and the Ask...() functions call it after success; long commands call it too. A failed
-  // write only costs a question the next time, so it is one warning.
+  // Of another user than the profile's it saves nothing. Connect() and the Ask...() functions call
+  // it after success; long commands call it too. A failed write only costs a question the next
+  // time, so it is one warning.
   void Save();
   void ForgetTicket();
   // Replaces the ticket by one that came in an answer.
@@ -75,6 +78,8 @@ class CommandContext {
 
   CommandContext(const GlobalOptions& options, Profile profile);
   absl::StatusOr<Address> Server() const;
+  // Whether the profile is for `user`. One that is not used yet is for anybody.
+  bool IsProfileOf(absl::string_view user) const;
   // Warns, once, if something could not be saved.
   void Remember(const absl::Status& status);
   absl::StatusOr<std::string> TrustedCa();

@@ -3,12 +3,15 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
+#include "client/commands/json.h"
 #include "client/commands/stored.h"
 #include "client/commands/stored_json.h"
 #include "client/commands/table.h"
@@ -24,12 +27,13 @@ namespace {
 constexpr int kPathsMax = 1'000'000;  // More than a command line holds.
 
 struct Arguments {
-  std::string path = "/";
+  std::string path;
   std::string output = "-";
   std::vector<std::string> paths;
   std::string user;
   std::string permission;
   bool is_long = false;
+  bool one_column = false;  // As always.
   bool all = false;
   bool force = false;
   bool keep = false;
@@ -54,31 +58,72 @@ void PrintEntries(const std::vector<StoredEntry>& entries, bool is_long) {
   Print(table);
 }
 
-// The entries of a folder; of a file, its entry alone.
-absl::StatusOr<std::vector<StoredEntry>> EntriesOf(Storage& storage, const StoredPath& path,
-                                                   bool all) {
+// What ls shows for one path: the entries of a folder; of a file, its entry alone.
+struct Listing {
+  std::string path;
+  bool is_folder = true;
+  std::vector<StoredEntry> entries;
+};
+
+absl::StatusOr<Listing> ListingOf(Storage& storage, const StoredPath& path, bool all) {
   auto entries = storage.ListFolder(path.path);
   if (!entries.ok() && FailCodeOf(entries.status()) == FailCode::kNotAFolder) {
     CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, path));
-    return std::vector<StoredEntry>{
-        {LastName(path.path), false, info.bytes, info.changed, info.is_part}};
+    return Listing{
+        path.path, false, {{LastName(path.path), false, info.bytes, info.changed, info.is_part}}};
   }
-  if (!entries.ok()) return About(path.path, entries.status());
+  CVG_RETURN_IF_ERROR(entries.status());
   if (!all) std::erase_if(*entries, [](const StoredEntry& entry) { return entry.is_part; });
-  return entries;
+  return Listing{path.path, true, *std::move(entries)};
+}
+
+// As ls does with several paths: first the files, by their paths; then each folder below its path.
+void PrintListings(const std::vector<Listing>& listings, bool is_long) {
+  std::vector<StoredEntry> files;
+  for (const Listing& listing : listings) {
+    if (listing.is_folder) continue;
+    files.push_back(listing.entries.front());
+    files.back().name = listing.path;
+  }
+  PrintEntries(files, is_long);
+  bool is_first = files.empty();
+  for (const Listing& listing : listings) {
+    if (!listing.is_folder) continue;
+    std::cout << (std::exchange(is_first, false) ? "" : "\n") << PrintableName(listing.path)
+              << ":\n";
+    PrintEntries(listing.entries, is_long);
+  }
 }
 
 absl::Status List(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  CVG_ASSIGN_OR_RETURN(const auto entries,
-                       EntriesOf(storage, StoredPath::Of(arguments.path), arguments.all));
-  if (arguments.json) {
-    Print(JsonOf(entries));
-  } else {
-    PrintEntries(entries, arguments.is_long);
+  const std::vector<std::string> paths =
+      arguments.paths.empty() ? std::vector<std::string>{"/"} : arguments.paths;
+  std::vector<Listing> listings;
+  EachOnItsOwn each;
+  for (const std::string& text : paths) {
+    const StoredPath path = StoredPath::Of(text);
+    absl::StatusOr<Listing> listing = ListingOf(storage, path, arguments.all);
+    if (listing.ok()) {
+      listings.push_back(*std::move(listing));
+    } else {
+      each.Add(path.path, listing.status());
+    }
   }
-  return absl::OkStatus();
+  if (arguments.json && paths.size() > 1) {
+    Json array = Json::array();
+    for (const Listing& listing : listings) {
+      array.push_back({{"path", listing.path}, {"entries", JsonOf(listing.entries)}});
+    }
+    Print(array);
+  } else if (paths.size() > 1) {
+    PrintListings(listings, arguments.is_long);
+  } else if (!listings.empty()) {
+    arguments.json ? Print(JsonOf(listings.front().entries))
+                   : PrintEntries(listings.front().entries, arguments.is_long);
+  }
+  return each.Result();
 }
 
 // Makes the folder and all missing parents.
@@ -101,7 +146,13 @@ absl::Status MakeFolder(CommandContext& context, const Arguments& arguments) {
   EachOnItsOwn each;
   for (const std::string& text : arguments.paths) {
     const std::string path = StoredPath::Of(text).path;
-    each.Add(path, arguments.parents ? MakeWithParents(storage, path) : storage.CreateFolder(path));
+    absl::Status made =
+        arguments.parents ? MakeWithParents(storage, path) : storage.CreateFolder(path);
+    if (!made.ok() && !arguments.parents && FailCodeOf(made) == FailCode::kNotFound) {
+      made = Fail(FailCode::kNotFound,
+                  absl::StrCat(path, ": the folder above does not exist; -p makes it, too"));
+    }
+    each.Add(path, made);
   }
   return each.Result();
 }
@@ -130,27 +181,50 @@ absl::Status Remove(CommandContext& context, const Arguments& arguments) {
   return each.Result();
 }
 
-absl::Status MoveOne(Storage& storage, const StoredPath& from, const StoredPath& to, bool keep) {
-  CVG_RETURN_IF_ERROR(CheckIsFolder(storage, from));
-  absl::StatusOr<std::string> place = PlaceFor(storage, to, LastName(from.path));
-  if (!place.ok() && FailCodeOf(place.status()) == FailCode::kNotFound) {
+// Moves what one `mv` names. A later one does not replace what an earlier one has brought.
+class MoveAll {
+ public:
+  MoveAll(Storage* storage, StoredPath to, bool keep)
+      : storage_(*storage), to_(std::move(to)), keep_(keep) {}
+
+  absl::Status Move(const StoredPath& from) {
+    CVG_ASSIGN_OR_RETURN(const std::string place, PlaceOf(from));
+    if (place == from.path) {
+      return Fail(FailCode::kBadField, absl::StrCat(from.path, " is there already"));
+    }
+    if (made_.contains(place)) {
+      return Fail(FailCode::kBadField,
+                  absl::StrCat("will not overwrite just-created ", place, " with ", from.path));
+    }
+    const absl::Status moved = MoveTo(place, from.path);
+    if (moved.ok()) made_.insert(place);
+    return moved;
+  }
+
+ private:
+  absl::StatusOr<std::string> PlaceOf(const StoredPath& from) {
+    CVG_RETURN_IF_ERROR(CheckIsFolder(storage_, from));
+    absl::StatusOr<std::string> place = PlaceFor(storage_, to_, LastName(from.path));
+    if (place.ok() || FailCodeOf(place.status()) != FailCode::kNotFound) return place;
     // "mv FOLDER NEW/": the folder gets the new name.
-    CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage, from));
-    if (info.is_folder) place = to.path;
+    CVG_ASSIGN_OR_RETURN(const StoredInfo info, InfoOf(storage_, from));
+    return info.is_folder ? to_.path : place;
   }
-  CVG_RETURN_IF_ERROR(place.status());
-  if (*place == from.path) {
-    return Fail(FailCode::kBadField, absl::StrCat(from.path, " is there already"));
+
+  absl::Status MoveTo(const std::string& place, const std::string& from) {
+    const absl::Status moved = storage_.Move(from, place);
+    if (moved.ok() || FailCodeOf(moved) != FailCode::kExists) return About(from, moved);
+    if (keep_) return About(place, moved);
+    const absl::Status replaced = storage_.Move(from, place, /*replace=*/true);
+    if (replaced.ok() || FailCodeOf(replaced) != FailCode::kNotAFile) return About(from, replaced);
+    return About(place, moved);  // A folder is not replaced, and replaces nothing.
   }
-  const absl::Status moved = storage.Move(from.path, *place);
-  if (moved.ok() || FailCodeOf(moved) != FailCode::kExists) return About(from.path, moved);
-  if (keep) return About(*place, moved);
-  const absl::Status replaced = storage.Move(from.path, *place, /*replace=*/true);
-  if (replaced.ok() || FailCodeOf(replaced) != FailCode::kNotAFile) {
-    return About(from.path, replaced);
-  }
-  return About(*place, moved);  // A folder is not replaced, and replaces nothing.
-}
+
+  Storage& storage_;
+  const StoredPath to_;
+  const bool keep_;
+  absl::flat_hash_set<std::string> made_;
+};
 
 absl::Status Move(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
@@ -161,10 +235,11 @@ absl::Status Move(CommandContext& context, const Arguments& arguments) {
     to.is_folder = true;
     CVG_RETURN_IF_ERROR(PlaceFor(storage, to, "").status());
   }
+  MoveAll all(&storage, to, arguments.keep);
   EachOnItsOwn each;
   for (size_t i = 0; i < count; ++i) {
     const StoredPath from = StoredPath::Of(arguments.paths[i]);
-    each.Add(from.path, MoveOne(storage, from, to, arguments.keep));
+    each.Add(from.path, all.Move(from));
   }
   return each.Result();
 }
@@ -181,14 +256,20 @@ class CatObserver final : public TransferObserver {
 };
 
 absl::Status Cat(CommandContext& context, const Arguments& arguments) {
+  if (arguments.paths.size() > 1 && arguments.output != "-") {
+    return Fail(FailCode::kBadField, "-o takes one file; write several to standard output");
+  }
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
-  const StoredPath path = StoredPath::Of(arguments.path);
-  CVG_RETURN_IF_ERROR(CheckIsFolder(storage, path));
   CatObserver observer;
-  return About(
-      path.path,
-      Transfer(client.get(), TransferOptions(), &observer).Get(path.path, arguments.output));
+  Transfer transfer(client.get(), TransferOptions(), &observer);
+  EachOnItsOwn each;
+  for (const std::string& text : arguments.paths) {
+    const StoredPath path = StoredPath::Of(text);
+    const absl::Status is_file = CheckIsFolder(storage, path);
+    each.Add(path.path, is_file.ok() ? transfer.Get(path.path, arguments.output) : is_file);
+  }
+  return each.Result();
 }
 
 absl::Status Info(CommandContext& context, const Arguments& arguments) {
@@ -239,12 +320,13 @@ CLI::App* Add(CLI::App& app, CommandLine* line, const std::string& word, const s
 
 void AddFilesCommands(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* ls = Add(app, line, "ls", "List a folder", arguments, &List);
-  ls->add_option("path", arguments->path, "The folder")->capture_default_str();
+  CLI::App* ls = Add(app, line, "ls", "List folders and files", arguments, &List);
+  ls->add_option("paths", arguments->paths, "The folders or files; without any, /");
   ls->add_flag("-l,--long", arguments->is_long, "With sizes, and with times in local time");
   ls->add_flag("-a,--all", arguments->all,
                "With files that are not whole yet, because put is still sending them");
 
+  ls->add_flag("-1", arguments->one_column, "One name in a line; always so without -l");
   ls->add_flag("--json", arguments->json, kJsonHelp);
 
   CLI::App* mkdir = Add(app, line, "mkdir", "Make folders", arguments, &MakeFolder);
@@ -264,11 +346,14 @@ void AddFilesCommands(CLI::App& app, CommandLine* line) {
                  "What to move; the last path is the target: a folder, or a new name")
       ->required()
       ->expected(2, kPathsMax);
-  mv->add_flag("-n,--no-clobber", arguments->keep, "Do not replace an existing file");
+  CLI::Option* const keep =
+      mv->add_flag("-n,--no-clobber", arguments->keep, "Do not replace an existing file");
+  mv->add_flag("-f,--force", arguments->force, "Replace an existing file; always so without -n")
+      ->excludes(keep);
 
-  CLI::App* cat =
-      Add(app, line, "cat", "Write a file to standard output, or to another file", arguments, &Cat);
-  cat->add_option("path", arguments->path, "The file")->required();
+  CLI::App* cat = Add(app, line, "cat", "Write files to standard output, or one to another file",
+                      arguments, &Cat);
+  cat->add_option("paths", arguments->paths, "The files")->required();
   cat->add_option("-o,--output", arguments->output, "A file to write it to; - is standard output")
       ->capture_default_str();
 

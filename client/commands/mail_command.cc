@@ -43,7 +43,13 @@ absl::Status AppendAll(Mailbox& mailbox, const std::string& draft, int fd) {
   for (uint64_t length = kPieceBytesMax; length == kPieceBytesMax;) {
     CVG_ASSIGN_OR_RETURN(const std::string piece, ReadNextOf(fd, kPieceBytesMax));
     length = piece.size();
-    if (length > 0) CVG_RETURN_IF_ERROR(mailbox.Append(draft, piece).status());
+    const absl::Status status =
+        length > 0 ? mailbox.Append(draft, piece).status() : absl::OkStatus();
+    // Only the message's own size has a quota here. It does not pass later.
+    if (!status.ok() && FailCodeOf(status) == FailCode::kQuota) {
+      return Fail(FailCode::kTooLong, status.message());
+    }
+    CVG_RETURN_IF_ERROR(status);
   }
   return absl::OkStatus();
 }
@@ -62,8 +68,13 @@ absl::StatusOr<Descriptor> OpenMessage(const std::string& path) {
 absl::Status Send(CommandContext& context, const Arguments& arguments) {
   std::vector<std::string> to;
   for (const std::string& name : arguments.to) {
-    CVG_ASSIGN_OR_RETURN(const Username user, Username::Parse(name));
-    to.push_back(user.str());
+    const absl::StatusOr<Username> user = ParseRecipient(name);
+    if (!user.ok()) {
+      return Fail(FailCodeOf(user.status()),
+                  absl::StrCat(user.status().message(),
+                               "; the message is standard input or the file of -f"));
+    }
+    to.push_back(user->str());
   }
   CVG_ASSIGN_OR_RETURN(const Descriptor message, OpenMessage(arguments.file));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
@@ -154,8 +165,12 @@ void AddMailCommands(CLI::App& app, CommandLine* line) {
     };
   };
 
-  CLI::App* send = mail->add_subcommand("send", "Leave a message of any size");
-  send->add_option("to", arguments->to, "The recipients: one or more usernames")->required();
+  CLI::App* send =
+      mail->add_subcommand("send",
+                           "Leave a message, read from standard input or a file. The server "
+                           "bounds its size: 16 MiB, unless its operator set another");
+  send->add_option("to", arguments->to, "The recipients: one or more usernames, no text")
+      ->required();
   send->add_option("-f,--file", arguments->file, "The message; - is standard input")
       ->capture_default_str();
   send->callback([line, arguments, run] {

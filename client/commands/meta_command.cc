@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
 #include "client/commands/stored_json.h"
@@ -29,16 +30,21 @@ absl::StatusOr<std::string> Whose(CommandContext& context, const Arguments& argu
   return context.User();
 }
 
+// The error about a key. In quotes, since many keys are words that a sentence has, too.
+absl::Status AboutKey(const std::string& key, const absl::Status& status) {
+  return About(absl::StrCat("\"", key, "\""), status);
+}
+
 absl::Status Set(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  return About(arguments.key, Metadata(client.get()).Set(arguments.key, arguments.value));
+  return AboutKey(arguments.key, Metadata(client.get()).Set(arguments.key, arguments.value));
 }
 
 absl::Status Get(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   CVG_ASSIGN_OR_RETURN(const std::string user, Whose(context, arguments));
   const auto value = Metadata(client.get()).Get(user, arguments.key);
-  if (!value.ok()) return About(arguments.key, value.status());
+  if (!value.ok()) return AboutKey(arguments.key, value.status());
   std::cout << ForOutput(*value) << std::endl;
   return absl::OkStatus();
 }
@@ -59,7 +65,7 @@ absl::Status List(CommandContext& context, const Arguments& arguments) {
 
 absl::Status Delete(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  return About(arguments.key, Metadata(client.get()).Delete(arguments.key));
+  return AboutKey(arguments.key, Metadata(client.get()).Delete(arguments.key));
 }
 
 }  // namespace

@@ -14,8 +14,13 @@ namespace {
 
 // The new password never comes from --password-file, which has the old one.
 absl::StatusOr<std::string> NewPassword() {
+  if (!InputIsTerminal()) {
+    const absl::StatusOr<std::string> line = AskLine("");
+    if (line.ok()) return line;
+    return Fail(FailCode::kBadField,
+                "standard input has no line with the new password; nothing was changed");
+  }
   CVG_ASSIGN_OR_RETURN(std::string password, AskHidden("New password: ", false));
-  if (!InputIsTerminal()) return password;
   CVG_ASSIGN_OR_RETURN(const std::string again, AskHidden("The same again: ", false));
   if (password == again) return password;
   return Fail(FailCode::kBadField, "the two passwords differ; nothing was changed");

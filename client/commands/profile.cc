@@ -83,15 +83,16 @@ absl::StatusOr<std::string> Profile::DefaultHome() {
   return absl::StrCat(of_system, "/.config/convergia");
 }
 
+absl::Status Profile::CheckName(absl::string_view name) {
+  const absl::Status status = Username::Parse(name).status();  // The rule is the same.
+  if (status.ok()) return status;
+  return Fail(FailCode::kBadField,
+              absl::StrCat("\"", name, "\" cannot be the name of a profile: ", status.message()));
+}
+
 absl::StatusOr<Profile> Profile::Load(const std::string& home, absl::string_view name) {
-  const absl::StatusOr<Username> folder =
-      Username::Parse(name);  // Names of profiles follow the same rule.
-  if (!folder.ok()) {
-    return Fail(FailCode::kBadField,
-                absl::StrCat("\"", name,
-                             "\" cannot be the name of a profile: ", folder.status().message()));
-  }
-  Profile profile(absl::StrCat(home, "/", folder->str()));
+  CVG_RETURN_IF_ERROR(CheckName(name));
+  Profile profile(absl::StrCat(home, "/", Username::Parse(name)->str()));
   CVG_RETURN_IF_ERROR(profile.ReadSettings());
   CVG_ASSIGN_OR_RETURN(profile.ca_pem_, profile.Read(kCaFile));
   profile.trouble_ = profile.ReadTicket();
@@ -111,6 +112,7 @@ absl::StatusOr<std::string> Profile::Read(absl::string_view file) const {
 }
 
 absl::Status Profile::Write(absl::string_view file, absl::string_view contents, bool secret) const {
+  if (folder_.empty()) return absl::OkStatus();
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(folder_).parent_path(), error);
   if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -187,6 +189,7 @@ absl::Status Profile::SetTicket(const CachedTicket& ticket) {
 
 absl::Status Profile::ForgetTicket() {
   ticket_.reset();
+  if (folder_.empty()) return absl::OkStatus();
   if (unlink(PathOf(kTicketFile).c_str()) != 0 && errno != ENOENT) {
     return absl::ErrnoToStatus(errno, PathOf(kTicketFile));
   }

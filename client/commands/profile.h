@@ -32,6 +32,9 @@ struct CachedTicket {
 // whole.
 class Profile {
  public:
+  // Errors: FailCode::kBadField for a name that no profile can have.
+  static absl::Status CheckName(absl::string_view name);
+
   // Reads the profile `name` in the folder `home`. A profile that does not exist is empty. Nothing
   // is written. A ticket or start file that cannot be read is ignored, since it only saves time;
   // trouble() has the error.
@@ -39,6 +42,9 @@ class Profile {
   // Errors: FailCode::kBadField for a bad name, or for a file that cannot be parsed; the text names
   // it.
   static absl::StatusOr<Profile> Load(const std::string& home, absl::string_view name);
+
+  // An empty profile without a folder. Each change succeeds and is lost at the end.
+  static Profile WithoutFolder() { return Profile(""); }
 
   // $CONVERGIA_HOME, or .config/convergia in $HOME, or in the home of the system's user database,
   // in this order. Errors: FailCode::kBadField if none is known.

@@ -49,6 +49,15 @@ TEST_F(ProfileTest, NewProfileIsEmptyAndWritesNothing) {
   EXPECT_FALSE(std::filesystem::exists(home_));
 }
 
+TEST_F(ProfileTest, WithoutAFolderNothingIsWritten) {
+  Profile profile = Profile::WithoutFolder();
+  EXPECT_OK(profile.SetServerAndUser("h:64475", "alice"));
+  EXPECT_OK(profile.SetTicket({"alice", "h:64475", absl::FromUnixMillis(1), "cvt1.x.y"}));
+  EXPECT_OK(profile.ForgetTicket());
+  EXPECT_EQ(profile.user(), "alice");
+  EXPECT_FALSE(std::filesystem::exists("/profile"));
+}
+
 TEST_F(ProfileTest, WhatIsSetIsThereNextTime) {
   const StartMemory memory = {.report = {{"a", absl::Microseconds(12)}, {"b", std::nullopt}},
                               .assigned = {{"a", "h:1", "pin"}}};

@@ -132,7 +132,7 @@ absl::StatusOr<std::string> AskHidden(const std::string& prompt, bool stdin_is_t
   if (!InputIsTerminal() && !stdin_is_taken) return AskLine(prompt);
   HiddenTerminal terminal;
   if (!terminal.ready()) {
-    return Fail(FailCode::kBadField,
+    return Fail(FailCode::kNotSignedIn,
                 "a password is needed and there is no terminal to ask for it; use --password-file");
   }
   terminal.Write(prompt);

@@ -3,10 +3,13 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/commands/stored.h"
 #include "client/files/local_file.h"
+#include "client/files/transfer.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
@@ -25,7 +28,9 @@ struct Arguments {
 // Reads all of standard input. One LF at the end belongs to the terminal or the pipe, not to the
 // message.
 absl::StatusOr<std::string> ReadBody() {
-  CVG_ASSIGN_OR_RETURN(std::string body, ReadNextOf(STDIN_FILENO, limits::kPacketBytesMax + 1));
+  absl::StatusOr<std::string> read = ReadNextOf(STDIN_FILENO, limits::kPacketBytesMax + 1);
+  if (!read.ok()) return About("standard input", read.status());
+  std::string body = *std::move(read);
   if (body.size() > limits::kPacketBytesMax) {
     return Fail(FailCode::kTooLong, absl::StrCat("a message has at most ", limits::kPacketBytesMax,
                                                  " bytes; send less"));
@@ -35,7 +40,7 @@ absl::StatusOr<std::string> ReadBody() {
 }
 
 absl::Status Send(CommandContext& context, const Arguments& arguments) {
-  CVG_ASSIGN_OR_RETURN(const Username to, Username::Parse(arguments.to));
+  CVG_ASSIGN_OR_RETURN(const Username to, ParseRecipient(arguments.to));
   std::string body = arguments.text;
   if (arguments.from_stdin) {
     CVG_ASSIGN_OR_RETURN(body, ReadBody());

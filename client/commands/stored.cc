@@ -51,6 +51,13 @@ absl::StatusOr<std::string> PlaceFor(Storage& storage, const StoredPath& to,
               absl::StrCat("there is no folder ", to.path, "; make it with `convergia mkdir`"));
 }
 
+absl::StatusOr<Username> ParseRecipient(absl::string_view text) {
+  absl::StatusOr<Username> user = Username::Parse(text);
+  if (user.ok()) return user;
+  return Fail(FailCode::kBadField,
+              absl::StrCat("\"", text, "\" is not a recipient: ", user.status().message()));
+}
+
 void EachOnItsOwn::Add(absl::string_view name, const absl::Status& status) {
   if (status.ok()) return;
   std::cout.flush();

@@ -10,8 +10,9 @@
 #include "absl/time/time.h"
 #include "client/commands/context.h"
 #include "client/files/storage.h"
+#include "common/base/ids.h"
 
-// Shared by the commands on stored things.
+// Shared by the commands on stored things and by those that send messages.
 namespace convergia::client {
 
 // Connects a client for commands that send requests and print answers. Messages are ignored.
@@ -39,6 +40,9 @@ absl::StatusOr<StoredInfo> InfoOf(Storage& storage, const StoredPath& path);
 // cp and mv. Errors: as CheckIsFolder().
 absl::StatusOr<std::string> PlaceFor(Storage& storage, const StoredPath& to,
                                      absl::string_view name);
+
+// The username of a recipient as people type it. Errors: FailCode::kBadField; the text names it.
+absl::StatusOr<Username> ParseRecipient(absl::string_view text);
 
 // Several actions of one command, each independent of the others. Each error is printed at once.
 class EachOnItsOwn {

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/progress_bar.h"
+#include "client/files/transfer.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
 
@@ -49,6 +50,20 @@ TEST(LastNameTest, IsWhatComesAfterTheLastSlash) {
   EXPECT_EQ(LastName("/a/b/"), "b");
   EXPECT_EQ(LastName("b"), "b");
   EXPECT_EQ(LastName("/"), "");
+}
+
+TEST(AboutTest, APartOfAWordOrPathDoesNotNameIt) {
+  const auto text_of = [](absl::string_view name, absl::string_view text) {
+    return std::string(About(name, Fail(FailCode::kNotFound, text)).message());
+  };
+  EXPECT_EQ(text_of("e", "there is no key"), "e: there is no key");
+  EXPECT_EQ(text_of("/r", "/r/x is a file"), "/r: /r/x is a file");
+  EXPECT_EQ(text_of("x", "/r/x is a file"), "x: /r/x is a file");
+  EXPECT_EQ(text_of("/r", "/r.txt is a file"), "/r: /r.txt is a file");
+  for (const char* const text :
+       {"/r is a file", "cannot read /r: gone", "see /r.", "\"/r\" is", "/r/x and /r"}) {
+    EXPECT_EQ(text_of("/r", text), text);
+  }
 }
 
 TEST(ProgressBarTest, ShowsShareAndTimeLeft) {

@@ -13,8 +13,8 @@ namespace convergia::client {
 // characters, escape sequences, changes of the writing direction. LF and TAB stay.
 std::string Printable(absl::string_view text);
 
-// Whether Printable() replaces the character `code`: a terminal would obey it. True for LF and TAB too,
-// which Printable() keeps.
+// Whether Printable() replaces the character `code`: a terminal would obey it. True for LF and TAB
+// too, which Printable() keeps.
 bool SteersTheTerminal(uint32_t code);
 
 // The same in one line, with "?" in place of LF and a space in place of TAB. For names.

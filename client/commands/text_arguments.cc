@@ -25,6 +25,14 @@ bool TakesNext(const CLI::Option& option, const std::string& argument) {
   return option.get_items_expected_max() > 0 && !absl::StrContains(argument, "=");
 }
 
+// The command of `app` with this name; null if there is none.
+const CLI::App* CommandOf(const CLI::App& app, const std::string& name) {
+  const std::vector<const CLI::App*> commands = app.get_subcommands({});
+  const auto found = std::find_if(commands.begin(), commands.end(),
+                                  [&](const CLI::App* one) { return one->get_name() == name; });
+  return found == commands.end() ? nullptr : *found;
+}
+
 bool EndsInText(const CLI::App& app) {
   const bool is_set = app.get_name() == "set" && app.get_parent() != nullptr &&
                       app.get_parent()->get_name() == "meta";
@@ -45,13 +53,9 @@ std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::st
       }
       continue;
     }
-    const std::vector<const CLI::App*> subcommands = command->get_subcommands({});
-    if (!subcommands.empty()) {
-      const auto next =
-          std::find_if(subcommands.begin(), subcommands.end(),
-                       [&](const CLI::App* one) { return one->get_name() == argument; });
-      if (next == subcommands.end()) return arguments;  // A mistake that the parser reports.
-      command = *next;
+    if (!command->get_subcommands({}).empty()) {
+      command = CommandOf(*command, argument);
+      if (command == nullptr) return arguments;  // A mistake that the parser reports.
       options.push_back(argument);
       continue;
     }
@@ -68,6 +72,26 @@ std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::st
   options.push_back("--");
   options.insert(options.end(), positionals.begin(), positionals.end());
   return options;
+}
+
+std::string HelpAmongFlags(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = &app;
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& argument = arguments[i];
+    if (const CLI::Option* option = OptionOf(command, argument)) {
+      if (TakesNext(*option, argument)) ++i;
+      continue;
+    }
+    if (const CLI::App* const next = CommandOf(*command, argument)) command = next;
+    if (!absl::StartsWith(argument, "-") || absl::StartsWith(argument, "--")) continue;
+    for (size_t letter = 1; letter < argument.size(); ++letter) {
+      const CLI::Option* option = OptionOf(command, {'-', argument[letter]});
+      // The rest is the option's value, or a mistake that the parser reports.
+      if (option == nullptr || option->get_items_expected_max() > 0) break;
+      if (argument[letter] == 'h') return argument;
+    }
+  }
+  return "";
 }
 
 }  // namespace convergia::client

@@ -11,4 +11,8 @@ namespace convergia::client {
 // `send bob "-host db1 is down"`. All other arguments stay as they are.
 std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::string> arguments);
 
+// The first argument with -h among other letters, as in "-lh"; empty if there is none. For the
+// parser it would ask for the help.
+std::string HelpAmongFlags(const CLI::App& app, const std::vector<std::string>& arguments);
+
 }  // namespace convergia::client

@@ -26,7 +26,10 @@ class TextArgumentsTest : public testing::Test {
     CLI::App* set = meta->add_subcommand("set");
     set->add_option("key", value_);
     set->add_option("value", value_);
-    app_.add_subcommand("ls")->add_option("path", value_);
+    CLI::App* ls = app_.add_subcommand("ls");
+    ls->add_option("path", value_);
+    ls->add_flag("-l", flag_);
+    ls->add_option("-o", value_);
   }
   std::vector<std::string> Marked(const std::vector<std::string>& arguments) {
     return WithTextMarked(app_, arguments);
@@ -61,6 +64,17 @@ TEST_F(TextArgumentsTest, AllElseStaysAsItIs) {
                                                         {"mail", "send", "bob", "-x"},
                                                         {"nonsense", "-x"}};
   for (const auto& arguments : kCases) EXPECT_THAT(Marked(arguments), ElementsAreArray(arguments));
+}
+
+TEST_F(TextArgumentsTest, HelpAmongOtherLettersIsFound) {
+  const std::vector<std::vector<std::string>> kWrong = {
+      {"ls", "-lh"}, {"ls", "x", "-hl"}, {"--user", "-lh", "ls", "-lh"}};
+  for (const auto& arguments : kWrong) {
+    EXPECT_EQ(HelpAmongFlags(app_, arguments), arguments.back());
+  }
+  const std::vector<std::vector<std::string>> kRight = {
+      {}, {"ls", "-h"}, {"ls", "-l", "-h"}, {"ls", "--", "-lh"}, {"ls", "-lx"}, {"ls", "-lohm"}};
+  for (const auto& arguments : kRight) EXPECT_EQ(HelpAmongFlags(app_, arguments), "");
 }
 
 }  // namespace

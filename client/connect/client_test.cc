@@ -196,6 +196,25 @@ TEST_F(ClientTest, FirstStartAsksProbesReportsAndSignsInByTicket) {
   RunUntil([this] { return mgmt_->connections() == 0; });
 }
 
+TEST_F(ClientTest, AFieldThatWouldArriveAsTwoIsNotSent) {
+  StartAndWaitUp();
+  const size_t before = edge_a_->requests().size();
+  const std::vector<std::pair<std::string, std::vector<std::string>>> kRequests = {
+      {"SETMETADATA", {"a\nb", "v"}},
+      {"GETMETADATA", {"alice", "a\nb"}},
+      {"MOVE", {"/a", "/b\nreplace"}},
+      {"SENDMESSAGE", {"b\nob", "hi"}}};
+  for (const auto& [word, fields] : kRequests) {
+    const absl::Status status = Run(client_->Request(word, fields)).status();
+    EXPECT_EQ(FailCodeOf(status), FailCode::kBadField) << word;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("\n")) << word;
+  }
+  EXPECT_EQ(edge_a_->requests().size(), before);
+  const std::string value = "v\nw";  // The last field takes the rest.
+  Run(client_->Request("SETMETADATA", {"a", value})).IgnoreError();
+  EXPECT_EQ(edge_a_->requests().back(), "SETMETADATA a\nv\nw");
+}
+
 TEST_F(ClientTest, UnreachableServerIsReportedSo) {
   edge_b_->StopListening();
   StartAndWaitUp();

@@ -1,12 +1,15 @@
 #include "client/connect/connection.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
+#include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/connect/dial.h"
@@ -22,6 +25,23 @@ const auto kForever = asio::steady_timer::time_point::max();
 
 absl::Status NotConnected() {
   return Fail(FailCode::kUnavailable, "the connection is closed; try again");
+}
+
+// The commands whose last field takes the rest of the data, with its LFs. No other field holds one.
+constexpr absl::string_view kWordsWithOpenEnd[] = {"APPENDOFFLINEMESSAGE", "REPORTMAINSERVERS",
+                                                   "SENDMESSAGE", "SETMETADATA", "WRITEFILE"};
+
+// An LF ends a field, so a field with an LF would arrive as two.
+absl::Status CheckFields(absl::string_view word, const std::vector<std::string>& fields) {
+  const bool is_open = std::find(std::begin(kWordsWithOpenEnd), std::end(kWordsWithOpenEnd),
+                                 word) != std::end(kWordsWithOpenEnd);
+  const size_t closed = is_open && !fields.empty() ? fields.size() - 1 : fields.size();
+  for (size_t i = 0; i < closed; ++i) {
+    if (!absl::StrContains(fields[i], '\n')) continue;
+    return Fail(FailCode::kBadField,
+                absl::StrCat("\"", fields[i], "\" cannot contain a line break; nothing was sent"));
+  }
+  return absl::OkStatus();
 }
 
 asio::awaitable<void> Await(asio::steady_timer& timer) {
@@ -169,6 +189,7 @@ void Connection::TakePush(absl::string_view word, absl::string_view data) {
 
 asio::awaitable<absl::StatusOr<std::string>> Connection::Request(std::string word,
                                                                  std::vector<std::string> fields) {
+  CVG_CO_RETURN_IF_ERROR(CheckFields(word, fields));
   if (closed_) co_return NotConnected();
   if (waiting_.size() >= options_.requests_max || outbox_.size() >= options_.outbox_bytes_max) {
     co_return Fail(FailCode::kBusy, "too many requests are waiting for answers; try again later");

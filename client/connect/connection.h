@@ -77,8 +77,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Sends `word` with `fields` and awaits the answer: the data of OK.
   //
-  // Errors: those that the server answered with FAIL. FailCode::kBusy beyond the bounds and
-  // FailCode::kUnavailable on a closed connection: the request was not sent.
+  // Errors: those that the server answered with FAIL. FailCode::kBadField for an LF in a field that
+  // cannot hold one, FailCode::kBusy beyond the bounds, and FailCode::kUnavailable on a closed
+  // connection: the request was not sent.
   // FailCode::kUnconfirmed: no answer came in time or before the connection ended, so the request
   // may have been carried out.
   asio::awaitable<absl::StatusOr<std::string>> Request(std::string word,

@@ -7,6 +7,7 @@
 #include <deque>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -43,7 +44,25 @@ std::pair<std::string, std::string> SplitPath(absl::string_view path) {
 }
 
 absl::Status About(absl::string_view name, const absl::Status& status) {
-  if (status.ok() || absl::StrContains(status.message(), name)) return status;
+  // A part of a longer word or path does not name it. A period may end the sentence.
+  const auto is_part = [](char c) {
+    return absl::ascii_isalnum(c) || c == '/' || c == '_' || c == '-' ||
+           static_cast<unsigned char>(c) >= 0x80;
+  };
+  const auto begins_after = [&is_part](absl::string_view before) {
+    return before.empty() || (!is_part(before.back()) && before.back() != '.');
+  };
+  const auto ends_before = [&is_part](absl::string_view after) {
+    if (absl::StartsWith(after, ".")) after.remove_prefix(1);
+    return after.empty() || !is_part(after.front());
+  };
+  if (status.ok()) return status;
+  const absl::string_view text = status.message();
+  for (size_t at = text.find(name); at != absl::string_view::npos; at = text.find(name, at + 1)) {
+    if (begins_after(text.substr(0, at)) && ends_before(text.substr(at + name.size()))) {
+      return status;
+    }
+  }
   return Fail(FailCodeOf(status), absl::StrCat(name, ": ", status.message()));
 }
 

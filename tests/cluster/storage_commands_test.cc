@@ -6,8 +6,7 @@
 
 #include "absl/strings/str_split.h"
 #include "client/testing/terminal_program.h"
-#include "tests/cluster/cluster_test_base.h"
-#include "tests/cluster/convergia_program.h"
+#include "tests/cluster/convergia_commands_base.h"
 
 namespace convergia::testing {
 namespace {
@@ -20,9 +19,6 @@ using ::testing::Not;
 
 constexpr size_t kMiB = 1024 * 1024;
 
-// Exit codes, as `convergia --help` explains them.
-constexpr int kDone = 0, kWrong = 1, kNotFound = 5, kDenied = 6, kTaken = 9;
-
 std::string RandomBytes(size_t count, uint32_t seed) {
   std::mt19937 rng(seed);
   std::string bytes(count, '\0');
@@ -30,55 +26,8 @@ std::string RandomBytes(size_t count, uint32_t seed) {
   return bytes;
 }
 
-MATCHER_P(ExitsWith, code, "") {
-  *result_listener << "exits with " << arg.exit_code << ", printing \"" << arg.out << "\" and \""
-                   << arg.err << "\"";
-  return arg.exit_code == code;
-}
-// Fails, and tells why where errors are read.
-MATCHER_P2(FailsWith, code, text, "") {
-  *result_listener << "exits with " << arg.exit_code << ", printing \"" << arg.out << "\" and \""
-                   << arg.err << "\"";
-  return arg.exit_code == code && absl::StrContains(arg.err, text) &&
-         absl::StartsWith(arg.err, "convergia: ");
-}
-
-class StorageCommandsTest : public ClusterTest {
- public:
-  static void SetUpTestSuite() {
-    StartCluster({.counts = {.datamgr = 1, .edges = 1, .dataservers_nonvolatile = 1},
-                  .accounts = Accounts({"alice", "bob"})});
-  }
-
+class StorageCommandsTest : public ConvergiaCommandsTest {
  protected:
-  StorageCommandsTest()
-      : dir_(fs::path(::testing::TempDir()) /
-             ::testing::UnitTest::GetInstance()->current_test_info()->name()),
-        folder_(absl::StrCat("/", dir_.filename().string())),
-        alice_(For("alice")),
-        bob_(For("bob")) {
-    fs::create_directories(dir_);
-    AwaitStorage();
-    EXPECT_THAT(alice_.Run({"mkdir", folder_}), ExitsWith(kDone));
-  }
-
-  ConvergiaProgram For(const std::string& user) {
-    return ConvergiaProgram({.user = user,
-                             .password = PasswordOf(user),
-                             .management = LineOf("mgmt"),
-                             .ca_file = CaFile(),
-                             .dir = (dir_ / absl::StrCat("as-", user)).string()});
-  }
-  // Until a data server has come and takes what is written.
-  void AwaitStorage() {
-    ASSERT_OK_AND_ASSIGN(const auto client, SignIn("edge1", "alice"));
-    (void)client->Ask("CREATEFOLDER /ready");
-    (void)client->Ask("CREATEFILE /ready/f");
-    ASSERT_TRUE(
-        Eventually([&] { return client->Ask("WRITEFILE /ready/f\n0\nx").value_or("") == "OK 1"; }));
-  }
-  std::string In(const std::string& name) const { return absl::StrCat(folder_, "/", name); }
-  std::string Local(const std::string& name) const { return (dir_ / name).string(); }
   static void ExpectSame(const fs::path& tree, const fs::path& other) {
     size_t entries = 0;
     for (const auto& entry : fs::recursive_directory_iterator(other)) {
@@ -97,10 +46,6 @@ class StorageCommandsTest : public ClusterTest {
     EXPECT_THAT(outcome, ExitsWith(kDone));
     return absl::StrSplit(outcome.out, '\n', absl::SkipEmpty());
   }
-
-  const fs::path dir_;
-  const std::string folder_;
-  const ConvergiaProgram alice_, bob_;
 };
 
 TEST_F(StorageCommandsTest, FoldersAreMadeListedMovedAndDeleted) {
