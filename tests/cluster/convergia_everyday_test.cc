@@ -1,5 +1,6 @@
 // What people who use cp, rsync, scp and mutt every day do with the built `convergia` command, on a
-// cluster of real processes: nothing of it may surprise them.
+// cluster of real processes: nothing of it may surprise them. Long because each of their habits has
+// its test, and all share one cluster.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -581,6 +582,27 @@ TEST_F(ConvergiaEverydayTest, ALineThatIsTooLongIsRefusedAndTheNextIsSent) {
       alice_.Run({"chat"}, absl::StrCat("/to bob\n", std::string(3'000'000, 'x'), "\nthe next\n"));
   EXPECT_THAT(chat, FailsWith(kWrong, "a message has at most"));
   EXPECT_THAT(bob->NextPush(), Holds(::testing::EndsWith("the next")));
+}
+
+// The shell closes the standard stream that the redirection names.
+std::vector<std::string> ShellThat(absl::string_view redirection) {
+  return {"/bin/sh", "-c", absl::StrCat("exec \"$@\" ", redirection), "sh"};
+}
+
+TEST_F(ConvergiaEverydayTest, ClosedStandardInputIsNoEmptyFileAndNoEmptyMail) {
+  const ConvergiaProgram closed = Launched(ShellThat("<&-"));
+  const Outcome put = closed.Run({"put", "-", In("f")});
+  EXPECT_GT(put.exit_code, 0);
+  EXPECT_THAT(put.err, HasSubstr("Bad file descriptor"));
+  EXPECT_EQ(alice_.Run({"ls", "-a", folder_}).out, "");
+  const std::string waiting = alice_.Run({"mail", "list"}).out;
+  const Outcome mail = closed.Run({"mail", "send", "alice"});
+  EXPECT_GT(mail.exit_code, 0);
+  EXPECT_THAT(mail.err, HasSubstr("standard input: cannot read: Bad file descriptor"));
+  EXPECT_EQ(alice_.Run({"mail", "list"}).out, waiting);
+  // An empty standard input is an empty file.
+  EXPECT_THAT(alice_.Run({"put", "-", In("f")}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"ls", folder_}).out, "f\n");
 }
 
 }  // namespace
