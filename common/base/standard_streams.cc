@@ -23,17 +23,23 @@ Stream StateOf(int stream) {
   return (facts.st_mode & S_IFMT) == 0 ? Stream::kTaken : Stream::kOpen;
 }
 
+// With kFails, the stream is opened for the other direction: then each use of it fails with EBADF,
+// as with a closed stream.
+int ModeFor(int stream, ClosedStream closed) {
+  if (closed == ClosedStream::kDiscards) return O_RDWR;
+  return stream == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+}
+
 }  // namespace
 
 void OpenStandardStreams(char** argv, ClosedStream closed) {
-  // What is open for reading only refuses every write with EBADF, as a closed stream does.
-  const int mode = closed == ClosedStream::kFails ? O_RDONLY : O_RDWR;
   bool taken = false;
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     const Stream state = StateOf(stream);
     if (state == Stream::kOpen) continue;
     if (state == Stream::kTaken) taken = true;
-    const int nothing = open("/dev/null", mode);  // The lowest free number: perhaps `stream`.
+    // The lowest free number: perhaps `stream`.
+    const int nothing = open("/dev/null", ModeFor(stream, closed));
     if (nothing < 0) _exit(1);
     if (nothing == stream) continue;
     if (dup2(nothing, stream) < 0) _exit(1);

@@ -7,8 +7,8 @@ namespace convergia {
 
 // What a standard stream does that was closed when the program started.
 enum class ClosedStream {
-  kDiscards,  // Takes all that is written and drops it. For servers.
-  kFails,     // Refuses all that is written: for programs whose output is their result.
+  kDiscards,  // It is empty to read, and drops all that is written. For servers.
+  kFails,     // Every read and write fails. For programs whose input and output are their work.
 };
 
 // Opens /dev/null in place of each of standard input, output and error that is closed. Without it
