@@ -43,6 +43,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "common/session/",
     "common/store/",
     "common/tls/",
+    "datamgr/catalog/",
     "datamgr/repair/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
