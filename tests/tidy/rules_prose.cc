@@ -45,6 +45,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "common/tls/",
     "datamgr/catalog/",
     "datamgr/repair/",
+    "datamgr/scheduler/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
     "docs/CLIENT.md",
