@@ -46,6 +46,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "datamgr/catalog/",
     "datamgr/repair/",
     "datamgr/scheduler/",
+    "datamgr/services/",
     "datamgr/volumes/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
