@@ -52,6 +52,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "datamgr/scheduler/",
     "datamgr/services/",
     "datamgr/volumes/",
+    "dataserver/store/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
     "docs/CLIENT.md",
