@@ -53,6 +53,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "datamgr/services/",
     "datamgr/volumes/",
     "dataserver/store/",
+    "dataserver/testing/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
     "docs/CLIENT.md",
