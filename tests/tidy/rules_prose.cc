@@ -70,6 +70,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "mgmt/cluster/",
     "mgmt/routing/",
     "mgmt/views/",
+    "tests/model/",
     "tests/storage/",
 };
 
