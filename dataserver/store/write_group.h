@@ -94,10 +94,9 @@ class WriteGroup {
   std::vector<std::pair<SegmentId, SegmentRow>> moved_to_;
   struct Bad {
     SegmentId segment;
-    std::string reason;  // As the group leaves them.
+    std::string reason;
   };
-  absl::flat_hash_map<ChunkKey, Bad> bad_;  // Of rows that the group leaves as they are.
+  absl::flat_hash_map<ChunkKey, Bad> bad_;  // Their rows stay as they are.
 };
 
 }  // namespace convergia::dataserver
-   // Bad chunks whose rows this group leaves unchanged.
