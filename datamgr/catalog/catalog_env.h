@@ -47,6 +47,7 @@ class Numbers {
  public:
   explicit Numbers(PipelinedStore& rows) : rows_(rows) {}
 
+  // Errors: those of Transaction::Commit(), which reserves 1,000 numbers at a time; kDataLoss.
   absl::StatusOr<uint64_t> Next();
 
  private:

@@ -51,8 +51,7 @@ class DeferredWork {
   absl::Status Tidy(uint64_t id);
   absl::Status DeleteStep(uint64_t id);
   absl::Status DeleteFolderStep(uint64_t id, const records::Inode& folder);
-  // Takes the content of a file from a folder that is being deleted. True: the file is empty, so
-  // its inode can go too.
+  // Does one step of deleting the file `id` with its content. True: its inode is deleted too.
   absl::StatusOr<bool> EmptyFile(Transaction& edit, uint64_t id, const records::Inode& file);
 
   CatalogEnv& env_;

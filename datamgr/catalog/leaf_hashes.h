@@ -37,6 +37,7 @@ class LeafHashes {
                absl::string_view hash) const;
   // Call it when the file is cut to `size` bytes.
   void OnTruncate(Transaction& edit, uint64_t id, uint64_t size) const;
+  // Sets the hash of one leaf.
   void Put(Transaction& edit, uint64_t id, uint64_t leaf, absl::string_view hash) const;
 
   // The hashes of the leaves from `leaf` on, up to the first unknown one. At most `limit`, and none
@@ -50,6 +51,7 @@ class LeafHashes {
   // Forgets some of very many leaves; that needs a commit of its own. False: only a few or none are
   // left, for ClearLast().
   absl::StatusOr<bool> ClearStep(Transaction& edit, uint64_t id) const;
+  // Forgets the last few leaves, in the commit that removes the file's last extents.
   absl::Status ClearLast(Transaction& edit, uint64_t id) const;
 
  private:

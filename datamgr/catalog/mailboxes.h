@@ -69,14 +69,17 @@ class Mailboxes {
   // from `user`; kRate.
   absl::StatusOr<std::vector<Arrival>> Send(const std::string& user, uint64_t draft);
 
+  // Deletes the draft.
   absl::Status Cancel(const std::string& user, uint64_t draft);
 
   // The messages numbered above `after`, the oldest first, at most `limit`.
   absl::StatusOr<std::vector<MailRow>> List(const std::string& user, uint64_t after, int limit);
 
+  // Plans a read of at most `length` bytes from `offset` on. Errors: those of PlanRead().
   absl::StatusOr<ReadPlan> Read(const std::string& user, uint64_t message, uint64_t offset,
                                 uint64_t length);
 
+  // Deletes the message from the mailbox of `user`, and its body with the last mailbox that has it.
   absl::Status Delete(const std::string& user, uint64_t message);
 
   // Deletes the oldest draft if it is past its lifetime. False: no draft is.

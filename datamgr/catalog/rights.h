@@ -18,6 +18,7 @@ namespace convergia::datamgr {
 // Each right includes the ones before it.
 enum class Right { kNone, kRead, kWrite, kAdmin };
 
+// The word of the protocol for a right: "none", "read", "write", "admin"; and the right for a word.
 absl::string_view RightWord(Right right);
 std::optional<Right> RightFromWord(absl::string_view word);
 
@@ -55,6 +56,7 @@ class Rights {
   // The entry of `who` (a username or "*") in `folder` itself.
   absl::StatusOr<std::optional<Right>> Entry(Transaction& edit, uint64_t folder,
                                              absl::string_view who) const;
+  // Sets or removes that entry.
   void Put(Transaction& edit, uint64_t folder, absl::string_view who, Right right) const;
   void Remove(Transaction& edit, uint64_t folder, absl::string_view who) const;
 

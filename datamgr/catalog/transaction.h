@@ -58,6 +58,7 @@ class Transaction {
   }
   void Delete(const std::string& key) { writes_[key] = std::nullopt; }
 
+  // The rows that Commit() would change.
   size_t mutations() const { return writes_.size(); }
 
   // Applies all changes, or none; see PipelinedStore::Commit(). The transaction cannot be used

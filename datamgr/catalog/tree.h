@@ -62,7 +62,8 @@ class Tree {
   // Errors of all functions below: kBadField for a path against the rules, kDenied, kNotFound,
   // kNotAFolder, kNotAFile, and those named.
 
-  // Errors: kExists, kQuota; kBadField for a name that CheckNewName() refuses.
+  // Makes an empty folder, or an empty file, which is a part if `part` is set. Errors: kExists,
+  // kQuota; kBadField for a name that CheckNewName() refuses.
   absl::Status CreateFolder(const std::string& user, absl::string_view path);
   absl::Status CreateFile(const std::string& user, absl::string_view path, bool part = false);
 
@@ -110,7 +111,7 @@ class Tree {
   };
 
   absl::StatusOr<Way> Follow(Transaction& edit, const Path& path) const;
-  // The error for a way that is not whole. It tells no more than `user` may know.
+  // The error for a path that does not exist. It tells no more than `user` may know.
   absl::Status NoWay(Transaction& edit, const std::string& user, const Way& way) const;
   // A free name in a folder where `user` may put a `kind`. With `replace`, a file may have the
   // name.

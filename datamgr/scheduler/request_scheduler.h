@@ -40,7 +40,7 @@ namespace convergia::datamgr {
 // Users take turns (FairTurns), so a user with many or expensive requests delays no other user by
 // more than one request. A request that needs many rows does a part in each turn. A turn of the
 // thread ends after about a thousand rows. Between turns the thread does deferred work, ends old
-// drafts and parts, requests hashes, joins tiny pieces, and releases trash.
+// drafts and parts, computes wanted hashes, joins tiny pieces, and releases trash.
 //
 // Hashing, copies and serialization of many bytes run on the chunk layer's pool.
 //
@@ -68,18 +68,22 @@ class RequestScheduler {
   explicit RequestScheduler(Deps deps);
   ~RequestScheduler() { Stop(); }
 
+  // Starts the catalog's thread.
   void Start();
+  // Ends the thread and drops the requests that wait. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses new requests with STORAGEDOWN. Returns true once all others are answered, false if some
   // are not after `longest`.
   bool Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Begins and ends a stream; numbers are never used twice.
   void Open(uint64_t stream);
   void Close(uint64_t stream);
 
   // Queues a request of `client`. `done` is not called if the stream is closed first. The caller
-  // limits the bytes of unanswered requests. Beyond 100,000 queued requests the answer is BUSY.
+  // limits the bytes of unanswered requests. If 100,000 requests wait for the catalog's thread, the
+  // answer is BUSY.
   void Handle(Client client, v1::DataRequest request, Done done) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -51,6 +51,7 @@ class VolumeBook {
   absl::StatusOr<v1::RepairPolicy> ReadPolicy();
   absl::Status PutPolicy(const v1::RepairPolicy& policy);
 
+  // Records what mgmt and the last start of a data server said, for times when mgmt is away.
   absl::Status PutServer(const ServerView& server);
   absl::Status RemoveServer(NodeId id);
 

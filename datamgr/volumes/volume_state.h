@@ -57,9 +57,10 @@ class VolumeState {
   void EndWrite(const WritePlace& place, uint32_t bytes, const absl::Status& status, NodeId failed)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Errors: kNotFound if the volume does not exist.
+  // The servers to ask for a chunk of `volume`. Errors: kNotFound if the volume does not exist.
   absl::StatusOr<ReadPlaces> PlacesOf(VolumeId volume) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The servers of `volume` and its wanted copies; no servers if it does not exist.
   VolumePlaces Describe(VolumeId volume, int copies_volatile) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // For the reconciler, the only class that changes durable state. Hold `mu` meanwhile.

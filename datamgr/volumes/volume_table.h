@@ -40,6 +40,7 @@ class VolumeTable {
   Volume& Apply(const VolumeRecord& record, store::Revision version);
   void Forget(VolumeId id) { volumes_.erase(id); }
 
+  // Returns nullptr if the volume does not exist.
   Volume* Find(VolumeId id);
   const Volume* Find(VolumeId id) const;
   const std::map<VolumeId, Volume>& volumes() const { return volumes_; }
@@ -56,8 +57,8 @@ class VolumeTable {
 // are the number of the start of datamgr, which is durable. It is at least the minutes since 2026,
 // so it is new even after a restored backup. The lower 40 bits count.
 //
-// It also knows which numbers are old. A young chunk without a reference may still get one; an old
-// chunk may not. A core. Not thread-safe.
+// It also knows which numbers are old. The catalog may still begin to use a young chunk, but never
+// an old one. A core. Not thread-safe.
 class ChunkNumbers {
  public:
   static constexpr int kCountBits = 40;
@@ -67,6 +68,7 @@ class ChunkNumbers {
   // The number of the start after `last_start`, at time `now`.
   static uint64_t NextStart(uint64_t last_start, absl::Time now);
 
+  // A number that was never given.
   ChunkId Next() { return next_++; }
 
   // Remembers the numbers given until `now`. Call it about once a minute.
