@@ -54,6 +54,7 @@ class ChunkWriter {
   absl::Status Retire(SegmentId segment, uint64_t volume,
                       std::vector<std::pair<ChunkKey, ChunkRow>> tombstones)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // As in DiskBudget, on the writer's thread. TakeReserve() does nothing if there is no room.
   absl::Status ReleaseReserve() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status TakeReserve() ABSL_LOCKS_EXCLUDED(mu_);
 

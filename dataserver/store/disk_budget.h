@@ -41,6 +41,7 @@ class DiskBudget {
   absl::Status ReleaseReserve() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status TakeReserve() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The present state of the space, for AdmissibleBytes() and MayTakeReserve().
   absl::StatusOr<SpaceView> View() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // The bytes that compaction may write.

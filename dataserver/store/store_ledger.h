@@ -18,18 +18,20 @@ namespace convergia::dataserver {
 
 // The user that may append to a segment.
 enum class SegmentUse {
-  kSealed,  // Nobody, for good.
+  kSealed,  // None, for good.
   kOpen,    // The writer may open it again.
   kActive,  // The writer appends to it.
   kTarget,  // Compaction appends to it.
 };
 
+// The chunks of one volume here, without tombstones.
 struct VolumeFacts {
   uint64_t volume = 0;
   uint64_t chunks = 0;
   uint64_t payload_bytes = 0;
 };
 
+// Sums over all segments and volumes.
 struct LedgerTotals {
   uint64_t segments = 0;
   uint64_t file_bytes = 0;
@@ -55,6 +57,8 @@ class StoreLedger {
     bool has_bad_header = false;  // Compaction moves its records to another segment.
   };
 
+  // Adds a segment, which must be new; the others do nothing for an unknown segment, except
+  // UpdateSegment(), which needs a known one.
   void AddSegment(SegmentId segment, const Entry& entry) ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveSegment(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
   void UpdateSegment(SegmentId segment, const SegmentRow& row, uint64_t file_bytes)
@@ -75,10 +79,11 @@ class StoreLedger {
   void Count(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
   void Discount(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Returns false if the chunk was marked before.
+  // Marks a chunk as damaged. Returns false if it was marked before.
   bool MarkBad(const ChunkKey& key, SegmentId segment, const std::string& reason)
       ABSL_LOCKS_EXCLUDED(mu_);
   void ClearBad(const ChunkKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  // Forgets the counts and bad marks of a dropped volume, but not its segments.
   void ForgetVolume(uint64_t volume) ABSL_LOCKS_EXCLUDED(mu_);
   bool IsBad(const ChunkKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
   // At most `count_max` bad chunks after `after`, in order.
