@@ -79,7 +79,7 @@ inline uint64_t VersionOf(uint64_t id, const records::Inode& inode) {
   return inode.version() != 0 ? inode.version() : id;
 }
 
-// What a chunk of `bytes` counts against a quota: its bytes, and 512 for its rows.
+// The cost of a chunk of `bytes` against a quota: its bytes, and 512 for its rows.
 inline constexpr uint64_t ChunkCost(uint64_t bytes) { return bytes + 512; }
 
 // Adds `change` (1 or -1) to the number of folders that `user` has in "/". Errors:

@@ -61,8 +61,8 @@ class DeferredWork {
   absl::StatusOr<store::KeyValue> FirstEntry(uint64_t folder);
 
   uint64_t next_ = 0;  // Step() searches from this inode on.
-  // Where the next scan begins. The store skips deleted rows one by one, so a scan that always
-  // began at the first row would slow down with each deleted one.
+  // Where the next scan begins. The store skips deleted rows one by one. A scan that always
+  // began at the first row would slow down with each deleted row.
   absl::flat_hash_map<uint64_t, std::string> entries_from_;  // By folder: those on one way down.
   std::string trash_from_;
   std::string parts_from_;

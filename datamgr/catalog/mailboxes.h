@@ -34,8 +34,8 @@ inline constexpr uint32_t kDraftsMax = 16;
 // Keeps reading a message, and deleting it, to a few steps.
 inline constexpr uint32_t kMessagePiecesMax = 1'024;
 
-// One sender may use at most one part in so many of a mailbox's messages and bytes, but always one
-// message.
+// From one sender, a mailbox takes at most 1/kMessagesPerShare of its messages and 1/kBytesPerShare
+// of its bytes, but always one message.
 inline constexpr uint64_t kMessagesPerShare = 10;
 inline constexpr uint64_t kBytesPerShare = 4;
 

@@ -5,7 +5,8 @@
 namespace convergia::datamgr {
 namespace {
 
-// Enough for one mark a minute for two days. Without old marks, chunks only look younger.
+// The newer half of the marks always stays: more than a day of one mark a minute. Without old
+// marks, chunks only look younger.
 constexpr size_t kMarksMax = 4096;
 
 // Minutes since then fit into the upper 24 bits for 31 years.

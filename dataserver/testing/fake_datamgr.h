@@ -55,7 +55,7 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   absl::StatusOr<v1::ChunkResponse> Ask(int stream, v1::ChunkRequest request);
 
   // The functions below end the test if the event does not come within 30 seconds. AwaitLanes()
-  // waits for `count` open streams and returns every hello received.
+  // waits for `count` open streams and returns the latest hello of each stream number.
   std::vector<v1::DataServerHello> AwaitLanes(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // Waits for `count` further hellos.
   void AwaitHellos(int count) ABSL_LOCKS_EXCLUDED(mu_);

@@ -10,8 +10,8 @@
 namespace convergia::testing {
 
 // Checks reads of one file that several writers overwrite at once, each with whole stamps of its
-// own. A read is right if it gives one whole stamp of a write that began before the read ended, and
-// that no later write had certainly replaced before the read began.
+// own. A read is right if it gives one whole stamp of a write that began before the read ended. No
+// later write may have replaced that stamp for certain before the read began.
 //
 // Thread-safe.
 class SharedFile {
