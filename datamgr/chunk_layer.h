@@ -51,6 +51,7 @@ struct ChunkHolder {
   bool online = false;
 };
 
+// The servers that hold a volume.
 struct VolumePlaces {
   uint64_t volume = 0;
   bool is_volatile = false;
@@ -58,14 +59,14 @@ struct VolumePlaces {
   std::vector<ChunkHolder> holders;
 };
 
-// All functions may be called from any thread and never block. Each `done` is called exactly once,
-// on any thread, perhaps before the function returns; it must not block. Bounded: what does not fit
-// into the queues is answered FailCode::kBusy.
+// Thread-safe. No function blocks. Each `done` is called exactly once, on any thread, perhaps
+// before the function returns; it must not block. Requests that do not fit into the bounded queues
+// fail with FailCode::kBusy.
 //
 // Errors that users read (common/base/fail.h), besides kBusy:
-//   kNoSpace      no data server has room: delete something, or add servers.
-//   kUnavailable  the servers that are needed are away; the text names them and since when.
-//   kInternal     no copy is whole: every copy that was read fails its checksums.
+//  kNoSpace      no data server has room: delete something, or add servers.
+//  kUnavailable  the servers that are needed are away; the text names them and since when.
+//  kInternal     no copy is whole: every copy that was read fails its checksums.
 class ChunkLayer {
  public:
   virtual ~ChunkLayer() = default;
@@ -76,41 +77,41 @@ class ChunkLayer {
   using DescribeDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<VolumePlaces>>)>;
 
   // Stores `bytes` (1 to limits::kChunkBytesMax). OK: durable on every replica of an open volume.
-  // After an error some replica may have it; the sweep finds it. Answers within
+  // After an error some replicas may have the chunk; the sweep finds it. Answers within
   // kChunkWriteDeadline.
   virtual void Write(std::string bytes, ClassPreference preference, WriteDone done) = 0;
 
-  // `length` bytes of `ref` from `offset` (within it), verified, from whichever replica answers.
-  // Answers within kChunkReadDeadline.
+  // Reads `length` bytes of `ref` from `offset`, all within the chunk. The bytes are verified
+  // against checksums. Any replica may answer. Answers within kChunkReadDeadline.
   virtual void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ReadDone done) = 0;
 
-  // The catalog no longer needs these, neither now nor after a crash. OK: the deletes are durable
-  // or remembered, so the caller need not ask again. Any of them may be gone already. At most
-  // kReleasedChunksMax.
+  // Deletes chunks that the catalog no longer needs, neither now nor after a crash. OK: do not ask
+  // again. A server that is away or does not answer keeps its copies until the sweep finds them.
+  // Some chunks may be gone already. At most kReleasedChunksMax.
   virtual void Release(std::vector<ChunkRef> refs, ReleaseDone done) = 0;
 
-  // Where each of `volumes` is, in this order; at most kDescribedVolumesMax.
+  // The servers of each of `volumes`, in this order. At most kDescribedVolumesMax.
   virtual void Describe(std::vector<uint64_t> volumes, DescribeDone done) = 0;
 
-  // Runs `task`, which hashes, copies or packs many bytes, on the layer's pool. False: too much
-  // waits there, or the layer has stopped; the task was not taken.
+  // Runs `task`, which hashes, copies or packs many bytes, on the layer's pool. False: the pool is
+  // full or stopped, and `task` was not taken.
   [[nodiscard]] virtual bool TryRun(std::function<void()> task) = 0;
 };
 
-// Tells the lower half which chunks are orphans. Thread-safe. It reads the store, so it blocks: for
-// work queues.
+// Tells the lower half which chunks are orphans. Thread-safe. It reads the store and blocks, so
+// call it on a work queue.
 class LiveChunks {
  public:
   virtual ~LiveChunks() = default;
 
-  // For each of `refs`, whether the catalog needs it: files, messages, drafts, and trash within the
-  // grace of readers. A chunk whose Write() was answered only a while ago may not be known yet: ask
-  // for, and drop, only chunks that were written more than kOrphanAge ago or before this start of
-  // datamgr. A chunk that is not live then never becomes live.
+  // For each of `refs`, whether the catalog needs it: for files, messages, drafts, or trash within
+  // the grace of readers. The catalog may not know a chunk yet whose Write() was answered recently.
+  // So ask only for chunks written before this start of datamgr or more than kOrphanAge ago. If
+  // such a chunk is not live, it never becomes live and may be deleted.
   virtual absl::StatusOr<std::vector<bool>> AreLive(absl::Span<const ChunkRef> refs) const = 0;
 
-  // The live chunks of `volume` with greater numbers than `after`, ascending, at most `limit` (1 to
-  // 10,000); fewer only at the end. 0 bytes: the length is not known.
+  // The live chunks of `volume` with numbers above `after`, ascending, at most `limit` (1 to
+  // 10,000). Fewer than `limit` only at the end. A length of 0 bytes means unknown.
   virtual absl::StatusOr<std::vector<ChunkRef>> ListLive(uint64_t volume, uint64_t after,
                                                          int limit) const = 0;
 };

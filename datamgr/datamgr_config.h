@@ -13,18 +13,18 @@
 
 namespace convergia::datamgr {
 
-// datamgr's configuration with every default in its place.
+// datamgr's configuration, with every default filled in.
 struct DatamgrSettings : node::NodeSettings {
   CatalogOptions catalog;
   Epoch epoch_at_least = 0;
   ClassPreference prefer = ClassPreference::kNone;
   std::map<std::string, ClassPreference, std::less<>> folder_preferences;
 
-  // For a file, by its path; for messages, by "".
+  // The preferred class of servers for a file, by its path; "" stands for messages.
   ClassPreference PreferenceOf(absl::string_view path) const;
 };
 
-// Errors: kInvalidArgument, naming the field and what is wrong with it.
+// Errors: kInvalidArgument, naming the field and its error.
 absl::StatusOr<DatamgrSettings> ReadSettings(const v1::DatamgrConfig& config);
 
 }  // namespace convergia::datamgr

@@ -19,8 +19,8 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr absl::string_view kStartKey = "counter/start";
-// Requests under way are finished, if data servers answer: far below the time after which service
-// supervisors kill.
+// Time to finish requests if data servers answer. It is far shorter than the time after which
+// service supervisors kill a process.
 constexpr absl::Duration kDrainMax = absl::Seconds(5);
 constexpr absl::Duration kFarewellMax = absl::Seconds(2);
 
@@ -50,7 +50,7 @@ DatamgrServer::DatamgrServer(const DatamgrSettings& settings,
 DatamgrServer::~DatamgrServer() { Stop(); }
 
 absl::Status DatamgrServer::Start(const std::function<bool()>& cancelled) {
-  CVG_RETURN_IF_ERROR(OpenStore());  // Before anybody is told of us: only one may have it.
+  CVG_RETURN_IF_ERROR(OpenStore());  // First: only one process may have the store.
   CVG_RETURN_IF_ERROR(agent_->EnsureEnrolled(cancelled));
   CVG_RETURN_IF_ERROR(MakeLayers());
   CVG_RETURN_IF_ERROR(MakeRpcServer());

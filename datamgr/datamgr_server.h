@@ -21,42 +21,42 @@
 
 namespace convergia::datamgr {
 
-// The data management server: what is stored, where, and for whom. Wires the rooms together and
-// does nothing else.
+// The data management server: the catalog, the volumes, and their services. It wires the rooms
+// together and does nothing else.
 //
 //   edges -- DataService -- RequestScheduler -- Catalog -- store
 //                              |
 //   data servers ----------- VolumeLayer -- store;     mgmt -- NodeAgent, MgmtUsers
 //
-// Create() → Start() → Drain() → Stop().
+// Create() → Start() → Drain() → Stop(). One thread calls these.
 class DatamgrServer final : private node::AttachHandler {
  public:
-  // Called at most once each, from any thread: the cluster has no place for this node any more.
+  // The cluster no longer accepts this node. Called at most once, on any thread.
   using ExpelledCallback = std::function<void(const absl::Status& why)>;
-  // The store can write no more: only a new start helps.
+  // The store accepts no further writes: restart this node. Called at most once, on any thread.
   using FencedCallback = std::function<void(const absl::Status& why)>;
 
-  // Reads the node's folder.
+  // Reads the node's folder. Errors: those of NodeAgent::Create().
   static absl::StatusOr<std::unique_ptr<DatamgrServer>> Create(const DatamgrSettings& settings,
                                                                ExpelledCallback on_expelled,
                                                                FencedCallback on_fenced);
-  ~DatamgrServer() override;  // Stop().
+  ~DatamgrServer() override;  // Calls Stop().
 
-  // Enrols if this node is new, opens the store, attaches to mgmt and serves. Blocks while it
-  // enrols, and asks `cancelled` several times a second meanwhile.
+  // Opens the store, enrols if this node is new, attaches to mgmt, and serves. It blocks during
+  // enrolment, and then calls `cancelled` several times a second.
   //
-  // Errors: those of enrolment; kFailedPrecondition if another datamgr has the store; kDataLoss if
-  // it is damaged; kUnavailable for an address that is taken; kCancelled.
+  // Errors: those of enrolment; kFailedPrecondition if another datamgr has the store open;
+  // kDataLoss if the store is damaged; kUnavailable if the address is taken; kCancelled.
   absl::Status Start(const std::function<bool()>& cancelled);
 
-  // Health says that it goes, and new requests are refused. Returns when those under way are
-  // answered, or after some seconds.
+  // Reports "draining" to mgmt and refuses new requests. Returns when the others are answered, or
+  // after some seconds.
   void Drain();
 
   // Ends everything and waits for it. Idempotent.
   void Stop();
 
-  // "host:port" as bound. After Start().
+  // The bound "host:port". Valid after Start().
   const std::string& grpc_address() const { return rpc_server_->address(); }
 
  private:
@@ -83,8 +83,8 @@ class DatamgrServer final : private node::AttachHandler {
   const std::unique_ptr<node::NodeAgent> agent_;
   std::atomic<bool> draining_ = false;
 
-  // In the order in which they need one another; made in Start().
-  Epoch epoch_ = 0;  // Which start on this store.
+  // In the order of their dependencies; made in Start().
+  Epoch epoch_ = 0;  // The epoch of this start.
   std::unique_ptr<store::RocksStore> store_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<CatalogChunks> live_chunks_;

@@ -1,4 +1,5 @@
-// What one call of the catalog may touch: rows and bytes, so that no request holds its thread.
+// The bounds on the rows and bytes that one call of the catalog touches. They keep a request from
+// blocking the catalog's thread.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -28,8 +29,7 @@ class BoundsTest : public testing::Test {
   Files& files() { return catalog_->files(); }
   ChunkRef Chunk(uint32_t bytes) { return {1, ++chunks_, bytes}; }
 
-  // Repeats `call` until it is done; each time it must stay within the bounds. Returns how it
-  // ended.
+  // Repeats `call` until it is done; each call must stay within the bounds. Returns the final code.
   std::string Whole(const std::function<absl::Status()>& call, uint64_t rows = kRowsPerCall,
                     uint64_t bytes = kBytesPerCall) {
     calls_ = 0;
@@ -48,7 +48,7 @@ class BoundsTest : public testing::Test {
     ASSERT_OK(tree().CreateFile("ann", path));
     for (uint64_t i = 0; i < kPieces; ++i) ASSERT_OK(files().Write("ann", path, i, Chunk(1)));
   }
-  // kFolders in `path`, and at their front one way down of `levels`.
+  // Makes `kFolders` folders in `path`. The first of them begins a chain of `levels` folders.
   void MakeFolders(const std::string& path, int levels) {
     ASSERT_OK(tree().CreateFolder("ann", path));
     for (int i = 0; i < kFolders; ++i) {
@@ -57,7 +57,7 @@ class BoundsTest : public testing::Test {
     }
     ASSERT_EQ(MakeWay(absl::StrCat(path, "/0"), levels - 1).size(), path.size() + 2 * (levels - 1));
   }
-  // `levels` folders, one in the other; returns the lowest.
+  // Makes `levels` folders, each in the one before. Returns the lowest.
   std::string MakeWay(std::string path, int levels) {
     for (int i = 0; i < levels; ++i) {
       if (i > 0) path += "/0";
@@ -77,7 +77,7 @@ TEST_F(BoundsTest, ChangesOfAFileOfManyTinyPieces) {
   MakePieces("/a/f");
   const ChunkRef big = Chunk(kPieces - 200);
   EXPECT_EQ(Whole([&] { return files().Write("ann", "/a/f", 100, big).status(); }), "OK");
-  EXPECT_EQ(calls_, 1);  // In force at once.
+  EXPECT_EQ(calls_, 1);  // The overlay counts at once.
   EXPECT_EQ(Whole([&] { return files().Truncate("ann", "/a/f", 50); }), "OK");
   EXPECT_GT(calls_, (kPieces - 200) / 100);
   EXPECT_EQ(files().Read("ann", "/a/f", 0, 100)->bytes, 50u);
@@ -113,7 +113,7 @@ TEST_F(BoundsTest, AMoveOfVeryManyFoldersThatWouldBeTooDeep) {
   EXPECT_EQ(Whole([&] { return tree().Move("ann", "/big", low + "/big"); }), "OK");
   EXPECT_GT(calls_, kFolders / 300);
   EXPECT_EQ(Whole([&] { return tree().Move("ann", low + "/big", "/big"); }), "OK");
-  EXPECT_EQ(calls_, 1);  // Upwards there is nothing to measure.
+  EXPECT_EQ(calls_, 1);  // A move upwards needs no measuring.
   ASSERT_OK(tree().CreateFolder("ann", low + "/1"));
   EXPECT_EQ(Whole([&] { return tree().Move("ann", "/big", low + "/1/big"); }), "BADFIELD");
   EXPECT_GT(calls_, kFolders / 300);
@@ -126,7 +126,7 @@ TEST_F(BoundsTest, WhatComesIntoAFolderWhileItIsMeasuredCounts) {
   const auto move = [&] { return tree().Move("ann", "/big", low + "/big"); };
   const std::string end = "/big/0/0/0/0/0/0/0/0";
   ASSERT_TRUE(IsCallAgain(move()));
-  ASSERT_OK(tree().CreateFolder("ann", end + "/0"));  // Just as deep as may be.
+  ASSERT_OK(tree().CreateFolder("ann", end + "/0"));  // The greatest depth allowed.
   ASSERT_OK(tree().CreateFile("ann", end + "/0/f"));  // Too deep.
   EXPECT_EQ(Whole(move), "BADFIELD");
 
@@ -192,8 +192,8 @@ TEST_F(BoundsTest, SizesOfMetadataOfBeforeAreFoundInParts) {
     ASSERT_OK(edit.Commit());
   }
   ASSERT_TRUE(IsCallAgain(metadata.List("ann").status()));
-  ASSERT_OK(metadata.Set("ann", "key0", "short"));    // Was found already.
-  ASSERT_OK(metadata.Set("ann", "key9", "shorter"));  // Was not.
+  ASSERT_OK(metadata.Set("ann", "key0", "short"));    // Its size was found already.
+  ASSERT_OK(metadata.Set("ann", "key9", "shorter"));  // Its size was not found yet.
   ASSERT_OK(metadata.Set("ann", "a", "new"));
   const uint64_t bytes = 10 * kMetadataValueBytesMax;
   EXPECT_EQ(Whole([&] { return metadata.List("ann").status(); }, kRowsPerCall, bytes), "OK");

@@ -58,7 +58,7 @@ absl::StatusOr<std::vector<ChunkRef>> CatalogChunks::ListLive(uint64_t volume, u
       store_.Scan(keys::Chunk(volume, after + 1), store::PrefixEnd(keys::Chunks(volume)), limit));
   for (const store::KeyValue& row : page.rows) {
     records::ChunkUse use;
-    // A damaged row keeps its chunk: the length is then that of its copies.
+    // A damaged row keeps its chunk. 0 means that the length is unknown: that of the copies counts.
     const bool is_whole = use.ParseFromString(row.value) && use.bytes() <= limits::kChunkBytesMax;
     LOG_IF_EVERY_N(ERROR, !is_whole, 100) << "a chunk's row of volume " << volume << " is damaged";
     refs.push_back({volume, keys::NumberAtEnd(row.key), is_whole ? use.bytes() : 0});

@@ -21,22 +21,26 @@
 
 namespace convergia::datamgr {
 
-// All that users see of stored data, as rows of one store:
+// All stored data that users see, as rows of one store:
 //
-//   Tree        folders, names, permissions       Mailboxes  offline messages and drafts
-//   Files       what is in files                  Metadata   what users say of themselves
-//   DeferredWork      what was left to be done, trash, parts that nobody goes on with
-//   HashWork    hashes of files that are to be found out
-//   JoinWork    runs of tiny pieces that are to be joined
+//   Tree          folders, names, permissions
+//   Files         the content of files
+//   Mailboxes     offline messages and drafts
+//   Metadata      the keys and values that users publish
+//   DeferredWork  work left by commits, trash, parts that nobody continues
+//   HashWork      hashes of files that must be computed
+//   JoinWork      runs of tiny pieces that must be joined
 //
-// It knows chunks by name only. In memory it keeps two counters, what is not durable yet, and what
-// a crash may forget: folders being measured, files to hash or to join, and who sent how many
-// messages in the last minute. So a catalog that is opened after a crash is the one that crashed.
+// The catalog knows chunks only by name. In memory it keeps the range of numbers that Numbers
+// reserved, commits that are not durable yet, and state that a crash may forget: folders being
+// measured, files to hash or to join, and the messages that each user sent in the last minute. So a
+// catalog opened after a crash continues where it stopped.
 //
-// Every function touches a bounded number of rows, and is one commit, or none, unless it says
-// otherwise. Work that is larger is cut: see CallAgain(). What a function did or saw is in
-// force for those after it, but nobody is to be told before WhenDurable() says so: see
-// PipelinedStore. One thread at a time.
+// Every function touches a bounded number of rows. Unless it says otherwise it makes one commit, or
+// none. Larger work is done in steps: see CallAgain(). Later calls see the result of a call at
+// once. The caller may answer its user only when WhenDurable() reports: see PipelinedStore.
+//
+// Not thread-safe: one thread at a time.
 class Catalog {
  public:
   // `store` and `clock` must outlive it. Errors: those of the store.
@@ -51,14 +55,15 @@ class Catalog {
   HashWork& hash_work() { return hash_work_; }
   JoinWork& join_work() { return join_work_; }
 
-  // Calls `done` when all that was done or seen so far is durable, perhaps at once, or with an
-  // error for its user if it never will be. On any thread; must not block.
+  // Calls `done` when everything done or read so far is durable, at once if it already is. If it
+  // can never become durable, `done` gets an error that its user may read. `done` runs on any
+  // thread and must not block.
   void WhenDurable(PipelinedStore::Durable done);
 
-  // Waits until nothing is left to become durable, and all are told.
+  // Blocks until everything is durable and every callback has returned.
   void Flush() { rows_.Flush(); }
 
-  // What was read and changed since Open(): the cost of each function.
+  // The rows and bytes read and changed since Open(). The difference is the cost of a call.
   Touched touched() const { return rows_.touched(); }
 
  private:
@@ -76,8 +81,8 @@ class Catalog {
   Metadata metadata_;
 };
 
-// Which chunks a catalog's store needs. Beside the catalog's thread: it only reads, and only what
-// is durable.
+// The chunks that a catalog's store needs. It only reads, and only durable rows, so it may run
+// beside the catalog's thread. Thread-safe.
 class CatalogChunks final : public LiveChunks {
  public:
   explicit CatalogChunks(store::Store& store) : store_(store) {}

@@ -13,7 +13,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// One commit for so many numbers; after a crash the rest is never given.
+// One commit reserves this many numbers. After a crash the rest of them is never given.
 constexpr uint64_t kNumbersReserved = 1'000;
 
 constexpr char kCallAgainUrl[] = "convergia/call_again";

@@ -1,5 +1,5 @@
-// Random commands of several users against the catalog and against a simple model, with deferred
-// work, trash and crashes in between. Every answer and every byte must agree.
+// Runs random commands of several users against the catalog and against a simple model, with
+// deferred work, trash and crashes in between. Every answer and every byte must agree.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -23,7 +23,7 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr int kSteps = 20'000;
-constexpr uint64_t kLeafBytes = 32;  // So that small files have some.
+constexpr uint64_t kLeafBytes = 32;  // So that small files have several leaves.
 constexpr const char* kUsers[] = {"ann", "bob", "cid"};
 
 template <typename T>
@@ -32,14 +32,14 @@ std::string Code(const T& result) {
   return status.ok() ? "OK" : std::string(FailCodeWord(FailCodeOf(status)));
 }
 
-// Files and folders by path; rights by folder.
+// Files and folders by path, with the rights set on each folder.
 struct Model {
   struct Node {
     bool is_folder = false;
     std::string bytes;
     std::map<std::string, Right> rights;
     bool is_part = false;
-    uint64_t version = 0;  // As the catalog last told it; 0: it has not since the content changed.
+    uint64_t version = 0;  // As the catalog last told it; 0: not since the content changed.
   };
   std::map<std::string, Node> nodes = {{"/", {.is_folder = true}}};
 
@@ -61,12 +61,13 @@ struct Model {
       folder = ParentOf(folder);
     }
   }
-  // Where rights are looked up for `path`: itself if a folder, else the last folder on the way.
+  // The folder that decides about rights for `path`: itself if a folder, else the deepest one
+  // above.
   std::string FolderOf(std::string path) const {
     while (Get(path) == nullptr || !Get(path)->is_folder) path = ParentOf(path);
     return path;
   }
-  // Parts do not count, but those in folders below do.
+  // Parts in `path` itself do not count; parts in folders below it do.
   bool HasChildren(const std::string& path) const {
     for (auto next = nodes.upper_bound(path + "/"); next != nodes.end(); ++next) {
       if (!next->first.starts_with(path + "/")) return false;
@@ -74,7 +75,7 @@ struct Model {
     }
     return false;
   }
-  // "OK" or why `user` cannot get at an existing `path`.
+  // "OK", or the code of the error when `user` looks up `path`.
   std::string Find(const std::string& user, const std::string& path, Right need,
                    std::optional<bool> folder) const {
     const Right right = Of(user, FolderOf(path));
@@ -150,7 +151,7 @@ class World {
     catalog_ = *Catalog::Open(store_, clock_, options);
     store_.Hold();
   }
-  // Commits become durable long after others have read them, or soon.
+  // Makes some waiting commits durable; reads may have used them long before.
   void LetSome() {
     const size_t most = static_cast<size_t>(Pick(30));
     while (store_.waiting() > most) store_.LetOne();
@@ -217,7 +218,7 @@ class World {
   void Write(const std::string& user, const std::string& path) {
     std::string expected = model_.Find(user, path, Right::kWrite, false);
     const size_t size = expected == "OK" ? model_.Get(path)->bytes.size() : 0;
-    // Often short and at the end, so that there are many pieces to overwrite.
+    // Writes are often short and at the end, so files get many pieces to overwrite.
     const bool is_small = Pick(3) != 0;
     const uint64_t offset =
         is_small ? size : static_cast<uint64_t>(Pick(static_cast<int>(size) + 2));
@@ -256,7 +257,7 @@ class World {
     CheckBytes(user, path);
     CheckFacts(user, path);
   }
-  // The version is the one that was told before, or a new one; the hash is right, if it is known.
+  // The version must be the last one told, or a new one. The hash must be right if it is known.
   void CheckFacts(const std::string& user, const std::string& path) {
     Model::Node& node = model_.nodes[path];
     ASSERT_OK_AND_ASSIGN(const FileFacts facts, catalog_->files().Describe(user, path));
@@ -279,7 +280,7 @@ class World {
     }
     ASSERT_EQ(facts.hash, hash.Finish()) << path;
   }
-  // One leaf, perhaps of a file that changes before it is told.
+  // Hashes one leaf. The file may change before the hash is put.
   void FindHash() {
     if (leaf_.has_value()) {
       ASSERT_OK(catalog_->hash_work().Put(*leaf_, LeafHash(leaf_bytes_)));
@@ -301,7 +302,7 @@ class World {
   void CheckBytes(const std::string& user, const std::string& path) {
     const std::string& expected = model_.Get(path)->bytes;
     std::string bytes;
-    while (bytes.size() < expected.size()) {  // Of many pieces a read answers a part.
+    while (bytes.size() < expected.size()) {  // A read of many pieces returns only some of them.
       ASSERT_OK_AND_ASSIGN(const ReadPlan plan,
                            catalog_->files().Read(user, path, bytes.size(), 1 << 20));
       ASSERT_GT(plan.bytes, 0u);
@@ -404,7 +405,7 @@ class World {
       ASSERT_OK(catalog_->deferred_work().Forget(entry));
     }
   }
-  // Every file as it should be, whoever may read it.
+  // Checks every file, as every user that may read it.
   void CheckAll() {
     for (const auto& [path, node] : model_.nodes) {
       if (node.is_folder) continue;
@@ -413,7 +414,7 @@ class World {
       }
     }
   }
-  // After all was deleted nothing is left: no extent, no chunk, no charge.
+  // After everything is deleted nothing may be left: no extent, no chunk, no charge.
   void DeleteAll() {
     CatalogOptions options;
     options.root_admins = {"root"};
@@ -448,7 +449,7 @@ class World {
   std::map<ChunkRef, std::string> chunks_;
   std::set<uint64_t> versions_;
   int hashes_seen_ = 0;
-  std::optional<HashWork::Leaf> leaf_;  // Read, and not told yet.
+  std::optional<HashWork::Leaf> leaf_;  // Read, but its hash is not put yet.
   std::string leaf_bytes_;
   Model model_;
 };

@@ -204,7 +204,7 @@ TEST_F(CatalogTest, TheNearestEntryDecides) {
   ASSERT_OK(tree().SetPermissions("ann", "/a", "bob", Right::kWrite));
   EXPECT_EQ(write("bob"), "OK");
   ASSERT_OK(tree().SetPermissions("ann", "/a/b", "*", Right::kNone));
-  EXPECT_EQ(write("bob"), "OK");  // His own entry, though further up, beats everybody's.
+  EXPECT_EQ(write("bob"), "OK");  // bob's own entry, though further up, wins.
   EXPECT_EQ(read("cid"), "DENIED");
   ASSERT_OK(tree().SetPermissions("ann", "/a/b", "bob", Right::kNone));
   EXPECT_EQ(read("bob"), "DENIED");
@@ -291,14 +291,14 @@ TEST_F(CatalogTest, AQuotaCountsWhatIsKept) {
   ASSERT_OK(files().Write("ann", "/a/f", 1000, Chunk(1000)));
   ASSERT_OK(files().Write("ann", "/a/f", 2000, Chunk(1000)));
   EXPECT_EQ(Code(files().Write("ann", "/a/f", 3000, Chunk(1))), "QUOTA");
-  EXPECT_OK(files().Write("ann", "/a/f", 1000, Chunk(1000)));  // In the place of another.
+  EXPECT_OK(files().Write("ann", "/a/f", 1000, Chunk(1000)));  // It replaces other bytes.
   ASSERT_OK(files().Truncate("ann", "/a/f", 2000));
   EXPECT_OK(files().Write("ann", "/a/f", 2000, Chunk(1000)));
   EXPECT_OK(tree().CreateFile("ann", "/a/g"));
   EXPECT_OK(tree().CreateFile("ann", "/a/h"));
   EXPECT_EQ(Code(tree().CreateFile("ann", "/a/i")), "QUOTA");
   ASSERT_OK(tree().SetPermissions("ann", "/a", "bob", Right::kWrite));
-  EXPECT_EQ(Code(files().Write("bob", "/a/f", 3000, Chunk(1))), "QUOTA");  // The owner's.
+  EXPECT_EQ(Code(files().Write("bob", "/a/f", 3000, Chunk(1))), "QUOTA");  // The owner's quota.
 }
 
 TEST_F(CatalogTest, ManySmallPiecesAreOverwrittenInOneCommitAndClearedInSteps) {
@@ -319,7 +319,7 @@ TEST_F(CatalogTest, ManySmallPiecesAreOverwrittenInOneCommitAndClearedInSteps) {
   Reopen();
   check();
   const ChunkRef last = Chunk(1);
-  int calls = 1;  // Each clears a part of the rest first.
+  int calls = 1;  // Each call first clears a part of the rest.
   while (IsCallAgain(files().Write("ann", "/a/f", 500, last).status())) ++calls;
   EXPECT_EQ(calls, 8);
   check();
@@ -387,7 +387,7 @@ TEST_F(CatalogTest, AMessageReachesAllItsRecipientsOrNone) {
   EXPECT_EQ(mail().Read("cid", rows[0].message, 0, 100)->bytes, 11u);
 
   ASSERT_OK_AND_ASSIGN(const uint64_t second, mail().Begin("ann", {"bob", "cid"}));
-  EXPECT_EQ(Code(mail().Send("ann", second)), "QUOTA");  // cid's is full: bob gets nothing either.
+  EXPECT_EQ(Code(mail().Send("ann", second)), "QUOTA");  // cid's is full, so bob gets none either.
   EXPECT_TRUE(mail().List("bob", 0, 10)->empty());
   ASSERT_OK(mail().Delete("cid", rows[0].message));
   EXPECT_OK(mail().Send("ann", second));
@@ -521,7 +521,7 @@ TEST_F(CatalogTest, MetadataIsItsOwners) {
   EXPECT_OK(metadata.Set("ann", "one more", ""));
 }
 
-// Whatever is put into the trash while the clock goes back is found, if only later.
+// Trash written while the clock runs behind is found too, only later.
 TEST_F(CatalogTest, TrashThatAClockPutBeforeOthersIsFoundToo) {
   ASSERT_OK(tree().CreateFolder("ann", "/a"));
   MakeFile("ann", "/a/f", 10);

@@ -1,5 +1,5 @@
-// What is told of a file's content: versions and hashes; files that take the place of others, and
-// parts.
+// Tests of what the catalog reports about the content of files: versions and hashes. Also of files
+// that replace others, and of parts.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -76,7 +76,7 @@ class ContentTest : public testing::Test {
     EXPECT_OK(facts);
     return facts.ok() ? *facts : FileFacts();
   }
-  // Does what a scheduler would.
+  // Computes all requested hashes, as the scheduler does.
   void FindHashes() {
     HashWork& work = catalog_->hash_work();
     while (!work.IsIdle()) {
@@ -93,7 +93,7 @@ class ContentTest : public testing::Test {
       ASSERT_OK(work.Put(*leaf, LeafHash(bytes)));
     }
   }
-  // The same.
+  // Joins all requested pieces, as the scheduler does.
   void JoinPieces() {
     JoinWork& work = catalog_->join_work();
     while (!work.IsIdle()) {
@@ -176,7 +176,7 @@ TEST_F(ContentTest, WhatIsReplacedGoesAndTheMovedFileKeepsItsOwner) {
   ASSERT_OK(tree().Move("ann", "/a/new", "/a/old", true));
   EXPECT_EQ(Facts("/a/old").owner, "bob");
   EXPECT_EQ(Facts("/a/old").id, id);
-  Reopen();  // As after a crash before it is taken apart.
+  Reopen();  // As after a crash before its content is deleted.
   DoChores();
   EXPECT_EQ(UsageOf("ann").bytes(), 0u);
   EXPECT_EQ(UsageOf("ann").inodes(), 1u);
@@ -199,7 +199,7 @@ TEST_F(ContentTest, AVersionIsOfOneContentOnly) {
   ASSERT_OK(files().Write("ann", "/a/f", 5, std::nullopt));
   ASSERT_OK(files().Truncate("ann", "/a/f", 5));
   ASSERT_OK(tree().Move("ann", "/a/f", "/a/g"));
-  EXPECT_OK(files().Read("ann", "/a/g", 0, 5, version));  // Nothing has changed.
+  EXPECT_OK(files().Read("ann", "/a/g", 0, 5, version));  // The content has not changed.
   ASSERT_OK(files().Truncate("ann", "/a/g", 4));
   EXPECT_TRUE(is_new("/a/g"));
   EXPECT_EQ(Code(files().Read("ann", "/a/g", 0, 4, version)), "NOTFOUND");
@@ -228,17 +228,17 @@ TEST_F(ContentTest, AHashIsKnownAfterWritesOfWholeLeavesAndOnlyThen) {
   };
   write(0, "short", true);
   write(5, "er", false);
-  write(0, "shortest", true);  // The whole of a short last leaf.
+  write(0, "shortest", true);  // All of a short last leaf.
   write(0, leaf, true);
   write(kLeaf, leaf, true);
   write(2 * kLeaf, "end", true);
   write(3, "y", false);
   write(0, leaf, true);
-  write(kLeaf / 2, leaf, false);  // Parts of two.
+  write(kLeaf / 2, leaf, false);  // A part of each of two leaves.
   write(0, leaf, false);
   write(kLeaf, leaf, true);
   write(2 * kLeaf + 3, "!", false);
-  write(2 * kLeaf - 2, "abcdef", false);  // All of the last one, and a part of another.
+  write(2 * kLeaf - 2, "abcdef", false);  // All of the last leaf, and a part of another.
   write(kLeaf, leaf, true);
   ASSERT_OK(files().Truncate("ann", "/a/f", 2 * kLeaf));
   content.resize(2 * kLeaf);
@@ -246,7 +246,7 @@ TEST_F(ContentTest, AHashIsKnownAfterWritesOfWholeLeavesAndOnlyThen) {
   ASSERT_OK(files().Truncate("ann", "/a/f", kLeaf + 1));
   EXPECT_EQ(Facts("/a/f").hash, "");
   content.resize(kLeaf + 1);
-  write(kLeaf + 1, leaf, false);  // The leaf behind the cut end begins anew.
+  write(kLeaf + 1, leaf, false);  // The leaf behind the cut end starts from nothing.
   ASSERT_OK(tree().Move("ann", "/a/f", "/a/g"));
   FindHashes();
   EXPECT_EQ(Facts("/a/g").hash, HashOf(content));
@@ -277,7 +277,7 @@ TEST_F(ContentTest, AFileThatChangesWhileItIsHashedIsGivenUp) {
   ASSERT_OK(Write("/a/f", 1, "y", false));
   ASSERT_OK_AND_ASSIGN(const auto pieces, work.Pieces(*leaf, leaf->begin));
   EXPECT_FALSE(pieces.has_value());
-  ASSERT_OK(work.Put(*leaf, LeafHash(std::string(kLeaf, 'x'))));  // Of what was there.
+  ASSERT_OK(work.Put(*leaf, LeafHash(std::string(kLeaf, 'x'))));  // The hash of the old content.
   FindHashes();
   EXPECT_EQ(Facts("/a/f").hash, "");
   FindHashes();
@@ -286,7 +286,7 @@ TEST_F(ContentTest, AFileThatChangesWhileItIsHashedIsGivenUp) {
   EXPECT_EQ(Facts("/a/f").hash, "");
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
   DoChores();
-  FindHashes();  // It is not there any more.
+  FindHashes();  // The file is gone.
   EXPECT_EQ(Rows("c/h"), 0u);
 }
 
@@ -354,7 +354,7 @@ TEST_F(ContentTest, PartsThatNobodyGoesOnWithAreDeletedAfterAWeek) {
   ASSERT_OK(tree().CreateFile("ann", "/a/gone", true));
   ASSERT_OK(tree().CreateFile("ann", "/a/file"));
   ASSERT_OK(tree().Move("ann", "/a/moved", "/a/whole"));
-  ASSERT_OK(tree().DeleteFile("ann", "/a/gone"));  // Not taken apart yet when it is due.
+  ASSERT_OK(tree().DeleteFile("ann", "/a/gone"));  // Its content still exists when it is due.
   clock_.Advance(absl::Hours(24));
   ASSERT_OK(Write("/a/touched", 0, "more"));
   const auto expire = [&] {
@@ -384,7 +384,7 @@ TEST_F(ContentTest, WhatWasStoredBeforeHasAVersionAndGetsAHash) {
   Make("/a/f", "older");
   const uint64_t id = Facts("/a/f").id;
   {
-    PipelinedStore rows(store_);  // As it was when neither was kept.
+    PipelinedStore rows(store_);  // As written before versions and hashes were kept.
     Transaction edit(rows);
     auto inode = **edit.Get<records::Inode>(keys::Inode(id));
     inode.clear_version();

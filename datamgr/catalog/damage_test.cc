@@ -1,5 +1,5 @@
-// Rows of the catalog that are damaged on the disk: each ends the requests that need it, and
-// nothing else.
+// Damages rows of the catalog on the disk. Each damaged row may fail the requests that need it, and
+// no others.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -20,8 +20,8 @@ class DamageTest : public testing::Test {
  protected:
   DamageTest() { Fill(); }
 
-  // Two users with a folder and a file each, mail, a draft, a part, metadata, trash, and work that
-  // is left to be done.
+  // Two users with a folder and a file each, mail, a draft, a part, metadata, trash, and deferred
+  // work.
   void Fill() {
     catalog_.reset();
     store_ = std::make_unique<store::MemStore>();
@@ -38,7 +38,7 @@ class DamageTest : public testing::Test {
       EXPECT_OK(catalog_->mailboxes().Begin(user, {"bob"}));
       EXPECT_OK(catalog_->mailboxes().Send(user, *catalog_->mailboxes().Begin(user, {"ann"})));
     }
-    EXPECT_OK(Write("ann", 0, 60));  // Over 60 pieces: an overlay, and its work.
+    EXPECT_OK(Write("ann", 0, 60));  // Over 60 pieces: an overlay with deferred work.
     EXPECT_TRUE(*catalog_->deferred_work().Step());
     catalog_->Flush();
   }
@@ -65,14 +65,14 @@ class DamageTest : public testing::Test {
     batch.Put(key, value);
     ASSERT_OK(store_->Commit(batch));
   }
-  // All that bob may do with what is his.
+  // All operations of bob on bob's own data must work.
   void CheckBob() {
     EXPECT_EQ(files().Read("bob", "/bob/f", 0, 1'000)->bytes, 560u);
     EXPECT_OK(Write("bob", 560, 1));
     EXPECT_OK(files().Truncate("bob", "/bob/f", 560));
     EXPECT_EQ(tree().List("bob", "/bob", "", 10)->size(), 3u);
   }
-  // All that ann may ask and all that runs beside requests; whatever comes of it.
+  // All requests of ann, and all work that runs beside requests, with any outcome.
   void DoAll() {
     const auto again = [](const std::function<absl::Status()>& call) {
       for (int calls = 0; calls < 100 && IsCallAgain(call()); ++calls) {
@@ -146,7 +146,7 @@ TEST_F(DamageTest, AnExtentThatSaysWhatCannotBeEndsOneRequest) {
     Put(key, value);
     EXPECT_TRUE(absl::IsDataLoss(files().Read("ann", "/ann/f", 200, 100).status()));
     EXPECT_TRUE(absl::IsDataLoss(Write("ann", 250, 20)));
-    EXPECT_EQ(files().Read("ann", "/ann/f", 0, 200)->bytes, 200u);  // Elsewhere it can be read.
+    EXPECT_EQ(files().Read("ann", "/ann/f", 0, 200)->bytes, 200u);  // The rest can be read.
     CheckBob();
   }
   Put(key, good.SerializeAsString());

@@ -12,10 +12,10 @@
 namespace convergia::datamgr {
 namespace {
 
-// PipelinedStore of permissions that go in one commit.
+// One commit deletes at most this many permissions of a folder.
 constexpr int kPermissionsPerStep = 80;
 
-// A few ways down, as deep as they may be.
+// Room for a few ways down of the greatest depth.
 constexpr size_t kFoldersKnownMax = 1'000;
 
 constexpr absl::string_view kNul("\0", 1);
@@ -117,7 +117,7 @@ absl::StatusOr<store::KeyValue> DeferredWork::FirstEntry(uint64_t folder) {
 }
 
 absl::Status DeferredWork::DeleteFolderStep(uint64_t id, const records::Inode& folder) {
-  // Down to the first thing that has nothing in it.
+  // Descend to the first file or folder that contains nothing.
   uint64_t parent = 0;
   std::string entry_key;
   records::Inode inode = folder;
@@ -166,7 +166,7 @@ absl::StatusOr<std::vector<DeferredWork::TrashEntry>> DeferredWork::DueTrash(int
   std::vector<TrashEntry> entries;
   for (const store::KeyValue& row : page.rows) {
     records::Trash trash;
-    if (!trash.ParseFromString(row.value)) {  // Its chunks stay; all others go.
+    if (!trash.ParseFromString(row.value)) {  // Its chunks stay; the other entries go.
       LOG_EVERY_N(ERROR, 100) << "an entry of the trash is damaged, and stays";
       continue;
     }
@@ -184,7 +184,7 @@ absl::StatusOr<bool> DeferredWork::ExpirePart() {
                        env_.rows.Scan(parts_from_, keys::Part(now + 1, 0), 1));
   if (page.rows.empty()) return false;
   const std::string row = page.rows.front().key;
-  parts_from_ = absl::StrCat(row, kNul);  // One that cannot be read is not in the way of others.
+  parts_from_ = absl::StrCat(row, kNul);  // A damaged row must not block the others.
   const uint64_t id = keys::NumberAtEnd(row);
   Transaction edit(env_.rows);
   edit.Delete(row);

@@ -25,7 +25,7 @@ absl::Status Damaged(absl::string_view what) {
   return absl::DataLossError(absl::StrCat(what, " of the catalog is damaged"));
 }
 
-// Whether [begin, end) can be in `chunk` at `chunk_offset`.
+// Whether `chunk` can hold the bytes [begin, end) of a file from `chunk_offset` on.
 bool Fits(const records::Chunk& chunk, uint64_t chunk_offset, uint64_t begin, uint64_t end) {
   return chunk.volume() != 0 && chunk.bytes() <= limits::kChunkBytesMax && begin < end &&
          end - begin <= chunk.bytes() && chunk_offset <= chunk.bytes() - (end - begin);
@@ -40,7 +40,8 @@ absl::Status CheckOverlay(const records::Inode& inode) {
   return is_fine ? absl::OkStatus() : Damaged("an overlay");
 }
 
-// [begin, end) of the bytes that stand from `at` on at `chunk_offset` in `chunk`.
+// The piece for [begin, end) of an extent that begins at `at` in the file and at `chunk_offset` in
+// `chunk`.
 Piece PieceOf(const records::Chunk& chunk, uint64_t at, uint64_t chunk_offset, uint64_t begin,
               uint64_t end) {
   return {FromRecord(chunk), static_cast<uint32_t>(chunk_offset + (begin - at)),
@@ -64,13 +65,13 @@ records::Chunk ToRecord(const ChunkRef& chunk) {
 absl::StatusOr<std::vector<Extents::Row>> Extents::Overlapping(uint64_t id, uint64_t begin,
                                                                uint64_t end, int limit) const {
   std::vector<Row> rows;
-  std::string next = keys::Extent(id, begin + 1);  // Keys are ends: the first that reaches past it.
+  std::string next = keys::Extent(id, begin + 1);  // Keys are ends: the first past `begin`.
   const std::string stop = store::PrefixEnd(keys::Extents(id));
   while (!next.empty() && static_cast<int>(rows.size()) < limit) {
     const int wanted = std::min(kScanRows, limit - static_cast<int>(rows.size()));
     CVG_ASSIGN_OR_RETURN(store::Page page, env_.rows.Scan(next, stop, wanted));
     for (const store::KeyValue& found : page.rows) {
-      // What is beyond is not needed, so it may be damaged.
+      // Rows beyond `end` are not needed, so a damaged one there does no harm.
       if (!rows.empty() && rows.back().end >= end) return rows;
       Row row{.end = keys::NumberAtEnd(found.key)};
       if (!row.extent.ParseFromString(found.value) ||
@@ -149,7 +150,7 @@ absl::Status Extents::Cut(Transaction& edit, uint64_t id, const std::vector<Row>
 absl::Status Extents::Overwrite(Transaction& edit, uint64_t id, records::Inode* inode,
                                 uint64_t begin, uint64_t end,
                                 const std::optional<ChunkRef>& chunk) {
-  if (inode->has_overlay()) return Damaged("an inode");  // Callers let nothing else come here.
+  if (inode->has_overlay()) return Damaged("an inode");  // Callers clear it first.
   CVG_ASSIGN_OR_RETURN(const std::vector<Row> rows, Overlapping(id, begin, end, kStepMax + 1));
   std::vector<ChunkRef> dead;
   if (chunk.has_value()) CVG_RETURN_IF_ERROR(Use(edit, id, ToRecord(*chunk)));
@@ -189,7 +190,7 @@ absl::Status Extents::TidyStep(Transaction& edit, uint64_t id, records::Inode* i
 
 absl::StatusOr<bool> Extents::ClearStep(Transaction& edit, uint64_t id,
                                         const records::Inode& inode) {
-  if (inode.has_overlay()) return Damaged("an inode");  // Callers let nothing else come here.
+  if (inode.has_overlay()) return Damaged("an inode");  // Callers clear it first.
   const uint64_t end = std::max<uint64_t>(inode.bytes(), 1);
   CVG_ASSIGN_OR_RETURN(std::vector<Row> rows, Overlapping(id, 0, end, kStepMax + 1));
   const bool is_last = rows.size() <= kStepMax;

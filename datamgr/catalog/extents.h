@@ -13,7 +13,7 @@
 
 namespace convergia::datamgr {
 
-// A part of a chunk, to be read.
+// A range of a chunk that is read. Bytes.
 struct Piece {
   ChunkRef chunk;
   uint32_t offset = 0;
@@ -22,41 +22,44 @@ struct Piece {
   friend bool operator==(const Piece&, const Piece&) = default;
 };
 
-// Which chunks the bytes of a file are in. Extents of one inode never overlap; what is overwritten
-// is cut out of them in the commit that puts the new one. Where that would be too many at once, the
-// new one lies over them as the inode's overlay: in force from that commit on, and the old ones are
-// cut away in steps.
+// Maps the bytes of a file to chunks. Extents of one inode never overlap: the commit that writes a
+// new extent cuts the overwritten range out of the old ones. If one commit cannot cut that many,
+// the new extent becomes the inode's overlay. The overlay counts from that commit on, and later
+// steps cut away the extents below it.
 //
-// Chunks that lose their last extent go to the trash in the same commit. Not thread-safe.
+// A chunk that loses its last extent goes to the trash in the same commit. Not thread-safe.
 //
-// Errors of all: kDataLoss for a row that cannot be read, or says what cannot be.
+// Errors of every function: kDataLoss for a row that cannot be parsed or has impossible values.
 class Extents {
  public:
-  // How many extents one commit changes: two rows each, of the 100 that it may.
+  // One commit changes at most this many extents. Each costs two rows of the 100 that a commit may
+  // change.
   static constexpr int kStepMax = 40;
 
   explicit Extents(CatalogEnv* env) : env_(*env) {}
 
-  // Prepares that [begin, end) of inode `id` is `chunk`, as long as that, or nothing. `*inode`,
-  // which has no overlay, is for the caller to put. Charges the owner, if it is a file.
+  // Prepares in `edit` that `chunk` becomes the bytes [begin, end) of inode `id`; the chunk has
+  // exactly that length. nullopt: the range becomes empty. `*inode` must have no overlay; the
+  // caller puts it into `edit`. Charges the owner of a file.
   //
   // Errors: FailCode::kQuota.
   absl::Status Overwrite(Transaction& edit, uint64_t id, records::Inode* inode, uint64_t begin,
                          uint64_t end, const std::optional<ChunkRef>& chunk);
 
-  // A step of clearing what lies under the overlay; nothing if there is none. `*inode` is for the
-  // caller to put; it has no overlay any more after the last.
+  // Does one step of cutting away the extents below the overlay; nothing if there is no overlay.
+  // The caller puts `*inode` into `edit`. The last step removes the overlay.
   absl::Status TidyStep(Transaction& edit, uint64_t id, records::Inode* inode);
 
-  // A step of taking everything away from `inode`, which has no overlay. True: nothing is left.
+  // Does one step of removing all extents of `inode`, which must have no overlay. True: none is
+  // left.
   absl::StatusOr<bool> ClearStep(Transaction& edit, uint64_t id, const records::Inode& inode);
 
-  // Where [begin, end), which is within it, is: in order and without gaps, but no more than
-  // `pieces_max`, so perhaps not all of it.
+  // The pieces that hold [begin, end), which must be within the file: in order and without gaps. At
+  // most `pieces_max` pieces, so they may end before `end`.
   absl::StatusOr<std::vector<Piece>> Resolve(uint64_t id, const records::Inode& inode,
                                              uint64_t begin, uint64_t end, int pieces_max) const;
 
-  // The volumes of the first `extents_max` extents, each once.
+  // The volumes of the first `extents_max` extents, sorted, each once.
   absl::StatusOr<std::vector<uint64_t>> Volumes(uint64_t id, int extents_max) const;
 
  private:
@@ -71,7 +74,7 @@ class Extents {
                    uint64_t end, std::vector<ChunkRef>* dead);
   absl::Status Use(Transaction& edit, uint64_t id, const records::Chunk& chunk);
   absl::Status Unuse(Transaction& edit, const records::Chunk& chunk, std::vector<ChunkRef>* dead);
-  // Trash, and what the owner's usage changes by it and by `added_bytes`.
+  // Puts `dead` into the trash. Charges a file's owner `added_cost` less the cost of `dead`.
   absl::Status Bury(Transaction& edit, const records::Inode& inode,
                     const std::vector<ChunkRef>& dead, uint64_t added_cost);
 

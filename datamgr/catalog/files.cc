@@ -18,7 +18,7 @@ absl::StatusOr<records::Inode> Load(Transaction& edit, uint64_t id) {
   return *std::move(inode);
 }
 
-// The path of the folder that is `depth` below the top, on the way to `path`.
+// The path of the folder on the way to `path` that is `depth` levels below "/".
 absl::StatusOr<std::string> FolderOn(absl::string_view path, size_t depth) {
   CVG_ASSIGN_OR_RETURN(Path names, ParsePath(path));
   names.resize(std::min(names.size(), depth));
@@ -57,7 +57,7 @@ absl::Status Files::AdmitWrite(const std::string& user, absl::string_view path, 
   CVG_ASSIGN_OR_RETURN(const Found found,
                        tree_.Find(edit, user, path, Right::kWrite, records::KIND_FILE));
   CVG_ASSIGN_OR_RETURN(const records::Inode inode, Load(edit, found.inode));
-  // A little more than the quota, so that overwriting goes on when it is just full; the commit
+  // This check allows slightly more than the quota, so a full user can still overwrite. The commit
   // counts exactly.
   CVG_ASSIGN_OR_RETURN(const auto usage,
                        edit.GetOrEmpty<records::Usage>(keys::Usage(inode.owner())));

@@ -18,13 +18,14 @@
 
 namespace convergia::datamgr {
 
-// Where to read what was asked for. Readable for CatalogOptions::trash_grace, whatever becomes of
-// the file meanwhile.
+// The pieces to read for one request. They stay readable for CatalogOptions::trash_grace, also if
+// the file changes or is deleted.
 struct ReadPlan {
   std::vector<Piece> pieces;
-  uint64_t bytes = 0;  // Of all pieces: perhaps fewer than asked for, none only at the end.
+  uint64_t bytes = 0;  // Of all pieces. It may be less than asked for; 0 only at the end.
 };
 
+// The properties of a file or folder. Times are milliseconds since 1970.
 struct FileFacts {
   uint64_t id = 0;
   bool is_folder = false;
@@ -34,33 +35,35 @@ struct FileFacts {
   int64_t modified_ms = 0;
   std::string owner;
   Right right = Right::kNone;
-  // Of the folder, or of the file's folder, itself: what it inherits is not among them.
+  // The entries of the folder itself; of a file: those of its folder. Inherited entries are not
+  // among them.
   std::vector<std::pair<std::string, Right>> permissions;
-  // What decides for the user who asks, if that is an entry of a folder above.
+  // The entry of a folder above that decides for the asking user; nullopt if none above does.
   struct Inherited {
     std::string who;
     Right right = Right::kNone;
     std::string folder;  // Its path.
   };
   std::optional<Inherited> inherited;
-  // Of files: see VersionOf(); and kHashBytes, or empty: not known now.
+  // Files only. The version is VersionOf(). The hash has kHashBytes, or is empty while it is
+  // unknown.
   uint64_t version = 0;
   std::string hash;
-  std::vector<uint64_t> volumes;  // Of a file's first kFactsExtentsMax pieces.
+  std::vector<uint64_t> volumes;  // Files: of the first kFactsExtentsMax extents.
 };
 
-// More pieces than a read ever needs of a file that was written as files are.
+// A file written in large pieces needs fewer for any read.
 inline constexpr int kReadPiecesMax = 256;
 inline constexpr int kFactsExtentsMax = 1'024;
-// Keeps all sums of offsets and lengths within 64 bits by far.
+// Keeps every sum of offsets and lengths far below 2^64.
 inline constexpr uint64_t kFileBytesMax = uint64_t{1} << 42;
 
-// Checks `offset` and `length` against something of `bytes`, and plans it.
+// Checks `offset` and `length` against the file `inode` and plans the read. Errors: kBadField for
+// more than limits::kChunkBytesMax bytes or an offset past the end; kDataLoss for a gap.
 absl::StatusOr<ReadPlan> PlanRead(const Extents& extents, uint64_t id, const records::Inode& inode,
                                   uint64_t offset, uint64_t length);
 
-// What is in files. A file has no holes: it is written from its beginning to its end, and anew at
-// any place before its end. Not thread-safe.
+// The content of files. A file has no holes: a write begins at most at its end. Not thread-safe.
 class Files {
  public:
   struct Deps {  // All must outlive it.
@@ -80,27 +83,30 @@ class Files {
         join_work_(*deps.join_work),
         extents_(deps.env) {}
 
-  // Whether a write of `length` bytes may go to the data servers: what can be known before its
-  // turn. Errors: as Write().
+  // Checks what can be checked before the write's turn on this thread: whether `length` bytes may
+  // go to the data servers. Errors: as Write().
   absl::Status AdmitWrite(const std::string& user, absl::string_view path, uint64_t length);
 
-  // Makes `chunk` the bytes from `offset` on; nothing: no byte at all. Returns the file's size.
-  // `hash`: HashForWrite() of them, or empty: then it has to be found out when it is wanted.
+  // Makes `chunk` the bytes from `offset` on; nullopt writes no byte. Returns the file's size in
+  // bytes. `hash` is HashForWrite() of the bytes. If it is empty, HashWork computes the hash on
+  // demand.
   //
-  // Errors: those of Tree::Find(); kBadField past the end; kQuota; CallAgain() while an earlier
-  // change of very many pieces is being finished.
+  // Errors: those of Tree::Find(); kBadField for an offset past the end or a file larger than
+  // kFileBytesMax; kQuota; CallAgain() while an earlier change of very many pieces is being
+  // finished.
   absl::StatusOr<uint64_t> Write(const std::string& user, absl::string_view path, uint64_t offset,
                                  const std::optional<ChunkRef>& chunk, absl::string_view hash = "");
 
-  // Errors: kBadField if the file is shorter; CallAgain() as Write().
+  // Cuts the file to `bytes`. Errors: kBadField if the file is shorter; CallAgain() as Write().
   absl::Status Truncate(const std::string& user, absl::string_view path, uint64_t bytes);
 
-  // `version`: only of that content; 0: of whatever is there. Errors: kNotFound if it is not that
-  // version (any more); kBadField for an offset past the end.
+  // Plans a read of at most `length` bytes from `offset` on. If `version` is not 0, it reads only
+  // that version of the content. Errors: kNotFound if the file has another version; those of
+  // PlanRead().
   absl::StatusOr<ReadPlan> Read(const std::string& user, absl::string_view path, uint64_t offset,
                                 uint64_t length, uint64_t version = 0);
 
-  // Where the hash of a file is not known, it will be found out.
+  // If the hash of a file is not known, it is also put on HashWork's list.
   absl::StatusOr<FileFacts> Describe(const std::string& user, absl::string_view path);
 
  private:
@@ -108,9 +114,9 @@ class Files {
     uint64_t id = 0;
     records::Inode inode;
   };
-  // A file that may be written, without an overlay.
+  // Opens a file for writing, and first clears its overlay.
   absl::StatusOr<Open> OpenToWrite(const std::string& user, absl::string_view path);
-  // Of a file whose content is another now.
+  // Puts the inode of a file whose content changed: new version and time, no hash.
   absl::Status PutChanged(Transaction& edit, uint64_t id, records::Inode* inode);
 
   CatalogEnv& env_;

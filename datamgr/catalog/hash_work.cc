@@ -10,7 +10,7 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr size_t kKnownPerStep = 300;
-// Of one look-up of pieces: some of a leaf that was written in very many.
+// One look-up returns at most this many pieces of a leaf.
 constexpr int kPiecesMax = 256;
 
 }  // namespace
@@ -39,7 +39,8 @@ absl::Status HashWork::Begin() {
   return absl::OkStatus();
 }
 
-// The hash of a large file goes into its inode; that of others is made of its leaves.
+// The hash of a large file goes into its inode. LeafHashes::OfFile() computes the others from
+// leaves.
 absl::Status HashWork::Complete() {
   Progress done = *std::exchange(now_, std::nullopt);
   if (hashes_.LeavesOf(done.bytes) <= kLeavesAtOnceMax) return absl::OkStatus();
@@ -71,7 +72,7 @@ absl::StatusOr<std::optional<HashWork::Leaf>> HashWork::Next() {
     CVG_RETURN_IF_ERROR(Complete());
     return std::nullopt;
   }
-  if (known.size() == kKnownPerStep) return std::nullopt;  // Perhaps there are more.
+  if (known.size() == kKnownPerStep) return std::nullopt;  // There may be more.
   const uint64_t leaf_bytes = env_.options.hash_leaf_bytes;
   const uint64_t begin = now_->known * leaf_bytes;
   return Leaf{now_->file, now_->version, now_->known, begin,

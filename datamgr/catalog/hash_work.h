@@ -15,20 +15,20 @@
 
 namespace convergia::datamgr {
 
-// Which leaves are to be read to know the hashes of files that somebody asked for: files that were
-// written in small pieces, or before hashes were kept. One file after the other, leaf by leaf. A
-// file that changes meanwhile is given up, until somebody asks again. Only in memory: a crash
-// forgets who asked. Not thread-safe.
+// Chooses the leaves to read for hashes that clients asked for. It concerns files written in small
+// pieces, or before hashes were kept. It works on one file after the other, leaf by leaf, and gives
+// up a file that changes meanwhile. Only in memory: a crash forgets the requests. Not thread-safe.
 class HashWork {
  public:
   HashWork(CatalogEnv* env, const LeafHashes* hashes)
       : env_(*env), hashes_(*hashes), extents_(env) {}
 
-  // Somebody wants to know the hash of `file`. Beyond kHashesWantedMax it is not remembered.
+  // Requests the hash of `file`. Beyond kHashesWantedMax files, requests are dropped.
   void Want(uint64_t file);
+  // Whether there is nothing to do.
   bool IsIdle() const { return !now_.has_value() && wanted_.empty(); }
 
-  // A leaf to be read and hashed.
+  // A leaf to read and hash: the bytes [begin, end) of the file.
   struct Leaf {
     uint64_t file = 0;
     uint64_t version = 0;
@@ -36,18 +36,18 @@ class HashWork {
     uint64_t begin = 0;
     uint64_t end = 0;
   };
-  // The next one; nullopt: there is none now. At most one bounded commit; call again while
-  // IsIdle() is false.
+  // The next leaf. nullopt: none now; call again while IsIdle() is false. Makes at most one bounded
+  // commit.
   absl::StatusOr<std::optional<Leaf>> Next();
 
-  // Where the bytes of `leaf` from `from` on are: perhaps not all, but some. nullopt: the file has
-  // changed, and its leaf is of no use any more.
+  // The pieces of `leaf` from byte `from` of the file on: at least one, perhaps not all. nullopt:
+  // the file has changed, so its leaf is obsolete.
   absl::StatusOr<std::optional<std::vector<Piece>>> Pieces(const Leaf& leaf, uint64_t from);
 
-  // Its hash, kHashBytes. Nothing happens if the file has changed.
+  // Stores the hash of `leaf`, kHashBytes. Does nothing if the file has changed.
   absl::Status Put(const Leaf& leaf, const std::string& hash);
 
-  // The file that is being worked at is given up.
+  // Abandons the file in progress.
   void GiveUp() { now_.reset(); }
 
  private:
@@ -55,10 +55,10 @@ class HashWork {
     uint64_t file = 0;
     uint64_t version = 0;
     uint64_t bytes = 0;
-    uint64_t known = 0;  // Leaves, from the beginning; all in `sum`.
+    uint64_t known = 0;  // Leaves from the beginning whose hashes are in `sum`.
     TreeHash sum;
   };
-  // The inode of `file`, if it is still the content of `version`.
+  // The inode of `file`; nullopt if it is gone or has another version. `version` 0 means any.
   absl::StatusOr<std::optional<records::Inode>> Load(Transaction& edit, uint64_t file,
                                                      uint64_t version) const;
   absl::Status Begin();
@@ -72,7 +72,7 @@ class HashWork {
   std::optional<Progress> now_;
 };
 
-// Files whose hashes are wanted and not begun with.
+// The most files that wait for their hashes.
 inline constexpr size_t kHashesWantedMax = 10'000;
 
 }  // namespace convergia::datamgr

@@ -14,7 +14,7 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr size_t kWalksMax = 64;
-// Of one step. Each folder counts as one more.
+// One step reads at most this many rows. Each folder counts as one more.
 constexpr int kRowsPerStep = 256;
 
 absl::Status TooDeep() {

@@ -11,38 +11,39 @@
 
 namespace convergia::datamgr {
 
-// A folder with more folders in it than this is not measured.
+// A folder that contains more folders than this is not measured.
 inline constexpr size_t kMeasuredFoldersMax = 10'000;
 
-// Measures how many levels folders have, by a depth-first walk in bounded steps. What comes into a
-// folder between two steps is counted too. Walks are only in memory: a few, the latest. Not
+// Measures how many levels folders have, by a depth-first search in bounded steps. It also counts
+// entries that are added between two steps. Only the latest few walks are kept, in memory. Not
 // thread-safe.
 class HeightWalks {
  public:
   explicit HeightWalks(CatalogEnv* env) : env_(*env) {}
 
-  // OK if `folder` and what is in it have at most `highest` levels; an empty folder has one.
+  // OK if `folder` and its content have at most `highest` levels. An empty folder has one level.
   //
-  // Errors: CallAgain() until that is known; kBadField as soon as a deeper one is found, or too
-  // many folders.
+  // Errors: CallAgain() while the walk is not finished; kBadField once it finds a deeper level, or
+  // more than kMeasuredFoldersMax folders.
   absl::Status Check(uint64_t folder, size_t highest);
 
-  // A file or an empty folder came into the last of `folders`, which lead there from the root.
+  // Call it after a file or an empty folder was added to the last of `folders`, the way from the
+  // root.
   void OnAdded(absl::Span<const uint64_t> folders);
-  // A folder came there with all that is in it.
+  // Call it after a folder with content was moved there.
   void OnMovedIn(absl::Span<const uint64_t> folders);
 
  private:
   struct Open {
     uint64_t folder = 0;
     size_t level = 1;
-    std::string next;  // The entry to go on with; empty: the first.
+    std::string next;  // The key of the next entry; empty: the first.
   };
   struct Walk {
-    std::vector<Open> open;  // The last one is looked at next.
+    std::vector<Open> open;  // A stack: the last one is examined next.
     size_t folders = 1;      // Seen so far.
     size_t height = 1;
-    uint64_t used = 0;  // When: the greatest is the latest.
+    uint64_t used = 0;  // The value of uses_ at the last use.
   };
   Walk& WalkOf(uint64_t folder);
   absl::Status Step(Walk& walk, size_t highest);

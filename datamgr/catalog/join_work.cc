@@ -11,7 +11,7 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr int kPiecesPerLook = 256;
-// Tiny writes of a file before it is looked at.
+// A file is examined after this many tiny writes.
 constexpr size_t kTinyWritesMin = 64;
 constexpr size_t kFilesWantedMax = 1'000;
 constexpr size_t kFilesCountedMax = 10'000;
@@ -74,13 +74,13 @@ absl::StatusOr<std::string> JoinWork::FolderOf(Transaction& look,
   records::Inode at = inode;
   for (size_t depth = 0; depth < kPathDepthMax && at.parent() != kRootInode; ++depth) {
     CVG_ASSIGN_OR_RETURN(const auto parent, look.Get<records::Inode>(keys::Inode(at.parent())));
-    if (!parent.has_value()) break;  // It is being deleted.
+    if (!parent.has_value()) break;  // The folder is being deleted.
     at = *parent;
   }
   return absl::StrCat("/", at.name());
 }
 
-// What was joined may be joined once more, if it is many chunks and each is still tiny.
+// If one pass joined many runs, the joined pieces may be tiny still: examine them again.
 void JoinWork::EndPass() {
   const Wanted pass = wanted_.front();
   wanted_.pop_front();

@@ -15,10 +15,10 @@
 
 namespace convergia::datamgr {
 
-// Chooses runs of tiny pieces in files, to be stored as one chunk each: a file that was written
-// byte by byte costs a row for each. A file is looked at after many tiny writes, or when a read met
-// very many pieces. The content of a file, its version and its hash stay. Only in memory: a crash
-// forgets which files are to be looked at. Not thread-safe.
+// Chooses runs of tiny pieces in files, to be stored as one chunk each. Otherwise a file written
+// byte by byte costs one row for each byte. A file is examined after many tiny writes, or after a
+// read of very many pieces. Its content, version and hash stay the same. Only in memory: a crash
+// forgets which files to examine. Not thread-safe.
 class JoinWork {
  public:
   struct Deps {  // All must outlive it.
@@ -28,27 +28,29 @@ class JoinWork {
   explicit JoinWork(const Deps& deps)
       : env_(*deps.env), deferred_work_(*deps.deferred_work), extents_(deps.env) {}
 
-  // `bytes` were written to `file` at `offset`.
+  // Call it after `bytes` were written to `file` at `offset`.
   void OnWrite(uint64_t file, uint64_t offset, uint64_t bytes);
-  // A read met very many pieces of `file` from `offset` on.
+  // Requests an examination of `file` from `offset` on.
   void Want(uint64_t file, uint64_t offset);
+  // Whether no file waits.
   bool IsIdle() const { return wanted_.empty(); }
 
+  // A run of pieces to join: the bytes [begin, end) of the file.
   struct Run {
     uint64_t file = 0;
     uint64_t begin = 0;
     uint64_t end = 0;
     std::vector<Piece> pieces;
-    std::string path;  // Of the file's folder in "/": it decides which servers are preferred.
+    std::string path;  // Of the file's top folder; it decides which servers are preferred.
   };
-  // One bounded look. nullopt: none was found; call again while IsIdle() is false.
+  // Does one bounded look. nullopt: no run was found; call again while IsIdle() is false.
   absl::StatusOr<std::optional<Run>> Next();
 
-  // Makes `chunk`, which holds the bytes of `run`, their place. False: the file has changed there;
-  // `chunk` is not used.
+  // Replaces the pieces of `run` by `chunk`, which holds the same bytes. False: the file has
+  // changed there, and `chunk` is not used.
   absl::StatusOr<bool> Put(const Run& run, const ChunkRef& chunk);
 
-  // The file of the last run is left as it is.
+  // Leaves the file of the last run as it is.
   void GiveUp() {
     if (!wanted_.empty()) wanted_.pop_front();
   }
@@ -56,9 +58,10 @@ class JoinWork {
  private:
   struct Wanted {
     uint64_t file = 0;
-    uint64_t at = 0;  // Where the next look begins.
+    uint64_t at = 0;  // The next look begins here.
+    // Where this pass began.
     uint64_t begin = 0;
-    size_t runs = 0;  // In this pass.
+    size_t runs = 0;  // Found in this pass.
   };
   absl::StatusOr<std::optional<records::Inode>> Load(Transaction& edit, uint64_t file) const;
   absl::StatusOr<std::string> FolderOf(Transaction& look, const records::Inode& inode) const;
@@ -75,7 +78,7 @@ class JoinWork {
   absl::flat_hash_map<uint64_t, TinyWrites> tiny_writes_;  // By file.
 };
 
-// A piece is tiny below this. So many tiny ones in a row are joined.
+// A piece below this length is tiny. At least kJoinedPiecesMin tiny pieces in a row are joined.
 inline constexpr uint32_t kTinyPieceBytes = 4'096;
 inline constexpr size_t kJoinedPiecesMin = 16;
 

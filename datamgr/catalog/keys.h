@@ -5,22 +5,23 @@
 
 #include "absl/strings/string_view.h"
 
-// Under which keys of the store the catalog keeps what (records/catalog_records.proto). Numbers are
-// eight bytes, the greatest first, so that keys sort as numbers do. All begin with "c/".
+// The keys of the catalog's rows in the store, and the record in each row
+// (datamgr/records/catalog_records.proto). Numbers are eight bytes, big-endian, so keys sort like
+// numbers. All keys begin with "c/".
 //
 //   c/i  inode                        Inode
 //   c/d  folder, name                 DirectoryEntry
 //   c/p  folder, username or "*"      a letter: n, r, w, a
 //   c/x  inode, end of the extent     Extent
 //   c/h  inode, leaf                  the hash of the leaf, 32 bytes
-//   c/o  when due (ms), inode         a part: nothing
+//   c/o  when due (ms), inode         a part: the text "1"
 //   c/c  volume, chunk                ChunkUse
 //   c/t  when due (ms), number        Trash
-//   c/w  inode                        Chore
+//   c/w  inode                        Chore        deferred work
 //   c/q  username                     Usage
-//   c/m  username NUL, message        Mail         numbered when it was sent
+//   c/m  username NUL, message        Mail         the number is drawn when the message is sent
 //   c/b  username                     Mailbox
-//   c/s  username NUL, sender       MailShare    of the sender in the user's mailbox
+//   c/s  username NUL, sender         MailShare    of the sender in the user's mailbox
 //   c/r  draft                        Draft        a draft is the inode of its body
 //   c/u  username NUL, key            the value
 //   c/k  username                     MetadataUse
@@ -59,7 +60,8 @@ std::string MetadataSize(absl::string_view user, absl::string_view key);
 std::string AllMetadataSizes(absl::string_view user);
 std::string NextNumber();
 
-// The number in the last eight bytes of `key`, or in those at `offset`; 0 if the key is cut.
+// The number in the last eight bytes of `key`, or in the eight at `offset`. 0 if `key` is too
+// short.
 uint64_t NumberAtEnd(absl::string_view key);
 uint64_t NumberAt(absl::string_view key, size_t offset);
 

@@ -9,7 +9,8 @@
 namespace convergia::datamgr {
 namespace {
 
-// So many go in one commit with the last extents of a file: the sum stays below what one may have.
+// At most this many leaves go in one commit with the last extents of a file. The sum stays below
+// the limit of a commit.
 constexpr int kLastLeavesMax = 8;
 constexpr int kLeavesPerStep = 80;
 
@@ -20,7 +21,7 @@ uint64_t FirstLeafIn(uint64_t offset, uint64_t leaf_bytes) {
 }  // namespace
 
 std::string HashForWrite(uint64_t offset, absl::string_view bytes, uint64_t leaf_bytes) {
-  if (offset > UINT64_MAX / 2) return "";  // Will be refused.
+  if (offset > UINT64_MAX / 2) return "";  // Write() refuses it.
   const uint64_t begin = FirstLeafIn(offset, leaf_bytes) * leaf_bytes;
   if (begin >= offset + bytes.size()) return "";
   return LeafHash(bytes.substr(begin - offset, leaf_bytes));

@@ -1,4 +1,4 @@
-// How new things may be called, and how many folders one user may have in "/".
+// Tests of the rule for new names, and of the limit on one user's folders in "/".
 #include <gtest/gtest.h>
 
 #include <string>
@@ -39,7 +39,7 @@ class LimitsTest : public testing::Test {
     Transaction look(rows);
     return look.GetOrEmpty<records::Usage>(keys::Usage(user))->root_folders();
   }
-  // Makes `path` a thing of before a rule.
+  // Moves the row at `key` to `to`, to make a name that is older than the rule.
   void Rewrite(const std::string& key, const std::string& to) {
     PipelinedStore rows(store_);
     Transaction edit(rows);
@@ -58,9 +58,9 @@ TEST_F(LimitsTest, AUserHasSoManyFoldersInTheRoot) {
   for (const char* path : {"/a", "/b", "/c"}) EXPECT_EQ(Make("ann", path), "OK");
   EXPECT_EQ(Make("ann", "/d"), "QUOTA");
   EXPECT_EQ(Make("bob", "/d"), "OK");
-  EXPECT_EQ(Make("ann", "/a/x"), "OK");  // Elsewhere there is no such limit.
+  EXPECT_EQ(Make("ann", "/a/x"), "OK");  // There is no such limit elsewhere.
   EXPECT_EQ(Code(tree().Move("ann", "/a/x", "/x")), "QUOTA");
-  EXPECT_OK(tree().Move("ann", "/a", "/aa"));  // Only another name.
+  EXPECT_OK(tree().Move("ann", "/a", "/aa"));  // Only a new name.
   EXPECT_OK(tree().Move("ann", "/b", "/aa/b"));
   Reopen();
   EXPECT_OK(tree().Move("ann", "/aa/x", "/x"));

@@ -183,7 +183,7 @@ absl::StatusOr<std::vector<Arrival>> Mailboxes::Send(const std::string& user, ui
   CVG_ASSIGN_OR_RETURN(Open open, OpenDraft(edit, user, id));
   CVG_RETURN_IF_ERROR(limiter_.Check(user, env_.clock.Elapsed()));
   CVG_RETURN_IF_ERROR(CloseDraft(edit, id, open.draft));
-  // Numbered only now, so that who lists what came after the last one misses none.
+  // The number is drawn only now, so a list of everything after the last message misses none.
   CVG_ASSIGN_OR_RETURN(const uint64_t number, env_.numbers.Next());
   const MailRow mail = {number, user, open.body.bytes(), env_.NowMs()};
   std::vector<Arrival> arrivals;
@@ -220,7 +220,7 @@ absl::StatusOr<bool> Mailboxes::ExpireOne() {
   if (page.rows.empty()) return false;
   records::Draft draft;
   if (!draft.ParseFromString(page.rows.front().value)) {
-    drafts_from_ = absl::StrCat(page.rows.front().key, "0");  // It is not in the way of others.
+    drafts_from_ = absl::StrCat(page.rows.front().key, "0");  // It must not block the others.
     return absl::DataLossError("a draft is damaged");
   }
   if (!IsOver(draft)) return false;  // Numbers grow: the first is the oldest.

@@ -14,6 +14,7 @@
 
 namespace convergia::datamgr {
 
+// A message in a mailbox. `sent_ms` is milliseconds since 1970.
 struct MailRow {
   uint64_t message = 0;
   std::string from;
@@ -21,7 +22,7 @@ struct MailRow {
   int64_t sent_ms = 0;
 };
 
-// One message in one mailbox, for who wants to tell its owner.
+// A message that arrived in the mailbox of `user`, for the caller that tells this user.
 struct Arrival {
   std::string user;
   MailRow mail;
@@ -30,49 +31,58 @@ struct Arrival {
 // Each recipient costs three rows of the one commit that sends.
 inline constexpr int kRecipientsMax = 32;
 inline constexpr uint32_t kDraftsMax = 16;
-// So that a read of a message, and its end, are a few steps.
+// Keeps reading a message, and deleting it, to a few steps.
 inline constexpr uint32_t kMessagePiecesMax = 1'024;
 
-// One sender may have one of so many messages and bytes in a mailbox, and always one message.
+// From one sender, a mailbox takes at most 1/kMessagesPerShare of its messages and 1/kBytesPerShare
+// of its bytes, but always one message.
 inline constexpr uint64_t kMessagesPerShare = 10;
 inline constexpr uint64_t kBytesPerShare = 4;
 
-// Offline messages. A draft is written by one user, piece by piece; sending it puts it into all its
-// recipients' mailboxes in one commit, or into none. There it stays until each has deleted it: the
-// body is kept once. Not thread-safe.
+// Offline messages. One user writes a draft piece by piece. Sending puts it into the mailboxes of
+// all recipients in one commit, or into none. The body is stored once, until every recipient has
+// deleted the message. Not thread-safe.
 //
-// A draft or message that is not there, is somebody else's, or has gone, is kNotFound.
+// Errors of all functions that name a draft or message: kNotFound if it does not exist, belongs to
+// another user, or is gone.
 class Mailboxes {
  public:
   explicit Mailboxes(CatalogEnv* env)
       : env_(*env), extents_(env), limiter_(env->options.sends_per_minute) {}
 
-  // `to` exist; a name that is given twice counts once. Returns the draft.
+  // Opens a draft to `to`, which must exist; a name given twice counts once. Returns the draft's
+  // number.
   //
-  // Errors: kBadField for none or more than kRecipientsMax; kQuota for too many open drafts.
+  // Errors: kBadField for no recipient or more than kRecipientsMax; kQuota for too many open
+  // drafts.
   absl::StatusOr<uint64_t> Begin(const std::string& user, std::vector<std::string> to);
 
   // Whether `length` more bytes may go to the data servers. Errors: as Append().
   absl::Status AdmitAppend(const std::string& user, uint64_t draft, uint64_t length);
 
-  // Returns the draft's bytes now. Errors: kQuota if the message gets too large.
+  // Appends `chunk`. Returns the draft's size in bytes. Errors: kQuota if the message gets too
+  // large.
   absl::StatusOr<uint64_t> Append(const std::string& user, uint64_t draft,
                                   const std::optional<ChunkRef>& chunk);
 
-  // Errors: kQuota, naming whose mailbox is full, or has too much of `user`; kRate.
+  // Delivers the draft. Errors: kQuota, naming the recipient whose mailbox is full or has too much
+  // from `user`; kRate.
   absl::StatusOr<std::vector<Arrival>> Send(const std::string& user, uint64_t draft);
 
+  // Deletes the draft.
   absl::Status Cancel(const std::string& user, uint64_t draft);
 
-  // Messages that came after `after`, oldest first.
+  // The messages numbered above `after`, the oldest first, at most `limit`.
   absl::StatusOr<std::vector<MailRow>> List(const std::string& user, uint64_t after, int limit);
 
+  // Plans a read of at most `length` bytes from `offset` on. Errors: those of PlanRead().
   absl::StatusOr<ReadPlan> Read(const std::string& user, uint64_t message, uint64_t offset,
                                 uint64_t length);
 
+  // Deletes the message from the mailbox of `user`, and its body with the last mailbox that has it.
   absl::Status Delete(const std::string& user, uint64_t message);
 
-  // Ends one draft that is too old. False: there is none.
+  // Deletes the oldest draft if it is past its lifetime. False: no draft is.
   absl::StatusOr<bool> ExpireOne();
 
  private:
@@ -82,7 +92,7 @@ class Mailboxes {
   };
   absl::StatusOr<Open> OpenDraft(Transaction& edit, const std::string& user, uint64_t id) const;
   bool IsOver(const records::Draft& draft) const;
-  // Puts the draft's row and its count away; the body is the caller's.
+  // Deletes the draft's row and its count. The caller handles the body.
   absl::Status CloseDraft(Transaction& edit, uint64_t id, const records::Draft& draft);
   absl::Status Discard(uint64_t id, const records::Draft& draft);
   absl::Status Deliver(Transaction& edit, const std::string& to, const MailRow& mail,
@@ -95,7 +105,7 @@ class Mailboxes {
   CatalogEnv& env_;
   Extents extents_;
   SendLimiter limiter_;
-  std::string drafts_from_;  // Where the search for old drafts begins; empty: at the first.
+  std::string drafts_from_;  // The search for old drafts begins here; empty: at the first.
 };
 
 }  // namespace convergia::datamgr

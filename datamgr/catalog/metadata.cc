@@ -12,7 +12,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// Values of which one step finds the size: it has to read them.
+// One step computes the sizes of this many values, because it must read them.
 constexpr int kSizesPerStep = 8;
 
 absl::Status CheckKey(absl::string_view key) {

@@ -14,26 +14,26 @@
 namespace convergia::datamgr {
 
 inline constexpr size_t kMetadataKeyBytesMax = 128;
-inline constexpr size_t kMetadataValueBytesMax = 32 * 1024;  // Half of what a row may have.
-inline constexpr uint32_t kMetadataKeysMax = 256;            // 8 MiB a user at most.
+inline constexpr size_t kMetadataValueBytesMax = 32 * 1024;  // Half of what a row may hold.
+inline constexpr uint32_t kMetadataKeysMax = 256;            // At most 8 MiB for each user.
 
-// What users say of themselves: keys and values that everybody signed in may read and only their
-// owner may set. Keys are UTF-8 without control characters. Not thread-safe.
+// Keys and values that users publish about themselves. Every signed-in user may read them; only
+// their owner may set them. Keys are UTF-8 without control characters. Not thread-safe.
 class Metadata {
  public:
   explicit Metadata(CatalogEnv* env) : env_(*env) {}
 
-  // Errors: kBadField, kQuota for too many keys.
+  // Errors: kBadField; kQuota for too many keys.
   absl::Status Set(const std::string& user, absl::string_view key, absl::string_view value);
 
-  // Errors: kNotFound, also of users who do not exist.
+  // Errors: kNotFound, also if `user` does not exist.
   absl::StatusOr<std::string> Get(const std::string& user, absl::string_view key);
 
-  // Keys, in the order of their bytes, and how long their values are; the values are not read.
-  // Errors: CallAgain() while sizes are found out of values from before sizes were kept.
+  // Keys in byte order, with the bytes of their values; the values are not read. Errors:
+  // CallAgain() while it computes sizes for values written before sizes were kept.
   absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> List(const std::string& user);
 
-  // Whether `user` says anything.
+  // Whether `user` has any key.
   absl::StatusOr<bool> HasSome(const std::string& user);
 
   // Errors: kNotFound.

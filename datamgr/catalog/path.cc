@@ -9,7 +9,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// The character at the front of `*text`, which is taken from it; -1 if it is not UTF-8.
+// Takes the first character off `*text` and returns its code point; -1 if it is not UTF-8.
 int32_t TakeCharacter(absl::string_view* text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>((*text)[i]); };
   const unsigned char first = byte(0);
@@ -49,8 +49,8 @@ absl::Status CheckName(absl::string_view name) {
   return absl::OkStatus();
 }
 
-// Characters of Unicode 15 that are not seen, or that turn the direction of what follows; ordinary
-// marks of right-to-left languages are not among them. First and last of each range.
+// Unicode 15 characters that are invisible or change the direction of the text after them. Ordinary
+// marks of right-to-left languages are not in the list. The first and last of each range.
 constexpr int32_t kHidden[][2] = {
     {0xad, 0xad},        // Soft hyphen.
     {0x34f, 0x34f},      // Combining grapheme joiner.
@@ -75,7 +75,7 @@ constexpr int32_t kHidden[][2] = {
 bool HasHiddenCharacters(absl::string_view text) {
   while (!text.empty()) {
     const int32_t character = TakeCharacter(&text);
-    if (character < 0) return false;  // No UTF-8: another rule's.
+    if (character < 0) return false;  // Not UTF-8: another rule refuses it.
     for (const auto& [first, last] : kHidden) {
       if (character >= first && character <= last) return true;
     }

@@ -11,29 +11,30 @@ namespace convergia::datamgr {
 
 inline constexpr size_t kPathBytesMax = 4096;
 inline constexpr size_t kPathNameBytesMax = 255;
-// Deeper than people think, and shallow enough that a look-up stays quick.
+// Deeper than people need, and shallow enough for quick look-ups.
 inline constexpr size_t kPathDepthMax = 64;
 
-// A path's names, from the top; none for "/".
+// The names of a path, from the top; empty for "/".
 using Path = std::vector<std::string>;
 
-// "/a/b": absolute, names of 1 to 255 bytes of UTF-8 without control characters, none of them "."
-// or "..", no empty ones; at most 4 KiB and 64 names.
+// Parses an absolute path like "/a/b". Its names are 1 to kPathNameBytesMax bytes of UTF-8 without
+// control characters, and not "." or "..". A path has at most kPathBytesMax bytes and kPathDepthMax
+// names.
 //
 // Errors: FailCode::kBadField, naming the rule.
 absl::StatusOr<Path> ParsePath(absl::string_view text);
 
-// Whether a new file or folder may have this name, which is one of a path. Names that were given
-// before this rule stay valid.
+// Whether a new file or folder may have `name`, a name of a parsed path. Names that are older than
+// this rule stay valid.
 //
-// Errors: FailCode::kBadField for characters that are invisible or turn the direction of text: two
-// names may look the same with them, and `exe` like `txt`.
+// Errors: FailCode::kBadField for characters that are invisible or change the direction of text.
+// Such characters make two names look the same, or `exe` look like `txt`.
 absl::Status CheckNewName(absl::string_view name);
 
-// The same as a question, of any UTF-8.
+// Whether CheckNewName() would refuse `text`, which may be any UTF-8.
 bool HasHiddenCharacters(absl::string_view text);
 
-// UTF-8 and nothing that would disturb a list: no control characters (C0, DEL, C1).
+// Whether `text` is UTF-8 without control characters (C0, DEL, C1), so it cannot disturb a list.
 bool IsPrintableUtf8(absl::string_view text);
 
 }  // namespace convergia::datamgr

@@ -13,13 +13,13 @@
 namespace convergia::datamgr {
 namespace {
 
-// More than any disk takes with one sync; less than what the store lets wait.
+// More than a disk takes with one sync, and less than the store lets wait.
 constexpr size_t kCommitsAheadMax = 1'000;
 constexpr size_t kBytesAheadMax = 16 * 1024 * 1024;
-// Of commits that are not durable, besides the rows that are wanted: what one look takes in.
+// One scan considers at most this many changes that are not durable, besides the wanted rows.
 constexpr size_t kChangesPerScan = 200;
 
-// Versions of rows that have none in the store yet: greater than any there.
+// The versions of rows that are not in the store yet. They are greater than any in the store.
 constexpr store::Revision kVersionsAhead = store::Revision{1} << 62;
 
 size_t BytesOf(const std::vector<store::Mutation>& mutations) {
@@ -48,7 +48,7 @@ absl::StatusOr<std::optional<store::KeyValue>> PipelinedStore::Get(absl::string_
       return store::KeyValue{std::string(key), *change.value, kVersionsAhead + change.commit};
     }
   }
-  // What leaves `ahead_` is in the store before.
+  // A change leaves `ahead_` only after it is in the store, so this order misses no change.
   CVG_ASSIGN_OR_RETURN(std::optional<store::KeyValue> row, store_.Get(key));
   Touch(key, row.has_value() ? row->value.size() : 0);
   return row;
@@ -73,12 +73,12 @@ std::vector<PipelinedStore::Ahead> PipelinedStore::AheadIn(absl::string_view beg
 
 absl::StatusOr<store::Page> PipelinedStore::ScanOnce(absl::string_view begin, absl::string_view end,
                                                      int limit) const {
-  // Where there are very many changes, this is about the rows before `cut` only.
+  // If there are very many changes, this page covers only the rows before `cut`.
   std::string cut;
   std::vector<Ahead> ahead =
       AheadIn(begin, end, static_cast<size_t>(limit) + kChangesPerScan, &cut);
   if (!cut.empty()) end = cut;
-  // Each of them may stand for a row of the store, which then does not count.
+  // Each change may hide a row of the store, so ask for that many more.
   const int wanted = static_cast<int>(
       std::min<size_t>(limits::kStorePageRowsMax, static_cast<size_t>(limit) + ahead.size()));
   CVG_ASSIGN_OR_RETURN(store::Page below, store_.Scan(begin, end, wanted));
@@ -117,8 +117,8 @@ absl::StatusOr<store::Page> PipelinedStore::Scan(absl::string_view begin, absl::
                                                  int limit) const {
   if (limit < 1) return absl::InvalidArgumentError("a scan's limit must be at least 1");
   CVG_ASSIGN_OR_RETURN(store::Page page, ScanOnce(begin, end, limit));
-  // All that the store had on this page may be deleted, or very much has changed; only the end has
-  // fewer rows.
+  // A page may be short because its rows are deleted or very much has changed. Only the last page
+  // may have fewer rows than `limit`.
   while (page.rows.size() < static_cast<size_t>(limit) && !page.next.empty()) {
     const std::string next = std::move(page.next);
     CVG_ASSIGN_OR_RETURN(store::Page more,
@@ -154,7 +154,8 @@ absl::Status PipelinedStore::CheckGuards(const store::Batch& batch) const {
         holds = version != 0;
         break;
       case store::Guard::Kind::kVersion: {
-        // It was ahead when it was read and is in the store by now, under the version it got there.
+        // The row was ahead when it was read. It is in the store now, under the version it got
+        // there.
         const bool has_landed =
             guard.version >= kVersionsAhead && version != 0 && version < kVersionsAhead;
         holds = version == guard.version || has_landed;
@@ -169,8 +170,8 @@ absl::Status PipelinedStore::CheckGuards(const store::Batch& batch) const {
 absl::Status PipelinedStore::Commit(store::Batch batch) {
   CVG_RETURN_IF_ERROR(store::ValidateBatch(batch));
   CVG_RETURN_IF_ERROR(CheckGuards(batch));
-  // Nobody else changes these rows, so the guards hold until the store comes to it; a commit that
-  // others are built on must not be refused then.
+  // Only this class changes these rows, so the guards hold until the store applies the batch. The
+  // store must not refuse a commit that later commits build on.
   batch.guards.clear();
   std::vector<store::Mutation> mutations = batch.mutations;
   for (const store::Mutation& mutation : mutations) Touch(mutation.key, mutation.value.size());

@@ -24,27 +24,27 @@ struct Touched {
   uint64_t bytes = 0;
 };
 
-// The catalog's rows in their store. Commit() does not wait for the disk: what it changed is read
-// at once, and is durable a little later, together with all else that waited for the same sync. So
-// one thread, which decides one thing after the other, commits many times as often as the disk
-// syncs. Nobody may be told of anything before WhenDurable() says so.
+// The catalog's rows in their store. Commit() does not wait for the disk. Reads see its changes at
+// once. The changes become durable a little later, in one sync with all commits that wait. So one
+// thread commits many times as often as the disk syncs. No user may be told of a result before
+// WhenDurable() reports it.
 //
 //   Commit(a) -> Commit(b) -> Get() sees both    the store: [a b] synced -> answers to a, b and Get
 //
-// Commits become durable in their order, so what survives a crash is what was read at some moment.
-// After a failed write nothing can be committed any more, and reads show what the store has.
+// Commits become durable in order, so the state after a crash is a state that reads have seen.
+// After a failed write every commit fails, and reads show only the rows that the store has.
 //
-// Only one PipelinedStore may change these rows of the store. Used by one thread.
+// Only one PipelinedStore may change these rows of the store. Not thread-safe: one thread uses it.
 class PipelinedStore {
  public:
   using Durable = absl::AnyInvocable<void(const absl::Status& outcome)>;
 
   // `store` must outlive it.
   explicit PipelinedStore(store::Store& store) : store_(store) {}
-  ~PipelinedStore();  // Flush().
+  ~PipelinedStore();  // Calls Flush().
 
-  // As in Store; they see all commits before them. The versions of rows that are not durable yet
-  // are of no use but as guards.
+  // As in Store; reads see all earlier commits. Versions of rows that are not durable yet are good
+  // only as guards.
   absl::StatusOr<std::optional<store::KeyValue>> Get(absl::string_view key) const
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<store::Page> Scan(absl::string_view begin, absl::string_view end, int limit) const
@@ -52,19 +52,20 @@ class PipelinedStore {
   absl::Status ForEach(absl::string_view prefix,
                        absl::FunctionRef<absl::Status(const store::KeyValue&)> visit) const;
 
-  // Every refusal is known when this returns. Blocks only while too much waits for the disk.
+  // Applies `batch`. Every refusal is known when this returns. Blocks only while too many commits
+  // wait for the disk.
   //
   // Errors: as Store::CommitAsync().
   absl::Status Commit(store::Batch batch) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Calls `done` once all that has been committed so far is durable, at once if it is; or with the
-  // error of the last of it. On any thread; must not block.
+  // Calls `done` when everything committed so far is durable, at once if it is; or with the error
+  // of the last commit. `done` runs on any thread and must not block.
   void WhenDurable(Durable done) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Waits for that, and for what was called then.
+  // Blocks until everything is durable and every callback has returned.
   void Flush() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What the one thread touched since the start: so much it was kept.
+  // The rows and bytes touched since the start.
   const Touched& touched() const { return touched_; }
 
  private:
@@ -90,7 +91,8 @@ class PipelinedStore {
     ++touched_.rows;
     touched_.bytes += key.size() + value_bytes;
   }
-  // The first `limit` changes in [begin, end); `*next` is then the key of the one after them.
+  // The first `limit` changes in [begin, end). If there are more, `*next` becomes the next one's
+  // key.
   std::vector<Ahead> AheadIn(absl::string_view begin, absl::string_view end, size_t limit,
                              std::string* next) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<store::Page> ScanOnce(absl::string_view begin, absl::string_view end,
@@ -101,15 +103,15 @@ class PipelinedStore {
   }
 
   store::Store& store_;
-  mutable Touched touched_;  // The one thread's own.
+  mutable Touched touched_;  // Only the one thread uses it.
 
   mutable absl::Mutex mu_;
   uint64_t last_commit_ ABSL_GUARDED_BY(mu_) = 0;
-  // The outcome of commit `last_commit_`, if it came before CommitAsync() had returned.
+  // The outcome of commit `last_commit_`, if it arrives before CommitAsync() returns.
   std::optional<absl::Status> early_ ABSL_GUARDED_BY(mu_);
-  std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);  // Not durable yet, in their order.
+  std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);  // Not durable yet, in order.
   size_t pending_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::btree_map<std::string, Change> ahead_ ABSL_GUARDED_BY(mu_);  // What pending_ changed.
+  absl::btree_map<std::string, Change> ahead_ ABSL_GUARDED_BY(mu_);  // The changes of pending_.
   bool is_telling_ ABSL_GUARDED_BY(mu_) = false;
 };
 

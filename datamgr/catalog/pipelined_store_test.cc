@@ -78,7 +78,7 @@ TEST_F(RowsTest, GuardsAreCheckedAgainstWhatIsAhead) {
   EXPECT_EQ(store_.waiting(), 1u);
   EXPECT_OK(rows_.Commit(Batch().IfVersion("a", ahead).Put("b", "1")));
   store_.Let();
-  // Read before, in the store by now.
+  // The row was ahead when it was read, and is in the store now.
   EXPECT_OK(rows_.Commit(Batch().IfVersion("a", ahead).Put("a", "3")));
   EXPECT_EQ(ValueOf("a"), "3");
   EXPECT_TRUE(store::IsTooBig(Put("k", std::string(limits::kStoreValueBytesMax + 1, 'x'))));
@@ -119,7 +119,7 @@ TEST_F(RowsTest, APageWithoutRowsIsTheEndAlsoWhereAllIsDeleted) {
   store_.Let();
 }
 
-// Whatever is ahead and whatever has landed: the rows are those of a map.
+// For any mix of commits ahead and in the store, the rows must equal those of a map.
 TEST_F(RowsTest, RandomCommitsReadAsFromAMap) {
   const uint32_t seed = std::random_device()();
   SCOPED_TRACE(absl::StrCat("seed ", seed));

@@ -8,7 +8,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// Of the folders above one, to find one admin.
+// The search for an admin stops after this many entries of a folder and those above it.
 constexpr size_t kEntriesSeenMax = 1'000;
 
 constexpr absl::string_view kWords[] = {"none", "read", "write", "admin"};
@@ -87,7 +87,7 @@ absl::StatusOr<std::vector<std::pair<std::string, Right>>> Rights::Entries(uint6
 absl::StatusOr<bool> Rights::SomebodyIsAdmin(absl::Span<const uint64_t> folders,
                                              const std::string& who,
                                              std::optional<Right> right) const {
-  std::set<std::string> decided;  // By an entry nearer to the folder.
+  std::set<std::string> decided;  // Users with an entry nearer to the folder.
   size_t entries_seen = 0;
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
     if (entries_seen >= kEntriesSeenMax) break;

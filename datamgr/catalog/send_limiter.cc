@@ -9,7 +9,7 @@ namespace convergia::datamgr {
 namespace {
 
 constexpr absl::Duration kWindow = absl::Minutes(1);
-// Users with messages in the window; beyond that those who sent none lately are forgotten.
+// Above this number of users, those without a message in the window are forgotten.
 constexpr size_t kUsersMax = 10'000;
 
 void DropOld(std::deque<absl::Duration>& sent, absl::Duration now) {

@@ -10,20 +10,20 @@
 
 namespace convergia::datamgr {
 
-// Bounds how many offline messages each user sends in a minute: a sliding window. Only in memory,
-// so a restart forgets what was sent. A core: the time comes in. Not thread-safe.
+// Limits how many offline messages each user sends in any minute: a sliding window. Only in memory,
+// so a restart forgets the count. A core: `now` is Clock::Elapsed(). Not thread-safe.
 class SendLimiter {
  public:
   explicit SendLimiter(size_t per_minute) : per_minute_(per_minute) {}
 
-  // Errors: FailCode::kRate, saying when to try again.
+  // Errors: FailCode::kRate, with the time to wait.
   absl::Status Check(const std::string& user, absl::Duration now);
-  // `user` has sent one.
+  // Call it after `user` has sent a message.
   void OnSent(const std::string& user, absl::Duration now);
 
  private:
   const size_t per_minute_;
-  absl::flat_hash_map<std::string, std::deque<absl::Duration>> sent_;  // Of the last minute.
+  absl::flat_hash_map<std::string, std::deque<absl::Duration>> sent_;  // Times, by user.
 };
 
 }  // namespace convergia::datamgr

@@ -45,7 +45,7 @@ absl::Status CommitError(const absl::Status& outcome) {
   if (absl::IsResourceExhausted(outcome)) {
     return Fail(FailCode::kBusy, "too much is waiting for the disk; try again in a moment");
   }
-  // Guards fail and batches are too big only by a mistake of this program.
+  // Guards fail and batches are too large only by a mistake of this program.
   return Fail(FailCode::kInternal,
               absl::StrCat("a commit of the catalog was refused: ", outcome.message()));
 }

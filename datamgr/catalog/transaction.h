@@ -14,8 +14,8 @@
 
 namespace convergia::datamgr {
 
-// One commit under preparation: reads see what was put before, and every key that was read and is
-// changed is guarded by the version that was read. Not thread-safe.
+// One commit under preparation. Reads see earlier puts. Every key that is read and changed is
+// guarded by the version that was read. Not thread-safe.
 //
 //   Transaction edit(rows);
 //   CVG_ASSIGN_OR_RETURN(std::optional<records::Inode> inode, edit.Get<records::Inode>(key));
@@ -26,10 +26,10 @@ class Transaction {
  public:
   explicit Transaction(PipelinedStore& rows) : rows_(rows) {}
 
-  // nullopt if there is no such row.
+  // nullopt: there is no such row.
   absl::StatusOr<std::optional<std::string>> GetText(const std::string& key);
 
-  // The same, parsed. Errors: also kDataLoss if it is no Row.
+  // The same, parsed. Errors: also kDataLoss if the bytes are not a Row.
   template <typename Row>
   absl::StatusOr<std::optional<Row>> Get(const std::string& key) {
     absl::StatusOr<std::optional<std::string>> text = GetText(key);
@@ -43,7 +43,7 @@ class Transaction {
     return std::optional<Row>(std::move(row));
   }
 
-  // The same; a row that is not there is an empty one.
+  // The same; a missing row counts as an empty one.
   template <typename Row>
   absl::StatusOr<Row> GetOrEmpty(const std::string& key) {
     absl::StatusOr<std::optional<Row>> row = Get<Row>(key);
@@ -58,12 +58,14 @@ class Transaction {
   }
   void Delete(const std::string& key) { writes_[key] = std::nullopt; }
 
+  // The rows that Commit() would change.
   size_t mutations() const { return writes_.size(); }
 
-  // Does all of it, or nothing; see PipelinedStore::Commit(). The edit is of no use after it.
+  // Applies all changes, or none; see PipelinedStore::Commit(). The transaction cannot be used
+  // after it.
   //
-  // Errors that users read: kUnconfirmed if it may be done or not, kUnavailable if the store takes
-  // no more; kInternal for what never should be.
+  // Errors, with texts for users: kUnconfirmed if the commit may or may not be applied,
+  // kUnavailable if the store accepts no commits, kInternal for a mistake of this program.
   absl::Status Commit();
 
  private:
@@ -77,7 +79,7 @@ class Transaction {
   std::map<std::string, std::optional<std::string>> writes_;
 };
 
-// What a user reads of a commit that failed, at once or when it was to become durable.
+// The error that a user reads for a failed commit, at once or when it does not become durable.
 absl::Status CommitError(const absl::Status& outcome);
 
 }  // namespace convergia::datamgr

@@ -11,7 +11,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// With more parts in it than this a folder is deleted with `recursive` only.
+// A folder with more parts than this needs `recursive` to be deleted.
 constexpr int kIgnoredPartsMax = 1'000;
 
 absl::Status Hidden() {
@@ -101,7 +101,7 @@ absl::StatusOr<Found> Tree::Find(Transaction& edit, const std::string& user, abs
     if (found.kind == records::KIND_FOLDER) found.folders.push_back(found.inode);
   }
   CVG_ASSIGN_OR_RETURN(found.right, rights_.Of(edit, user, found.folders));
-  // Of two mistakes the one that tells less comes first.
+  // If both checks would fail, report the error that reveals less.
   CVG_RETURN_IF_ERROR(Check(found.right, Right::kRead));
   if (kind.has_value() && found.kind != *kind) return WrongKind(*kind);
   CVG_RETURN_IF_ERROR(Check(found.right, need));
@@ -118,7 +118,7 @@ absl::StatusOr<Tree::Place> Tree::PlaceOf(Transaction& edit, absl::string_view p
 absl::Status Tree::CheckParent(Transaction& edit, const std::string& user,
                                absl::Span<const uint64_t> parents) const {
   CVG_ASSIGN_OR_RETURN(const Right right, rights_.Of(edit, user, parents));
-  if (parents.size() == 1) return Check(right, Right::kRead);  // "/" lets everybody.
+  if (parents.size() == 1) return Check(right, Right::kRead);  // All users may make folders in "/".
   return Check(right, Right::kWrite);
 }
 
@@ -256,8 +256,7 @@ absl::StatusOr<uint64_t> Tree::DeleteFile(const std::string& user, absl::string_
   return found.inode;
 }
 
-// A folder that is moved to "/" is private like one made there: it belongs to the user who moved
-// it.
+// A folder moved to "/" becomes private, like one made there. It belongs to the user who moved it.
 absl::Status Tree::SettleInRoot(Transaction& edit, const std::string& user, uint64_t folder) const {
   CVG_ASSIGN_OR_RETURN(const auto everybody, rights_.Entry(edit, folder, kEverybody));
   if (!everybody.has_value()) rights_.Put(edit, folder, kEverybody, Right::kNone);
@@ -282,7 +281,7 @@ absl::Status Tree::MoveEntry(Transaction& edit, const std::string& user, uint64_
   records::DirectoryEntry entry = *from.way.last;
   entry.clear_part();
   edit.Delete(keys::Entry(from.folder(), from.name));
-  edit.Put(keys::Entry(to.folder(), to.name), entry);  // Perhaps that very one.
+  edit.Put(keys::Entry(to.folder(), to.name), entry);  // `from` and `to` may be the same name.
   const bool replaces = to.way.last.has_value() && to.way.last->inode() != id;
   if (!replaces) return absl::OkStatus();
   records::Chore chore;
@@ -311,7 +310,7 @@ absl::Status Tree::Move(const std::string& user, absl::string_view from, absl::s
     CVG_RETURN_IF_ERROR(heights_.Check(found.inode, kPathDepthMax + 1 - folders.size()));
   }
   CVG_RETURN_IF_ERROR(MoveEntry(edit, user, found.inode, source, place));
-  // Whoever moves a folder goes on being its admin, whatever is inherited at the new place.
+  // The user who moves a folder stays its admin, whatever the new place inherits.
   if (is_folder && place.folder() != source.folder()) {
     CVG_ASSIGN_OR_RETURN(const auto own, rights_.Entry(edit, found.inode, user));
     if (!own.has_value()) rights_.Put(edit, found.inode, user, Right::kAdmin);
@@ -332,7 +331,7 @@ absl::Status Tree::SetPermissions(const std::string& user, absl::string_view pat
                        Find(edit, user, path, Right::kAdmin, records::KIND_FOLDER));
   if (found.inode != kRootInode) {
     CVG_ASSIGN_OR_RETURN(const auto decision, rights_.Decide(edit, user, found.folders));
-    // An entry of the asker's own that does not change is enough.
+    // The asking user's own entry below "/" is enough, if this call does not change it.
     bool stays = who != user && !decision.is_everybodys && decision.folder.value_or(0) > 0;
     if (!stays) {
       CVG_ASSIGN_OR_RETURN(stays, rights_.SomebodyIsAdmin(found.folders, who, right));

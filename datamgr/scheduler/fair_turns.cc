@@ -5,7 +5,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// Users who paid more than the others and are idle. Beyond that some are let off.
+// The most idle users whose cost is remembered. Beyond it, those who paid least are forgotten.
 constexpr size_t kIdleMax = 100'000;
 
 }  // namespace

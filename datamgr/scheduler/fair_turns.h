@@ -10,9 +10,10 @@
 
 namespace convergia::datamgr {
 
-// Decides whose request is next: start-time fair queueing among users, whatever the number of their
-// sessions. Each user's cost is added up, and the user who has paid least is next. A user who comes
-// back is as one who has paid what the last user served has, so idle time is not saved up.
+// Decides whose request is next: start-time fair queueing (Goyal, Vin and Cheng, 1996) among users,
+// independent of the number of their sessions. It adds up each user's cost, and the user who has
+// paid least is next. A user who returns counts as having paid at least what the user served last
+// had paid, so nobody saves up idle time.
 //
 // A core. Not thread-safe.
 class FairTurns {
@@ -24,13 +25,14 @@ class FairTurns {
     Client client;
   };
 
-  // `client` of `user` has something to do. No effect if it waits for its turn already.
+  // `client` of `user` has a request. No effect if it already waits for its turn.
   void Add(const std::string& user, Client client);
 
-  // The next turn, which no longer waits; nullopt: nobody waits. Clients of one user take turns.
+  // Takes the next turn; its client no longer waits. nullopt: no client waits. Clients of one user
+  // take turns.
   std::optional<Turn> Next();
 
-  // What the last turn of `user` cost, in any unit.
+  // Adds the cost of the last turn of `user`, in any unit that all calls share.
   void Charge(const std::string& user, uint64_t cost);
 
  private:
@@ -41,10 +43,10 @@ class FairTurns {
   void ForgetIdle();
 
   std::map<std::string, User> users_;
-  std::set<std::pair<uint64_t, std::string>> waiting_;  // By what they paid: those with clients.
-  std::set<std::pair<uint64_t, std::string>> idle_;     // Those without, who paid more than others.
-  std::set<Client> clients_;                            // All that wait.
-  uint64_t floor_ = 0;                                  // What the user served last had paid.
+  std::set<std::pair<uint64_t, std::string>> waiting_;  // By cost paid: users with clients.
+  std::set<std::pair<uint64_t, std::string>> idle_;     // Without clients, above floor_.
+  std::set<Client> clients_;                            // Every client that waits.
+  uint64_t floor_ = 0;  // The cost that the user served last had paid.
 };
 
 }  // namespace convergia::datamgr

@@ -16,7 +16,7 @@ constexpr FairTurns::Client kBob = {1, 3};
 
 class FairTurnsTest : public testing::Test {
  protected:
-  // Takes up to `count` turns; each costs `cost`, and its client waits again.
+  // Takes up to `count` turns. Each costs `cost`, and its client waits again.
   std::vector<std::string> Take(int count, uint64_t cost = 1) {
     std::vector<std::string> users;
     for (int i = 0; i < count; ++i) {
@@ -63,7 +63,7 @@ TEST_F(FairTurnsTest, WhatIsDearComesSeldom) {
 TEST_F(FairTurnsTest, IdleTimeIsNotSavedUp) {
   turns_.Add("alice", kAlice1);
   Take(1'000, 100);
-  turns_.Add("bob", kBob);  // Comes when alice has paid 100,000.
+  turns_.Add("bob", kBob);  // Added when alice has paid 100,000.
   EXPECT_THAT(Take(4, 100), ElementsAre("bob", "alice", "bob", "alice"));
 }
 
@@ -71,7 +71,7 @@ TEST_F(FairTurnsTest, LeavingForAMomentDoesNotClearADebt) {
   turns_.Add("bob", kBob);
   turns_.Add("alice", kAlice1);
   EXPECT_EQ(turns_.Next()->user, "alice");
-  turns_.Charge("alice", 10);  // And does not wait.
+  turns_.Charge("alice", 10);  // alice does not wait again.
   EXPECT_THAT(Take(3), ElementsAre("bob", "bob", "bob"));
   turns_.Add("alice", kAlice1);
   EXPECT_THAT(Take(8), ElementsAre("bob", "bob", "bob", "bob", "bob", "bob", "bob", "alice"));

@@ -12,7 +12,8 @@
 namespace convergia::datamgr {
 namespace {
 
-// From one leaf to the next, be it of another file. Then others have their turn.
+// The steps after one leaf to find the next one, also of another file. Then requests have their
+// turn.
 constexpr int kStepsAtOnce = 3;
 
 }  // namespace

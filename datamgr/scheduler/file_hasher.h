@@ -13,29 +13,30 @@
 
 namespace convergia::datamgr {
 
-// Reads and hashes the leaves that the catalog's HashWork asks for, one after the other, so that
-// clients hardly notice: never more than one MiB is on its way. A file that cannot be read now is
-// given up until somebody asks for its hash again.
+// Reads and hashes the leaves that the catalog's HashWork asks for. One leaf, at most 1 MiB, is
+// read at a time, so clients hardly notice. If a file cannot be read now, its hash waits for the
+// next request.
 //
-// On the catalog's thread, but for the hashing, which is done where the bytes arrive.
+// Not thread-safe: it runs on the catalog's thread. Only the hashing runs on the thread where the
+// bytes arrive.
 class FileHasher {
  public:
   struct Deps {  // All must outlive it.
     Catalog* catalog = nullptr;
     ChunkLayer* chunks = nullptr;
-    // Runs a task on the catalog's thread; called on any.
+    // Runs a task on the catalog's thread. Thread-safe.
     std::function<void(std::function<void()>)> run;
   };
   explicit FileHasher(Deps deps) : deps_(std::move(deps)) {}
 
-  // A step. True: another one may be made at once.
+  // Does one step. True: the caller may make another one at once.
   bool Step();
 
  private:
-  // A leaf that is on its way.
+  // A leaf that is being read.
   struct Reading {
     HashWork::Leaf leaf;
-    uint64_t at = 0;  // All before is in `sum`.
+    uint64_t at = 0;  // `sum` covers the bytes before it.
     Sha256Sum sum;
   };
   void ReadOn(const std::shared_ptr<Reading>& reading);

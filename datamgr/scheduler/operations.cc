@@ -17,7 +17,7 @@ absl::StatusOr<int> ReadLimit(uint32_t limit) {
               absl::StrCat("ask for 1 to ", limits::kStorageRowsMax, " rows at once"));
 }
 
-// nullopt: "inherit".
+// nullopt means "inherit".
 absl::StatusOr<std::optional<Right>> ReadRight(const std::string& word) {
   if (word == "inherit") return std::optional<Right>();
   const std::optional<Right> right = RightFromWord(word);

@@ -38,7 +38,7 @@ void PieceJoiner::OnStored(const RunPtr& run, const absl::StatusOr<ChunkRef>& st
   if (!stored.ok()) return GiveUp(stored.status());
   is_busy_ = false;
   const absl::StatusOr<bool> put = deps_.catalog->join_work().Put(*run, *stored);
-  // Perhaps the commit was done and only its answer lost: then the sweep decides.
+  // After kUnconfirmed the commit may be applied, so the chunk may be in use; the sweep decides.
   const bool is_orphan = put.ok() ? !*put : FailCodeOf(put.status()) != FailCode::kUnconfirmed;
   if (is_orphan) deps_.chunks->Release({*stored}, [](const absl::Status&) {});
   if (!put.ok()) GiveUp(put.status());

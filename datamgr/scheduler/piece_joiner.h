@@ -12,23 +12,23 @@
 
 namespace convergia::datamgr {
 
-// Reads the runs of tiny pieces that the catalog's JoinWork chooses and writes each as one chunk,
-// one run after the other. A file that cannot be read or written now is left as it is.
+// Reads the runs of tiny pieces that the catalog's JoinWork chooses, and writes each as one chunk.
+// It handles one run at a time. If a file cannot be read or written now, it stays as it is.
 //
-// On the catalog's thread.
+// Not thread-safe: it runs on the catalog's thread.
 class PieceJoiner {
  public:
   struct Deps {  // All must outlive it.
     Catalog* catalog = nullptr;
     ChunkLayer* chunks = nullptr;
-    // Which servers to prefer, by a path. On any thread.
+    // The preferred class of servers for a path. Thread-safe.
     std::function<ClassPreference(absl::string_view path)> prefer;
-    // Runs a task on the catalog's thread; called on any.
+    // Runs a task on the catalog's thread. Thread-safe.
     std::function<void(std::function<void()>)> run;
   };
   explicit PieceJoiner(Deps deps) : deps_(std::move(deps)) {}
 
-  // A step. True: another one may be made at once.
+  // Does one step. True: the caller may make another one at once.
   bool Step();
 
  private:

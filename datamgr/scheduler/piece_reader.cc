@@ -9,7 +9,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// What comes back from the data servers, piece by piece.
+// Collects the bytes of the pieces as data servers answer.
 struct Gathering {
   absl::AnyInvocable<void(absl::StatusOr<std::string>)> done;
   absl::Mutex mu;

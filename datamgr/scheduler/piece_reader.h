@@ -10,8 +10,8 @@
 
 namespace convergia::datamgr {
 
-// Reads `pieces`, at least one, side by side, and gives their bytes, one after the other, or the
-// error of one of them. `done` is called once, on any thread; it must not block.
+// Reads `pieces` (at least one) in parallel. Gives `done` their bytes, joined in order, or the
+// error of one of them. `done` is called once, on any thread, and must not block. Thread-safe.
 void ReadPieces(ChunkLayer& chunks, const std::vector<Piece>& pieces,
                 absl::AnyInvocable<void(absl::StatusOr<std::string>)> done);
 

@@ -9,15 +9,15 @@
 namespace convergia::datamgr {
 namespace {
 
-// Requests that are not yet in their session's queue. Each stream bounds its own by bytes.
+// The most requests that wait to enter their session's queue. Each stream limits its own bytes.
 constexpr size_t kEventsMax = 100'000;
 constexpr absl::Duration kTendEvery = absl::Milliseconds(200);
 
-// One turn of the catalog's thread; then what came meanwhile is looked at. The last request of a
-// turn may go beyond it.
+// The bound on one turn of the catalog's thread; then it takes new events. The last request of a
+// turn may exceed the bound.
 constexpr uint64_t kTurnRowsMax = 1'000;
 constexpr uint64_t kTurnBytesMax = 1024 * 1024;
-// What so many bytes cost, a row costs.
+// Reading this many bytes costs a user as much as reading one row.
 constexpr uint64_t kBytesPerRow = 4'096;
 
 std::string TextOf(const absl::Status& failure) {
@@ -29,7 +29,7 @@ std::string TextOf(const absl::Status& failure) {
   return "the data management server failed; its log says more";
 }
 
-// Answers that are long enough to be packed elsewhere.
+// Requests with long answers; these are serialized on the pool.
 bool HasLongAnswer(const v1::DataRequest& request) {
   return request.has_list_folder() || request.has_list_messages() || request.has_list_metadata() ||
          request.has_get_metadata();
@@ -65,8 +65,8 @@ void RequestScheduler::Stop() {
     if (std::exchange(stopped_, true)) return;
   }
   actor_.Stop();
-  deps_.catalog->Flush();  // What it tells uses this.
-  queues_.clear();         // Requests that wait for what will not come.
+  deps_.catalog->Flush();  // Its callbacks use this object.
+  queues_.clear();         // Requests that wait for an answer that never comes.
 }
 
 void RequestScheduler::Settle(const ItemPtr& item, const absl::Status& status,
@@ -203,7 +203,7 @@ void RequestScheduler::RunOne(Client client) {
   }
 }
 
-// Behind writes that are under way, one further write begins.
+// While earlier writes of the session wait, one further write begins. True: one began.
 bool RequestScheduler::BeginNextWrite(Queue& queue) {
   while (queue.writes_begun < queue.items.size()) {
     const ItemPtr& item = queue.items[queue.writes_begun];
@@ -268,7 +268,7 @@ void RequestScheduler::StoreBytes(const ItemPtr& item, std::string bytes) {
 
 void RequestScheduler::OnBulkThread(Task task) {
   if (deps_.chunks->TryRun(task)) return;
-  task();  // The pool has too much to do, or has stopped.
+  task();  // The pool is full, or has stopped.
 }
 
 void RequestScheduler::OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written) {
@@ -292,7 +292,7 @@ RequestScheduler::Progress RequestScheduler::FinishWrite(const ItemPtr& item) {
   if (IsCallAgain(size.status())) return Progress::kAgain;
   v1::DataResponse response;
   if (size.ok()) response.set_number(*size);
-  // Perhaps the commit was done and only its answer lost: then the sweep decides.
+  // After kUnconfirmed the commit may be applied, so the chunk may be in use; the sweep decides.
   const bool is_orphan =
       !size.ok() && chunk.has_value() && FailCodeOf(size.status()) != FailCode::kUnconfirmed;
   if (is_orphan) deps_.chunks->Release({*chunk}, [](const absl::Status&) {});
@@ -374,7 +374,7 @@ void RequestScheduler::DescribeThen(const ItemPtr& item, std::vector<uint64_t> v
 
 bool RequestScheduler::Tend() {
   trash_.Begin();
-  // One step of each; then requests have their turn.
+  // Do one step of each; then requests have their turn.
   const absl::StatusOr<bool> expired = deps_.catalog->mailboxes().ExpireOne();
   const absl::StatusOr<bool> parted = deps_.catalog->deferred_work().ExpirePart();
   const absl::StatusOr<bool> worked = deps_.catalog->deferred_work().Step();

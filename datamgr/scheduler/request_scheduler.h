@@ -28,62 +28,66 @@
 
 namespace convergia::datamgr {
 
-// Carries requests out: what the catalog decides on its one thread, what data servers store and
-// read beside it. The thread does not wait for the disk: what it decided is answered when that, and
-// all that it was decided upon, is durable; so requests, of one session or of many, share syncs.
+// Carries out requests. The catalog decides on its one thread; data servers store and read bytes in
+// parallel to it. The thread does not wait for the disk. A decision is answered once it is durable,
+// with all decisions that it depends on. So requests of one or many sessions share syncs.
 //
-//   of one session, in order:   admit writes -> chunks are written, side by side -> commits, one
-//                               after the other; whatever else comes waits for those before it.
-//   reads                       are planned in their turn; then the bytes are fetched, and the next
-//                               request goes on.
+//   of one session, in order:   admit writes -> chunks are written in parallel -> commits, one
+//                               after the other; any other request waits for those before it.
+//   reads                       are planned in their turn; while the bytes are fetched, the next
+//                               request runs.
 //
-// Users take turns (FairTurns), so a user with many requests, or dear ones, delays nobody else by
+// Users take turns (FairTurns), so a user with many or expensive requests delays no other user by
 // more than one request. A request that needs many rows does a part in each turn. A turn of the
-// thread ends after some thousand rows. Between turns it does deferred work, ends old drafts and
-// parts, finds out hashes, joins tiny pieces, and has trash released.
+// thread ends after about a thousand rows. Between turns the thread does deferred work, ends old
+// drafts and parts, computes wanted hashes, joins tiny pieces, and releases trash.
 //
-// Hashing, copies and packing of many bytes run on the chunk layer's pool.
+// Hashing, copies and serialization of many bytes run on the chunk layer's pool.
 //
-// A stream's requests are done between its Open() and its Close(). What is not done by then never
-// is: an edge that has told its users that they are UNCONFIRMED may ask for new things over its
-// next stream, and nothing old comes between.
+// A stream's requests are carried out between its Open() and its Close(). Those that are not done
+// at Close() are never done. An edge that told its users UNCONFIRMED may send new requests on its
+// next stream, and no old request may come between them.
 //
-// Start() → Drain() → Stop(), once the chunk layer and the look-up have stopped. Thread-safe.
+// Start() → Drain() → Stop(). The chunk layer and the look-up stop before Stop(). Thread-safe.
 class RequestScheduler {
  public:
   struct Deps {  // All must outlive the scheduler.
     Catalog* catalog = nullptr;
     ChunkLayer* chunks = nullptr;
     UserLookup* users = nullptr;
-    // Which servers to prefer for a file, by its path; for messages, by "". On any thread.
+    // The preferred class of servers for a file, by its path; "" stands for messages. Thread-safe.
     std::function<ClassPreference(absl::string_view path)> prefer;
-    // On any thread; must not block.
+    // Tells edges of new messages. Called on any thread; must not block.
     std::function<void(const std::vector<Arrival>& arrivals)> announce;
   };
   // One stream's session.
   using Client = FairTurns::Client;
-  // Called once, on any thread; must not block. Not at all after Stop().
+  // Called once, on any thread, and not after Stop(). It must not block.
   using Done = absl::AnyInvocable<void(v1::DataResponse)>;
 
   explicit RequestScheduler(Deps deps);
   ~RequestScheduler() { Stop(); }
 
+  // Starts the catalog's thread.
   void Start();
+  // Ends the thread and drops the requests that wait. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes no more requests (STORAGEDOWN) and returns when all are answered; false: not all are,
-  // after `longest`.
+  // Refuses new requests with STORAGEDOWN. Returns true once all others are answered, false if some
+  // are not after `longest`.
   bool Drain(absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Begins and ends a stream; numbers are never used twice.
   void Open(uint64_t stream);
   void Close(uint64_t stream);
 
-  // The caller bounds what is unanswered, in bytes. `done` is not called if the stream is closed
-  // before.
+  // Queues a request of `client`. `done` is not called if the stream is closed first. The caller
+  // limits the bytes of unanswered requests. If 100,000 requests wait for the catalog's thread, the
+  // answer is BUSY.
   void Handle(Client client, v1::DataRequest request, Done done) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // Counts in unanswered_ while it lives.
+  // Counts in unanswered_ while it exists.
   class Presence {
    public:
     explicit Presence(RequestScheduler* scheduler) : scheduler_(*scheduler) {
@@ -100,11 +104,11 @@ class RequestScheduler {
     Client client;
     v1::DataRequest request;
     Done done;
-    bool began = false;                               // A write is admitted, a look-up asked.
-    std::optional<absl::StatusOr<ChunkRef>> written;  // Of a write that is admitted.
+    bool began = false;  // The write is admitted, or the look-up is asked.
+    std::optional<absl::StatusOr<ChunkRef>> written;  // Of an admitted write.
     std::optional<absl::Status> users_checked;
     bool has_bytes = false;
-    std::string hash;      // Of a WRITEFILE: HashForWrite().
+    std::string hash;      // HashForWrite() of a WRITEFILE.
     bool dropped = false;  // Its stream was closed.
   };
   using ItemPtr = std::shared_ptr<Item>;
@@ -115,19 +119,19 @@ class RequestScheduler {
     std::deque<ItemPtr> items;
     size_t writes_begun = 0;  // At the front, without a gap.
   };
-  // How far a request got. kAgain: it did a part, and goes on in its next turn.
+  // The progress of a request. kAgain: it did a part, and continues in its next turn.
   enum class Progress { kDone, kWaits, kAgain };
 
-  // Runs `task` on the catalog's thread, also when many requests wait.
+  // Runs `task` on the catalog's thread, also when very many requests wait.
   void Return(Task task) { actor_.PostUrgent(std::move(task)); }
   void CountUnanswered(int change) ABSL_LOCKS_EXCLUDED(mu_);
 
   // On the catalog's thread:
   absl::Duration RunTurn(absl::Duration now);
-  bool RunRequests();  // True: somebody still waits for a turn.
+  bool RunRequests();  // True: a client still waits for a turn.
   void RunOne(Client client);
   void WaitForTurn(const Queue& queue, Client client);
-  void Resume(Client client);  // What its first request waited for is there.
+  void Resume(Client client);  // The wait of its first request is over.
   void DropRequests(uint64_t stream);
   void OnWritten(const ItemPtr& item, absl::StatusOr<ChunkRef> written);
   Progress Advance(const ItemPtr& item);
@@ -138,9 +142,9 @@ class RequestScheduler {
   Progress FinishWrite(const ItemPtr& item);
   void BeginRead(const ItemPtr& item);
   Progress ExecuteNow(const ItemPtr& item);
-  // Answers once that may be told.
+  // Answers once the catalog's state so far is durable.
   void Settle(const ItemPtr& item, const absl::Status& status, v1::DataResponse response = {});
-  bool Tend();  // True: more is to be done at once.
+  bool Tend();  // True: more can be done at once.
 
   // On any thread:
   void StoreBytes(const ItemPtr& item, std::string bytes);
@@ -152,7 +156,7 @@ class RequestScheduler {
 
   const Deps deps_;
 
-  // The catalog's thread's own.
+  // Only the catalog's thread uses these.
   std::map<Client, Queue> queues_;
   std::set<uint64_t> open_streams_;
   FairTurns turns_;

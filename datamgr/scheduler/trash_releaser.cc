@@ -5,7 +5,7 @@
 namespace convergia::datamgr {
 namespace {
 
-// Read at once, and begun with at once: each chunk is a row to read and one to delete.
+// The bounds of one batch. Each chunk costs one row to read and one to delete.
 constexpr int kEntriesMax = 100;
 constexpr size_t kChunksMax = 400;
 
@@ -46,7 +46,7 @@ void TrashReleaser::Begin() {
 void TrashReleaser::Send(Entries entries) {
   if (entries.empty()) return;
   ++under_way_;
-  // Not before the catalog has surely let go of them.
+  // Release chunks only after the catalog's LetGo() is durable.
   deps_.catalog->WhenDurable([this, entries = std::move(entries)](const absl::Status& durable) {
     if (durable.ok()) return Release(entries);
     deps_.run([this] { --under_way_; });
@@ -66,7 +66,7 @@ void TrashReleaser::Release(const Entries& entries) {
 void TrashReleaser::OnReleased(const Entries& entries, const absl::Status& released) {
   --under_way_;
   if (!released.ok()) {
-    has_more_ = false;  // In the next round.
+    has_more_ = false;  // The next Begin() tries again.
     return;
   }
   for (const DeferredWork::TrashEntry& entry : entries) {

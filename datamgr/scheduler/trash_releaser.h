@@ -10,21 +10,21 @@
 
 namespace convergia::datamgr {
 
-// Has the chunk layer release what the catalog's trash holds for long enough. Some entries are
-// under way at a time; more follow as soon as those are gone.
+// Gives chunks to the chunk layer to delete once their grace in the catalog's trash is over. It
+// releases a batch of entries at a time, and the next as soon as those are gone.
 //
-// On the catalog's thread.
+// Not thread-safe: it runs on the catalog's thread.
 class TrashReleaser {
  public:
   struct Deps {  // All must outlive what is under way.
     Catalog* catalog = nullptr;
     ChunkLayer* chunks = nullptr;
-    // Runs a task on the catalog's thread; called on any.
+    // Runs a task on the catalog's thread. Thread-safe.
     std::function<void(std::function<void()>)> run;
   };
   explicit TrashReleaser(Deps deps) : deps_(std::move(deps)) {}
 
-  // Begins with what is due, unless some is under way.
+  // Begins with the entries that are due, unless some are being released.
   void Begin();
 
  private:
@@ -36,7 +36,7 @@ class TrashReleaser {
 
   const Deps deps_;
   int under_way_ = 0;      // Requests to the chunk layer.
-  bool has_more_ = false;  // More trash is due than is under way.
+  bool has_more_ = false;  // More trash is due than is being released.
 };
 
 }  // namespace convergia::datamgr

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kCallsMax = 1'000;
 constexpr absl::Duration kTimeout = absl::Seconds(10);
-constexpr size_t kKnownMax = 100'000;  // Some 10 MB; then it forgets all.
+constexpr size_t kKnownMax = 100'000;  // About 10 MB; above it the cache is cleared.
 
 absl::Status NoSuchUser(const std::string& user) {
   return Fail(FailCode::kNoSuchUser,

@@ -17,19 +17,19 @@
 
 namespace convergia::datamgr {
 
-// Who exists. Thread-safe; never blocks; `done` is called once, on any thread.
+// Tells whether users exist. Thread-safe. Never blocks. Calls `done` once, on any thread.
 class UserLookup {
  public:
   virtual ~UserLookup() = default;
 
   // OK if all of `users` (lower case, at most 100) have accounts.
   //
-  // Errors: kNoSuchUser, naming one who has none; kManagementDown if that cannot be known now.
+  // Errors: kNoSuchUser, naming one that has no account; kManagementDown if it cannot be known now.
   virtual void CheckExist(std::vector<std::string> users,
                           absl::AnyInvocable<void(absl::Status)> done) = 0;
 };
 
-// Asks mgmt, and remembers who exists: accounts are never removed.
+// Asks mgmt, and caches the users that exist: accounts are never removed.
 class MgmtUsers final : public UserLookup {
  public:
   // `channel` returns one that leads to the present mgmt.
@@ -38,7 +38,7 @@ class MgmtUsers final : public UserLookup {
   void CheckExist(std::vector<std::string> users,
                   absl::AnyInvocable<void(absl::Status)> done) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends what is under way and returns when each `done` has returned. Idempotent.
+  // Cancels all calls and returns when each `done` has returned. Idempotent.
   void Stop() { calls_.Stop(); }
 
  private:

@@ -68,7 +68,7 @@ void DataAdminService::FillServers(v1::ListDataServersResponse* response) {
   absl::MutexLock lock(&deps_.state->mu());
   const ServerTable& servers = deps_.state->servers();
   std::map<NodeId, uint32_t> replicas;
-  std::map<NodeId, uint32_t> held;  // Of those volumes.
+  std::map<NodeId, uint32_t> held;  // The replicas that a server really holds.
   for (const auto& [id, volume] : deps_.state->volumes().volumes()) {
     for (const Replica& replica : volume.record.replicas) {
       ++replicas[replica.server];

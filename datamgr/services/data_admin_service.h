@@ -8,7 +8,8 @@
 
 namespace convergia::datamgr {
 
-// What operators see and do (data_admin.proto): translation only. Thread-safe.
+// The gRPC service DataAdmin (data_admin.proto): operators read and control data servers, volumes
+// and repair. It only translates. Errors: as in data_admin.proto. Thread-safe.
 class DataAdminService final : public v1::DataAdmin::CallbackService {
  public:
   struct Deps {  // All must outlive the service.

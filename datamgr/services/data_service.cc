@@ -15,12 +15,13 @@
 namespace convergia::datamgr {
 namespace {
 
-// What one edge has asked and not been answered: requests, and what reads will give. Then no more
-// is read from it.
+// The unanswered bytes of one edge: its requests and the results of its reads. Above it, reading
+// from the edge pauses.
 constexpr int64_t kUnansweredBytesMax = 64 * 1024 * 1024;
-// Of answers that an edge does not take: more than it can have asked for at once.
+// The answers that wait for one edge. It is more than an edge can request at once; above it, the
+// stream is cancelled.
 constexpr size_t kAnswersBytesMax = 256 * 1024 * 1024;
-// What waits is packed into one message up to here.
+// Waiting answers are packed into one message up to this size.
 constexpr size_t kPackedBytesMax = 1024 * 1024;
 
 int64_t WeightOf(const v1::DataRequest& request) {
@@ -33,7 +34,7 @@ int64_t WeightOf(const v1::DataRequest& request) {
 
 }  // namespace
 
-// One edge's stream.
+// One stream of one edge.
 class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEdge> {
  public:
   EdgeStream(grpc::CallbackServerContext* context, DataService* service, uint64_t number,
@@ -65,7 +66,7 @@ class EdgeStream final : public rpc::ServerStream<v1::DataFromEdge, v1::DataToEd
   void Answer(v1::DataResponse response, int64_t weight) {
     v1::DataToEdge message;
     *message.add_responses() = std::move(response);
-    (void)Send(std::move(message));  // An edge that has gone wants no answer.
+    (void)Send(std::move(message));  // If the edge is gone, no answer is needed.
     const int64_t before = unanswered_.fetch_sub(weight);
     if (before > kUnansweredBytesMax && before - weight <= kUnansweredBytesMax) ResumeReading();
   }
@@ -106,8 +107,8 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
     stream = std::make_shared<EdgeStream>(context, this, number, *peer);
     streams_[number] = stream;
   }
-  // An edge has one stream. If this end has not noticed yet that an older one is over, what came on
-  // it must still not be done from now on.
+  // An edge has one stream. This end may not know yet that an older one is over, so it ends that
+  // one: none of its requests may be carried out from now on.
   for (const auto& other : older) {
     deps_.scheduler->Close(other->number());
     other->Cancel(absl::AbortedError("the edge has a newer stream"));
@@ -115,7 +116,7 @@ grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* DataService::Serve(
   deps_.scheduler->Open(stream->number());
   LOG(INFO) << "edge " << peer->name << " is here";
   auto* const reactor = stream->Start(*deps_.pins, peer->pin);
-  v1::DataToEdge greeting;  // The edge knows that we are here, and which start.
+  v1::DataToEdge greeting;  // It tells the edge our epoch.
   greeting.set_epoch(epoch_);
   (void)stream->Send(std::move(greeting));
   return reactor;

@@ -19,24 +19,25 @@ namespace convergia::datamgr {
 
 class EdgeStream;
 
-// Data: what edges ask in the name of their users. Translates; the scheduler decides. Thread-safe.
+// The gRPC service Data: requests of edges on behalf of their users. It translates and bounds; the
+// RequestScheduler decides. Thread-safe.
 class DataService final : public v1::Data::CallbackService {
  public:
   struct Deps {  // All must outlive the service.
     const rpc::PinSet* pins = nullptr;
     RequestScheduler* scheduler = nullptr;
   };
-  // `epoch`: which start of datamgr this is.
+  // `epoch` is the epoch of this start of datamgr.
   DataService(const Deps& deps, Epoch epoch) : deps_(deps), epoch_(epoch) {}
 
-  // Ends all streams, once what was answered is sent, and waits for that, at most `longest`. The
-  // edges are told `reason`; FailCode::kStorageDown: what was not answered was not done.
+  // Sends waiting answers, then ends all streams. Waits for that at most `longest`. The edges
+  // receive `reason`; FailCode::kStorageDown means that unanswered requests were not carried out.
   void CloseStreams(const absl::Status& reason, absl::Duration longest) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The edges that are here now, each once, ascending.
+  // The edges that are connected now, each once, ascending.
   std::vector<NodeId> ConnectedEdges() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Tells all edges of messages that have come.
+  // Tells all edges of new messages.
   void Announce(const std::vector<Arrival>& arrivals) ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::ServerBidiReactor<v1::DataFromEdge, v1::DataToEdge>* Serve(
@@ -44,7 +45,7 @@ class DataService final : public v1::Data::CallbackService {
 
  private:
   friend class EdgeStream;
-  // Of the edge `name`, or of all if that is empty.
+  // The streams of the edge `name`; if `name` is empty, all streams.
   std::vector<std::shared_ptr<EdgeStream>> StreamsOf(absl::string_view name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<std::shared_ptr<EdgeStream>> AllStreams() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -21,7 +21,8 @@ int SharedWith(const ServerView& server, absl::Span<const ServerView* const> cho
   return shared;
 }
 
-// From `first` on, each time the one that shares least with those chosen.
+// Starts with `first` and repeatedly adds the candidate that shares the fewest labels with those
+// chosen.
 std::vector<const ServerView*> ChooseFrom(absl::Span<const Candidate> candidates, size_t first,
                                           int count, int* shared_total) {
   std::vector<const ServerView*> chosen = {candidates[first].server};
@@ -56,8 +57,8 @@ std::vector<Candidate> CandidatesFor(const ServerTable& servers, const VolumeTab
   return candidates;
 }
 
-// Why `with_room` servers are too few. One that does not answer is not full: when it is back, there
-// may be enough.
+// The error if `with_room` servers are too few. A server that does not answer does not count as
+// full: when it returns, there may be enough.
 absl::Status TooFew(const ServerTable& servers, const PlacementRules& rules,
                     VolumeClass volume_class, int with_room) {
   const int copies = rules.copies(volume_class);
@@ -119,7 +120,7 @@ absl::StatusOr<std::vector<NodeId>> PlaceVolume(const ServerTable& servers,
       best = std::move(chosen);
       best_shared = shared;
     }
-    if (best_shared == 0) break;  // Nothing shares less.
+    if (best_shared == 0) break;  // Nothing can share less.
   }
   std::vector<NodeId> ids;
   for (const ServerView* const server : best) ids.push_back(server->config.id);
@@ -135,10 +136,10 @@ NodeId PlaceCopy(const ServerTable& servers, const CopyNeed& need, VolumeId volu
   NodeId best = 0;
   Rank best_rank;
   for (const auto& [id, server] : servers.servers()) {
-    // Before it has said what it holds, it may hold this very volume.
+    // A server whose holdings are unknown may already hold this volume.
     if (need.excluded.contains(id) || !server.holdings_known) continue;
     const bool holds = server.holdings.contains(volume);
-    const uint64_t room = holds ? 0 : need.bytes;  // What it holds needs no room.
+    const uint64_t room = holds ? 0 : need.bytes;  // A holder needs no room.
     if (!server.MayWrite(room)) continue;
     const bool fits = server.config.volume_class == need.volume_class;
     if (!fits && need.volume_class == VolumeClass::kNonVolatile) continue;

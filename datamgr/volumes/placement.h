@@ -9,7 +9,7 @@
 #include "datamgr/servers/server_table.h"
 #include "datamgr/volumes/volume_table.h"
 
-// Where volumes go. Pure: same arguments, same answer.
+// Chooses the servers of volumes. Pure functions: the same arguments give the same answer.
 namespace convergia::datamgr {
 
 struct PlacementRules {
@@ -18,33 +18,36 @@ struct PlacementRules {
   int copies(VolumeClass volume_class) const {
     return volume_class == VolumeClass::kVolatile ? copies_volatile : copies_non_volatile;
   }
-  // A server must have room for at least so much to be part of a new volume: some chunks.
+  // A server needs at least this much free room, for some chunks, to be part of a new volume.
   uint64_t room_bytes_min = 4 * 1024 * 1024;
 };
 
-// How many labels two servers share: how likely they fail together.
+// The number of labels that two servers share. More shared labels mean that they are likelier to
+// fail together.
 int SharedLabels(const ServerConfig& a, const ServerConfig& b);
 
-// The servers of a new volume: as many as its class wants, that share the fewest labels; among
-// those the ones with the most room for each volume that is open on them.
+// The servers of a new volume: as many as its class wants, with few shared labels. A greedy choice
+// starts from each candidate, those with the most room for each open volume first. The choice with
+// the fewest shared labels wins; the first of equals.
 //
-// Errors: FailCode::kNoSpace if enough servers answer, and are full; kUnavailable, naming what is
-// missing, if too few answer, or one that does not answer would do.
+// Errors: FailCode::kNoSpace if enough servers answer but are full, and those that do not answer
+// would not suffice either; else kUnavailable, naming the servers that do not answer.
 absl::StatusOr<std::vector<NodeId>> PlaceVolume(const ServerTable& servers,
                                                 const VolumeTable& volumes,
                                                 const PlacementRules& rules,
                                                 VolumeClass volume_class);
 
+// The requirements for one more copy of a volume.
 struct CopyNeed {
   VolumeClass volume_class = VolumeClass::kVolatile;
   uint64_t bytes = 0;
-  std::vector<NodeId> staying;  // The replicas that it will stand beside.
-  std::set<NodeId> excluded;    // Holders, and those that are busy.
+  std::vector<NodeId> staying;  // The replicas that stay beside the new one.
+  std::set<NodeId> excluded;    // Servers that hold it or are busy.
 };
 
-// The server for one more copy; 0 if there is none. Prefers one that already holds some of the
-// volume (`volume` != 0), then few shared labels, then room. A volatile volume may for want of
-// anything else go to a non-volatile server, which is no worse.
+// The server for one more copy of `volume`; 0 if there is none. Prefers the class of the volume,
+// then a server that already holds some of the volume, then few shared labels, then free room. A
+// volatile volume may go to a non-volatile server, never the other way round.
 NodeId PlaceCopy(const ServerTable& servers, const CopyNeed& need, VolumeId volume);
 
 }  // namespace convergia::datamgr

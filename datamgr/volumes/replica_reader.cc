@@ -11,9 +11,9 @@
 namespace convergia::datamgr {
 namespace {
 
-// Three replicas and one uncounted copy: all within kChunkReadDeadline.
+// Three replicas and one uncounted copy: all of them fit within kChunkReadDeadline.
 constexpr size_t kPlacesTried = 4;
-constexpr absl::Duration kReadTimeout = absl::Seconds(6);  // Of each replica.
+constexpr absl::Duration kReadTimeout = absl::Seconds(6);  // For each replica.
 
 absl::Status Verify(const v1::ReadResult& read, const ChunkRef& ref, uint32_t length) {
   if (read.bytes().size() != length || read.chunk_length() != ref.bytes) {
@@ -33,9 +33,9 @@ struct ReplicaReader::Task {
   uint32_t length = 0;
   ChunkLayer::ReadDone done;
   ReadPlaces places;
-  size_t next = 0;  // Of places.servers.
+  size_t next = 0;  // An index into places.servers.
   bool found_bad = false;
-  absl::Status unreachable;  // The last place that could not be asked; it may have had the bytes.
+  absl::Status unreachable;  // Of the last server that did not answer; it may have the bytes.
 };
 
 void ReplicaReader::Read(const ChunkRef& ref, uint32_t offset, uint32_t length,

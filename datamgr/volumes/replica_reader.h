@@ -12,21 +12,22 @@
 
 namespace convergia::datamgr {
 
-// Reads chunks: from one replica; from the next if that one is slow, gone, or its bytes are bad, of
-// which the repair is told. The data server verified every byte against its checksums on the disk;
-// here they are verified once more after the wire.
+// Reads chunks from one replica. If that one is slow, away, or gives bad bytes, it reads from the
+// next. Bad or missing copies are reported for repair. The data server verifies the checksums on
+// its disk; this class verifies an XXH3-64 checksum of the bytes that arrive.
 //
-// Thread-safe. Never blocks. What is under way ends when the hub stops.
+// Thread-safe. Never blocks. Reads under way end when the hub stops.
 class ReplicaReader {
  public:
   struct Deps {  // All must outlive the reader.
     const VolumeState* state = nullptr;
     ServerHub* hub = nullptr;
-    // A replica lacks this chunk or has it damaged. On any thread; must not block.
+    // Called if a replica lacks this chunk or has it damaged. On any thread; must not block.
     std::function<void(VolumeId volume, ChunkId chunk)> report_bad;
   };
   explicit ReplicaReader(Deps deps) : deps_(std::move(deps)) {}
 
+  // As ChunkLayer::Read(). A `length` of 0 gives "".
   void Read(const ChunkRef& ref, uint32_t offset, uint32_t length, ChunkLayer::ReadDone done);
 
  private:

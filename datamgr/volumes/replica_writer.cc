@@ -10,12 +10,12 @@
 namespace convergia::datamgr {
 namespace {
 
-// Chunks that are being written, all together; then BUSY.
+// The bytes of all unanswered writes. Beyond it the answer is BUSY.
 constexpr size_t kUnwrittenBytesMax = 128 * 1024 * 1024;
 constexpr int kAttemptsMax = 5;
-// One server may take so long for one chunk; then it counts as failed.
+// A server that takes longer for one chunk counts as failed.
 constexpr absl::Duration kPutTimeout = absl::Seconds(8);
-// Below kChunkWriteDeadline by the time that answering takes.
+// Shorter than kChunkWriteDeadline by the time that answering takes.
 constexpr absl::Duration kPatience = absl::Seconds(25);
 
 v1::ChunkRequest PutRequest(const WritePlace& place, const std::string& bytes, uint64_t checksum) {
@@ -28,7 +28,7 @@ v1::ChunkRequest PutRequest(const WritePlace& place, const std::string& bytes, u
   return request;
 }
 
-// What users read when the last attempt failed.
+// The error that users read after the last attempt failed.
 absl::Status FinalStatus(const absl::Status& status) {
   const FailCode code = FailCodeOf(status);
   if (code == FailCode::kNoSpace || code == FailCode::kBusy || code == FailCode::kUnavailable) {
@@ -50,8 +50,8 @@ struct ReplicaWriter::Task {
   absl::Mutex mu;
   WritePlace place ABSL_GUARDED_BY(mu);
   int attempt ABSL_GUARDED_BY(mu) = 0;
-  size_t unanswered ABSL_GUARDED_BY(mu) = 0;  // Of this attempt.
-  bool failed ABSL_GUARDED_BY(mu) = false;    // This attempt; another one follows.
+  size_t unanswered ABSL_GUARDED_BY(mu) = 0;  // In this attempt.
+  bool failed ABSL_GUARDED_BY(mu) = false;    // This attempt failed; another follows.
   absl::Status last_failure ABSL_GUARDED_BY(mu);
 };
 
@@ -109,7 +109,7 @@ void ReplicaWriter::OnPut(const TaskPtr& task, int attempt, NodeId server,
   bool is_over = false;
   {
     absl::MutexLock lock(&task->mu);
-    if (task->attempt != attempt || task->failed) return;  // The chunk has another name by now.
+    if (task->attempt != attempt || task->failed) return;  // The chunk has a newer name.
     --task->unanswered;
     place = task->place;
     if (!status.ok()) {

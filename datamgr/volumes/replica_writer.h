@@ -16,9 +16,9 @@
 
 namespace convergia::datamgr {
 
-// Writes chunks: to all replicas of an open volume side by side; OK once all of them have it
-// durably. When one fails, the volume is closed and the chunk goes to another one, under another
-// name; what the first ones have of it are orphans, which the sweep finds.
+// Writes chunks to all replicas of an open volume in parallel. OK once all of them have the chunk
+// durably. If one fails, the volume is closed and the chunk goes to another volume, under another
+// name. The copies of the failed attempt are orphans; the sweep finds them.
 //
 // Thread-safe. Never blocks.
 class ReplicaWriter {
@@ -27,19 +27,21 @@ class ReplicaWriter {
     VolumeState* state = nullptr;
     ServerHub* hub = nullptr;
     const Clock* clock = nullptr;
-    std::function<void()> wake;  // A volume is to be opened. On any thread; must not block.
+    std::function<void()> wake;  // A write waits for a volume. On any thread; must not block.
   };
   explicit ReplicaWriter(Deps deps) : deps_(std::move(deps)) {}
   ~ReplicaWriter() { Stop(); }
 
+  // As ChunkLayer::Write(). Errors: also kBusy beyond 128 MiB of unanswered bytes.
   void Write(std::string bytes, ClassPreference preference, ChunkLayer::WriteDone done)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Goes on with what waits for a volume, and ends what took too long. By the reconciler, whenever
-  // it opened one, and every few 100 ms.
+  // Continues writes that wait for a volume, and ends those past their deadline. The reconciler
+  // calls it when it opened a volume, and every few 100 ms.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Fails what is under way; what comes later too. Idempotent.
+  // Fails writes that wait, and all later ones. Those at the data servers end with the hub.
+  // Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -56,7 +58,7 @@ class ReplicaWriter {
   const Deps deps_;
   absl::Mutex mu_;
   std::deque<TaskPtr> waiting_ ABSL_GUARDED_BY(mu_);  // For a volume, or for a busy server.
-  size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;             // Of all that is not answered.
+  size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;             // Of all unanswered writes.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -126,7 +126,7 @@ TEST(PlaceVolumeTest, OneThatWouldBeEnoughIsWaitedForAlthoughAnotherIsFull) {
   servers.OnSlow(4, true);
   auto ids = PlaceVolume(servers, {}, {}, VolumeClass::kVolatile);
   EXPECT_EQ(FailCodeOf(ids.status()), FailCode::kUnavailable) << ids.status();
-  servers.OnReport(4, {10 * kGiB, 0, 0, 1000, ""});  // It would not.
+  servers.OnReport(4, {10 * kGiB, 0, 0, 1000, ""});  // Now its room would not do.
   ids = PlaceVolume(servers, {}, {}, VolumeClass::kVolatile);
   EXPECT_EQ(FailCodeOf(ids.status()), FailCode::kNoSpace) << ids.status();
 }

@@ -15,13 +15,14 @@
 namespace convergia::datamgr {
 
 // The rows of volumes and data servers in datamgr's store (volume_records.proto). Every change of a
-// volume is guarded by the row's version: what this process believes is what is there.
+// volume's row is guarded by the version that the caller knows, so no row changes unnoticed.
 //
-// Blocks on the disk: for one thread that may. Keys begin with "v/".
+// Not thread-safe. It waits for the disk, so call it on a thread that may block. Keys begin with
+// "v/".
 class VolumeBook {
  public:
   struct Contents {
-    uint64_t start = 0;  // Of datamgr: this one.
+    uint64_t start = 0;  // The number of this start: see ChunkNumbers.
     VolumeId last_volume = 0;
     std::vector<std::pair<VolumeRecord, store::Revision>> volumes;
     struct KnownServer {
@@ -34,22 +35,23 @@ class VolumeBook {
 
   explicit VolumeBook(store::Store* store) : store_(store) {}
 
-  // Reads all, and counts this start.
+  // Reads all rows, and stores the number of this start.
   //
-  // Errors: those of the store; kDataLoss for a row that cannot be read.
+  // Errors: those of the store; kDataLoss for a row that cannot be parsed.
   absl::StatusOr<Contents> Open(absl::Time now);
 
-  // A new volume: gives it its number, greater than `last_volume`.
+  // Adds a volume and gives it its number, greater than `last_volume` and all earlier ones.
   absl::StatusOr<std::pair<VolumeRecord, store::Revision>> Add(VolumeRecord record,
                                                                VolumeId last_volume);
-  // Errors: store::IsConflict() if the row is not `version` any more: a bug.
+  // Errors: store::IsConflict() if the row no longer has `version`: that is a bug.
   absl::StatusOr<store::Revision> Replace(const VolumeRecord& record, store::Revision version);
   absl::Status Remove(VolumeId id, store::Revision version);
 
-  // What operators changed of the rules; nothing if they never did.
+  // The repair rules that operators changed. Empty if they changed none.
   absl::StatusOr<v1::RepairPolicy> ReadPolicy();
   absl::Status PutPolicy(const v1::RepairPolicy& policy);
 
+  // Records what mgmt and the last start of a data server said, for times when mgmt is away.
   absl::Status PutServer(const ServerView& server);
   absl::Status RemoveServer(NodeId id);
 

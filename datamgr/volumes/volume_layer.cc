@@ -45,7 +45,7 @@ absl::StatusOr<std::unique_ptr<VolumeLayer>> VolumeLayer::Create(const Deps& dep
   return std::unique_ptr<VolumeLayer>(new VolumeLayer(deps, with_policy, book, contents));
 }
 
-// What is called back is only used after Start(), when all is made.
+// Callbacks use members only after Start(), when all members exist.
 VolumeLayer::VolumeLayer(const Deps& deps, const Options& options, const VolumeBook& book,
                          const VolumeBook::Contents& contents)
     : deps_(deps),
@@ -135,7 +135,7 @@ void VolumeLayer::Read(const ChunkRef& ref, uint32_t offset, uint32_t length, Re
 }
 
 void VolumeLayer::Release(std::vector<ChunkRef> refs, ReleaseDone done) {
-  // Servers that are away, or do not answer, keep theirs until the sweep finds them to be orphans.
+  // A server that is away or does not answer keeps its copies. The sweep finds them as orphans.
   std::map<NodeId, v1::ChunkRequest> batches;
   {
     absl::MutexLock lock(&state_.mu());

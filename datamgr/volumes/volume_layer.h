@@ -27,7 +27,7 @@ namespace convergia::datamgr {
 
 class DataAdminService;
 
-// Chunks in volumes on data servers: the lower half of datamgr, put together.
+// The volumes on data servers: the lower half of datamgr. It wires the parts together.
 //
 //   catalog -> Write -> ReplicaWriter -\                    /-> streams of data servers
 //           -> Read  -> ReplicaReader --+-> ServerHub ----<
@@ -45,30 +45,30 @@ class VolumeLayer final : public ChunkLayer {
     const Clock* clock = nullptr;
   };
   struct Options {
-    Epoch epoch = 0;    // Which start of datamgr this is; what data servers are told.
-    RepairRules rules;  // Before what operators changed of them.
+    Epoch epoch = 0;    // The epoch of this start, which data servers are told.
+    RepairRules rules;  // Operators' changes in the store override them.
     VolumeLimits limits;
     absl::Duration plan_every = absl::Seconds(1);
   };
 
-  // Reads what the store has. Blocks on the disk.
+  // Reads the store. Blocks on the disk.
   //
-  // Errors: those of the store.
+  // Errors: those of the store; kDataLoss for a row that cannot be parsed.
   static absl::StatusOr<std::unique_ptr<VolumeLayer>> Create(const Deps& deps,
                                                              const Options& options);
-  ~VolumeLayer() override;  // Stop().
+  ~VolumeLayer() override;  // Calls Stop().
 
-  // Chunks for data servers, DataAdmin for operators.
+  // Chunks, for data servers, and DataAdmin, for operators.
   std::vector<grpc::Service*> services();
 
   void Start();
-  // Answers all that is under way with an error and ends all threads. Idempotent.
+  // Answers everything under way with an error and ends all threads. Idempotent.
   void Stop();
 
-  // What mgmt says about data servers: these are all.
+  // Sets the list of all data servers, which comes from mgmt.
   void SetServers(const v1::DataServers& servers);
 
-  // The data servers that are here now, ascending.
+  // The data servers that are connected now, ascending.
   std::vector<NodeId> ConnectedServers() const { return hub_->Connected(); }
 
   void Write(std::string bytes, ClassPreference preference, WriteDone done) override;
@@ -89,7 +89,7 @@ class VolumeLayer final : public ChunkLayer {
   const Options options_;
   VolumeBook book_;
   VolumeState state_;
-  WorkQueue work_;  // For questions to the catalog, which block.
+  WorkQueue work_;  // For reads of the catalog, which block.
   WorkQueue bulk_;  // For tasks on many bytes.
   VolumeWaker waker_;
   std::unique_ptr<ServerHub> hub_;

@@ -11,15 +11,15 @@ namespace convergia::datamgr {
 namespace {
 
 std::vector<VolumeClass> OrderOf(ClassPreference preference) {
-  // Without a wish: rather three copies than one.
+  // Without a preference, three copies are better than one.
   if (preference == ClassPreference::kNonVolatile) {
     return {VolumeClass::kNonVolatile, VolumeClass::kVolatile};
   }
   return {VolumeClass::kVolatile, VolumeClass::kNonVolatile};
 }
 
-// Of two reasons that nothing can be written the one that says more: that a server does not answer,
-// for it may come back; then that there is no room; then that there never were enough servers.
+// Ranks the reasons why nothing can be written; the highest is told. A server that does not answer
+// may return, so it comes first. Then no room; last, too few servers.
 int WorthTelling(const absl::Status& outlook, bool some_away) {
   if (FailCodeOf(outlook) == FailCode::kNoSpace) return 2;
   return some_away ? 3 : 1;
@@ -37,7 +37,7 @@ void VolumeState::FindOpen() {
 Volume* VolumeState::PickOpen(VolumeClass volume_class) {
   ClassState& state = classes_[static_cast<int>(volume_class)];
   const std::vector<VolumeId>& open = open_[volume_class];
-  // In turn, so that writing is spread; but not to one that a slow server holds up.
+  // Round robin spreads writes, but a volume held up by a slow server has more in flight and loses.
   Volume* best = nullptr;
   const auto first = std::upper_bound(open.begin(), open.end(), state.last);
   std::vector<VolumeId> order(first, open.end());
@@ -96,7 +96,7 @@ void VolumeState::EndWrite(const WritePlace& place, uint32_t bytes, const absl::
   if (status.ok() || FailCodeOf(status) == FailCode::kBusy) return;
   volume->closed = true;
   if (FailCodeOf(status) == FailCode::kNoSpace) {
-    // Until its next report says otherwise.
+    // The server counts as full until its next report.
     if (const ServerView* const server = servers_.Find(failed)) {
       servers_.Charge(failed, server->space.free_bytes);
     }
@@ -118,7 +118,7 @@ absl::StatusOr<ReadPlaces> VolumeState::PlacesOf(VolumeId id) const {
     const bool suspect = servers_.Find(replica.server)->suspect;
     (suspect ? slow : places.servers).push_back(replica.server);
   }
-  // Spread over the replicas by chance of the moment.
+  // Rotate by the bytes of the volume: as they grow, other replicas come first. It spreads reads.
   if (places.servers.size() > 1) {
     std::rotate(
         places.servers.begin(),
@@ -126,7 +126,7 @@ absl::StatusOr<ReadPlaces> VolumeState::PlacesOf(VolumeId id) const {
         places.servers.end());
   }
   places.servers.insert(places.servers.end(), slow.begin(), slow.end());
-  for (const auto& [server_id, server] : servers_.servers()) {  // Those that hold uncounted copies.
+  for (const auto& [server_id, server] : servers_.servers()) {  // Uncounted copies come last.
     const bool counted = std::count(places.servers.begin(), places.servers.end(), server_id) > 0;
     if (server.connected && !counted && server.holdings.contains(id)) {
       places.servers.push_back(server_id);

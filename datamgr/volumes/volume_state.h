@@ -16,27 +16,28 @@
 namespace convergia::datamgr {
 
 struct VolumeLimits {
-  // A volume is sealed past these: what one repair copies, and what a look at one holds in memory.
+  // A volume is sealed past these limits. They bound what one repair copies, and the memory that a
+  // scan of one volume needs.
   uint64_t volume_bytes_max = uint64_t{1} << 30;
   uint64_t volume_chunks_max = 65'536;
 };
 
-// Where one chunk is to be written.
+// The place to which one chunk is written.
 struct WritePlace {
   VolumeId volume = 0;
   ChunkId chunk = 0;
   VolumeClass volume_class = VolumeClass::kVolatile;
-  std::vector<NodeId> servers;  // All of them must have it.
+  std::vector<NodeId> servers;  // All of them must store it.
 };
 
-// Where one chunk may be read.
+// The servers from which a chunk may be read.
 struct ReadPlaces {
-  std::vector<NodeId> servers;  // Replicas first, those that answer first.
-  std::string away;             // The replicas that are away, for people; empty if none.
+  std::vector<NodeId> servers;  // Replicas first, those that are not suspect before the others.
+  std::string away;             // Names of the replicas that are away, for people; may be empty.
 };
 
-// The tables, shared by those who write, read and repair: what is decided about a chunk is decided
-// here, under one lock, in no time.
+// The tables of servers and volumes, shared by writers, readers and the reconciler. Decisions about
+// single chunks are made here, under one short lock.
 //
 // Thread-safe.
 class VolumeState {
@@ -44,35 +45,37 @@ class VolumeState {
   explicit VolumeState(const VolumeLimits& limits, uint64_t start)
       : limits_(limits), numbers_(start) {}
 
-  // An open volume for `bytes` of `preference`; nullopt: one is about to be opened, ask again when
-  // the reconciler has been at it. Every place is given back with EndWrite().
+  // Chooses an open volume for `bytes` bytes and a chunk number in it. nullopt: the reconciler will
+  // open a volume; ask again after its next round. Return every place with EndWrite().
   //
-  // Errors: what PlaceVolume() said, if no class has servers.
+  // Errors: the outlook of SetOutlook() if neither class can open a volume.
   absl::StatusOr<std::optional<WritePlace>> BeginWrite(ClassPreference preference, uint32_t bytes)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // How it went: FailCode::kBusy leaves the volume as it is, every other error closes it. `failed`:
-  // the server that caused it.
+  // Ends a write with its outcome. kBusy leaves the volume open; every other error closes it.
+  // `failed` is the server that caused the error.
   void EndWrite(const WritePlace& place, uint32_t bytes, const absl::Status& status, NodeId failed)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Errors: kNotFound if there is no such volume.
+  // The servers to ask for a chunk of `volume`. Errors: kNotFound if the volume does not exist.
   absl::StatusOr<ReadPlaces> PlacesOf(VolumeId volume) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The servers of `volume` and its wanted copies; no servers if it does not exist.
   VolumePlaces Describe(VolumeId volume, int copies_volatile) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For the reconciler, which alone changes what is durable.
+  // For the reconciler, the only class that changes durable state. Hold `mu` meanwhile.
   absl::Mutex& mu() const ABSL_LOCK_RETURNED(mu_) { return mu_; }
   ServerTable& servers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return servers_; }
   VolumeTable& volumes() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return volumes_; }
   ChunkNumbers& numbers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return numbers_; }
   const VolumeLimits& limits() const { return limits_; }
 
-  // Whether anybody wrote to this class since the start; then some volumes are kept open.
+  // Whether a client wrote to this class since the start. If so, the reconciler keeps some volumes
+  // open.
   bool IsWanted(VolumeClass volume_class) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return classes_[static_cast<int>(volume_class)].wanted;
   }
-  // Why none can be opened now; OK: one is open, or will be.
+  // Sets the error if no volume of this class can be opened now. OK: one is open, or will be.
   void SetOutlook(VolumeClass volume_class, const absl::Status& outlook)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     classes_[static_cast<int>(volume_class)].outlook = outlook;
@@ -82,7 +85,7 @@ class VolumeState {
   struct ClassState {
     bool wanted = false;
     absl::Status outlook;
-    VolumeId last = 0;  // Took the last chunk: the next goes to the next volume.
+    VolumeId last = 0;  // The volume of the last chunk; the next one is preferred.
   };
   Volume* PickOpen(VolumeClass volume_class) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -95,7 +98,7 @@ class VolumeState {
   std::map<VolumeClass, std::vector<VolumeId>> open_ ABSL_GUARDED_BY(mu_);
 
  public:
-  // To be called when volumes were opened or changed: which are open.
+  // Updates the list of open volumes. Call it after volumes were opened or changed.
   void FindOpen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 };
 

@@ -5,10 +5,11 @@
 namespace convergia::datamgr {
 namespace {
 
-// One a minute for an hour, or sparser: beyond, chunks merely look younger than they are.
+// The newer half of the marks always stays: more than a day of one mark a minute. Without old
+// marks, chunks only look younger.
 constexpr size_t kMarksMax = 4096;
 
-// Minutes from here fit into the upper 24 bits for 31 years.
+// Minutes since then fit into the upper 24 bits for 31 years.
 constexpr int64_t kFirstMinuteUnixSeconds = 1'767'225'600;  // 2026-01-01.
 
 }  // namespace
@@ -51,7 +52,7 @@ void ChunkNumbers::Mark(absl::Duration now) {
 }
 
 ChunkId ChunkNumbers::OlderThan(absl::Duration age, absl::Duration now) const {
-  ChunkId oldest = next_ >> kCountBits << kCountBits;  // What earlier starts gave is old.
+  ChunkId oldest = next_ >> kCountBits << kCountBits;  // Numbers of earlier starts are old.
   for (const Given& mark : marks_) {
     if (mark.at <= now - age) oldest = mark.next;
   }

@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 
-// The words that all of datamgr/volumes speaks.
+// The basic types of datamgr/volumes.
 namespace convergia::datamgr {
 
 using VolumeId = uint64_t;  // Never reused, never 0.
@@ -15,13 +15,13 @@ using ChunkId = uint64_t;   // Never given twice in one volume, never 0.
 
 enum class VolumeClass { kVolatile, kNonVolatile };
 
-// "volatile", "non-volatile".
+// "volatile" or "non-volatile".
 inline absl::string_view VolumeClassWord(VolumeClass volume_class) {
   return volume_class == VolumeClass::kVolatile ? "volatile" : "non-volatile";
 }
 
-// One counted copy of a volume: on that server, in the folder that `store` names. With another disk
-// in its place the server is there, but this copy is not.
+// One counted copy of a volume: on `server`, in the folder with the ID `store`. After a change of
+// the disk the server is connected, but this copy is gone.
 struct Replica {
   NodeId server = 0;
   std::string store;
@@ -29,7 +29,7 @@ struct Replica {
   friend bool operator==(const Replica&, const Replica&) = default;
 };
 
-// What is durable of a volume.
+// The durable record of a volume.
 struct VolumeRecord {
   VolumeId id = 0;
   VolumeClass volume_class = VolumeClass::kVolatile;
@@ -40,7 +40,7 @@ struct VolumeRecord {
   friend bool operator==(const VolumeRecord&, const VolumeRecord&) = default;
 };
 
-// What a server says of a volume that it holds something of.
+// The amount of a volume that a server reports to hold.
 struct Holding {
   uint64_t chunks = 0;
   uint64_t bytes = 0;

@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<OpenSegment>> OpenSegment::Create(disk::Disk& dis
   open->row_.salt = NewSalt();
   const std::string header = EncodeSegmentHeader({volume, segment, open->row_.salt});
   if (absl::Status written = open->file_->Append({header}); !written.ok()) {
-    disk.Remove(path).IgnoreError();  // The error that counts is known.
+    disk.Remove(path).IgnoreError();  // The first error counts.
     return written;
   }
   open->bytes_ = header.size();
@@ -66,7 +66,7 @@ absl::StatusOr<uint64_t> OpenSegment::Append(RecordHead head, absl::string_view 
   const absl::string_view padding = kZeros.substr(0, RecordPaddingBytes(head.header.length));
   const absl::Status written = file_->Append({encoded, payload, padding});
   if (disk::IsNoSpace(written)) {
-    CVG_RETURN_IF_ERROR(file_->Truncate(offset));  // A part of it may be there.
+    CVG_RETURN_IF_ERROR(file_->Truncate(offset));  // Remove what was written of it.
   }
   CVG_RETURN_IF_ERROR(written);
   bytes_ = offset + RecordBytes(head.header.length);
@@ -91,7 +91,7 @@ absl::StatusOr<OpenSegment*> ActiveSegments::For(uint64_t volume, uint64_t recor
       touched_.insert(segment->segment());
       return segment;
     }
-    // Full. What was appended in this group must be synced before it is let go.
+    // The segment is full. Records of this group must be synced before it is closed.
     if (!segment->is_synced()) CVG_RETURN_IF_ERROR(Sync());
     Close(volume, SegmentUse::kSealed);
   }

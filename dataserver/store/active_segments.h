@@ -15,15 +15,16 @@
 
 namespace convergia::dataserver {
 
-// One segment to which records are appended. What is appended is durable after Sync(). Not
+// One segment file to which records are appended. Appended records are durable after Sync(). Not
 // thread-safe.
 class OpenSegment {
  public:
-  // A new file, with its header. Its name is durable once the folder is synced.
+  // Creates the file with its header. The file's name is durable once the caller syncs the folder.
   static absl::StatusOr<std::unique_ptr<OpenSegment>> Create(disk::Disk& disk,
                                                              const SegmentFiles& files,
                                                              uint64_t volume, SegmentId segment);
-  // One that is there, to go on at its end.
+  // Opens an existing segment to append at its end. Errors: kDataLoss if the file does not end at
+  // `row.indexed_to`.
   static absl::StatusOr<std::unique_ptr<OpenSegment>> Reopen(disk::Disk& disk,
                                                              const SegmentFiles& files,
                                                              SegmentId segment,
@@ -31,11 +32,12 @@ class OpenSegment {
 
   // Appends a record. Returns its offset.
   //
-  // Errors: FailCode::kNoSpace, and the segment is as before; kUnavailable: then it is as nobody
-  // knows.
+  // Errors: FailCode::kNoSpace, and the segment is unchanged; for any other error the state of the
+  // file is unknown, so append nothing more.
   absl::StatusOr<uint64_t> Append(RecordHead head, absl::string_view payload);
 
-  // Afterwards row().indexed_to is bytes(). Errors: never call it again.
+  // Syncs the file. Then row().indexed_to equals bytes(). After an error do not call it again:
+  // Linux forgets the pages that it could not write.
   absl::Status Sync();
 
   SegmentId segment() const { return segment_; }
@@ -53,7 +55,7 @@ class OpenSegment {
   uint64_t bytes_ = 0;
 };
 
-// The segments that the writer appends to, one a volume, a bounded number of them open. Not
+// The segments to which the writer appends, one for each volume. A bounded number is open. Not
 // thread-safe.
 class ActiveSegments {
  public:
@@ -61,27 +63,28 @@ class ActiveSegments {
     disk::Disk* disk = nullptr;
     const SegmentFiles* files = nullptr;
     StoreLedger* ledger = nullptr;
-    uint64_t segment_bytes = 0;  // Full, and another is begun.
+    uint64_t segment_bytes = 0;  // At this size a new segment begins.
     size_t open_max = 64;
   };
   explicit ActiveSegments(const Options& options) : options_(options) {}
 
-  // The one for a record of `record_bytes` in `volume`.
+  // The segment for a record of `record_bytes` in `volume`. Opens or creates it.
   absl::StatusOr<OpenSegment*> For(uint64_t volume, uint64_t record_bytes);
 
-  // Makes all that was appended durable, names first. Errors: nothing may be written any more.
+  // Makes all appended records durable, then new file names. After an error nothing may be written.
   absl::Status Sync();
 
-  // The rows of all segments that For() gave out since the last time, for the index; the ledger has
-  // them then. After Sync().
+  // The rows of all segments that For() returned since the last call, for the index. Also updates
+  // the ledger. Call it after Sync().
   std::map<SegmentId, SegmentRow> TakeRows();
-  // When the index has them: those that are not written to any more are anybody's. Not before, or
-  // compaction would take records for dead that are only not in the index yet.
+  // Lets other users take the segments that the writer closed. Call it after the index has their
+  // rows. Earlier, compaction would take records for dead that the index does not know yet.
   void Release();
 
-  // Writes no more to the volume's segment, between groups: it must be synced and in the index.
+  // Closes the volume's segment for good. Call it between groups: the segment must be synced and in
+  // the index.
   void Seal(uint64_t volume);
-  // The volume goes, and its segments with it.
+  // Forgets the segment of a volume that is being dropped.
   void Drop(uint64_t volume);
 
  private:
@@ -92,8 +95,8 @@ class ActiveSegments {
   const Options options_;
   std::map<uint64_t, std::unique_ptr<OpenSegment>> open_;
   std::set<SegmentId> touched_;
-  std::map<SegmentId, SegmentRow> rows_;    // Of touched ones that are not open any more.
-  std::map<SegmentId, SegmentUse> closed_;  // Not released yet.
+  std::map<SegmentId, SegmentRow> rows_;    // Of touched segments that were closed.
+  std::map<SegmentId, SegmentUse> closed_;  // Until Release().
   bool has_new_names_ = false;
 };
 

@@ -17,7 +17,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// Keys: one letter, then big-endian numbers, so that their order is that of the numbers.
+// A key is one letter and big-endian numbers, so keys sort like the numbers.
 constexpr char kChunks = 'c';
 constexpr char kBad = 'b';
 constexpr char kSegments = 's';
@@ -53,7 +53,7 @@ std::string KeyOf(SegmentId segment) {
   return bytes;
 }
 
-// The first key behind all chunks of `volume`.
+// The first key after all chunks of `volume`.
 std::string EndOf(char kind, uint64_t volume) {
   if (volume == ~uint64_t{0}) return std::string(1, static_cast<char>(kind + 1));
   return KeyOf(kind, ChunkKey{volume + 1, 0});
@@ -115,8 +115,8 @@ absl::Status ToStatus(const rocksdb::Status& status) {
   return absl::UnavailableError(text);
 }
 
-// RocksDB would look for room on a full disk by itself, now and then, and refuse Resume()
-// meanwhile. Room is made by us, and we know when.
+// By default RocksDB retries on a full disk by itself and refuses Resume() meanwhile. The store
+// makes room itself and calls Resume() then, so this listener turns the retries off.
 class ResumesOnlyWhenTold final : public rocksdb::EventListener {
  public:
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
@@ -139,7 +139,7 @@ rocksdb::Options DatabaseOptions(const ChunkIndex::Options& options, rocksdb::En
   db.max_total_wal_size = 2 * options.write_buffer_bytes;
   db.max_open_files = 128;
   db.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // A state it was in, as far as it can be had; the segments have the rest.
+  // Recover the longest consistent prefix of the log; the segments have the rest.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.listeners.push_back(std::make_shared<ResumesOnlyWhenTold>());
   db.stats_dump_period_sec = 0;

@@ -21,7 +21,7 @@ class WriteBatch;
 
 namespace convergia::dataserver {
 
-// Where the newest record of a chunk is.
+// The place of a chunk's newest record. `offset` and `length` (of the payload) are bytes.
 struct ChunkRow {
   RecordKind kind = RecordKind::kChunk;
   SegmentId segment = 0;
@@ -35,20 +35,21 @@ struct ChunkRow {
   friend bool operator==(const ChunkRow&, const ChunkRow&) = default;
 };
 
+// Greater than every sequence number.
 inline constexpr uint64_t kNoSequence = ~uint64_t{0};
 
-// What the index knows of a segment.
+// The index's record of a segment.
 struct SegmentRow {
   uint64_t volume = 0;
   uint64_t salt = 0;
-  uint64_t indexed_to = 0;                      // All before is durable and in the index.
-  uint64_t first_chunk_sequence = kNoSequence;  // The lowest of its chunk records, dead ones too.
+  uint64_t indexed_to = 0;                      // All bytes before it are durable and indexed.
+  uint64_t first_chunk_sequence = kNoSequence;  // Lowest of its chunk records, also dead ones.
   uint64_t last_sequence = 0;
 };
 
-// Which record counts for each chunk, in RocksDB. Only a convenience: all of it can be found again
-// by scanning the segments, so it is never synced. What survives a crash is some state it was in,
-// and SegmentRow::indexed_to says from where to go on.
+// The record that counts for each chunk, in RocksDB. A scan of the segments can rebuild all of it,
+// so writes are not synced unless the caller asks. After a crash the index is in one of its earlier
+// states. SegmentRow::indexed_to tells from where to scan.
 //
 // Thread-safe.
 class ChunkIndex {
@@ -59,12 +60,14 @@ class ChunkIndex {
     size_t write_buffer_bytes = 4 * 1024 * 1024;
   };
 
-  // Errors: kDataLoss if what is there cannot be used: Wipe() it and scan the segments.
+  // Opens the index or creates one. Errors: kDataLoss if it is damaged or of another format: Wipe()
+  // it and scan the segments.
   static absl::StatusOr<std::unique_ptr<ChunkIndex>> Open(const Options& options);
+  // Deletes the index.
   static absl::Status Wipe(const Options& options);
   ~ChunkIndex();
 
-  // Changes that take effect together.
+  // Changes that are applied together.
   class Batch {
    public:
     Batch();
@@ -76,7 +79,7 @@ class ChunkIndex {
     void RemoveChunk(const ChunkKey& key);
     void PutSegment(SegmentId segment, const SegmentRow& row);
     void RemoveSegment(SegmentId segment);
-    // All chunks, marks and tombstones.
+    // Removes all rows of chunks and tombstones, and all bad marks.
     void RemoveVolume(uint64_t volume);
     void MarkBad(const ChunkKey& key, absl::string_view reason);
     void ClearBad(const ChunkKey& key);
@@ -87,19 +90,20 @@ class ChunkIndex {
     std::unique_ptr<rocksdb::WriteBatch> writes_;
   };
 
-  // Errors: FailCode::kNoSpace; after Resume() it may be tried again. kUnavailable for the rest.
+  // Applies `batch` without a sync. Errors: FailCode::kNoSpace, retry after Resume(); kUnavailable
+  // or kDataLoss otherwise.
   absl::Status Write(Batch batch);
-  // The same, and durable, with all that was written before.
+  // The same, and makes it and all earlier writes durable.
   absl::Status WriteDurably(Batch batch);
-  // Makes all that was written durable.
+  // Makes all earlier writes durable.
   absl::Status Sync();
-  // Once there is room again.
+  // Leaves RocksDB's error state after kNoSpace. Call it once there is room.
   absl::Status Resume();
 
   absl::StatusOr<std::optional<ChunkRow>> Find(const ChunkKey& key) const;
 
-  // Rows of all kinds in order of their keys, from `from` on; at most `rows_max`, and only those of
-  // `volume` if it is given.
+  // Rows of chunks and tombstones in key order from `from` on. At most `rows_max`, and only those
+  // of `volume` if it is given.
   absl::StatusOr<std::vector<std::pair<ChunkKey, ChunkRow>>> List(
       const ChunkKey& from, size_t rows_max, std::optional<uint64_t> volume = std::nullopt) const;
 
@@ -113,7 +117,7 @@ class ChunkIndex {
   absl::Status ForEach(absl::string_view begin, absl::string_view end,
                        const std::function<bool(absl::string_view, absl::string_view)>& row) const;
 
-  const std::unique_ptr<rocksdb::Env> env_;  // Outlives the database.
+  const std::unique_ptr<rocksdb::Env> env_;  // Must outlive the database.
   const std::unique_ptr<rocksdb::DB> db_;
 };
 

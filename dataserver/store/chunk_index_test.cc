@@ -30,7 +30,7 @@ class ChunkIndexTest : public testing::Test {
     }
     return path;
   }
-  // As a page that was never written reads after a power cut.
+  // Zeros one page, like a page that was never written before a power cut.
   void Blank(const std::string& path, const std::string& bytes, size_t from) {
     for (size_t at = from; at < from + kPageBytes; ++at) {
       if (bytes[at] != 0) disk_.FlipBits(path, at, static_cast<uint8_t>(bytes[at]));
@@ -40,7 +40,7 @@ class ChunkIndexTest : public testing::Test {
   disk::FaultyDisk disk_;
 };
 
-// A later row than one that is missing would say "all before is indexed", and be believed.
+// If a later row survived without an earlier one, "all before is indexed" would be false.
 TEST_F(ChunkIndexTest, WhatACrashLeavesIsAStateItWasIn) {
   constexpr uint64_t kRows = 2'000;
   auto index = Open();
@@ -55,7 +55,7 @@ TEST_F(ChunkIndexTest, WhatACrashLeavesIsAStateItWasIn) {
   disk_.CutPower();
   index.reset();
   disk_.PowerOn(disk::FaultyDisk::Loss::kAll, 1);
-  // Also where no page begins, so that one begins with a record.
+  // Try offsets inside a page too, so that a blank range begins at a record.
   for (size_t from = kPageBytes; from < kPageBytes + 100; ++from) {
     SCOPED_TRACE(absl::StrCat("blank from ", from));
     ASSERT_OK(disk::RemoveTree(disk_, "/index"));

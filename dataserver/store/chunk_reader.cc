@@ -12,7 +12,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// Compaction may move a record between our look at the index and at the file, but not for ever.
+// Compaction may move a record between the look-up and the read. Try this often.
 constexpr int kLooksMax = 5;
 
 }  // namespace

@@ -14,50 +14,50 @@
 
 namespace convergia::dataserver {
 
-// A piece of a chunk, verified.
+// A verified piece of a chunk.
 struct ChunkBytes {
   std::string bytes;
-  uint64_t checksum = 0;  // Of `bytes`.
+  uint64_t checksum = 0;  // XXH3-64 of `bytes`.
   uint32_t chunk_length = 0;
 };
 
-// A whole record, verified.
+// A whole verified record.
 struct StoredRecord {
   RecordHead head;
   std::string payload;
 };
 
-// Reads chunks, and never hands out a byte whose checksum was not compared first.
+// Reads chunks. It returns no byte before it has compared the byte's checksum.
 //
-// Thread-safe; blocks on the disk.
+// Thread-safe. Blocks on the disk.
 class ChunkReader {
  public:
-  // Told of each record that is not what it should be. Must not block.
+  // Called for each damaged record. Any reading thread; must not block.
   using BadListener =
       std::function<void(const ChunkKey&, const ChunkRow&, const std::string& reason)>;
 
-  // All outlive the reader.
+  // All arguments must outlive the reader.
   ChunkReader(const ChunkIndex* index, const StoreLedger* ledger, SegmentFiles* files,
               BadListener on_bad)
       : index_(index), ledger_(ledger), files_(files), on_bad_(std::move(on_bad)) {}
 
-  // At most `length` bytes of the chunk from `offset` on, fewer at its end.
+  // Reads at most `length` bytes of the chunk from `offset` on; fewer only at its end.
   //
-  // Errors: FailCode::kNotFound; kOutOfRange if `offset` is past the end; kDataLoss if what is here
-  // is damaged.
+  // Errors: FailCode::kNotFound; kOutOfRange if `offset` is past the end; kDataLoss if the record
+  // is damaged; kUnavailable if compaction moves it again and again.
   absl::StatusOr<ChunkBytes> Read(const ChunkKey& key, uint32_t offset, uint32_t length) const;
 
-  // Reads all of it from the medium, not from memory. Errors: as Read().
+  // Reads the whole chunk from the medium, not from the page cache. Errors: as Read().
   absl::Status Verify(const ChunkKey& key) const;
 
-  // The same for a row of either kind, padding too: anything but what was written there is
-  // kDataLoss. kNotFound if it has moved meanwhile.
+  // Verifies the record of `row`, of either kind, from the medium, with its padding. Errors:
+  // kDataLoss if any byte differs from what was written; kNotFound if the segment is gone.
   absl::Status VerifyRow(const ChunkKey& key, const ChunkRow& row) const;
 
-  // The header of a segment, on the medium. Errors: kDataLoss if a byte of it is wrong; kNotFound.
+  // Verifies the header of a segment on the medium. Errors: kDataLoss if a byte differs; kNotFound.
   absl::Status VerifyHeader(SegmentId segment, const SegmentRow& row) const;
 
-  // Of exactly this row. Errors: as Read(), kNotFound if the segment is gone.
+  // Reads the record of `row`. Errors: as Read(), and kNotFound if the segment is gone.
   absl::StatusOr<StoredRecord> ReadRecord(const ChunkKey& key, const ChunkRow& row) const;
 
  private:
@@ -65,7 +65,7 @@ class ChunkReader {
                                      uint32_t length, bool from_medium) const;
   absl::StatusOr<ChunkBytes> FindAndRead(const ChunkKey& key, uint32_t offset, uint32_t length,
                                          bool from_medium) const;
-  // Where a row's record can be read.
+  // The file and salt to read a row's record.
   struct Place {
     std::shared_ptr<const disk::File> file;
     uint64_t salt = 0;

@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kMiB = 1024 * 1024;
 constexpr size_t kOpenFilesMax = 128;
 constexpr absl::Duration kHousekeepingPeriod = absl::Milliseconds(500);
-// Then the scrub has its turn.
+// After this many compactions in a row, the scrub has its turn.
 constexpr int kCompactionsInARowMax = 64;
 
 }  // namespace
@@ -34,9 +34,9 @@ absl::Status ChunkStore::ChooseSizes() {
   if (options_.segment_bytes == 0) {
     options_.segment_bytes = std::clamp(space.total_bytes / 128, 4 * kMiB, 64 * kMiB);
   }
-  // Some times what the index writes before it compacts itself.
+  // Several times the bytes that the index writes before it compacts itself.
   index_bytes_ = std::clamp(options_.segment_bytes / 2, kMiB / 4, 16 * kMiB);
-  // What compaction of one segment, many tombstones and the index may need.
+  // Room to compact one segment, with many tombstones and the index.
   reserve_bytes_ = options_.segment_bytes + options_.segment_bytes / 4 + index_bytes_;
   return absl::OkStatus();
 }
@@ -242,7 +242,7 @@ void ChunkStore::KeepHouseOnce(absl::Duration* scrubbed_at) {
   const absl::Duration now = options_.clock->Elapsed();
   const uint64_t budget =
       static_cast<uint64_t>(absl::ToDoubleSeconds(now - *scrubbed_at) * scrub_rate());
-  // One chunk at least, so a slow rate is many short naps and not none.
+  // Wait for a budget of one whole chunk, so that a slow rate rounds to rare steps, not to zero.
   if (budget < limits::kChunkBytesMax) return;
   *scrubbed_at = now;
   if (ledger_.totals().segments == 0) return;

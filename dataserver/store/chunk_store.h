@@ -25,21 +25,22 @@
 
 namespace convergia::dataserver {
 
-// How a store is, for heartbeats and operators.
+// The state of a store, for heartbeats and operators.
 struct StoreFacts {
-  std::string store_id;  // Another one: the folder was wiped and made anew.
+  std::string store_id;  // A new one if the folder was wiped.
   uint64_t capacity_bytes = 0;
-  uint64_t used_bytes = 0;  // On the disk, with what is dead.
+  uint64_t used_bytes = 0;  // On the disk, including dead records.
   uint64_t live_bytes = 0;
-  uint64_t free_bytes = 0;  // May be written; FailCode::kNoSpace after that.
+  uint64_t free_bytes = 0;  // Further writes; 0 means kNoSpace.
   uint64_t disk_total_bytes = 0;
   uint64_t chunks = 0;
   uint64_t bad_chunks = 0;
-  uint64_t damage_found = 0;  // How many were ever marked since the start; only grows.
+  uint64_t damage_found = 0;  // Bad marks since the start; only grows.
   uint64_t segments = 0;
-  std::optional<std::string> read_only;  // Why.
+  std::optional<std::string> read_only;  // The reason, if it is read-only.
 };
 
+// One chunk of a list. `length` is in bytes; `checksum` is XXH3-64 of all bytes.
 struct ListedChunk {
   uint64_t chunk = 0;
   uint32_t length = 0;
@@ -47,65 +48,68 @@ struct ListedChunk {
   bool is_bad = false;
 };
 
-// The chunks of one data server, in one folder of one disk: append-only segment files (the data;
-// docs/CHUNK_FORMAT.md) and an index that can be made again from them.
+// The chunks of one data server, in one folder of one disk. Append-only segment files hold the data
+// (docs/CHUNK_FORMAT.md); an index can be rebuilt from them.
 //
 //   Put/Delete -> ChunkWriter (one thread) -> WriteGroup -> ActiveSegments -> disk, then ChunkIndex
 //   Read       -> ChunkReader              -> ChunkIndex -> SegmentFiles   -> disk
 //   housekeeping thread: Compactor, Scrubber
 //
-// What was acknowledged survives kill -9 and a power cut. No byte is handed out whose checksum was
-// not compared. A disk that fails a sync is not written to again until the next start, which
-// verifies what it may have lost.
+// Acknowledged changes survive kill -9 and a power cut. No byte is returned before its checksum is
+// compared. After a failed sync the store writes nothing until a restart, which verifies the bytes
+// that may be lost.
 //
-// Thread-safe. Open() -> Stop(); not to be used after that.
+// Thread-safe. Open() → Stop(); then do not use it.
 class ChunkStore {
  public:
   struct Options {
-    disk::Disk* disk = nullptr;    // Outlives the store.
-    const Clock* clock = nullptr;  // The same.
+    disk::Disk* disk = nullptr;    // Must outlive the store.
+    const Clock* clock = nullptr;  // Must outlive the store.
     std::string dir;
     StoreOwner owner;
-    uint64_t segment_bytes = 0;   // 0: by the size of the disk, 4 to 64 MiB.
-    uint64_t capacity_bytes = 0;  // 0: all that the disk has, but for a reserve.
+    uint64_t segment_bytes = 0;   // 0: 1/128 of the disk, 4 to 64 MiB.
+    uint64_t capacity_bytes = 0;  // 0: the whole disk, except a reserve.
     uint64_t scrub_bytes_per_second = 8 * 1024 * 1024;
-    // Without it nothing happens but what is called: compaction and scrub only by CompactOnce() and
+    // False: no housekeeping thread. Compaction and scrub run only by CompactOnce() and
     // ScrubOnce(). For tests.
     bool does_housekeeping = true;
   };
 
-  // Takes the folder and brings it in order.
+  // Locks the folder and recovers the store.
   //
-  // Errors: kFailedPrecondition if it is in use or not ours; those of the disk.
+  // Errors: kFailedPrecondition if the folder is in use or belongs to another node; those of the
+  // disk.
   static absl::StatusOr<std::unique_ptr<ChunkStore>> Open(const Options& options);
-  ~ChunkStore();  // Stop().
+  ~ChunkStore();  // Calls Stop().
 
-  // Stores a chunk of 1 to limits::kChunkBytesMax bytes, whose Checksum() is `checksum`. Putting
-  // the same again is OK. `done`, once, on the writer's thread or at once: OK says that it is
+  // Stores a chunk of 1 to limits::kChunkBytesMax bytes with this Checksum(). A repeated put of the
+  // same bytes is OK. Calls `done` once, on the writer's thread or at once. OK: the chunk is
   // durable.
   //
-  // Errors: kInvalidArgument if the checksum is not of these bytes, or for the size;
-  // FailCode::kNoSpace; FailCode::kExists for other bytes under the same key; FailCode::kBusy if
-  // too much waits; kUnavailable if the store only reads.
+  // Errors: kInvalidArgument for a wrong checksum or size; FailCode::kNoSpace; FailCode::kExists
+  // for other bytes under the same key; FailCode::kBusy if too much waits; kUnavailable if the
+  // store is read-only.
   void Put(const ChunkKey& key, std::string bytes, uint64_t checksum, DoneCallback done);
 
-  // At most limits::kChunkKeysMax. Those that are not there are OK. Works on a full disk.
+  // Deletes at most limits::kChunkKeysMax chunks. Missing chunks are OK. It also works on a full
+  // disk.
   //
-  // Errors: FailCode::kBusy; kUnavailable if the store only reads.
+  // Errors: kInvalidArgument for more; FailCode::kBusy; kUnavailable if the store is read-only.
   void Delete(std::vector<ChunkKey> keys, DoneCallback done);
 
-  // All chunks of `volume`. Errors: as Delete(); FailCode::kBusy also while it is being compacted.
+  // Deletes all chunks of `volume`. Errors: as Delete(); FailCode::kBusy also while the volume is
+  // compacted.
   void DropVolume(uint64_t volume, DoneCallback done);
 
-  // Block on the disk. See ChunkReader.
+  // See ChunkReader. These block on the disk.
   absl::StatusOr<ChunkBytes> Read(const ChunkKey& key, uint32_t offset, uint32_t length) const;
   absl::Status Verify(const ChunkKey& key) const;
 
-  // The chunks of `volume` from `from` on, in order; at most limits::kChunkKeysMax rows, fewer only
-  // at the end.
+  // The chunks of `volume` from `from` on, in order. At most `rows_max` and limits::kChunkKeysMax;
+  // fewer only at the end.
   absl::StatusOr<std::vector<ListedChunk>> List(uint64_t volume, uint64_t from,
                                                 size_t rows_max) const;
-  // Behind `after`, in order.
+  // At most `rows_max` volumes, or bad chunks, after `after`, in order.
   std::vector<VolumeFacts> Volumes(uint64_t after, size_t rows_max) const;
   std::vector<std::pair<ChunkKey, std::string>> BadChunks(const ChunkKey& after,
                                                           size_t rows_max) const;
@@ -114,18 +118,20 @@ class ChunkStore {
   ScrubFacts scrub() const;
   const RecoveryFacts& recovery() const { return recovery_; }
   const std::string& store_id() const;
-  // Of datamgr, kept with the chunks that a datamgr that was replaced must not touch.
+  // The highest epoch of datamgr, kept in the folder: it protects the chunks from a replaced
+  // datamgr.
   rpc::HighestEpoch& datamgr_epochs() { return *datamgr_epochs_; }
 
-  // In force at once. 0: as in Options.
+  // Takes effect at once. 0: the value in Options.
   void SetCapacity(uint64_t bytes);
   void SetScrubRate(uint64_t bytes_per_second) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // One step of housekeeping; only without a housekeeping thread.
+  // Do one step of housekeeping. Call them only without a housekeeping thread. CompactOnce()
+  // returns whether it compacted a segment, ScrubOnce() the bytes verified.
   absl::StatusOr<bool> CompactOnce();
   absl::StatusOr<uint64_t> ScrubOnce(uint64_t bytes_max);
 
-  // Finishes what waits. Idempotent.
+  // Finishes waiting changes and ends all threads. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -135,7 +141,7 @@ class ChunkStore {
   absl::Status ChooseSizes();
   void KeepHouse() ABSL_LOCKS_EXCLUDED(mu_);
   void KeepHouseOnce(absl::Duration* scrubbed_at) ABSL_LOCKS_EXCLUDED(mu_);
-  // Once for each trouble: on a full disk it may stay for days.
+  // Logs each new error once: a full disk may last for days.
   void Complain(const absl::Status& status);
   uint64_t scrub_rate() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -143,7 +149,7 @@ class ChunkStore {
   uint64_t reserve_bytes_ = 0;
   uint64_t index_bytes_ = 0;
 
-  // In the order in which they need one another.
+  // In the order of their dependencies.
   std::unique_ptr<StoreFolder> folder_;
   std::unique_ptr<rpc::HighestEpoch> datamgr_epochs_;
   StoreHealth health_;
@@ -161,7 +167,7 @@ class ChunkStore {
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t scrub_rate_ ABSL_GUARDED_BY(mu_) = 0;
 
-  std::string complaint_;  // The housekeeping thread's own.
+  std::string complaint_;  // Only the housekeeping thread uses it.
   std::thread housekeeper_;
 };
 

@@ -1,5 +1,5 @@
-// kill -9 of a process that writes, again and again, on a real disk: what it said was acknowledged
-// is there, what it said was deleted is not.
+// Kills a writing process (kill -9) again and again, on a real disk. Chunks that it reported as
+// acknowledged must exist; chunks that it reported as deleted must not.
 #include <fcntl.h>
 #include <glog/logging.h>
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ class Writer {
     out_ = ends[0];
   }
 
-  // Reads until so many bytes were said, kills, reads the rest.
+  // Reads until the process has reported `bytes` bytes, kills it, and reads the rest.
   std::string KillAfter(size_t bytes) {
     std::string said;
     while (said.size() < bytes && ReadSome(&said)) {
@@ -76,7 +76,7 @@ void Note(absl::string_view said, std::map<ChunkKey, Owed>* owed, uint64_t* next
     ChunkKey key;
     if (words.size() != 3 || !absl::SimpleAtoi(words[1], &key.volume) ||
         !absl::SimpleAtoi(words[2], &key.chunk)) {
-      continue;  // The last line may be cut.
+      continue;  // The last line may be incomplete.
     }
     *next = std::max(*next, key.chunk + 1000);
     if (words[0] == "put") owed->insert({key, Owed::kThere});

@@ -1,5 +1,5 @@
-// Random operations against the store and against a map: same answers, same bytes; with restarts,
-// compaction, scrub, lost indexes and flipped bits on the way. A failure prints its seed.
+// Random operations against the store and a map must give the same answers and bytes. Restarts,
+// compaction, scrub, lost indexes and flipped bits happen in between. A failure prints its seed.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -50,7 +50,7 @@ class Model {
   }
 
   ChunkKey AnyKey() { return {1 + rng_() % 4, 1 + rng_() % 60}; }
-  // The bytes under a key never change, also over deletes.
+  // A key always has the same bytes, also after a delete.
   static std::string BytesFor(const ChunkKey& key) {
     return BytesOf(key.volume * 1000 + key.chunk, 1 + key.chunk * 1237 % 70'000);
   }
@@ -102,7 +102,7 @@ class Model {
     chunks_.erase(chunks_.lower_bound({volume, 0}), chunks_.lower_bound({volume + 1, 0}));
   }
 
-  // Flips a bit of a record's payload; whoever reads the chunk must notice, and a put heals it.
+  // Flips a bit in the payload of a record. Readers must notice it; a put heals it.
   void Damage() {
     if (chunks_.empty()) return;
     auto it = chunks_.lower_bound(AnyKey());
@@ -114,9 +114,9 @@ class Model {
     EXPECT_TRUE(Holds(*store_, key, bytes));
   }
 
-  // Every copy of `bytes` on the disk, live or dead.
+  // Flips a bit in every copy of `bytes` on the disk, live or dead. Returns whether there was one.
   bool FlipIn(const std::string& bytes) {
-    if (bytes.size() < 16) return false;  // Too short to be found again for certain.
+    if (bytes.size() < 16) return false;  // Too short to be found for certain.
     const auto names = disk_.List("/store/segments");
     bool flipped = false;
     for (const std::string& name : *names) {

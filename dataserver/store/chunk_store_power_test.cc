@@ -1,5 +1,5 @@
-// The promise of the store against its hardest enemy: the power goes at every single sync of a
-// workload, in the segments and in the index, and what was acknowledged must be there.
+// Cuts the power at every single sync of a workload, in the segments and in the index. Acknowledged
+// changes must survive.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -17,7 +17,7 @@ namespace {
 
 using disk::FaultyDisk;
 
-// What the store owes after the cut.
+// The chunks that must exist after the cut, and those that must not.
 class Ledger {
  public:
   void OnPut(const ChunkKey& key, bool acknowledged) {
@@ -26,7 +26,7 @@ class Ledger {
       owed_.insert(key);
       gone_.erase(key);
     } else if (owed_.count(key) == 0) {
-      gone_.erase(key);  // It may be there or not.
+      gone_.erase(key);  // It may or may not exist.
     }
     known_.insert(key);
   }
@@ -42,7 +42,7 @@ class Ledger {
     }
   }
 
-  // For who must find out what went wrong.
+  // Records a step for the trace of a failure.
   void Note(absl::string_view what, const ChunkKey& key, bool acknowledged) {
     absl::StrAppend(&steps_, what, " ", key.volume, "/", key.chunk, acknowledged ? "\n" : "?\n");
   }
@@ -70,7 +70,7 @@ class Ledger {
   std::set<ChunkKey> known_;
 };
 
-// Some steps of everything the store does. The same seed, the same steps.
+// Runs some steps of every kind of change. The same seed gives the same steps.
 void RunWorkload(ChunkStore& store, uint64_t seed, int steps, uint64_t first_chunk,
                  Ledger* ledger) {
   Rng rng(seed);
@@ -117,7 +117,7 @@ bool CutAt(int sync, uint64_t seed, FaultyDisk::Loss loss) {
   EXPECT_EQ((*store)->recovery().damaged_bytes, 0);
   EXPECT_EQ((*store)->recovery().chunks_lost, 0);
   ledger.Check(**store);
-  // And it goes on as if nothing had been, through another cut.
+  // The store must continue normally, through another cut.
   RunWorkload(**store, seed + 7, 15, 5000, &ledger);
   store->reset();
   disk.CutPower();

@@ -215,7 +215,7 @@ TEST_F(ChunkStoreTest, TombstonesGoWhenNothingIsLeftToHide) {
   }
   for (uint64_t chunk = 1; chunk <= 50; ++chunk) ASSERT_OK(DeleteNow(*store_, {1, chunk}));
   ASSERT_OK(PutNow(*store_, {1, 100}, BytesOf(100, 3'000)));
-  store_->SetCapacity(1);  // Space is short: it is worth it.
+  store_->SetCapacity(1);  // With little space, it is worth compacting.
   while (*store_->CompactOnce()) {
   }
   const StoreFacts facts = *store_->Facts();
@@ -224,7 +224,7 @@ TEST_F(ChunkStoreTest, TombstonesGoWhenNothingIsLeftToHide) {
   EXPECT_EQ(facts.used_bytes, kSegmentHeaderBytes + RecordBytes(3'000));
 }
 
-// ---- Whose folder it is.
+// ---- The owner of the folder.
 
 TEST_F(ChunkStoreTest, OneProcessAtATime) {
   EXPECT_THAT(ChunkStore::Open(options_), StatusIs(absl::StatusCode::kFailedPrecondition));
@@ -267,7 +267,7 @@ TEST_F(ChunkStoreTest, CapacityIsAPromise) {
   EXPECT_EQ(FailCodeOf(put), FailCode::kNoSpace);
   EXPECT_LT(disk_.used_bytes(), 4'000'000);
   EXPECT_GT(chunk, 200);
-  // More, and it goes on at once.
+  // With more capacity, puts continue at once.
   store_->SetCapacity(5'000'000);
   EXPECT_OK(PutNow(*store_, {1, chunk}, BytesOf(chunk, 10'000)));
 }
@@ -281,7 +281,7 @@ TEST_F(ChunkStoreTest, AFullDiskTakesDeletesAndThenWritesAgain) {
     put = PutNow(*store_, {1, chunks}, BytesOf(chunks, 10'000));
   }
   ASSERT_EQ(FailCodeOf(put), FailCode::kNoSpace);
-  // Somebody else takes the rest, to the last byte.
+  // Another program takes the rest, to the last byte.
   ASSERT_OK_AND_ASSIGN(const auto other, disk_.Open("/other", disk::OpenMode::kCreate));
   ASSERT_OK(other->Allocate(2'000'000 - disk_.used_bytes()));
   for (uint64_t chunk = 1; chunk < chunks; chunk += 2) ASSERT_OK(DeleteNow(*store_, {1, chunk}));
@@ -309,7 +309,7 @@ TEST_F(ChunkStoreTest, AFailedSyncMakesItReadOnlyUntilItIsStartedAnew) {
   EXPECT_EQ(store_->Facts()->free_bytes, 0);
   EXPECT_TRUE(Holds(*store_, {1, 1}, "durable"));
   Restart();
-  // The cache still had it; the medium did not.
+  // The page cache had it; the medium did not.
   EXPECT_THAT(ReadNow(*store_, {1, 2}), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_TRUE(Holds(*store_, {1, 1}, "durable"));
   ASSERT_OK(PutNow(*store_, {1, 2}, "kept"));
@@ -363,14 +363,14 @@ TEST_F(ChunkStoreTest, ScrubFindsDamageAndAPutHealsIt) {
   EXPECT_EQ(store_->Facts()->chunks, 21);
 }
 
-// One store for each byte: a chunk, what was a chunk, and its tombstone.
+// Uses one store for each byte of a chunk, a dead chunk and its tombstone.
 TEST_F(ChunkStoreTest, ScrubFindsEveryFlippedByteThatCounts) {
   const std::string kept(21, 'k');
   const uint64_t end_of_kept = kSegmentHeaderBytes + RecordBytes(21);
   const uint64_t tombstone = end_of_kept + RecordBytes(500);
   for (uint64_t at = 0; at < tombstone + RecordBytes(0);
        at += at % 4096 < 40 || at > kSegmentHeaderBytes ? 1 : 97) {
-    if (at >= end_of_kept && at < tombstone) continue;  // Dead.
+    if (at >= end_of_kept && at < tombstone) continue;  // A dead record.
     SCOPED_TRACE(absl::StrCat("byte ", at));
     store_.reset();
     ASSERT_OK(disk::RemoveTree(disk_, "/store"));
@@ -381,7 +381,7 @@ TEST_F(ChunkStoreTest, ScrubFindsEveryFlippedByteThatCounts) {
     disk_.FlipBits(SegmentPaths()[0], at, 1 << at % 8);
     while (store_->scrub().rounds == 0) ASSERT_OK(store_->ScrubOnce(100));
     EXPECT_EQ(store_->scrub().damaged_found, 1);
-    // What was found is mended: a chunk by a put, a tombstone at once, a header by moving house.
+    // Damage is repaired: a chunk by a put, a tombstone at once, a header by compaction.
     ASSERT_OK(PutNow(*store_, {1, 1}, kept));
     EXPECT_EQ(*store_->CompactOnce(), at < kSegmentHeaderBytes);
     Restart();
@@ -400,7 +400,7 @@ TEST_F(ChunkStoreTest, DamageInTheMiddleIsNotCutOff) {
   }
   const std::string path = SegmentPaths()[0];
   store_.reset();
-  // The head of the second record; and the index does not help.
+  // Damages the head of the second record, and removes the index.
   disk_.FlipBits(path, kSegmentHeaderBytes + RecordBytes(2'000) + 10, 1);
   ASSERT_OK(disk::RemoveTree(disk_, "/store/index"));
   Start();
@@ -432,7 +432,7 @@ TEST_F(ChunkStoreTest, ALostSegmentIsReportedChunkByChunk) {
   }
 }
 
-// As a process leaves it that was killed before it synced its new file's name.
+// A killed process leaves a new file whose name was not synced.
 TEST_F(ChunkStoreTest, AFileWhoseNameIsNotDurableYetIsMadeSoBeforeMoreIsAppended) {
   ASSERT_OK(PutNow(*store_, {1, 1}, "first"));
   store_.reset();

@@ -13,7 +13,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// What one waiting task costs besides its bytes.
+// The cost of a waiting task besides its bytes.
 constexpr size_t kTaskBytes = 512;
 
 }  // namespace
@@ -95,7 +95,7 @@ std::optional<std::pair<SegmentId, SegmentRow>> ChunkWriter::LendOpen(uint64_t v
     }
     return absl::OkStatus();
   };
-  // Nothing is lent when the writer has stopped.
+  // A stopped writer lends nothing.
   Await(std::move(task)).IgnoreError();
   return lent;
 }
@@ -152,7 +152,7 @@ void ChunkWriter::Add(Task task, bool is_bounded) {
 }
 
 absl::Status ChunkWriter::Await(Task task) {
-  // Shared: the waiter may be gone while the writer still returns from Notify().
+  // Shared, because the waiter may return while the writer is still in Notify().
   struct Answer {
     absl::Notification given;
     absl::Status status;
@@ -219,8 +219,8 @@ absl::Status ChunkWriter::DropNow(uint64_t volume) {
   }
   active_.Drop(volume);
   batch.RemoveVolume(volume);
-  // Rows first, and for good: a row whose file is gone would be damage. A file without rows is only
-  // a volume that was not dropped yet.
+  // Remove the rows first, durably: a row without a file is damage. After a crash, a file without
+  // rows only means that the volume was not dropped.
   if (const absl::Status written = parts_.index->WriteDurably(std::move(batch)); !written.ok()) {
     if (!disk::IsNoSpace(written)) parts_.health->SetReadOnly(written.message());
     return written;
@@ -238,7 +238,7 @@ absl::Status ChunkWriter::RemoveFiles(uint64_t volume, absl::Span<const SegmentI
     parts_.files->Forget(segment);
   }
   if (failed.ok()) failed = parts_.disk->SyncFolder(parts_.files->dir());
-  // What is gone and what comes back is known only after a new start.
+  // Only a restart can tell which files are gone.
   if (!failed.ok()) parts_.health->SetReadOnly(failed.message());
   return failed;
 }
@@ -253,9 +253,9 @@ absl::Status ChunkWriter::RetireNow(SegmentId segment, uint64_t volume,
     return absl::InternalError(
         absl::StrCat("segment ", segment, " is not removed: chunks still point to it"));
   }
-  // First the index must know for good where everything went: what it forgot in a crash it could
-  // find again only in the segments, and this one goes. Then the file must be gone for good before
-  // a tombstone is forgotten that something in it may need.
+  // First make durable where the records went: rows lost in a crash could be found only in
+  // segments, and this one goes. Then remove the file durably, before the rows of its tombstones: a
+  // record in it may need them.
   if (const absl::Status synced = parts_.index->Sync(); !synced.ok()) {
     if (!disk::IsNoSpace(synced)) parts_.health->SetReadOnly(synced.message());
     return synced;
@@ -274,7 +274,7 @@ absl::Status ChunkWriter::RetireNow(SegmentId segment, uint64_t volume,
 
 absl::Status ChunkWriter::WriteIndex(ChunkIndex::Batch batch) {
   const absl::Status written = parts_.index->Write(std::move(batch));
-  // The files are gone already; index and disk agree again after a new start.
+  // The files are already gone; a restart makes index and disk agree.
   if (!written.ok()) parts_.health->SetReadOnly(written.message());
   return written;
 }

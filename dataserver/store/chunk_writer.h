@@ -20,48 +20,52 @@ namespace convergia::dataserver {
 
 using DoneCallback = absl::AnyInvocable<void(absl::Status)>;
 
-// The one thread that changes the store. All that waits becomes one group: appended, synced once,
-// indexed, and only then answered; meanwhile the next group gathers.
+// The only thread that changes the store. It uses group commit: all waiting changes become one
+// group, which is appended, synced once, indexed, and then answered. The next group gathers
+// meanwhile.
 //
-// Thread-safe. Callbacks are called on the writer's thread and must not block; each is called once,
-// after Stop() at once.
+// Thread-safe. Each callback is called once, on the writer's thread, or at once if the change is
+// refused. It must not block.
 class ChunkWriter {
  public:
   ChunkWriter(const StoreParts& parts, uint64_t segment_bytes);
-  ~ChunkWriter();  // Stop().
+  ~ChunkWriter();  // Calls Stop().
 
-  // See WriteGroup for the errors; FailCode::kBusy when too much waits.
+  // Errors: those of WriteGroup; FailCode::kBusy if too much waits; kUnavailable after Stop().
   void Put(NewChunk chunk, DoneCallback done) ABSL_LOCKS_EXCLUDED(mu_);
   void Delete(std::vector<ChunkKey> keys, DoneCallback done) ABSL_LOCKS_EXCLUDED(mu_);
-  // All of a volume: its files go. Errors: also FailCode::kBusy while it is being compacted.
+  // Deletes all files of a volume. Errors: also FailCode::kBusy while the volume is compacted.
   void DropVolume(uint64_t volume, DoneCallback done) ABSL_LOCKS_EXCLUDED(mu_);
-  // A hint; forgotten when too many wait, for the next reader will find it again.
+  // Reports a damaged record. It is dropped if too much waits: the next reader reports it again.
   void ReportBad(const ChunkKey& key, const ChunkRow& row, const std::string& reason)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For compaction and housekeeping; these return when it is done. Not on the writer's thread.
+  // For compaction and housekeeping. These block until done; do not call them on the writer's
+  // thread. Seal() closes the volume's open segments for good.
   absl::Status Seal(uint64_t volume) ABSL_LOCKS_EXCLUDED(mu_);
-  // A segment of `volume` that the writer does not use and that has room for `record_bytes`: the
-  // caller's from now on (SegmentUse::kTarget), with the row to go on from.
+  // Lends the caller a segment of `volume` that the writer does not use and that has room for
+  // `record_bytes`. It becomes SegmentUse::kTarget; append from its row on. nullopt: there is none.
   std::optional<std::pair<SegmentId, SegmentRow>> LendOpen(uint64_t volume, uint64_t record_bytes)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Points the index to the copies of `records` in `segment`, whose row is `row`.
   absl::Status Move(std::vector<MovedRecord> records, SegmentId segment, const SegmentRow& row)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // Removes the file of a segment to which no chunk points any more, and with it `tombstones`.
+  // Removes the file of a segment to which no chunk points, and the rows of its `tombstones`.
   absl::Status Retire(SegmentId segment, uint64_t volume,
                       std::vector<std::pair<ChunkKey, ChunkRow>> tombstones)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // As in DiskBudget, on the writer's thread. TakeReserve() does nothing if there is no room.
   absl::Status ReleaseReserve() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status TakeReserve() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes no more, finishes what waits. Idempotent.
+  // Refuses new changes and finishes the waiting ones. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Task {
     size_t bytes = 0;
-    absl::AnyInvocable<absl::Status(WriteGroup&)> change;  // One of these two.
-    absl::AnyInvocable<absl::Status()> alone;              // Between groups.
+    absl::AnyInvocable<absl::Status(WriteGroup&)> change;  // Exactly one of these two is set.
+    absl::AnyInvocable<absl::Status()> alone;              // Runs between groups.
     DoneCallback done;
   };
 
@@ -71,20 +75,20 @@ class ChunkWriter {
     return stopped_ || !tasks_.empty();
   }
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
-  // Tasks for one group, or one that must be alone; none when stopped.
+  // The tasks of one group, or one task that must run alone; none after Stop().
   std::vector<Task> Take() ABSL_LOCKS_EXCLUDED(mu_);
   void Run(std::vector<Task> tasks);
   absl::Status DropNow(uint64_t volume);
   absl::Status RetireNow(SegmentId segment, uint64_t volume,
                          const std::vector<std::pair<ChunkKey, ChunkRow>>& tombstones);
-  // Removes segments' files, for good. Errors: nothing may be written any more.
+  // Removes the files of segments and syncs the folder. After an error the store is read-only.
   absl::Status RemoveFiles(uint64_t volume, absl::Span<const SegmentId> segments);
   absl::Status WriteIndex(ChunkIndex::Batch batch);
 
   const StoreParts parts_;
   const uint64_t segment_bytes_;
 
-  ActiveSegments active_;  // The writer's thread's own.
+  ActiveSegments active_;  // Only the writer's thread uses it.
 
   absl::Mutex mu_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);

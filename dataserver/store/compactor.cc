@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kFlushBytes = 4 * 1024 * 1024;
 
-// Less than this, and space is short: some chunks more, and puts are refused.
+// Space is short below this: after a few more chunks, puts are refused.
 constexpr uint64_t kShortBytes = 8 * limits::kChunkBytesMax;
 
 }  // namespace
@@ -27,7 +27,7 @@ absl::StatusOr<bool> Compactor::CompactOnce() {
     CVG_RETURN_IF_ERROR(writer_->ReleaseReserve());
   }
   absl::Status compacted = Compact(*victim);
-  if (!compacted.ok()) Flush().IgnoreError();  // What was copied before the error counts.
+  if (!compacted.ok()) Flush().IgnoreError();  // Keep the copies made before the error.
   CloseTarget();
   CVG_RETURN_IF_ERROR(writer_->TakeReserve());
   CVG_RETURN_IF_ERROR(compacted);
@@ -36,7 +36,7 @@ absl::StatusOr<bool> Compactor::CompactOnce() {
 
 absl::Status Compactor::Compact(const SegmentView& victim) {
   if (victim.is_active) CVG_RETURN_IF_ERROR(writer_->Seal(victim.volume));
-  // Asked before anything is copied: what goes to the target is no older than its tombstones.
+  // Ask before copying: otherwise the target's copies would count as older chunk records.
   const uint64_t oldest_outside = parts_.ledger->OldestOutside(victim.segment);
   CVG_ASSIGN_OR_RETURN(const Rows rows, RowsIn(victim));
   Rows dropped;
@@ -48,7 +48,7 @@ absl::Status Compactor::Compact(const SegmentView& victim) {
     }
     const absl::Status copied = Copy(key, row);
     if (absl::IsDataLoss(copied)) {
-      damaged = copied;  // It is marked; the segment stays, and with it what can still be read.
+      damaged = copied;  // It is marked; the segment stays, since parts may be readable.
     } else {
       CVG_RETURN_IF_ERROR(copied);
     }

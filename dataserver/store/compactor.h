@@ -13,22 +13,22 @@
 
 namespace convergia::dataserver {
 
-// Gives the room of dead records back: copies what is live in a segment to another, then removes
-// it. Each step is durable before the next: copies are synced before the index points to them, and
-// the old file goes last. Cut short anywhere, nothing is lost, and the next start sees the rest as
-// dead.
+// Recovers the room of dead records: copies the live records of a segment to another segment, then
+// removes the file. Each step is durable before the next: it syncs the copies, then points the
+// index to them, then removes the old file. A crash at any point loses nothing: the next start
+// counts the leftover records as dead.
 //
-// One thread. Blocks on the disk and on the writer.
+// Not thread-safe. Blocks on the disk and on the writer.
 class Compactor {
  public:
-  // All outlive it.
+  // All arguments must outlive it.
   Compactor(const StoreParts& parts, const ChunkReader* reader, ChunkWriter* writer,
             uint64_t segment_bytes)
       : parts_(parts), reader_(reader), writer_(writer), segment_bytes_(segment_bytes) {}
 
-  // Compacts the segment that is most worth it. False if none is.
+  // Compacts the segment that ChooseCompaction() names. False: there is none.
   //
-  // Errors: it stays as it is; FailCode::kNoSpace, kDataLoss if something in it is damaged.
+  // Errors: FailCode::kNoSpace; kDataLoss if a record in it is damaged; the segment then stays.
   absl::StatusOr<bool> CompactOnce();
 
  private:
@@ -38,9 +38,9 @@ class Compactor {
   absl::StatusOr<Rows> RowsIn(const SegmentView& victim) const;
   absl::Status Copy(const ChunkKey& key, const ChunkRow& row);
   absl::Status OpenTarget(uint64_t volume, uint64_t record_bytes);
-  // Makes what was copied durable, and the index point to it.
+  // Makes the copies durable, then points the index to them.
   absl::Status Flush();
-  // Leaves the target to the writer, to go on at its end.
+  // Returns the target segment to the writer, which may append to it.
   void CloseTarget();
 
   const StoreParts parts_;

@@ -12,8 +12,8 @@
 
 namespace convergia::dataserver {
 
-// Keeps the promise of capacity: says what still fits, and holds back a file of zeros, the reserve,
-// that is given up when deletes or compaction need room on a full disk and taken back afterwards.
+// Decides how much may be written within the capacity. It holds a reserve, a file of zeros. Deletes
+// and compaction release it when they need room on a full disk; it is taken back later.
 //
 // Thread-safe.
 class DiskBudget {
@@ -21,29 +21,30 @@ class DiskBudget {
   struct Options {
     disk::Disk* disk = nullptr;
     const StoreLedger* ledger = nullptr;
-    std::string dir;           // For the free space of its file system.
-    std::string reserve_path;  // In a folder that is there.
+    std::string dir;           // The free space of its file system counts.
+    std::string reserve_path;  // Its folder must exist.
     uint64_t reserve_bytes = 0;
-    uint64_t index_bytes = 0;  // How much the index may grow between two looks.
+    uint64_t index_bytes = 0;  // The index may grow by this between two checks.
   };
   explicit DiskBudget(const Options& options) : options_(options) {}
 
-  // In force at once. More than the disk has is no error: the disk decides then.
+  // Takes effect at once. A capacity above the size of the disk counts as that size.
   void SetCapacity(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether records of `bytes` may be written.
+  // Whether records of `bytes` may be written. Takes the reserve back if there is room.
   //
   // Errors: FailCode::kNoSpace; those of the disk.
   absl::Status Admit(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Gives the reserve up, if it is held; takes it back, if there is room. Not at the same time from
-  // two threads: the writer takes and gives, and all others ask it to.
+  // Release the reserve if it is held, or take it back if there is room. Not two threads at the
+  // same time: only the writer calls them, for all others.
   absl::Status ReleaseReserve() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status TakeReserve() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The present state of the space, for AdmissibleBytes() and MayTakeReserve().
   absl::StatusOr<SpaceView> View() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What compaction may write.
+  // The bytes that compaction may write.
   absl::StatusOr<uint64_t> RoomForCompaction() const;
 
  private:

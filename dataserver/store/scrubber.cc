@@ -37,7 +37,7 @@ absl::StatusOr<uint64_t> Scrubber::ScrubOnce(uint64_t bytes_max) {
       if (bytes >= bytes_max) break;
       next = KeyAfter(key);
       absl::Status verified = reader_->VerifyRow(key, row);
-      // Compaction moved it, or its file is gone: the reader knows which.
+      // Compaction moved the record, or its file is gone. Verify() tells which.
       if (absl::IsNotFound(verified) && row.is_chunk()) verified = reader_->Verify(key);
       bytes += row.record_bytes();
       Note(row.record_bytes(), verified);

@@ -18,10 +18,11 @@ absl::StatusOr<std::shared_ptr<const disk::File>> SegmentFiles::Get(uint64_t vol
       return used_.front().file;
     }
   }
-  // Not under the lock: opening takes time. Two threads may open one file; the first is kept.
+  // Open the file outside the lock, since it takes time. If two threads open it, the first one is
+  // cached.
   CVG_ASSIGN_OR_RETURN(std::shared_ptr<const disk::File> file,
                        disk_.Open(PathOf(volume, segment), disk::OpenMode::kRead));
-  std::shared_ptr<const disk::File> closed;  // Outlives the lock: closing may take time.
+  std::shared_ptr<const disk::File> closed;  // Outlives the lock: closing takes time.
   absl::MutexLock lock(&mu_);
   if (by_id_.count(segment) > 0 || forgotten_.count(segment) > 0) return file;
   used_.push_front({segment, file});

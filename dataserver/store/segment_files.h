@@ -15,8 +15,8 @@
 
 namespace convergia::dataserver {
 
-// Segments open for reading, the last used ones kept. A file stays readable to who has it, even
-// after it is removed. Thread-safe.
+// A cache of segment files open for reading, the least recently used closed first. A caller that
+// holds a file can read it even after it is removed. Thread-safe.
 class SegmentFiles {
  public:
   // `disk` must outlive it.
@@ -26,6 +26,7 @@ class SegmentFiles {
   // Errors: kNotFound if the segment is gone.
   absl::StatusOr<std::shared_ptr<const disk::File>> Get(uint64_t volume, SegmentId segment)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Drops a removed segment from the cache.
   void Forget(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
 
   std::string PathOf(uint64_t volume, SegmentId segment) const {
@@ -46,7 +47,7 @@ class SegmentFiles {
   absl::Mutex mu_;
   std::list<Open> used_ ABSL_GUARDED_BY(mu_);  // The last used first.
   absl::flat_hash_map<SegmentId, std::list<Open>::iterator> by_id_ ABSL_GUARDED_BY(mu_);
-  // Lately forgotten: who opened one just before it was removed must not bring it back.
+  // Segments that were forgotten. A thread that opened one just before must not cache it again.
   absl::flat_hash_set<SegmentId> forgotten_ ABSL_GUARDED_BY(mu_);
 };
 

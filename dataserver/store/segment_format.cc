@@ -32,7 +32,7 @@ void Put64(uint64_t value, std::string* out) {
   Put32(static_cast<uint32_t>(value >> 32), out);
 }
 
-// Takes integers, lowest byte first, from the front of bytes that are known to be enough.
+// Reads little-endian integers from the front of bytes. The caller has checked the length.
 class Taker {
  public:
   explicit Taker(absl::string_view bytes) : at_(bytes.data()) {}

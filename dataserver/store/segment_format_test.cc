@@ -83,7 +83,7 @@ class SegmentScanTest : public testing::Test {
     EXPECT_OK(file_->Append({EncodeSegmentHeader({3, 1, kSalt})}));
   }
 
-  // Appends a record that was written when all before `synced_below` was durable.
+  // Appends a record written when everything before `synced_below` was durable.
   uint64_t Add(uint64_t sequence, absl::string_view payload, uint64_t synced_below) {
     const uint64_t offset = *file_->Size();
     EXPECT_OK(file_->Append(
@@ -160,8 +160,8 @@ TEST_F(SegmentScanTest, AMarkProvesItToo) {
 }
 
 TEST_F(SegmentScanTest, AChunkCannotPassForARecord) {
-  // The payload is a whole record with the right salt, but written for another place; and one with
-  // the place right and the salt guessed.
+  // The payload has one whole record with the right salt but for another place, and one for the
+  // right place with a guessed salt.
   const uint64_t payload_at = *file_->Size() + RecordHeadBytes(2'000);
   std::string payload = EncodeRecordHead(HeadOf("forged", 9, 0), kSalt, 0) + "forged";
   payload.resize(1'000, '\0');

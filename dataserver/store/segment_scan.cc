@@ -13,7 +13,7 @@ namespace {
 
 constexpr absl::string_view kMagic = "CVGR";
 
-// Looks at the heads of a file through a window, so that small records do not cost a read each.
+// Reads the heads of a file through a window, so that small records do not cost one read each.
 class HeadReader {
  public:
   HeadReader(const disk::File& file, uint64_t salt) : file_(file), salt_(salt) {}
@@ -23,7 +23,7 @@ class HeadReader {
     return DecodeRecordHead(bytes, salt_, offset);
   }
 
-  // The first offset from `offset` on that has a valid head; `end` if there is none.
+  // The first offset at or after `offset` with a valid head; `end` if there is none.
   absl::StatusOr<uint64_t> NextHead(uint64_t offset, uint64_t end) {
     for (; offset + kRecordHeaderBytes <= end; offset += kRecordAlignment) {
       CVG_ASSIGN_OR_RETURN(const absl::string_view bytes, Look(offset, kMagic.size()));
@@ -35,7 +35,7 @@ class HeadReader {
   }
 
   absl::StatusOr<bool> PayloadIsWhole(const RecordHeader& header, uint64_t offset) {
-    if (header.kind == RecordKind::kTombstone) return true;  // It has none.
+    if (header.kind == RecordKind::kTombstone) return true;  // A tombstone has none.
     payload_.resize(header.length);
     CVG_ASSIGN_OR_RETURN(const size_t count, file_.ReadAt(offset + RecordHeadBytes(header.length),
                                                           absl::MakeSpan(payload_)));
@@ -43,7 +43,7 @@ class HeadReader {
   }
 
  private:
-  // At least `bytes` bytes from `offset` on, fewer only at the end of the file.
+  // At least `bytes` bytes from `offset` on; fewer only at the end of the file.
   absl::StatusOr<absl::string_view> Look(uint64_t offset, size_t bytes) {
     if (offset < start_ || offset + bytes > start_ + window_.size()) {
       window_.resize(kWindowBytes);
@@ -69,8 +69,8 @@ struct Gap {
   uint64_t to = 0;
 };
 
-// A record that may never have been synced counts only if all of it is there. Returns the gaps that
-// the others leave.
+// Drops records that may never have been synced and are not whole. Returns the gaps that they
+// leave.
 absl::StatusOr<std::vector<Gap>> VerifyPayloads(HeadReader& reader, uint64_t file_bytes,
                                                 SegmentScan* scan) {
   std::vector<Gap> gaps;
@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<Gap>> VerifyPayloads(HeadReader& reader, uint64_t fil
     const uint64_t end = record.offset + RecordBytes(record.header.length);
     if (end > scan->known_synced) {
       CVG_ASSIGN_OR_RETURN(const bool whole, reader.PayloadIsWhole(record.header, record.offset));
-      // With its padding, too: the next record must begin where a scan looks for it.
+      // The padding must be there too: a scan looks for the next record after it.
       if (!whole || end > file_bytes) {
         gaps.push_back({record.offset, end});
         continue;

@@ -10,30 +10,33 @@
 
 namespace convergia::dataserver {
 
+// A record that a scan found.
 struct ScannedRecord {
   RecordHeader header;
   uint64_t offset = 0;
 };
 
+// The result of ScanSegment(). Offsets and sizes are bytes.
 struct SegmentScan {
-  // In order of the file. Those of which nobody can say that they were ever durable are only here
-  // if head and payload are whole.
+  // In file order. A record that may never have been durable is listed only if its head and payload
+  // are whole.
   std::vector<ScannedRecord> records;
-  // Behind the last of them, and not before `known_synced`: what follows may be cut off.
+  // The end of the last of them, but at least `known_synced`: bytes after it may be cut off.
   uint64_t end = 0;
-  // All before this was durable once.
+  // All bytes before it were once durable.
   uint64_t known_synced = 0;
-  // Bytes before `known_synced` that are no record: damage.
+  // Bytes before `known_synced` that are not a record: damage.
   uint64_t damaged_bytes = 0;
-  // Nothing but records before `end`, so that more may be appended there.
+  // There are only records before `end`, so more may be appended there.
   bool is_gapless = true;
 };
 
-// Reads the heads of the records of `file`, from `from` to its end, and the payloads of those that
-// may never have been synced. `synced_mark`: up to here all was durable, as the index knows; 0 if
-// it knows nothing. After a bad place it goes on at the next head that is valid for its place.
+// Reads the heads of the records of `file` from `from` to its end, and the payloads of those that
+// may never have been synced. `synced_mark`: the index knows that all bytes before it were durable;
+// 0 if it knows nothing. After a bad place the scan continues at the next head that is valid for
+// its offset.
 //
-// Errors: of the disk.
+// Errors: those of the disk.
 absl::StatusOr<SegmentScan> ScanSegment(const disk::File& file, uint64_t salt, uint64_t from,
                                         uint64_t synced_mark);
 

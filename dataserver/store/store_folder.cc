@@ -86,7 +86,7 @@ absl::Status StoreFolder::Identify(disk::Disk& disk, const StoreOwner& owner) {
 absl::Status StoreFolder::Found(disk::Disk& disk, const StoreOwner& owner) {
   CVG_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk.List(dir_));
   for (const std::string& name : names) {
-    // What is left of a first start that was cut short is no one's data.
+    // Files of a first start that was cut short hold no data.
     if (name == "LOCK" || absl::StartsWith(name, "IDENTITY.")) continue;
     return absl::FailedPreconditionError(absl::StrCat(
         dir_, " has no IDENTITY, but ", name, ": give the data server an empty folder of its own"));

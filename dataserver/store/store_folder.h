@@ -9,26 +9,27 @@
 
 namespace convergia::dataserver {
 
-// Whose data is in a folder.
+// The owner of a folder's data.
 struct StoreOwner {
   std::string cluster;  // The fingerprint of the cluster's CA.
   std::string node;     // The node's name.
 };
 
-// The folder of a chunk store: held by one process, and by one node of one cluster for ever.
+// The folder of a chunk store. One process at a time holds it, and it belongs to one node of one
+// cluster for ever.
 //
 //   LOCK          held while it is in use
-//   IDENTITY      whose it is
+//   IDENTITY      its owner and store ID
 //   EPOCH         the highest epoch of datamgr that was seen (common/rpc/highest_epoch.h)
 //   segments/     the data
-//   index/        RocksDB; may be deleted, and is made again
+//   index/        RocksDB; may be deleted, and is rebuilt
 //   RESERVE       room kept for deletes and compaction
 class StoreFolder {
  public:
-  // Takes the folder, or makes one. `disk` must outlive it.
+  // Locks the folder, or creates one. `disk` must outlive it.
   //
-  // Errors: kFailedPrecondition if another process has it, if it is another node's or another
-  // cluster's, or if it holds something else; those of the disk.
+  // Errors: kFailedPrecondition if another process holds it, if it belongs to another node or
+  // cluster, or if it has other content; those of the disk.
   static absl::StatusOr<std::unique_ptr<StoreFolder>> Open(disk::Disk& disk, const std::string& dir,
                                                            const StoreOwner& owner);
 
@@ -38,7 +39,7 @@ class StoreFolder {
   std::string epoch() const { return dir_ + "/EPOCH"; }
   std::string reserve() const { return dir_ + "/RESERVE"; }
 
-  // Made with the folder, so that one that was wiped and made anew is told from the old one.
+  // A random ID made with the folder. A folder that was wiped and made again has another one.
   const std::string& store_id() const { return store_id_; }
 
  private:

@@ -11,10 +11,10 @@
 
 namespace convergia::dataserver {
 
-// Whether the disk may still be written to. Thread-safe.
+// Whether the store may still write to the disk. Thread-safe.
 class StoreHealth {
  public:
-  // The first reason stays. There is no way back but a new start.
+  // Keeps the first reason. Only a restart makes the store writable again.
   void SetReadOnly(absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     if (!read_only_.has_value()) read_only_.emplace(reason);

@@ -16,31 +16,33 @@
 
 namespace convergia::dataserver {
 
-// Who may append to a segment.
+// The user that may append to a segment.
 enum class SegmentUse {
-  kSealed,  // Nobody any more.
-  kOpen,    // The writer may take it up again.
-  kActive,  // The writer.
-  kTarget,  // Compaction.
+  kSealed,  // None, for good.
+  kOpen,    // The writer may open it again.
+  kActive,  // The writer appends to it.
+  kTarget,  // Compaction appends to it.
 };
 
+// The chunks of one volume here, without tombstones.
 struct VolumeFacts {
   uint64_t volume = 0;
   uint64_t chunks = 0;
   uint64_t payload_bytes = 0;
 };
 
+// Sums over all segments and volumes.
 struct LedgerTotals {
   uint64_t segments = 0;
   uint64_t file_bytes = 0;
   uint64_t live_bytes = 0;
   uint64_t chunks = 0;
   uint64_t bad_chunks = 0;
-  uint64_t damage_found = 0;  // How often one was marked.
+  uint64_t damage_found = 0;  // How often a chunk was marked bad.
 };
 
-// What the store knows in memory of its segments, volumes and bad chunks, all of it derived from
-// segments and index. Only the writer's thread changes what the index says; anybody may ask.
+// The in-memory state of segments, volumes and bad chunks, derived from the segments and the index.
+// Only the writer's thread changes what the index determines; any thread may read.
 //
 // Thread-safe.
 class StoreLedger {
@@ -49,12 +51,14 @@ class StoreLedger {
     SegmentRow row;
     SegmentUse use = SegmentUse::kSealed;
     uint64_t file_bytes = 0;
-    uint64_t live_bytes = 0;  // Records that the index points to, tombstones too.
+    uint64_t live_bytes = 0;  // Records that the index points to, also tombstones.
     uint64_t tombstone_bytes = 0;
     uint64_t bad_chunks = 0;
-    bool has_bad_header = false;  // Compaction moves what is in it elsewhere.
+    bool has_bad_header = false;  // Compaction moves its records to another segment.
   };
 
+  // Adds a segment, which must be new; the others do nothing for an unknown segment, except
+  // UpdateSegment(), which needs a known one.
   void AddSegment(SegmentId segment, const Entry& entry) ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveSegment(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
   void UpdateSegment(SegmentId segment, const SegmentRow& row, uint64_t file_bytes)
@@ -62,7 +66,7 @@ class StoreLedger {
   void SetUse(SegmentId segment, SegmentUse use) ABSL_LOCKS_EXCLUDED(mu_);
   void MarkBadHeader(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<Entry> Find(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
-  // The first one from `segment` on.
+  // The first segment numbered `segment` or higher.
   std::optional<std::pair<SegmentId, Entry>> FindFrom(SegmentId segment) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -71,32 +75,33 @@ class StoreLedger {
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<SegmentId> SegmentsOf(uint64_t volume) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // `row` counts from now on, or no more.
+  // Adds or removes a row that the index has for `key`.
   void Count(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
   void Discount(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // False if it was marked before.
+  // Marks a chunk as damaged. Returns false if it was marked before.
   bool MarkBad(const ChunkKey& key, SegmentId segment, const std::string& reason)
       ABSL_LOCKS_EXCLUDED(mu_);
   void ClearBad(const ChunkKey& key) ABSL_LOCKS_EXCLUDED(mu_);
+  // Forgets the counts and bad marks of a dropped volume, but not its segments.
   void ForgetVolume(uint64_t volume) ABSL_LOCKS_EXCLUDED(mu_);
   bool IsBad(const ChunkKey& key) const ABSL_LOCKS_EXCLUDED(mu_);
-  // In order, behind `after`.
+  // At most `count_max` bad chunks after `after`, in order.
   std::vector<std::pair<ChunkKey, std::string>> BadChunks(const ChunkKey& after,
                                                           size_t count_max) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The lowest sequence of all chunk records in the other segments of its volume, dead ones too. A
-  // tombstone older than this can be dropped with its segment.
+  // The lowest sequence of all chunk records in the other segments of its volume, also dead ones.
+  // An older tombstone can be dropped with its segment.
   uint64_t OldestOutside(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For ChooseCompaction(). Tombstones that may go are counted as dead.
+  // The segments for ChooseCompaction(). Tombstones that may be dropped count as dead.
   std::vector<SegmentView> Views() const ABSL_LOCKS_EXCLUDED(mu_);
   LedgerTotals totals() const ABSL_LOCKS_EXCLUDED(mu_);
-  // In order, behind `after`.
+  // At most `count_max` volumes after `after`, in order.
   std::vector<VolumeFacts> Volumes(uint64_t after, size_t count_max) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Numbers that were never used. Set() before anything runs.
+  // Numbers that were never used. SetNext() is called before any other thread runs.
   void SetNext(SegmentId segment, uint64_t sequence);
   SegmentId NextSegment() { return next_segment_.fetch_add(1); }
   uint64_t NextSequence() { return next_sequence_.fetch_add(1); }
@@ -120,7 +125,7 @@ class StoreLedger {
   absl::flat_hash_map<uint64_t, std::vector<SegmentId>> by_volume_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, VolumeFacts> volumes_ ABSL_GUARDED_BY(mu_);
   BadMap bad_ ABSL_GUARDED_BY(mu_);
-  LedgerTotals totals_ ABSL_GUARDED_BY(mu_);  // Asked with every put, so they are kept.
+  LedgerTotals totals_ ABSL_GUARDED_BY(mu_);  // Kept up to date, because every put reads them.
 };
 
 }  // namespace convergia::dataserver

@@ -42,8 +42,7 @@ class Recovery {
       last_segment_ = std::max(last_segment_, ids->second);
       CVG_RETURN_IF_ERROR(Visit(ids->first, ids->second));
     }
-    // A process that was killed leaves new files whose names are not durable, and more will be
-    // appended to them.
+    // A killed process leaves new files whose names are not durable; later records go into them.
     CVG_RETURN_IF_ERROR(parts_.disk->SyncFolder(parts_.files->dir()));
     CVG_RETURN_IF_ERROR(WriteBatch());
     FillLedger();
@@ -86,8 +85,9 @@ class Recovery {
     return DecodeSegmentHeader(bytes);
   }
 
-  // A file without a header that can be read and unknown to the index: the start of one that was
-  // cut short, then its header was never durable and reads as zeros; or damage, which we keep.
+  // Handles a file without a readable header that the index does not know. If creation was cut
+  // short, the header reads as zeros and the file is removed. Otherwise it is damage, and the file
+  // is kept.
   absl::Status SetAside(const std::string& path, const disk::File& file, uint64_t bytes) {
     std::string header(std::min(bytes, kSegmentHeaderBytes), '\0');
     CVG_RETURN_IF_ERROR(disk::ReadFully(file, 0, absl::MakeSpan(header)));
@@ -103,8 +103,8 @@ class Recovery {
   }
 
   absl::Status Scan(SegmentId segment, SegmentRow row, disk::File* file) {
-    // A process that was killed leaves written pages that are not on the medium; a failed sync,
-    // such that never will be. So: write them out, forget them, and believe the medium.
+    // A killed process leaves pages that are not on the medium; after a failed sync they never will
+    // be. So write them out, drop them from the cache, and trust only the medium.
     CVG_RETURN_IF_ERROR(file->Sync());
     CVG_ASSIGN_OR_RETURN(uint64_t bytes, file->Size());
     const uint64_t from = std::max(row.indexed_to, kSegmentHeaderBytes);
@@ -141,7 +141,8 @@ class Recovery {
           std::min(of_segment->first_chunk_sequence, header.sequence);
     }
     CVG_ASSIGN_OR_RETURN(const std::optional<ChunkRow> now, Find(header.key));
-    // Of equal ones the later: a copy that compaction made, of a segment that is gone or goes.
+    // Of equal sequences the later record wins: it is a copy by compaction, and the other's segment
+    // goes.
     if (now.has_value() && now->sequence > header.sequence) return absl::OkStatus();
     const ChunkRow row{header.kind,   segment,         record.offset,
                        header.length, header.sequence, header.checksum};
@@ -200,7 +201,7 @@ class Recovery {
     last_segment_ = std::max(last_segment_, row.segment);
     last_sequence_ = std::max(last_sequence_, row.sequence);
     if (found_.count(row.segment) == 0) {
-      if (!row.is_chunk()) return batch_.RemoveChunk(key);  // What it hid is gone too.
+      if (!row.is_chunk()) return batch_.RemoveChunk(key);  // Its chunk is gone too.
       ++facts_.chunks_lost;
       batch_.MarkBad(key, "its segment file is gone");
     }
@@ -218,10 +219,10 @@ class Recovery {
 
   const StoreParts& parts_;
   const uint64_t segment_bytes_;
-  std::map<SegmentId, SegmentRow> known_;  // To the index.
-  std::map<SegmentId, Found> found_;       // On the disk.
+  std::map<SegmentId, SegmentRow> known_;  // The index knows these.
+  std::map<SegmentId, Found> found_;       // These are on the disk.
   ChunkIndex::Batch batch_;
-  absl::flat_hash_map<ChunkKey, ChunkRow> pending_;  // In `batch_`.
+  absl::flat_hash_map<ChunkKey, ChunkRow> pending_;  // The rows in `batch_`.
   SegmentId last_segment_ = 0;
   uint64_t last_sequence_ = 0;
   RecoveryFacts facts_;

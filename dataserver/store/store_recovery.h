@@ -7,22 +7,23 @@
 
 namespace convergia::dataserver {
 
+// The results of a recovery.
 struct RecoveryFacts {
   uint64_t segments = 0;
-  uint64_t records_scanned = 0;  // That the index did not know.
-  uint64_t torn_bytes_cut = 0;   // Never acknowledged.
-  uint64_t damaged_bytes = 0;    // Were durable once, and are no records now.
+  uint64_t records_scanned = 0;  // The index did not know these.
+  uint64_t torn_bytes_cut = 0;   // They were never acknowledged.
+  uint64_t damaged_bytes = 0;    // They were durable once, and are not records now.
   uint64_t segments_unreadable = 0;
-  uint64_t chunks_lost = 0;  // The index knows them, their segment is gone.
+  uint64_t chunks_lost = 0;  // The index knows them, but their segment is gone.
 };
 
-// At start, before anything else touches the store: brings index and segments to agreement, and
-// fills the ledger. Segments that the index knows to the end are not read.
+// Runs at start, before anything else touches the store. Makes index and segments agree, and fills
+// the ledger. Segments that the index knows to their end are not read.
 //
-// What may never have been synced is synced first, then read from the medium, and kept only if it
-// is whole; what is torn behind it is cut off. Damage is counted and left where it is.
+// Bytes that may never have been synced are synced first, then read from the medium. A record among
+// them is kept only if it is whole; a torn end is cut off. Damage is counted and left in place.
 //
-// Errors: of the disk and the index.
+// Errors: those of the disk and the index.
 absl::StatusOr<RecoveryFacts> RecoverStore(const StoreParts& parts, uint64_t segment_bytes);
 
 }  // namespace convergia::dataserver

@@ -5,7 +5,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// What an active segment must have dead, so that sealing it early is worth it.
+// An active segment with fewer dead bytes is not sealed early.
 constexpr uint64_t kDeadBytesToSeal = 1024 * 1024;
 
 uint64_t Less(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
@@ -26,7 +26,7 @@ bool IsWorthIt(const SegmentView& segment, bool space_is_short) {
 
 uint64_t AdmissibleBytes(const SpaceView& space) {
   if (!space.reserve_is_held) return 0;
-  // The reserve is made for the size of the disk: it may be more than a small capacity.
+  // The reserve is sized for the disk, and may exceed a small capacity.
   const uint64_t kept = std::min(space.reserve_bytes + space.index_bytes, space.capacity_bytes / 4);
   const uint64_t by_capacity = Less(space.capacity_bytes, space.used_bytes + kept);
   return std::min(by_capacity, Less(space.disk_free_bytes, space.index_bytes));
@@ -45,7 +45,7 @@ std::optional<SegmentView> ChooseCompaction(absl::Span<const SegmentView> segmen
     if (!segment.has_bad_header && !IsWorthIt(segment, space_is_short)) continue;
     if (segment.live_bytes > 0 && segment.live_bytes + kSegmentHeaderBytes > room_bytes) continue;
     if (segment.has_bad_header) return segment;
-    // Dead bytes per byte to copy, compared crosswise.
+    // Dead bytes for each byte to copy. Compares a/b > c/d as a*d > c*b.
     const auto gain = [](const SegmentView& a, const SegmentView& b) {
       return static_cast<double>(DeadBytes(a) + 1) * static_cast<double>(b.live_bytes + 1);
     };

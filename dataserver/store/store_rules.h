@@ -7,22 +7,23 @@
 #include "absl/types/span.h"
 #include "dataserver/store/segment_format.h"
 
-// What the chunk store decides, over plain structs: what still fits, and which segment to compact.
+// The decisions of the chunk store, as pure functions over structs: what fits, and which segment to
+// compact.
 namespace convergia::dataserver {
 
-// ---- Space. Capacity is a promise: what is admitted can be written, with room left for deletes,
-// for compaction and for the index.
+// ---- Space. Records that are admitted can be written, with room left for deletes, compaction and
+// the index.
 
 struct SpaceView {
-  uint64_t capacity_bytes = 0;   // What the operator lets us use; the disk may have less.
+  uint64_t capacity_bytes = 0;   // The operator's limit; the disk may have less.
   uint64_t used_bytes = 0;       // Segments, without the reserve.
-  uint64_t disk_free_bytes = 0;  // Of the file system, for anybody.
-  uint64_t reserve_bytes = 0;    // Kept for deletes and compaction,
-  bool reserve_is_held = false;  // as a file of that size.
-  uint64_t index_bytes = 0;      // How much the index may still grow.
+  uint64_t disk_free_bytes = 0;  // Of the file system.
+  uint64_t reserve_bytes = 0;    // Kept for deletes and compaction.
+  bool reserve_is_held = false;  // The reserve exists as a file.
+  uint64_t index_bytes = 0;      // The index may still grow by this.
 };
 
-// How many bytes of records may still be written. 0 while the reserve is not held.
+// The bytes of records that may still be written. 0 while the reserve is not held.
 uint64_t AdmissibleBytes(const SpaceView& space);
 
 // Whether the disk has room to take the reserve back.
@@ -35,15 +36,16 @@ struct SegmentView {
   uint64_t volume = 0;
   uint64_t bytes = 0;           // Of the file.
   uint64_t live_bytes = 0;      // Of records that must be kept.
-  bool is_active = false;       // Records are being appended.
-  bool has_bad_chunks = false;  // What is left of them must stay.
-  bool has_bad_header = false;  // What is in it must go elsewhere.
+  bool is_active = false;       // The writer may append to it.
+  bool has_bad_chunks = false;  // Their remains must stay.
+  bool has_bad_header = false;  // Its records must move to another segment.
 };
 
-// The segment that gives back the most for the least copying; nullopt if none is worth it: at least
-// half of it dead, or a twentieth when space is short, and `room_bytes` must hold what is copied.
-// One with a bad header is worth it first of all.
-// An active one must be sealed first, so it must give back some more, unless space is short.
+// Chooses the segment that recovers the most bytes for each byte to copy; nullopt if none
+// qualifies. It must be at least half dead, or 1/20 when space is short, and its live bytes must
+// fit into `room_bytes`. A segment with a bad header goes first. An active segment must be sealed
+// first, so it must have at least 1 MiB dead, unless space is short. One with bad chunks is never
+// chosen.
 std::optional<SegmentView> ChooseCompaction(absl::Span<const SegmentView> segments,
                                             bool space_is_short, uint64_t room_bytes);
 

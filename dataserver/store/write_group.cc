@@ -82,7 +82,7 @@ absl::StatusOr<ChunkRow> WriteGroup::Append(RecordHead head, absl::string_view p
   } else {
     failed = segment.status();
   }
-  // A full disk is healthy; anything else leaves the file as nobody knows.
+  // A full disk is no failure of the disk. After any other error the file's state is unknown.
   if (!disk::IsNoSpace(failed)) parts_.health->SetReadOnly(failed.message());
   return failed;
 }
@@ -96,7 +96,7 @@ absl::Status WriteGroup::Move(const std::vector<MovedRecord>& records, SegmentId
                               const SegmentRow& row) {
   for (const MovedRecord& record : records) {
     CVG_ASSIGN_OR_RETURN(const std::optional<ChunkRow> now, Find(record.key));
-    // Deleted or written anew meanwhile: the copy is dead.
+    // Else it was deleted or written again meanwhile, and the copy is dead.
     if (now.has_value() && *now == record.from) Set(record.key, now, record.to);
   }
   moved_to_.emplace_back(segment, row);

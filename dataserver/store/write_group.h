@@ -17,7 +17,7 @@
 
 namespace convergia::dataserver {
 
-// What the store is made of; each outlives all who work with it.
+// The parts of the store. Each must outlive all its users.
 struct StoreParts {
   disk::Disk* disk = nullptr;
   ChunkIndex* index = nullptr;
@@ -27,7 +27,7 @@ struct StoreParts {
   StoreHealth* health = nullptr;
 };
 
-// A chunk on its way to the disk.
+// A chunk to be written.
 struct NewChunk {
   ChunkKey key;
   std::string bytes;
@@ -42,33 +42,33 @@ struct MovedRecord {
   ChunkRow to;
 };
 
-// Changes that become durable, and then visible, together: append, sync once, then the index. Only
-// the writer's thread makes groups, one after the other.
+// Changes that become durable and visible together: append, sync once, then write the index. Only
+// the writer's thread makes groups, one at a time.
 //
-// The status of each change says whether it is in the group; whether it counts says Commit().
+// The status of each change says whether it is in the group. Commit() says whether the group
+// counts.
 class WriteGroup {
  public:
   WriteGroup(const StoreParts& parts, ActiveSegments* active) : parts_(parts), active_(active) {}
 
-  // OK and nothing more if the same chunk is there and not known to be bad.
+  // Adds a chunk. OK without a write if the same chunk exists and is not known to be bad.
   //
-  // Errors: FailCode::kNoSpace; FailCode::kExists if other bytes are there under this key;
-  // kUnavailable.
+  // Errors: FailCode::kNoSpace; FailCode::kExists if the key has other bytes; kUnavailable.
   absl::Status Put(const NewChunk& chunk);
 
-  // OK if it is not there. Errors: kUnavailable.
+  // Deletes a chunk. OK if it does not exist. Errors: kUnavailable; FailCode::kNoSpace.
   absl::Status Delete(const ChunkKey& key);
 
-  // Records are elsewhere now, unless they changed meanwhile. `row`: of the segment they are in,
-  // which is synced.
+  // Points the index to copies of records, except those that changed meanwhile. `row` is that of
+  // the segment with the copies, which must be synced.
   absl::Status Move(const std::vector<MovedRecord>& records, SegmentId segment,
                     const SegmentRow& row);
 
-  // `row` of `key` does not hold what it should. A tombstone is written anew: all that it said is
-  // in the index.
+  // Marks the chunk of a damaged record as bad. A damaged tombstone is written again, because the
+  // index has its whole content.
   absl::Status MarkBad(const ChunkKey& key, const ChunkRow& row, const std::string& reason);
 
-  // Errors: nothing of the group counts; StoreHealth says why.
+  // After an error no change of the group counts. StoreHealth has the reason.
   absl::Status Commit();
 
  private:
@@ -96,7 +96,7 @@ class WriteGroup {
     SegmentId segment;
     std::string reason;
   };
-  absl::flat_hash_map<ChunkKey, Bad> bad_;  // Of rows that the group leaves as they are.
+  absl::flat_hash_map<ChunkKey, Bad> bad_;  // Their rows stay as they are.
 };
 
 }  // namespace convergia::dataserver

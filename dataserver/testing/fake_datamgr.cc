@@ -135,7 +135,7 @@ void FakeDatamgr::OnHello(const std::shared_ptr<FakeLane>& stream,
   *answer.mutable_settings() = settings_;
   answer.set_epoch(epoch_);
   ++hellos_heard_;
-  (void)stream->Send(std::move(answer));  // Under the lock, so that later settings come later.
+  (void)stream->Send(std::move(answer));  // Under the lock, so later settings come later.
   for (const v1::ChunkRequest& request : at_once_) {
     std::vector<Done> dones;
     dones.push_back([](const absl::StatusOr<v1::ChunkResponse>&) {});

@@ -23,42 +23,45 @@ v1::ChunkRequest MakePut(const ChunkKey& key, const std::string& bytes);
 v1::ChunkRequest MakeRead(const ChunkKey& key, uint32_t offset, uint32_t length);
 v1::ChunkRequest MakeDelete(const ChunkKey& key);
 
-// A datamgr for tests: the Chunks service over real TLS, which asks what it is told to and keeps
-// what it hears. Thread-safe.
+// A datamgr for tests: the service Chunks over real TLS. It sends the requests that a test gives
+// it, and records hellos and reports. Thread-safe.
 class FakeDatamgr final : public v1::Chunks::CallbackService {
  public:
-  // Serves at once. Both outlive it.
+  // Starts to serve at once. Both arguments must outlive it.
   FakeDatamgr(rpc::TestPki* pki, const rpc::PinSet* pins);
   ~FakeDatamgr() override;
 
-  // Kills the server and brings it back, at the same address.
+  // Stops the server, and restarts it at the same address.
   void Stop();
   void Start();
   const std::string& address() const { return address_; }
 
-  // What streams are sent after their hello, and at once to those that are there.
+  // Sets the settings that new streams get after their hello. Sends them to the present streams at
+  // once.
   void SetSettings(const v1::DataServerSettings& settings) ABSL_LOCKS_EXCLUDED(mu_);
-  // Which start of datamgr it says that it is, on streams opened from now on; 1 at first.
+  // Sets the epoch that new streams are told; 1 at first.
   void SetEpoch(Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
-  // What each new stream is asked right behind its greeting; the answer goes nowhere.
+  // Sends `request` on every new stream right after the greeting, and ignores the response.
   void AskAtOnce(const v1::ChunkRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
-  // New streams are refused with this.
+  // Refuses new streams with `status`; OK accepts them again.
   void RefuseLanes(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // `done` gets the response, or kUnavailable if the stream ends first.
+  // Sends requests, each with an ID. `done` gets the response, or kUnavailable if the stream ends
+  // first.
   using Done = absl::AnyInvocable<void(absl::StatusOr<v1::ChunkResponse>)>;
   void Send(int stream, std::vector<v1::ChunkRequest> requests, std::vector<Done> dones)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // Waits for it.
+  // Sends one request and waits for the response.
   absl::StatusOr<v1::ChunkResponse> Ask(int stream, v1::ChunkRequest request);
 
-  // These die if it does not come.
+  // The functions below end the test if the event does not come within 30 seconds. AwaitLanes()
+  // waits for `count` open streams and returns the latest hello of each stream number.
   std::vector<v1::DataServerHello> AwaitLanes(int count) ABSL_LOCKS_EXCLUDED(mu_);
-  // So many more streams that have greeted.
+  // Waits for `count` further hellos.
   void AwaitHellos(int count) ABSL_LOCKS_EXCLUDED(mu_);
-  // So many more streams that were refused.
+  // Waits for `count` further streams that were refused.
   void AwaitRefusals(int count) ABSL_LOCKS_EXCLUDED(mu_);
-  // So many more. Returns the last.
+  // Waits for `count` further reports. Returns the last one.
   v1::DataServerReport AwaitReports(int count) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitNoLanes() ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -1,6 +1,6 @@
-// Puts and deletes chunks in the store at argv[1] until it is killed, and says what was
-// acknowledged, a line each: "put VOLUME CHUNK" or "delete VOLUME CHUNK"; before a delete is asked
-// for, "deleting VOLUME CHUNK". Numbers begin at argv[2]. For chunk_store_kill_test.
+// Puts and deletes chunks in the store at argv[1] until it is killed. It prints one line for each
+// acknowledged change: "put VOLUME CHUNK" or "delete VOLUME CHUNK". Before it asks for a delete it
+// prints "deleting VOLUME CHUNK". Chunk numbers begin at argv[2]. For chunk_store_kill_test.
 #include <glog/logging.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// One write a line, so that a line is whole or not there.
+// Writes a line with one write(), so that no line is cut by a kill.
 void Say(absl::string_view what, const ChunkKey& key) {
   const std::string line = absl::StrCat(what, " ", key.volume, " ", key.chunk, "\n");
   if (write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
@@ -36,7 +36,7 @@ int PutForever(const std::string& dir, uint64_t first) {
   for (uint64_t chunk = first;; ++chunk) {
     const ChunkKey key{1 + chunk % 3, chunk};
     const std::string bytes = BytesOf(chunk, 1 + chunk * 997 % 9'000);
-    // Some fly while others are waited for.
+    // Puts are not awaited, so some are under way while a delete waits.
     (*store)->Put(key, bytes, Checksum(bytes), [key](const absl::Status& status) {
       if (status.ok()) Say("put", key);
     });

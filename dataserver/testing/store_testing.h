@@ -11,10 +11,10 @@
 #include "common/base/random.h"
 #include "dataserver/store/chunk_store.h"
 
-// Helpers for the tests of the store.
+// Helpers for the tests of the chunk store.
 namespace convergia::dataserver {
 
-// Bytes that differ for each `seed`.
+// Random bytes. The same `seed` gives the same bytes.
 inline std::string BytesOf(uint64_t seed, size_t length) {
   Rng rng(seed);
   std::string bytes(length, '\0');
@@ -22,6 +22,7 @@ inline std::string BytesOf(uint64_t seed, size_t length) {
   return bytes;
 }
 
+// Small segments, a fixed owner, and no housekeeping thread.
 inline ChunkStore::Options SmallStore(disk::Disk& disk, const std::string& dir) {
   ChunkStore::Options options;
   options.disk = &disk;
@@ -33,7 +34,7 @@ inline ChunkStore::Options SmallStore(disk::Disk& disk, const std::string& dir) 
   return options;
 }
 
-// An answer that is waited for.
+// Waits for the status that a callback gets.
 class Answer {
  public:
   DoneCallback callback() {
@@ -80,7 +81,7 @@ inline absl::StatusOr<std::string> ReadNow(const ChunkStore& store, const ChunkK
   return std::move(read->bytes);
 }
 
-// Whether exactly `bytes` are there. Says why not, and spares the reader the bytes.
+// Whether `key` holds exactly `bytes`. The failure text gives the reason without the bytes.
 inline testing::AssertionResult Holds(const ChunkStore& store, const ChunkKey& key,
                                       const std::string& bytes) {
   const absl::StatusOr<std::string> read = ReadNow(store, key);

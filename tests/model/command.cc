@@ -22,7 +22,7 @@ std::string Short(absl::string_view text) {
   return absl::StrCat(shown, "...(", text.size(), " bytes)");
 }
 
-// The rows of `data` as `change` leaves them; it says no to those that go.
+// Applies `change` to each row of `data`, and drops the rows for which it returns false.
 template <typename Change>
 std::string EachRow(absl::string_view data, const Change& change) {
   std::vector<std::string> kept;

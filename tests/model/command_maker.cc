@@ -7,7 +7,7 @@
 namespace convergia::testing {
 namespace {
 
-// Names below the folders in "/"; some that only look odd.
+// Names below the folders in "/"; some look odd but are valid.
 const std::vector<std::string>& Names() {
   static const auto& names = *new std::vector<std::string>{
       "0", "1", "2", "3", "a b", "\xc3\xa4\xe6\x97\xa5", "~t~", "...", std::string(255, 'n')};
@@ -163,7 +163,7 @@ Command CommandMaker::OnMail(size_t dice, const std::string& user, const Model& 
   if (dice < 52) return {"CANCELOFFLINEMESSAGE", {Draft(user, model)}};
   if (dice < 70) {
     if (Chance(70)) return {"LISTOFFLINEMESSAGES", {}};
-    // Of other numbers nobody can say what came after them.
+    // Only for known numbers can the model tell which messages came later.
     const auto& box = model.mail().mailboxes().at(user);
     const std::string after = absl::StrCat(box.empty() ? 0 : Any(box).number);
     return {"LISTOFFLINEMESSAGES", {after, absl::StrCat(Pick(4))}};

@@ -10,18 +10,18 @@
 
 namespace convergia::testing {
 
-// Random commands: most of them about what is there, many of them wrong.
+// Makes random commands. Most use existing files, folders and messages; many are wrong.
 class CommandMaker {
  public:
   struct Options {
     uint64_t seed = 0;
-    std::vector<std::string> users;      // Of its own: who asks, and who is written to.
+    std::vector<std::string> users;      // The users that ask and that get messages.
     std::vector<std::string> top_names;  // Of its folders in "/".
-    size_t file_bytes_max = 512 * 1024;  // Files that have this many are cut, not written on.
+    size_t file_bytes_max = 512 * 1024;  // Files of this size are cut, and not extended.
   };
   explicit CommandMaker(const Options& options) : options_(options), rng_(options.seed) {}
 
-  // For `user`, where things are as `model` has them.
+  // Makes a command of `user` for the state `model`.
   Command Make(const std::string& user, const Model& model);
   size_t Pick(size_t n) { return static_cast<size_t>(rng_() % n); }
 
@@ -38,8 +38,8 @@ class CommandMaker {
   const T& Any(const std::vector<T>& of) {
     return of[Pick(of.size())];
   }
-  std::string Path(const Model& model);   // Often of something that is there.
-  std::string Fresh(const Model& model);  // Mostly of nothing, in a folder that is there.
+  std::string Path(const Model& model);   // Often of an existing file or folder.
+  std::string Fresh(const Model& model);  // Mostly free, in an existing folder.
   std::string Existing(const Model& model, bool folder);
   std::string Who();
   std::string Draft(const std::string& user, const Model& model);
@@ -51,7 +51,7 @@ class CommandMaker {
 
   const Options options_;
   Rng rng_;
-  std::string user_;  // Who asks now.
+  std::string user_;  // The user that asks now.
 };
 
 }  // namespace convergia::testing

@@ -17,7 +17,7 @@ constexpr size_t kNameMax = 255;
 constexpr size_t kPathMax = 4096;
 constexpr size_t kDepthMax = 64;
 
-// Bytes of the character that begins with `lead`; 0 if none does.
+// The bytes of the UTF-8 character that begins with `lead`; 0 if none does.
 size_t CharacterBytes(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead < 0xc2) return 0;
@@ -298,7 +298,7 @@ Answer FolderModel::Describe(const std::string& user, const std::string& path) c
   std::string rows =
       absl::StrCat("type\t", TypeOf(node), "\nbytes\t", node.bytes->size(), "\nowner\t", node.owner,
                    "\nright\t", WordOf(RightOf(user, folder)));
-  // What "/" says of itself is configuration.
+  // The permissions of "/" are configuration, so the model does not know them.
   if (folder == "/") return Ok(rows);
   for (const auto& [who, right] : nodes_.at(folder).rights) {
     absl::StrAppend(&rows, "\npermission\t", who, "\t", WordOf(right));

@@ -16,8 +16,8 @@ using SharedBytes = std::shared_ptr<const std::string>;
 
 enum class Right { kNone, kRead, kWrite, kAdmin };
 
-// Files and folders as docs/PROTOCOL.md promises them, by their whole paths: no inodes, no pieces,
-// no store. Copies are cheap: bytes are shared.
+// Files and folders as docs/PROTOCOL.md specifies them, by whole paths: no inodes, pieces or store.
+// Copies are cheap because they share bytes.
 class FolderModel {
  public:
   struct Node {
@@ -39,12 +39,12 @@ class FolderModel {
   Answer DeleteFile(const std::string& user, const std::string& path);
   Answer Move(const std::string& user, const std::string& from, const std::string& to,
               bool replace);
-  // `right` nothing: the entry goes.
+  // `right` nullopt: the entry is removed.
   Answer SetPermissions(const std::string& user, const std::string& path, const std::string& who,
                         std::optional<Right> right);
   Answer Write(const std::string& user, const std::string& path, uint64_t offset,
                const std::string& data);
-  // `is_version_known` false: of a version that no file has.
+  // `is_version_known` false: the request names a version that no file has.
   Answer Read(const std::string& user, const std::string& path, uint64_t offset, uint64_t length,
               bool is_version_known) const;
   Answer Truncate(const std::string& user, const std::string& path, uint64_t size);
@@ -53,7 +53,7 @@ class FolderModel {
   Answer Describe(const std::string& user, const std::string& path) const;
 
   const std::map<std::string, Node>& nodes() const { return nodes_; }
-  // What `user` may do there, or in the last folder on the way.
+  // The right of `user` on `path`, or on the deepest existing folder above it.
   Right RightAt(const std::string& user, const std::string& path) const {
     return RightOf(user, FolderOf(path));
   }
@@ -63,11 +63,11 @@ class FolderModel {
 
  private:
   const Node* Get(const std::string& path) const;
-  // Other than parts.
+  // Whether a folder has content other than parts.
   bool HasChildren(const std::string& path) const;
-  // The last folder on the way to `path`, or itself.
+  // `path` itself if it is a folder, else the deepest existing folder above it.
   std::string FolderOf(std::string path) const;
-  // The entry that decides for `user` in `folder`: whose, which right, and of which folder.
+  // The entry that decides for `user` in `folder`: its name, its right, and its folder.
   struct Decision {
     std::string who;
     Right right = Right::kNone;
@@ -79,7 +79,7 @@ class FolderModel {
   }
   bool SomebodyIsAdmin(std::string folder) const;
 
-  // All: "OK", or the code of why not.
+  // These return "OK", or the code of the error.
   std::string Missing(const std::string& path) const;
   std::string Find(const std::string& user, const std::string& path, Right need,
                    std::optional<bool> folder) const;
@@ -92,7 +92,7 @@ class FolderModel {
 
 // Whether docs/PROTOCOL.md allows `path`.
 bool IsPath(absl::string_view path);
-// UTF-8 without control characters.
+// Whether `text` is UTF-8 without control characters.
 bool IsText(absl::string_view text);
 std::string ParentOf(const std::string& path);
 absl::string_view WordOf(Right right);

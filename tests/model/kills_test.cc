@@ -1,5 +1,5 @@
-// Servers killed at any moment, also while they start, under the load of clients who know what they
-// were promised. CVG_SEED chooses another course, CVG_ROUNDS more of them.
+// Kills servers at random moments, also while they start, under load. The clients check every
+// answer against the model. CVG_SEED sets the random seed, CVG_ROUNDS the number of rounds.
 #include <iostream>
 #include <set>
 #include <utility>
@@ -18,7 +18,7 @@ class KillsTest : public TormentTest {
     return names;
   }
 
-  // A moment that is too short for others to give it up, most of the time.
+  // Pauses a server for a moment, mostly too short for others to consider it dead.
   void StopForAMoment() {
     const std::string name = rng_() % 3 == 0 ? "datamgr1" : AnyDataServer();
     EXPECT_OK(cluster().Pause(name));
@@ -43,7 +43,7 @@ class KillsTest : public TormentTest {
     slowest_ = std::max(slowest_, RealClock::Get().Elapsed() - began);
   }
 
-  // All orphans are older than this start of datamgr, so they may all be taken.
+  // All orphans are older than this start of datamgr, so all of them may be deleted.
   void SweepTwice() {
     ASSERT_OK(cluster().Restart("datamgr1"));
     ASSERT_TRUE(AwaitServing(kServingAgain));
@@ -51,7 +51,7 @@ class KillsTest : public TormentTest {
     v1::RepairPolicy policy;
     policy.set_sweep_seconds(1);
     SetPolicy(policy);
-    // What was in the trash may be released meanwhile, and count.
+    // Trash that is released meanwhile may count too.
     uint64_t orphans = 0;
     const auto nothing_found = [&] {
       const uint64_t before = std::exchange(orphans, Sweep());
@@ -62,8 +62,8 @@ class KillsTest : public TormentTest {
     CompareAll();
     AwaitWhole();
   }
-  // Orphans deleted so far, once every volume was compared: the one that waits longest comes first,
-  // and one that was being compared already may count once more.
+  // Returns the orphans deleted so far, after every volume was compared. The volume that waits
+  // longest is compared first. A comparison that was already running may count once more.
   uint64_t Sweep() {
     const uint64_t before = RepairStatus().volumes_checked();
     const auto all_checked = [&] {

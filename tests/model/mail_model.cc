@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kReadMax = 1024 * 1024;
 
-// The numbers in the first column of what LISTOFFLINEMESSAGES answered.
+// The numbers in the first column of an answer to LISTOFFLINEMESSAGES.
 std::vector<uint64_t> NumbersIn(const Answer* seen) {
   std::vector<uint64_t> numbers;
   if (seen == nullptr || !seen->ok() || seen->data.empty()) return numbers;
@@ -128,7 +128,7 @@ Answer MailModel::List(const std::string& user, uint64_t after, uint64_t limit,
   for (Message& message : mailboxes_[user]) {
     const bool is_before = message.number != 0 && message.number <= after;
     if (is_before || rows.size() >= limit || after == UINT64_MAX) continue;
-    // What nobody has seen was sent after all that somebody has.
+    // A message without a known number was sent after all messages with one.
     if (message.number == 0 && rows.size() < numbers.size() && numbers[rows.size()] > last) {
       message.number = numbers[rows.size()];
     }

@@ -11,8 +11,8 @@
 
 namespace convergia::testing {
 
-// Drafts and mailboxes as docs/PROTOCOL.md promises them. Numbers are the server's to choose: they
-// are taken from what was seen.
+// Drafts and mailboxes as docs/PROTOCOL.md specifies them. The server chooses the numbers, so the
+// model takes them from the answers.
 class MailModel {
  public:
   struct Limits {
@@ -28,7 +28,7 @@ class MailModel {
     friend bool operator==(const Draft& a, const Draft& b);
   };
   struct Message {
-    uint64_t number = 0;  // 0: nobody has seen it yet.
+    uint64_t number = 0;  // 0: no answer has shown it yet.
     std::string from;
     SharedBytes bytes;
     friend bool operator==(const Message& a, const Message& b);
@@ -36,8 +36,8 @@ class MailModel {
 
   MailModel(const std::set<std::string>& users, const Limits& limits);
 
-  // `seen`: what was answered; null if the answer was lost. Then there may be a draft that nobody
-  // will ever know the number of, and which counts as one of its maker's.
+  // `seen` is the answer; null if it was lost. In that case a draft with an unknown number may
+  // exist. It counts as one of the user's drafts.
   Answer Init(const std::string& user, const std::set<std::string>& to, const Answer* seen);
   Answer Append(const std::string& user, uint64_t draft, const std::string& data);
   Answer Send(const std::string& user, uint64_t draft);
@@ -60,7 +60,7 @@ class MailModel {
 
   Limits limits_;
   std::map<uint64_t, Draft> drafts_;
-  std::map<std::string, size_t> lost_drafts_;  // At most.
+  std::map<std::string, size_t> lost_drafts_;  // At most so many may exist.
   std::map<std::string, std::vector<Message>> mailboxes_;
 };
 

@@ -46,14 +46,14 @@ const std::map<std::string, Shape>& Shapes() {
   return shapes;
 }
 
-// As a server cuts them: by LF, the last takes the rest.
+// Splits the fields like a server does: at LF, and the last field takes the rest.
 std::vector<std::string> CutFields(const Command& command, size_t fields_max) {
   if (command.fields.empty() || fields_max == 0) return command.fields;
   return absl::StrSplit(absl::StrJoin(command.fields, "\n"),
                         absl::MaxSplits('\n', static_cast<int>(fields_max) - 1));
 }
 
-// In small letters; empty if it is no username.
+// The username in lower case; empty if it is not valid.
 std::string UserIn(absl::string_view text) {
   const std::string name = absl::AsciiStrToLower(text);
   const auto is_start = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c); };
@@ -125,7 +125,7 @@ Answer Model::DoOnFiles(const std::string& user, const std::string& word, const 
   const std::optional<uint64_t> length = ToNumber(fields[2]);
   if (!length.has_value()) return Fails("BADFIELD");
   if (fields.size() == 3) return folders_.Read(user, path, *number, *length, true);
-  // Only versions that no file has are asked for; see CommandMaker.
+  // CommandMaker asks only for versions that no file has.
   const std::optional<uint64_t> version = ToNumber(fields[3]);
   if (version.value_or(0) == 0) return Fails("BADFIELD");
   return folders_.Read(user, path, *number, *length, false);

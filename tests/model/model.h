@@ -11,20 +11,20 @@
 
 namespace convergia::testing {
 
-// All that is stored, as docs/PROTOCOL.md promises it to clients: what each command is answered,
-// and what is there after it. Written from that page, sharing no code with the servers. A value:
-// copies are independent, and compare.
+// Everything that is stored, as docs/PROTOCOL.md promises it to clients: the answer to each command
+// and the state after it. It follows that document and shares no code with the servers. A value
+// type: copies are independent and can be compared.
 class Model {
  public:
   struct Rules {
-    std::set<std::string> users;  // Who have accounts.
+    std::set<std::string> users;  // The users with accounts.
     std::string root_admin;
     MailModel::Limits mail;
   };
   explicit Model(const Rules& rules);
 
-  // What `user` is to read (as Normalised() leaves it), with the command done. `seen`, what was
-  // read, gives the numbers that only the server knows; null if no answer came.
+  // Carries out `command` and returns the answer that `user` should read, as Normalised() leaves
+  // it. The answer `seen` supplies the numbers that only the server knows; null if no answer came.
   Answer Do(const std::string& user, const Command& command, const Answer* seen);
 
   const FolderModel& folders() const { return folders_; }
@@ -53,7 +53,7 @@ class Model {
   std::map<std::string, std::map<std::string, std::string>> metadata_;
 };
 
-// Whether the command can change what is stored; one that is no command cannot.
+// Whether the command can change the stored state. An unknown command cannot.
 bool Changes(const Command& command);
 
 }  // namespace convergia::testing

@@ -1,4 +1,4 @@
-// The model and what judges by it are right themselves.
+// Tests the model itself, and the classes that judge answers by it.
 #include "tests/model/model.h"
 
 #include <gtest/gtest.h>

@@ -15,11 +15,11 @@ namespace {
 
 constexpr size_t kRemembered = 20'000;
 constexpr size_t kToldMax = 40;
-// More than this are asked for before anything else is done.
+// With more possibilities than this, the party settles them first.
 constexpr size_t kPossibilitiesMax = 12;
 constexpr absl::Duration kStoragePatience = absl::Minutes(3);
 
-// Whether what was done to one is of interest for the other.
+// Whether the report about one command should show the other.
 bool AreRelated(const Command& a, const Command& b) {
   if (a.fields.empty() || b.fields.empty()) return a.word == b.word;
   for (const std::string& one : a.fields) {
@@ -178,7 +178,7 @@ bool Party::AskUntilAnswered(std::deque<Possibilities::Question> questions) {
   return true;
 }
 
-// A read may be answered in part.
+// A read may return only a part; ask for the rest.
 void Party::AskForTheRest(const Answer& answer,
                           std::deque<Possibilities::Question>* questions) const {
   Possibilities::Question rest = questions->front();
@@ -190,7 +190,7 @@ void Party::AskForTheRest(const Answer& answer,
 }
 
 bool Party::Settle() {
-  // Twice: numbers of messages that the first round tells make them comparable.
+  // Two rounds: the numbers of messages found in the first make them comparable.
   for (int round = 0; round < 2 && possibilities_.size() > 1; ++round) {
     if (!AskUntilAnswered(Queued(possibilities_.Questions(options_.root_admin)))) return false;
   }
@@ -205,7 +205,7 @@ void Party::Ping() {
 
 bool Party::CompareAll() {
   if (!Settle()) return false;
-  // Then the numbers of all messages are known.
+  // After this the numbers of all messages are known.
   for (const std::string& user : options_.commands.users) {
     if (!AskUntilAnswered({{user, {"LISTOFFLINEMESSAGES", {}}}})) return false;
   }

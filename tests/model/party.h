@@ -15,28 +15,29 @@
 
 namespace convergia::testing {
 
-// Some users who share folders, mail and metadata with nobody else, so that every answer of theirs
-// can be foretold. They take turns: one sends some commands on one of his sessions without waiting,
-// reads the answers, and all are compared with the model. Several parties may be at it at once,
-// each on its own thread.
+// A group of users that share folders, mail and metadata with no other party, so the model can
+// predict every answer. In each step, one user sends some commands on one session without waiting,
+// and reads the answers. The party compares each with the model. Several parties may run in
+// parallel, each on its own thread. Not thread-safe.
 //
-// What goes wrong is kept for failure(), with what was done lately to the same thing.
+// failure() describes the first wrong answer, with the latest commands about the same thing.
 class Party {
  public:
   struct Options {
-    CommandMaker::Options commands;  // Its `users` are the party's.
-    std::string root_admin;          // Sees everything; asks when all is compared.
-    std::string prefix;              // How the names of its folders in "/" begin.
+    CommandMaker::Options commands;  // `users` are the party's.
+    std::string root_admin;          // Has admin on "/"; asks the final questions.
+    std::string prefix;              // The names of its folders in "/" begin with it.
     Model::Rules rules;
-    // Servers may fail: answers may be lost (UNCONFIRMED) or be a refusal of the moment, which must
+    // Servers may fail. Then an answer may be lost (UNCONFIRMED), or a temporary refusal that must
     // have changed nothing.
     bool failures = false;
     size_t batch_max = 8;
   };
+  // The counts of what the party did.
   struct Figures {
     int64_t steps = 0;
     int64_t done = 0;  // Answered OK.
-    int64_t lost = 0;  // UNCONFIRMED.
+    int64_t lost = 0;  // Answered UNCONFIRMED.
     int64_t refused = 0;
     size_t possibilities_max = 0;
     absl::Duration slowest;
@@ -44,17 +45,17 @@ class Party {
 
   explicit Party(const Options& options);
 
-  // All sessions of `user`; also of the root admin.
+  // Adds a session of `user`, which may also be the root admin.
   void AddSession(const std::string& user, std::unique_ptr<LineClient> client);
 
-  // Each until done, or something is wrong. False: see failure().
+  // These functions return false if something is wrong: see failure().
   bool TakeSteps(int64_t steps);
-  // Reads until only one possibility is left, or until no question can tell them apart.
+  // Asks until one possibility is left, or until no question can tell them apart.
   bool Settle();
-  // Compares all that there is, byte for byte.
+  // Compares the whole stored state, byte for byte.
   bool CompareAll();
 
-  // Says something on every session, so that none is closed for its silence.
+  // Sends a command on every session, so that no server closes it as idle.
   void Ping();
 
   const std::string& failure() const { return failure_; }
@@ -73,10 +74,10 @@ class Party {
   };
 
   Session& SessionOf(const std::string& user);
-  // Sends all and gives each one's answer, in this order. False: `failure_` says why.
+  // Sends all commands and returns their answers, in this order. False: see failure_.
   bool AskAll(Session& session, const std::vector<Command>& commands, std::vector<Answer>* answers);
   bool Judge(const std::string& user, const Command& command, const Answer& seen);
-  // In order; asked again while servers are away.
+  // Asks the questions in order, and repeats each while servers are away.
   bool AskUntilAnswered(std::deque<Possibilities::Question> questions);
   void AskForTheRest(const Answer& answer, std::deque<Possibilities::Question>* questions) const;
   void AwaitStorage();

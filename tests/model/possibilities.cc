@@ -56,7 +56,7 @@ void AskWhatDiffers(const Model& a, const Model& b, const std::string& root_admi
   }
   for (const uint64_t draft : DifferingKeys(a.mail().drafts(), b.mail().drafts())) {
     const auto& drafts = a.mail().drafts().contains(draft) ? a.mail().drafts() : b.mail().drafts();
-    // Nothing is appended, and the size told.
+    // An append of no bytes answers the draft's size and changes nothing.
     questions->push_back(
         {drafts.at(draft).from, {"APPENDOFFLINEMESSAGE", {absl::StrCat(draft), ""}}});
   }
@@ -91,7 +91,7 @@ std::string Possibilities::Check(const std::string& user, const Command& command
 }
 
 void Possibilities::MayHaveBeenDone(const std::string& user, const Command& command) {
-  // A draft with an unknown number is counted as one that may be there.
+  // A draft with an unknown number already counts as a draft that may exist.
   const bool is_init = command.word == "INITOFFLINEMESSAGE";
   std::vector<Model> done = models_;
   for (Model& model : done) (void)model.Do(user, command, nullptr);

@@ -9,24 +9,25 @@
 
 namespace convergia::testing {
 
-// All that may be stored, as far as one who asks can tell: one model, and more while it is not
-// known whether commands whose answers were lost have been done. Each is all done, or not at all.
+// The states that the store may have, as far as a client can tell. There is one model, and more
+// while the answers to some commands are lost. Each of these commands is done wholly or not at all.
 class Possibilities {
  public:
   explicit Possibilities(Model first) : models_({std::move(first)}) {}
 
-  // That `command` was answered `seen`. Empty if some possibility agrees; the others are none then.
-  // Else what they had it answered.
+  // Reports that `command` was answered `seen`. Returns "" if a possibility agrees, and drops the
+  // others. Else returns the answers that would have been right.
   std::string Check(const std::string& user, const Command& command, const Answer& seen);
 
-  // The answer of `command` was lost.
+  // Reports that the answer to `command` was lost.
   void MayHaveBeenDone(const std::string& user, const Command& command);
 
   size_t size() const { return models_.size(); }
   const std::vector<Model>& models() const { return models_; }
 
-  // What to ask, as `root_admin` and everybody of themselves, to learn which of them it is. Of what
-  // is read, the first part: whoever gets less than all asks on.
+  // The questions that tell the possibilities apart. `root_admin` asks about files; each user asks
+  // about their own mail and metadata. A read asks for the first part; if not all comes, ask for
+  // the rest.
   struct Question {
     std::string user;
     Command command;
@@ -39,8 +40,8 @@ class Possibilities {
   std::vector<Model> models_;
 };
 
-// All that can be asked about what `model` holds: every folder and file, and every message and key
-// of `users`.
+// Questions about everything in `model`: every folder and file, and every message and key of
+// `users`.
 std::vector<Possibilities::Question> EveryQuestion(const Model& model,
                                                    const std::string& root_admin,
                                                    const std::vector<std::string>& users);

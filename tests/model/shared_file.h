@@ -9,27 +9,26 @@
 
 namespace convergia::testing {
 
-// What several may do at once to one file that each overwrites whole, with a stamp of its own, and
-// which reads of it are then right: one whole stamp, of a write that had begun when the read ended,
-// and that no other write had replaced for certain before the read began.
+// Checks reads of one file that several writers overwrite at once, each with whole stamps of its
+// own. A read is right if it gives one whole stamp of a write that began before the read ended. No
+// later write may have replaced that stamp for certain before the read began.
 //
 // Thread-safe.
 class SharedFile {
  public:
   enum class Outcome { kDone, kRefused, kLost };
 
-  // A new stamp, never 0: 0 is what the file has before anybody writes.
+  // Returns a new stamp. 0 is the content before any write.
   uint64_t BeginWrite() ABSL_LOCKS_EXCLUDED(mu_);
-  // kLost: it may have been done, at any time until the next EndWrite() of the same writer at the
-  // latest, of which nothing is known here: so at any time.
+  // Ends the write of `stamp`. A write that is kLost may be applied at any later time.
   void EndWrite(uint64_t stamp, Outcome outcome) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // A moment, to be taken before a read is sent.
+  // The present moment; take it before sending a read.
   int64_t BeginRead() ABSL_LOCKS_EXCLUDED(mu_);
-  // That a read begun then gave `bytes`. Empty if that is right; else why not.
+  // Checks that a read that began at `begin` may give `bytes`. Returns "" or the error.
   std::string EndRead(int64_t begin, const std::string& bytes) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The file of `stamp`.
+  // The content of the file after the write of `stamp`.
   static std::string BytesOf(uint64_t stamp);
 
  private:
@@ -38,7 +37,7 @@ class SharedFile {
     int64_t end = INT64_MAX;
     Outcome outcome = Outcome::kLost;  // Until it ends.
   };
-  // Whether `write` was replaced for certain before `moment`.
+  // Whether another write had certainly replaced `write` before `moment`.
   bool WasReplaced(const Write& write, int64_t moment) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::Mutex mu_;

@@ -1,5 +1,5 @@
-// Servers stopped and continued, with all their connections open, under the load of clients who
-// know what they were promised.
+// Stops and continues servers with all connections open, under load. The clients check every answer
+// against the model.
 #include <iostream>
 
 #include "common/base/clock.h"
@@ -42,7 +42,7 @@ TEST_F(StopsTest, AStoppedDatamgrIsRightWhenItWakes) {
   ASSERT_NO_FATAL_FAILURE(End());
 }
 
-// What is under way is finished: an answer may be a refusal, but none is lost.
+// datamgr finishes requests under way: an answer may be a refusal, but none is lost.
 TEST_F(StopsTest, ADatamgrThatIsToldToEndLosesNoAnswer) {
   ASSERT_NO_FATAL_FAILURE(Begin());
   for (int round = 0; round < 3; ++round) {

@@ -22,13 +22,13 @@ std::vector<std::string> UsersOf(int party) {
           absl::StrCat("p", party, "-cid")};
 }
 
-// The last of them prefers the non-volatile server.
+// The last name prefers the non-volatile server.
 std::vector<std::string> TopNamesOf(int party) {
   return {absl::StrCat("p", party, "-x"), absl::StrCat("p", party, "-y"),
           absl::StrCat("p", party, "-z")};
 }
 
-// Each test has parties of its own: nobody could say what older ones left.
+// Each test uses new parties, because the state that older ones left is unknown.
 constexpr int kPartiesInAll = StoredClusterTest::kParties * StoredClusterTest::kTestsMax;
 int invited_parties = 0;
 

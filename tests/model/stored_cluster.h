@@ -14,16 +14,16 @@
 
 namespace convergia::testing {
 
-// A number from the environment, to run a test longer or again.
+// A number from the environment, to repeat a test or to run it longer; else `otherwise`.
 uint64_t NumberFromEnvironment(const char* name, uint64_t otherwise);
 
-// Several who overwrite and read one file, each on a session of its own.
+// One of several clients that overwrite and read one shared file, each on its own session.
 class Rival {
  public:
   static constexpr char kPath[] = "/rivals/f";
 
   Rival(std::unique_ptr<LineClient> client, SharedFile* file, uint64_t seed, bool failures);
-  // False: see failure().
+  // Returns false if an answer is wrong: see failure().
   bool TakeSteps(int steps);
   const std::string& failure() const { return failure_; }
 
@@ -38,8 +38,8 @@ class Rival {
   std::string failure_;
 };
 
-// The cluster that stores: mgmt, two edges, datamgr, four volatile data servers and one
-// non-volatile, and some parties and rivals on it.
+// A cluster with storage: mgmt, two edges, datamgr, four volatile data servers and one
+// non-volatile. Some parties and rivals use it.
 class StoredClusterTest : public ClusterTest {
  public:
   static constexpr int kParties = 3;
@@ -50,35 +50,35 @@ class StoredClusterTest : public ClusterTest {
   static void SetUpTestSuite();
 
  protected:
-  // Printed when something is wrong: CVG_SEED, or another one each time.
+  // The seed: CVG_SEED, or a random one. Failures print it.
   static uint64_t Seed();
 
-  void TearDown() override { StopWork(); }  // Whatever a test that failed left at work.
+  void TearDown() override { StopWork(); }  // A failed test may leave threads.
 
-  // Signs everybody in and sees that bytes can be stored. `failures`: Party::Options.
+  // Signs all users in and waits until the cluster stores bytes. `failures`: see Party::Options.
   void Invite(uint64_t seed, bool failures);
-  // Parties and rivals at work, each on its own thread, until Stop(), or until each party has
-  // taken `steps`.
+  // Starts all parties and rivals, each on its own thread. They run until StopWork(), or until each
+  // party has taken `steps` steps.
   void StartWork(int64_t steps);
-  void JoinWork();  // Waits for the steps.
+  void JoinWork();  // Waits until all steps are taken.
   void StopWork();
   bool failed() const { return failed_; }
-  // Reports what went wrong, with the seed.
+  // Fails the test for each failure(), with the seed.
   void CheckWork();
-  // Every party has everything, byte for byte.
+  // Compares everything that each party stored, byte for byte.
   void CompareAll();
   void KeepSessions();
   Party::Figures Sum() const;  // Of all parties.
   std::string Figures() const;
 
-  // Both classes of data servers take bytes, and give them back; false if not in time.
+  // Waits until both classes of data servers accept and return bytes; false after `patience`.
   bool AwaitServing(absl::Duration patience);
-  // Clients are told that storage is away.
+  // Waits until clients are told STORAGEDOWN; false after `patience`.
   bool AwaitDown(absl::Duration patience);
 
   static v1::GetRepairStatusResponse RepairStatus();
   static void SetPolicy(const v1::RepairPolicy& policy);
-  // Every volume has as many live copies as it is to have, and nothing is under way.
+  // Whether every volume has its copies and no repair is waiting or running. Sets `*why`.
   static bool IsWhole(std::string* why);
   static uint64_t VolumeCount();
 

@@ -1,5 +1,5 @@
-// Random commands of many clients at once against a real cluster and against a simple model: the
-// same answers and the same bytes. CVG_SEED and CVG_STEPS choose others and more.
+// Many clients send random commands to a real cluster, and each answer and byte must agree with a
+// simple model. CVG_SEED sets the random seed, CVG_STEPS the number of steps.
 #include <iostream>
 
 #include "tests/model/stored_cluster.h"

@@ -22,7 +22,7 @@ std::string ContentOf(const std::filesystem::path& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-// Our child that runs with that configuration file; 0 if there is none.
+// The child process that runs with this configuration file; 0 if there is none.
 pid_t ChildWith(const std::string& config) {
   const std::string parent = absl::StrCat("PPid:\t", getpid(), "\n");
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -90,7 +90,7 @@ void TormentTest::KillWhileItStarts(const std::string& name) {
     never.WaitForNotificationWithTimeout(delay);
     if (child != 0) kill(child, SIGKILL);
   });
-  (void)cluster().Restart(name);  // It may have been ready before it was killed.
+  (void)cluster().Restart(name);  // It may have been ready before the kill.
   killer.join();
 }
 

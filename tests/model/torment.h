@@ -9,7 +9,7 @@
 
 namespace convergia::testing {
 
-// A stored cluster whose servers fail while parties and rivals are at work:
+// A cluster with storage whose servers fail while parties and rivals use it:
 //
 //   Begin();  <kill, stop and start servers>  End();
 class TormentTest : public StoredClusterTest {
@@ -19,15 +19,16 @@ class TormentTest : public StoredClusterTest {
 
   void SetUp() override;
 
-  // Everybody at work, and copies of servers that are away are made elsewhere soon.
+  // Starts all work, with a repair policy that replaces missing copies after 2 seconds.
   void Begin();
-  // Work ends. What was acknowledged is there, and what should have copies gets them.
+  // Ends the work and checks it. Acknowledged data must be there, and all volumes must get their
+  // copies.
   void End();
 
-  // Lets things happen for a while of at most `longest`; no longer if something is wrong.
+  // Waits for a random time of at most `longest`; less if a check has failed.
   void LetThemWork(absl::Duration longest);
   void AwaitWhole();
-  // Starts it, and kills it a moment later, mostly before it serves.
+  // Starts a server and kills it a moment later, mostly before it serves.
   void KillWhileItStarts(const std::string& name);
   std::string AnyDataServer();
 

@@ -1,5 +1,5 @@
-// From an edge's client of datamgr over real gRPC to the catalog and back, with chunks in memory.
-// Long because all tests need one fixture.
+// Tests the way from an edge's client of datamgr, over real gRPC, to the catalog and back. Chunks
+// are in memory. It is one long file because all tests share one fixture.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -51,7 +51,7 @@ class FakeUsers final : public datamgr::UserLookup {
   }
 };
 
-// An answer that comes later.
+// An answer that a test waits for.
 struct Answer {
   absl::Notification came;
   absl::StatusOr<v1::DataResponse> response = absl::UnknownError("none yet");
@@ -94,7 +94,7 @@ class DataPathTest : public testing::Test {
 
   void StartDatamgr(const std::string& listen) {
     catalog_ = *datamgr::Catalog::Open(store_, clock_, {});
-    service_.reset();  // Before its scheduler.
+    service_.reset();  // It uses the scheduler, so it goes first.
     scheduler_ = std::make_unique<datamgr::RequestScheduler>(datamgr::RequestScheduler::Deps{
         .catalog = catalog_.get(),
         .chunks = &chunks_,
@@ -211,7 +211,7 @@ TEST_F(DataPathTest, WritesThatEndInAnotherOrderAreSeenInTheirs) {
   const auto first = Ask("ann", Write("/a/f", 0, "aaaa"));
   const auto second = Ask("ann", Write("/a/f", 2, "bbbb"));
   const auto read = Ask("ann", Read("/a/f", 0, 10));
-  AwaitThat([&] { return chunks_.waiting() == 2; });  // Side by side.
+  AwaitThat([&] { return chunks_.waiting() == 2; });  // In parallel.
   chunks_.Let(/*newest_first=*/true);
   EXPECT_EQ(first->Get().number(), 4u);
   EXPECT_EQ(second->Get().number(), 6u);
@@ -248,7 +248,7 @@ TEST_F(DataPathTest, AFileOfManyTinyPiecesIsJoinedAndCutInParts) {
     content += byte;
   }
   for (const auto& answer : answers) ASSERT_EQ(answer->Code(), "OK");
-  // The clock stands, so what was joined is all that comes.
+  // The clock stands still, so only joined pieces can be added.
   AwaitThat([&] { return chunks_.chunks() > 501; });
   AwaitThat([&] {
     clock_.Advance(absl::Minutes(6));  // The grace of the old pieces ends.
@@ -275,13 +275,13 @@ TEST_F(DataPathTest, OneRequestDoesNotWaitForTheSyncOfAnotherAndNoneIsAnsweredBe
   const auto again = Ask("ann", CreateFile("/a/g"), /*session=*/1);
   const auto read = Ask("ann", Read("/a/f", 0, 10));
   const auto other = Ask("bob", CreateFolder("/b"));
-  AwaitThat([&] { return store_.waiting() == 3; });  // Both of ann, and bob's.
+  AwaitThat([&] { return store_.waiting() == 3; });  // Two of ann and one of bob.
   for (const auto& answer : {written, made, again, read, other}) {
     EXPECT_FALSE(answer->came.HasBeenNotified());
   }
   store_.Let();
   EXPECT_EQ(written->Get().number(), 5u);
-  // One of the two made it, whichever came first.
+  // Exactly one of the two made the folder.
   EXPECT_TRUE((made->Code() == "OK") != (again->Code() == "OK"));
   EXPECT_EQ(read->Get().data(), "12345");
   EXPECT_EQ(other->Code(), "OK");
@@ -375,7 +375,7 @@ TEST_F(DataPathTest, WhatDataServersCannotTakeFailsAndLeavesNothing) {
   EXPECT_EQ(Ask("ann", Write("/a/nix", 0, "x"))->Code(), "NOTFOUND");
   EXPECT_EQ(Ask("ann", Write("/a/f", 0, std::string(limits::kChunkBytesMax + 1, 'x')))->Code(),
             "BADFIELD");
-  EXPECT_EQ(chunks_.chunks(), 0u);  // The one past the end was released again.
+  EXPECT_EQ(chunks_.chunks(), 0u);  // The write past the end was released.
   EXPECT_EQ(Ask("ann", Write("/a/f", 0, std::string(limits::kChunkBytesMax, 'x')))->Code(), "OK");
   EXPECT_EQ(Ask("ann", Read("/a/f", 0, limits::kChunkBytesMax))->Get().data().size(),
             limits::kChunkBytesMax);
@@ -393,7 +393,7 @@ TEST_F(DataPathTest, MessagesArriveAndThoseWhoDoNotExistGetNone) {
   v1::DataRequest send;
   send.mutable_send_message()->set_draft(draft);
   const auto appended = Ask("ann", append);
-  const auto sent = Ask("ann", send);  // Not waiting for the append.
+  const auto sent = Ask("ann", send);  // It does not wait for the append.
   EXPECT_EQ(appended->Get().number(), 5u);
   sent->Get();
   EXPECT_EQ(Ask("ann", send)->Code(), "NOTFOUND");
@@ -462,8 +462,7 @@ TEST_F(DataPathTest, WithoutDatamgrStorageIsDownAtOnceAndLaterGoesOn) {
   EXPECT_EQ(Ask("ann", CreateFolder("/b"))->Code(), "OK");
 }
 
-// A datamgr at another address, which answers nothing: one stream after the other, and what it
-// reads.
+// A datamgr at another address that never answers. It counts the streams and requests that it gets.
 class EarlierDatamgr final : public v1::Data::CallbackService {
  public:
   EarlierDatamgr(const rpc::PinSet* pins, Epoch epoch) : pins_(*pins), epoch_(epoch) {}
@@ -533,7 +532,7 @@ TEST_F(DataPathTest, WhatAnOlderStreamAskedIsNotDoneAfterANewerOneIsThere) {
   Ask("ann", CreateFolder("/a"))->Get();
   Ask("ann", CreateFile("/a/f"))->Get();
   chunks_.Hold();
-  // The same edge, as one that was cut off without datamgr noticing.
+  // A second stream of the same edge, as after a cut that datamgr has not noticed.
   const auto stub = v1::Data::NewStub(
       rpc::MakeChannel(rpc_->address(), pki_.FilesOf(kEdge), {Role::kDatamgr, "data"}, &pins_));
   grpc::ClientContext context;
@@ -545,7 +544,7 @@ TEST_F(DataPathTest, WhatAnOlderStreamAskedIsNotDoneAfterANewerOneIsThere) {
   asked.mutable_requests(0)->set_user("ann");
   ASSERT_TRUE(older->Write(asked));
   AwaitThat([&] { return chunks_.waiting() == 1; });
-  // The client was cut off by it, and comes again.
+  // The second stream ended the client's stream; the client connects again.
   AwaitThat([&] { return Ask("ann", Read("/a/f", 0, 10))->Code() == "OK"; });
   chunks_.Let();
   AwaitThat([&] { return chunks_.chunks() == 0; });  // Released.
@@ -599,7 +598,7 @@ TEST_F(DataPathTest, DeletedFilesGiveTheirChunksBackAfterTheGrace) {
   EXPECT_EQ(chunks_.chunks(), 100u);
   const absl::Duration start = RealClock::Get().Elapsed();
   while (chunks_.chunks() > 0 && RealClock::Get().Elapsed() - start < kPatience) {
-    clock_.Advance(absl::Minutes(10));  // Whatever has got into the trash by now is due.
+    clock_.Advance(absl::Minutes(10));  // Everything in the trash is due now.
     absl::Notification never;
     never.WaitForNotificationWithTimeout(absl::Milliseconds(20));
   }

@@ -1,9 +1,10 @@
-// The power of the whole site is cut, at one sync after the other: datamgr's store, its catalog and
-// the chunk stores of four data servers lose whatever was not synced. After each cut all that users
-// were told to be done is there, and what they were told nothing of is there wholly or not at all.
+// Cuts the power of a whole site at one sync after the other. datamgr's store, its catalog and the
+// chunk stores of four data servers lose everything that was not synced. After each cut, every
+// change that users were told to be done is there. Every other change is there wholly or not at
+// all.
 //
-// CONVERGIA_POWER_SEED and CONVERGIA_POWER_ROUNDS: where to begin, and how many seeds; a round of
-// these cuts at every sync, one of the usual two at every third.
+// CONVERGIA_POWER_SEED sets the first seed. CONVERGIA_POWER_ROUNDS sets the number of seeds; then
+// each seed cuts at every sync. Without it, two seeds cut at every third sync.
 #include <glog/logging.h>
 #include <gtest/gtest.h>
 
@@ -42,22 +43,22 @@ constexpr int kUsers = 3;
 constexpr int kVolatileServers = 3;
 constexpr int kServers = 4;
 constexpr int kStepsPerCut = 10;  // Of each user.
-// The disk is in memory twice, and nothing on it is ever forgotten: a new one after so many cuts.
+// The disk keeps two copies of everything in memory, so replace it after this many cuts.
 constexpr int kCutsPerDisk = 24;
-constexpr uint64_t kStream = 1;  // Of the only edge.
+constexpr uint64_t kStream = 1;  // The stream of the only edge.
 constexpr uint64_t kSegmentBytes = 256 * 1024;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-// All that one user can see.
+// Everything that one user can see.
 struct Sight {
   std::map<std::string, std::string> files;  // By name, below the user's folder.
   std::vector<std::string> mail;
-  std::string colour;  // Metadata.
+  std::string colour;  // A metadata value.
 
   friend bool operator==(const Sight&, const Sight&) = default;
 };
 
-// What differs, without all the bytes.
+// Describes a sight without all its bytes.
 std::string Brief(const Sight& sight) {
   std::string text = absl::StrCat(sight.mail.size(), " messages, colour ", sight.colour);
   for (const auto& [name, bytes] : sight.files) {
@@ -109,7 +110,7 @@ class Site {
   }
 
   void Stop() {
-    // The scheduler's chunk layer must be still before it.
+    // The scheduler must outlive the chunk layer's callbacks.
     if (cluster_ != nullptr) cluster_->layer().Stop();
     scheduler_.reset();
     cluster_.reset();
@@ -118,7 +119,7 @@ class Site {
     store_.reset();
   }
 
-  // Opens everything as a start does, and no more, while the power may go.
+  // Opens all stores like a start, and cuts the power at `sync` meanwhile.
   void OpenAndCut(int sync) {
     disk_.CutPowerAtSync(sync);
     if (OpenStore().ok()) {
@@ -152,7 +153,7 @@ class Site {
     return pending->response;
   }
 
-  // Chunks that the catalog needs and that some server of theirs lacks.
+  // Counts the chunks that the catalog needs and that some replica lacks.
   int ChunksWithTooFewCopies() {
     std::vector<uint64_t> volumes;
     {
@@ -200,7 +201,7 @@ class Site {
   std::unique_ptr<datamgr::RequestScheduler> scheduler_;
 };
 
-// One user, who does this and that and remembers what he was told. Used by one thread at a time.
+// A user that takes random steps and remembers what was acknowledged. One thread at a time.
 class User {
  public:
   User(Site* site, int number, uint64_t seed) : site_(site), number_(number), rng_(seed) {}
@@ -211,12 +212,12 @@ class User {
     ASSERT_EQ(site_->Ask(number_, request).fail_code(), "");
   }
 
-  // Until the power is cut, or `steps` were taken.
+  // Takes `steps` steps, or fewer if the power is cut.
   void Act(int steps) {
     for (int i = 0; i < steps && !lost_power_; ++i) ActOnce();
   }
 
-  // After a start: all that is owed is there, and of the last step all or nothing.
+  // After a start: every acknowledged step must be there, and the last step wholly or not at all.
   void Check() {
     const Sight seen = Look();
     if (maybe_.has_value() && seen == *maybe_) sure_ = seen;
@@ -228,7 +229,7 @@ class User {
   }
 
  private:
-  // Done: then the user sees `after`.
+  // Sends `request`. If it succeeds, the user sees `after`.
   void Do(std::string what, const v1::DataRequest& request, Sight after) {
     last_ = std::move(what);
     const v1::DataResponse response = site_->Ask(number_, request);
@@ -327,7 +328,7 @@ class User {
     Do("delete " + name, request, after);
   }
 
-  // A message to himself: nobody sees anything of it before it is sent.
+  // Sends a message to the user itself. A draft is invisible until it is sent.
   void Send() {
     v1::DataRequest init;
     init.mutable_init_message()->add_to(Site::NameOf(number_));
@@ -398,7 +399,7 @@ class User {
   bool lost_power_ = false;
   std::string last_;
   Sight sure_;
-  std::optional<Sight> maybe_;  // Where the last step was not acknowledged.
+  std::optional<Sight> maybe_;  // If the last step was not acknowledged: its result.
 };
 
 // One disk and its users, through many cuts.
@@ -410,7 +411,7 @@ class Life {
     for (User& user : users_) user.MakeFolder();
   }
 
-  // False: the users were done before.
+  // Returns false if all users finished before the cut.
   bool CutAt(int sync) {
     site_.disk().CutPowerAtSync(sync);
     std::vector<std::thread> threads;
@@ -418,7 +419,7 @@ class Life {
     for (std::thread& thread : threads) thread.join();
     const bool was_cut = site_.disk().power_is_cut();
     Lose();
-    // And again while they come up: recovery has syncs of its own.
+    // Cut again during the start: recovery has its own syncs.
     site_.OpenAndCut(1 + static_cast<int>(rng_() % 16));
     Lose();
     site_.Start();
@@ -441,7 +442,7 @@ class Life {
   std::vector<User> users_;
 };
 
-// Cuts at `first`, `first` + `stride`, ... until users get through without one; returns where.
+// Cuts at one sync in every `stride` until the users finish without a cut. Returns that sync.
 int CutEverywhere(uint64_t seed, int stride, absl::Duration trash_grace) {
   int sync = 1 + static_cast<int>(seed % static_cast<uint64_t>(stride));
   while (!::testing::Test::HasFailure()) {
@@ -468,7 +469,7 @@ TEST(PowerCutTest, NothingAcknowledgedIsLostAndNothingIsHalfDone) {
   const uint64_t first = NumberFrom("CONVERGIA_POWER_SEED", std::random_device()());
   const uint64_t rounds = NumberFrom("CONVERGIA_POWER_ROUNDS", 2);
   for (uint64_t seed = first; seed < first + rounds && !HasFailure(); ++seed) {
-    // Deleted chunks go at once, or stay so that each copy can be looked for.
+    // Deleted chunks go at once, or stay so that each copy can be checked.
     const absl::Duration grace = seed % 2 == 0 ? absl::Milliseconds(50) : absl::Hours(1);
     const int last = CutEverywhere(seed, is_long ? 1 : 3, grace);
     EXPECT_GT(last, 20) << "users sync too little to prove anything";

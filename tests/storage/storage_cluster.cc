@@ -17,7 +17,7 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(60);
 constexpr size_t kWindowBytes = 32 * 1024 * 1024;
 
-// Starts `ask` with a callback and waits for what that is called with.
+// Calls `ask` with a callback and waits for the callback's argument.
 template <typename T, typename Ask>
 T Await(Ask ask) {
   absl::Notification given;
@@ -116,7 +116,7 @@ void StorageCluster::RestartDatamgr() {
   {
     absl::MutexLock lock(&layer_mu_);
     StopDatamgr();
-    epoch_ += 2;  // Room for an earlier one.
+    epoch_ += 2;  // Leaves one epoch free for an earlier datamgr.
     StartDatamgr(epoch_);
     PushConfiguration();
   }

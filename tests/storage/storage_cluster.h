@@ -19,7 +19,7 @@
 
 namespace convergia::testing {
 
-// A catalog that is a set.
+// A catalog for tests: the set of live chunks.
 class LiveSet final : public datamgr::LiveChunks {
  public:
   void Add(const datamgr::ChunkRef& ref) ABSL_LOCKS_EXCLUDED(mu_);
@@ -36,15 +36,16 @@ class LiveSet final : public datamgr::LiveChunks {
   std::map<std::pair<uint64_t, uint64_t>, uint32_t> live_ ABSL_GUARDED_BY(mu_);
 };
 
-// The lower half of datamgr and its data servers, in one process: real chunk stores in folders,
-// real streams over TLS. What mgmt would say, the test says. Write(), Read() and Release() may be
-// called from any thread, also while datamgr is restarted; the rest from one.
+// The lower half of datamgr and its data servers in one process, with real chunk stores in folders
+// and real streams over TLS. The test plays mgmt. Write(), Read() and Release() may be called from
+// any thread, also while datamgr restarts; call the other functions from one thread.
 class StorageCluster {
  public:
   struct Options {
-    std::string dir;  // Of the data servers. On the machine's disk: made, and removed at the end.
-    // For tests that cut the power: what data servers write to, what datamgr writes to, and what
-    // it knows of chunks. They outlive the cluster. Null: the machine's disk; memory; live().
+    std::string dir;  // Of the data servers. A folder on the machine's disk is removed at the end.
+    // For tests that cut the power: the disk of the data servers, the store of datamgr, and its
+    // source of live chunks. They must outlive the cluster. Null: the machine's disk, memory, and
+    // live().
     disk::Disk* disk = nullptr;
     store::Store* store = nullptr;
     const datamgr::LiveChunks* live = nullptr;
@@ -58,36 +59,36 @@ class StorageCluster {
   explicit StorageCluster(const Options& options);
   ~StorageCluster();
 
-  // Starts it, and waits until datamgr knows it. Node numbers count from 1.
+  // Starts a server, and waits until datamgr knows it. Node numbers count from 1.
   NodeId AddServer(datamgr::VolumeClass volume_class);
   void StopServer(NodeId id);
   void StartServer(NodeId id);
-  void WipeServer(NodeId id);  // A stopped one: its disk is another one now.
+  void WipeServer(NodeId id);  // A stopped server: as with a new disk.
   void Configure(NodeId id, datamgr::VolumeClass volume_class, bool drain);
   dataserver::ChunkStore& store(NodeId id) { return *nodes_.at(id).store; }
   std::string DirOf(NodeId id) const;
 
   void RestartDatamgr();
-  // Puts in its place one of an earlier start, with the same store, which data servers have seen a
-  // later one of. Until RestartDatamgr().
+  // Replaces datamgr by one with the same store and a lower epoch than data servers have seen. It
+  // stays until RestartDatamgr().
   void ReplaceDatamgrByEarlier();
-  // Streams that data servers have refused to such a one.
+  // The number of streams that data servers refused to such a datamgr.
   uint64_t StreamsRefused() const;
   datamgr::VolumeLayer& layer() { return *layer_; }
 
-  // What is written is live from then on.
+  // Write() makes the chunk live; Release() ends that.
   absl::StatusOr<datamgr::ChunkRef> Write(
       std::string bytes, datamgr::ClassPreference preference = datamgr::ClassPreference::kNone);
   absl::StatusOr<std::string> Read(const datamgr::ChunkRef& ref);
   absl::Status Release(const datamgr::ChunkRef& ref);
 
-  // How many data servers hold `ref`, whole.
+  // The number of data servers that hold `ref` undamaged.
   int CopiesOf(const datamgr::ChunkRef& ref);
-  // How many its volume's class asks for; a wish for the other class may not have been met.
+  // The number of copies that its volume's class wants. The class may differ from the preference.
   int WantedOf(const datamgr::ChunkRef& ref);
   datamgr::RepairReport Report() { return layer_->reconciler().Report(); }
   LiveSet& live() { return live_; }
-  // To datamgr, with an operator's certificate, or a data server's.
+  // A channel to datamgr with the certificate of `who`: an operator or a data server.
   std::shared_ptr<grpc::Channel> ChannelAs(const identity::NodeIdentity& who);
 
  private:
@@ -112,7 +113,7 @@ class StorageCluster {
   store::MemStore store_;
   LiveSet live_;
   Epoch epoch_ = 0;
-  absl::Mutex layer_mu_;  // Held to change it, and shared to ask it.
+  absl::Mutex layer_mu_;  // Exclusive to change layer_, shared to use it.
   std::unique_ptr<datamgr::VolumeLayer> layer_;
   std::unique_ptr<rpc::Server> server_;
   std::string address_ = "127.0.0.1:0";

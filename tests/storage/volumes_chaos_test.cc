@@ -1,5 +1,6 @@
-// Data servers stop and start at random, and datamgr too, under writes from several threads:
-// whatever was acknowledged is there, and has its copies in the end. A failure prints its seed.
+// Stops and starts data servers and datamgr at random while several threads write. Every
+// acknowledged chunk must be readable, and must have its copies in the end. A failure prints its
+// seed.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ std::string BytesOf(uint64_t seed) {
   return bytes;
 }
 
-// What was acknowledged, with the seed of its bytes.
+// The acknowledged chunks, with the seeds of their bytes.
 class Ledger {
  public:
   void Add(const ChunkRef& ref, uint64_t seed) {

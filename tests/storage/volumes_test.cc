@@ -1,5 +1,5 @@
-// Volumes over real chunk stores: what is written can be read whatever happens to the servers, and
-// gets its copies back.
+// Tests volumes over real chunk stores. Written chunks stay readable through failures of servers,
+// and get their copies back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -64,7 +64,8 @@ class VolumesTest : public ::testing::Test {
     }
     return true;
   }
-  // Flips a byte of every data block of every segment of a live server.
+  // Flips one byte in every 700 of the segments of a running server, so every data block is
+  // damaged.
   void Corrupt(NodeId id) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster_->DirOf(id))) {
       const std::string path = entry.path();
@@ -85,7 +86,7 @@ class VolumesTest : public ::testing::Test {
   std::vector<std::pair<ChunkRef, std::string>> written_;
 };
 
-// It has the whole store, and believes that nothing that is stored is used by anybody.
+// The replaced datamgr has the whole store, and believes that no chunk is live.
 TEST_F(VolumesTest, ADatamgrThatWasReplacedDeletesNoChunk) {
   Make(/*volatile_servers=*/3, /*non_volatile_servers=*/0);
   WriteSome(20);
@@ -201,7 +202,7 @@ TEST_F(VolumesTest, FlippedBytesAreNeverServedAndAreReplaced) {
   WriteSome(40);
   Corrupt(1);
   ExpectAllReadable();
-  // Reading found some; the sweep has no list of them, but a scrub finds all.
+  // Reads find some damage; a scrub finds all of it.
   cluster_->layer().reconciler().ScrubNow(0);
   EXPECT_TRUE(Eventually([&] { return cluster_->Report().healing.healed > 0; }));
   EXPECT_TRUE(Eventually([&] { return AllHave(3); }));
@@ -232,9 +233,9 @@ TEST_F(VolumesTest, AVolumeThatNobodyCouldShowIsSweptWhenItsServerIsBack) {
   Make(0, 1, /*grace=*/absl::Hours(1));
   WriteSome(3, ClassPreference::kNonVolatile);
   cluster_->StopServer(1);
-  cluster_->RestartDatamgr();  // It looks at the volume, and nobody has it.
+  cluster_->RestartDatamgr();  // It scans the volume, but no server has it.
   cluster_->live().Remove(written_[0].first);
-  // Another turn of the reconciler or some.
+  // Let the reconciler take some rounds.
   ASSERT_FALSE(
       Eventually([&] { return cluster_->Report().volumes_checked > 0; }, absl::Milliseconds(500)));
   cluster_->StartServer(1);
@@ -362,7 +363,7 @@ TEST_F(VolumesTest, OperatorsSeeItAll) {
 TEST_F(VolumesTest, OperatorsSeeADrainEnd) {
   Make(4, 0, /*grace=*/absl::Hours(1));
   WriteSome(10);
-  cluster_->StopServer(4);  // Nowhere to move to.
+  cluster_->StopServer(4);  // There is nowhere to move to.
   cluster_->Configure(1, VolumeClass::kVolatile, /*drain=*/true);
   v1::DataAdmin::Stub stub(cluster_->ChannelAs({Role::kOperator, "operator"}));
   v1::GetDrainStatusResponse drain;

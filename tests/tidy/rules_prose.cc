@@ -43,7 +43,17 @@ constexpr absl::string_view kPlainPaths[] = {
     "common/session/",
     "common/store/",
     "common/tls/",
+    "datamgr/catalog/",
+    "datamgr/chunk_layer.h",
+    "datamgr/datamgr_config",
+    "datamgr/datamgr_server",
+    "datamgr/main.cc",
     "datamgr/repair/",
+    "datamgr/scheduler/",
+    "datamgr/services/",
+    "datamgr/volumes/",
+    "dataserver/store/",
+    "dataserver/testing/",
     "docs/ARCHITECTURE.md",
     "docs/CHUNK_FORMAT.md",
     "docs/CLIENT.md",
@@ -60,6 +70,8 @@ constexpr absl::string_view kPlainPaths[] = {
     "mgmt/cluster/",
     "mgmt/routing/",
     "mgmt/views/",
+    "tests/model/",
+    "tests/storage/",
 };
 
 bool IsPlain(absl::string_view path) {
