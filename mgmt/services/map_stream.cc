@@ -87,7 +87,7 @@ void MapStream::End(const absl::Status& status) {
     waiting_.clear();
     writes = in_flight_;
   }
-  // If the edge does not read, the pending write and the status behind it would wait for ever.
+  // If the edge does not read, the pending write and the status behind it would never leave.
   if (writes) {
     patience_.Set(rpc::DeadlineIn(limits::kFarewellMax), [weak = weak_from_this()](bool is_due) {
       const auto stream = is_due ? weak.lock() : nullptr;

@@ -43,7 +43,7 @@ struct WorldPlan {
   int slow_readers = 2;
   MgmtStays mgmt_stays = MgmtStays::kMostly;
 
-  uint64_t slow_check_one_in = 0;  // One check of a message in so many answers later; 0: none.
+  uint64_t slow_check_one_in = 0;  // One in so many checks of messages answers later; 0: none.
 
   // Only this trouble: one link at a time is held, in one or both directions.
   bool one_silence = false;
