@@ -24,10 +24,10 @@ class MessageCore::Sender {
 namespace {
 
 constexpr absl::Duration kSweepEvery = absl::Seconds(1);
-// What a free slot keeps of its body's memory.
+// The memory for a body that a free slot keeps, in bytes.
 constexpr size_t kKeptBodyBytes = 1024;
 
-// Only a name in its normal form goes into a packet as it is.
+// A name goes into packets as it is, so it must be in normal form.
 bool IsUsername(const std::string& name) {
   const absl::StatusOr<Username> parsed = Username::Parse(name);
   return parsed.ok() && parsed->str() == name;
@@ -307,7 +307,7 @@ void MessageCore::Pass(Sender& sender, MessageId id, absl::string_view body) {
     return Depart(sender, id, body, where);
   }
   const size_t bytes = message.to.size() + body.size();
-  if (sender.order.Hold(message.to, id, bytes)) {  // Given back.
+  if (sender.order.Hold(message.to, id, bytes)) {  // Too much is held already.
     return Refuse(id, Fail(FailCode::kBusy,
                            absl::StrCat("too many messages of yours wait for ", message.to,
                                         " to change main servers; try again in some seconds")));
@@ -338,7 +338,8 @@ void MessageCore::Depart(Sender& sender, MessageId id, absl::string_view body,
   message.state = State::kUnderWay;
   if (message.legs == 0) return Finish(id);
   CountTraffic(sender, message.to, body.size(), where);
-  // Sessions on this shard alone have it before anything else happens: nothing can overtake it.
+  // If every recipient is a session on this core's own shard, delivery happens before any other
+  // event. No later message can overtake it, so SendOrder need not know of it.
   const bool is_at_once =
       where.edges.empty() && shards.size() == 1 && shards[0].shard == options_.core;
   if (!is_at_once) {

@@ -51,7 +51,7 @@ SessionHandoff::Due SessionHandoff::Tick(
     absl::FunctionRef<bool(const std::string& user, NodeId edge)> is_at, absl::Duration now) {
   Due due;
   for (auto& [session, told] : told_) {
-    // Should it leave there again, it counts anew.
+    // If the user leaves that edge, the grace period starts again later.
     if (!is_at(told.user, told.to)) {
       told.there_since.reset();
     } else if (!told.there_since) {

@@ -16,11 +16,11 @@
 
 namespace convergia::mgmt {
 
-// Cluster: how nodes stay attached. Translates; the registry and the cluster decide.
-// Thread-safe.
+// The Cluster service, through which nodes stay attached. It only translates; the registry and the
+// cluster decide. Thread-safe.
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
-  // All outlive the service. `epoch`: which start of mgmt this is.
+  // All outlive the service. `epoch` is the number of this start of mgmt.
   ClusterService(MembersExecutor& members, const rpc::PinSet& pins, ClusterLoop* loop, Epoch epoch)
       : members_(members), pins_(pins), loop_(loop) {
     leader_.set_epoch(epoch);
@@ -36,11 +36,11 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* WhoLeads(
       grpc::CallbackServerContext* context) override;
 
-  // Which mgmt leads from now on; at first it is this one. All who listen hear it. While it is
-  // another, Attach is refused and says where that is; streams that are there stay.
+  // Sets which mgmt leads from now on, and tells it to all listeners. At first this one leads. While
+  // another mgmt leads, Attach is refused and names its address; open streams stay.
   void SetLeader(const v1::Leader& leader) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What the cluster decided; for streams that have ended meanwhile, nothing happens.
+  // Actions that the cluster decided. No effect if the stream has ended in the meantime.
   void Send(StreamId stream, const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void Close(StreamId stream, const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -1,5 +1,5 @@
-// What people type about stored things: the built `convergia` command against a cluster of real
-// processes, with what it prints and how it exits.
+// The built command `convergia` on stored data, against a cluster of real processes: its output and
+// its exit codes.
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -63,7 +63,7 @@ TEST_F(StorageCommandsTest, FoldersAreMadeListedMovedAndDeleted) {
   EXPECT_THAT(alice_.Run({"mv", In("a/b/f"), In("a/b/g")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", In("a/b")})), ElementsAre("c/", "g"));
   EXPECT_THAT(alice_.Run({"mv", In("a"), In("a/b/c/d")}), ExitsWith(kWrong));
-  EXPECT_THAT(alice_.Run({"rm", In("a")}), ExitsWith(kTaken));  // Not empty.
+  EXPECT_THAT(alice_.Run({"rm", In("a")}), ExitsWith(kTaken));  // It is not empty.
   EXPECT_THAT(alice_.Run({"rm", In("a/b/g"), In("a/b/c")}), ExitsWith(kDone));
   EXPECT_THAT(alice_.Run({"rm", "-r", In("a")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", folder_})), IsEmpty());
@@ -116,8 +116,8 @@ TEST_F(StorageCommandsTest, AFileIsPutLeftAloneReplacedAndFetched) {
   EXPECT_FALSE(fs::exists(Local("h")));
 }
 
-// A file that has other bytes of the same number and an older time is another file: `mv`, `cp -p`
-// and unpacked archives bring such.
+// A file with other bytes of the same length and an older time is a different file. `mv`, `cp -p`
+// and unpacked archives make such files.
 TEST_F(StorageCommandsTest, AFileWithOtherBytesAndAnOldTimeIsPut) {
   for (const size_t size : {size_t{6}, 2 * kMiB}) {
     const std::string first = RandomBytes(size, 3), second = RandomBytes(size, 4);
@@ -153,7 +153,7 @@ TEST_F(StorageCommandsTest, FoldersGoThereAndBackWhateverIsInThem) {
   const fs::path back = Local("back");
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}), ExitsWith(kDone));
   ExpectSame(tree, back / "tree dir");
-  // The same command does the same, whatever is there by now.
+  // Repeating the command has the same result, although the target exists now.
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}).out,
               HasSubstr("0 files copied, 16 already there"));
   // A folder's content, without its name.
@@ -162,7 +162,7 @@ TEST_F(StorageCommandsTest, FoldersGoThereAndBackWhateverIsInThem) {
               HasSubstr("0 files copied, 16 already there"));
   EXPECT_THAT(alice_.Run({"get", In("content/"), Local("content")}), ExitsWith(kDone));
   ExpectSame(tree, Local("content"));
-  // Into a folder that is not there yet.
+  // Into a folder that does not exist yet.
   EXPECT_THAT(alice_.Run({"put", tree.string(), In("new")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", In("new")})), ElementsAre("tree dir/"));
 }
@@ -215,7 +215,7 @@ TEST_F(StorageCommandsTest, MailWaitsIsReadAndDeleted) {
   EXPECT_THAT(bob_.Run({"mail", "delete", first, second}), ExitsWith(kDone));
   EXPECT_THAT(bob_.Run({"mail", "delete", first}), ExitsWith(kNotFound));
   EXPECT_EQ(bob_.Run({"mail", "list"}).out, "no messages wait\n");
-  EXPECT_EQ(alice_.Run({"mail", "read", second}).out, bytes);  // Each recipient has their own.
+  EXPECT_EQ(alice_.Run({"mail", "read", second}).out, bytes);  // Each recipient has a copy.
   EXPECT_THAT(alice_.Run({"mail"}), ExitsWith(kWrong));
 }
 

@@ -16,9 +16,9 @@
 
 namespace convergia::testing {
 
-// One user, with the real client, who sends numbers to another, the next once the last was
-// answered, and takes down what comes. The client's threads are in the network namespace of the
-// thread that makes this.
+// A user with the real client who sends numbers to another user, each after the answer to the last,
+// and records what arrives. The client's threads are in the network namespace of the thread that
+// constructs this.
 class Talker final : public client::ClientObserver {
  public:
   Talker(const client::ClientOptions& options, std::string to)
@@ -36,7 +36,8 @@ class Talker final : public client::ClientObserver {
     if (thread_.joinable()) thread_.join();
   }
 
-  // Whether a session of `other` got a word that is no number. Only while nobody talks to them.
+  // True if a session of `other` gets a message that is no number. Only while no Talker sends to
+  // `other`.
   bool Reaches(const std::string& other) { return client_.SendMessage(other, "!").ok(); }
 
   std::string server() const {
@@ -50,7 +51,7 @@ class Talker final : public client::ClientObserver {
     absl::MutexLock lock(&mu_);
     return answers_;
   }
-  // In the order in which they came.
+  // In the order of arrival.
   std::vector<int> heard() const {
     absl::MutexLock lock(&mu_);
     return heard_;
@@ -88,7 +89,7 @@ class Talker final : public client::ClientObserver {
   std::string server_ ABSL_GUARDED_BY(mu_);
   std::map<int, absl::Status> answers_ ABSL_GUARDED_BY(mu_);
   std::vector<int> heard_ ABSL_GUARDED_BY(mu_);
-  client::BlockingClient client_;  // Its thread calls what is above.
+  client::BlockingClient client_;  // Its thread uses the members above.
   std::thread thread_;
 };
 

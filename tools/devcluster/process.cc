@@ -34,23 +34,24 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 }
 
 std::vector<std::string> Environment(const std::vector<std::string>& extra) {
-  std::vector<std::string> all = extra;  // First, since getenv() finds the first.
+  std::vector<std::string> all = extra;  // Ours come first, because getenv() returns the first
+                                         // match.
   for (char** entry = environ; *entry != nullptr; ++entry) all.push_back(*entry);
   return all;
 }
 
-// What the child needs between fork() and exec(), where it may not allocate.
+// The data for the child between fork() and exec(), where it must not allocate.
 struct ChildPlan {
   pid_t parent;
-  int out, err;      // -1: as ours.
-  int failure_pipe;  // Gets errno if exec() fails; closed by exec().
+  int out, err;      // -1: inherited from us.
+  int failure_pipe;  // Receives errno if exec() fails; exec() closes it.
   char** arguments;
   char** environment;
 };
 
 [[noreturn]] void BecomeProgram(const ChildPlan& plan) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != plan.parent) _exit(127);  // It died before the line above.
+  if (getppid() != plan.parent) _exit(127);  // The parent died before the call above.
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -177,7 +178,7 @@ void Process::ReadUntilExit() {
   while (true) {
     poll(waits, 2, -1);
     if ((waits[1].revents & (POLLIN | POLLHUP)) != 0 && !ReadSome()) {
-      if ((waits[1].revents & POLLHUP) != 0) waits[1].fd = -1;  // It closed its output and lives.
+      if ((waits[1].revents & POLLHUP) != 0) waits[1].fd = -1;  // The child only closed its output.
     }
     if (waits[0].revents != 0) break;
   }
@@ -205,7 +206,8 @@ bool Process::ReadSome() {
 void Process::Collect() {
   int wait_status = 0;
   {
-    // Ended already, so this does not block; under the lock, so that Signal() knows.
+    // The child has ended, so waitpid() does not block. Under the lock, so that Signal() never hits
+    // another process.
     absl::MutexLock lock(&mu_);
     PCHECK(waitpid(pid_, &wait_status, 0) == pid_) << "waitpid";
     wait_status_ = wait_status;
