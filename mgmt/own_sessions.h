@@ -24,6 +24,7 @@ class OwnSessions {
       : loop_(loop), here_(here), own_name_(std::move(own_name)) {}
 
   using Rows = std::vector<v1::ServerSession>;
+  // Lists the sessions. An edge that does not answer has one row with session 0.
   // Errors: FailCode::kBusy.
   void List(const Username& user, AccountId account,
             absl::AnyInvocable<void(absl::StatusOr<Rows>)> done);

@@ -9,9 +9,9 @@
 
 namespace convergia::client {
 
-// Shows a transfer on a terminal in one line that it overwrites. Bytes that were there already count
-// for the share, but not for the speed and the time left. Without a terminal it shows only errors.
-// Used by one thread.
+// Shows a transfer on a terminal in one line that it overwrites. Bytes that were there already
+// count for the share, but not for the speed and the time left. Without a terminal it shows only
+// errors. Used by one thread.
 class ProgressBar final : public TransferObserver {
  public:
   // `is_tree`: many files, whose number is not known before the end. `columns` is the width of the

@@ -115,8 +115,8 @@ class LocalOutput {
   absl::Status Write(absl::string_view bytes);
   // Cuts a file to `bytes`.
   absl::Status CutTo(uint64_t bytes);
-  // Replaces the target, and sets the time `changed` if there is one. The target's permissions stay;
-  // a new file gets those of the umask. `sync`: the file survives a power cut.
+  // Replaces the target, and sets the time `changed` if there is one. The target's permissions
+  // stay; a new file gets those of the umask. `sync`: the file survives a power cut.
   absl::Status Commit(std::optional<absl::Time> changed, bool sync);
 
  private:

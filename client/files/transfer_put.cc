@@ -203,8 +203,8 @@ absl::Status Transfer::MovePart(const std::string& part, const std::string& remo
 }
 
 // Removes all parts in `folder` with this prefix that no program is writing: earlier contents of a
-// file, or streams that were broken off. `own` is the part of this transfer. Failures do not matter:
-// the server deletes parts that are not continued.
+// file, or streams that were broken off. `own` is the part of this transfer. Failures do not
+// matter: the server deletes parts that are not continued.
 void Transfer::RemoveParts(const std::string& folder, const std::string& prefix,
                            const std::string& own) {
   const std::string listed = folder.empty() ? "/" : folder;

@@ -37,8 +37,8 @@ struct CommandSpec {
   // The request counts towards the session's rate of messages; past that rate, reading pauses.
   bool counts_as_message = false;
   // An estimate of the largest answer, in bytes. A session starts no further request while the
-  // estimates of its unanswered ones reach SessionLimits::answers_bytes_max. So large answers are
-  // made one after the other, and small ones at the same time.
+  // estimates of its unanswered ones reach SessionLimits::answers_bytes_max. So only a few large
+  // answers are made at one time, but as many small ones as requests may be outstanding.
   size_t answer_bytes_max = limits::kServerPacketBytesMax;
 };
 

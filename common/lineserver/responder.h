@@ -26,13 +26,14 @@ class Responder {
   ~Responder();
 
   void Ok() { Ok(absl::string_view()); }
+  // Answers OK with `data`, which is copied before this returns.
   void Ok(absl::string_view data);
   // `status` must not be OK.
   void Fail(const absl::Status& status);
   // Ok(*result) or Fail(result.status()).
   void Finish(const absl::StatusOr<std::string>& result);
 
-  // False after the answer.
+  // False after the answer; a second answer CHECK-fails.
   explicit operator bool() const { return session_ != nullptr; }
 
   RequestKey key() const { return key_; }

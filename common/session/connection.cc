@@ -140,6 +140,7 @@ void Connection::Abort(Counter reason) {
 
 void Connection::TearDown() {
   if (state_ == State::kClosed) return;
+  // The shard may hold the last reference.
   const std::shared_ptr<Connection> keep_alive = shared_from_this();
   TellDialectClosed();
   state_ = State::kClosed;

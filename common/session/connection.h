@@ -190,7 +190,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::unique_ptr<Dialect> dialect_;      // Null until the handshake is done.
   std::string stash_;                     // Read, but not yet given to the dialect; while paused.
   Outbox outbox_;
-  size_t push_bytes_ = 0;       // An upper bound on the pushes among the outbox's bytes.
+  // Pushes in the outbox. Flush() deducts everything it writes, so this can be too low.
+  size_t push_bytes_ = 0;
   size_t accounted_bytes_ = 0;  // Our part of the server's memory_bytes.
   TokenBucket tokens_;
 };

@@ -24,8 +24,8 @@ class ConnectionLimiter {
   };
   enum class Welcome {
     kYes,
-    kTellAndClose,  // Over a bound: says BUSY, then closes.
-    kClose,         // Far over a bound: closes without a word.
+    kTellAndClose,  // Over its address's bound: say BUSY, then close.
+    kClose,         // Too many in all, or far over its address's bound: close at once.
   };
 
   explicit ConnectionLimiter(const Bounds& bounds) : bounds_(bounds) {}
@@ -36,6 +36,7 @@ class ConnectionLimiter {
   bool SignIn(absl::string_view address) ABSL_LOCKS_EXCLUDED(mu_);
   // Undoes SignIn().
   void SignOut(absl::string_view address) ABSL_LOCKS_EXCLUDED(mu_);
+  // The connection has closed. `signed_in`: it was signed in at its end.
   void Leave(absl::string_view address, bool signed_in) ABSL_LOCKS_EXCLUDED(mu_);
 
   int64_t connections() const ABSL_LOCKS_EXCLUDED(mu_);

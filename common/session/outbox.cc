@@ -12,7 +12,6 @@ std::string* Outbox::Tail(BufferPool& pool) {
     tail_ = pool.Take();
   } else if (chain_.empty() && written_ >= kCompactBytes && written_ >= tail_.size() / 2) {
     tail_.erase(0, written_);  // Bounds the tail for a slow reader.
-                               // grow.
     written_ = 0;
   }
   return &tail_;

@@ -52,6 +52,7 @@ void Shard::Stop() {
   {
     absl::MutexLock lock(&mu_);
     stopped_ = true;
+    // If the loop has never run, it will not run these tasks.
     if (!thread_.joinable()) forgotten.swap(mailbox_);
   }
   if (thread_.joinable()) {

@@ -26,6 +26,7 @@ class TimingWheel {
 
   // The entry is due within one tick after `deadline`, or at the wheel's end if that is earlier.
   void Set(Entry& entry, absl::Duration deadline);
+  // Forgets the deadline of `entry`, if it has one.
   void Drop(Entry& entry);
 
   // Calls `due` for each entry that is due by `now`, after dropping it. `due` may set or drop any

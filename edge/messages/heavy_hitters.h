@@ -24,6 +24,7 @@ class HeavyHitters {
     uint64_t bytes = 0;
   };
 
+  // Counts `bytes` that the session sent to the user `name`.
   void Count(absl::string_view name, uint64_t bytes) {
     if (last_ < peers_.size() && peers_[last_].name == name) {
       peers_[last_].bytes += bytes;

@@ -254,6 +254,7 @@ void MessageCore::AwaitAnswer(MessageId id, absl::Duration now) {
 void MessageCore::Enqueue(Queue& queue, MessageId id) {
   Message& message = At(id);
   const size_t bytes = message.to.size() + message.body.size();
+  // The bound is for messages that wait. The first one, whose check is under way, always fits.
   if (message.state == State::kNew) {
     if (queue.bytes + bytes > limits::kHeldBytesMax) {
       return Refuse(id, Fail(FailCode::kBusy,
@@ -268,6 +269,7 @@ void MessageCore::Enqueue(Queue& queue, MessageId id) {
 
 void MessageCore::WorkQueue(MessageId first, absl::Status answer, absl::Duration now) {
   Queue& queue = *QueueOf(At(first));
+  // Copies, because the loop below may free the slot of `first`.
   const Origin origin(At(first).arrival.origin, At(first).from);
   const bool is_arrival = At(first).is_arrival;
   MessageId id = first;

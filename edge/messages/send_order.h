@@ -51,6 +51,7 @@ class SendOrder {
     return std::nullopt;
   }
 
+  // A message of OnLeft() is answered: no part of it is under way.
   void OnAnswered(absl::string_view to) {
     const auto found = recipients_.find(to);
     --found->second.under_way;
@@ -81,6 +82,7 @@ class SendOrder {
     return all;
   }
 
+  // True if a message to `to` is held.
   bool HasHeld(absl::string_view to) const {
     const auto found = recipients_.find(to);
     return found != recipients_.end() && !found->second.held.empty();

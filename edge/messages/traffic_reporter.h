@@ -21,6 +21,7 @@ class TrafficReporter {
   // KB.
   static constexpr size_t kTalkersMax = 2'500;
 
+  // Sends a report to mgmt. Called on the thread of each shard; must not block.
   using Send = std::function<void(v1::FromNode message)>;
 
   // `messages` and the shards it works on must outlive the reporter: call Stop() first.
@@ -28,6 +29,7 @@ class TrafficReporter {
       : messages_(messages), send_(std::move(send)) {}
   ~TrafficReporter() { Stop(); }
 
+  // Starts the thread that reports. Stop() ends it and waits for it; idempotent.
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 

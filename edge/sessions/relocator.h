@@ -43,6 +43,7 @@ class Relocator {
   explicit Relocator(Deps deps) : deps_(std::move(deps)) {}
   ~Relocator() { Stop(); }
 
+  // Starts the thread that ticks. Stop() ends it and waits for it; idempotent.
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -50,6 +51,7 @@ class Relocator {
   void OnOrder(const v1::Order& order) ABSL_LOCKS_EXCLUDED(mu_);
   // mgmt repeats an order to drain at once after this.
   void OnAttached() ABSL_LOCKS_EXCLUDED(mu_);
+  // Sets the fields of a heartbeat that tell of the drain.
   void FillHeartbeat(v1::Heartbeat* heartbeat) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- The program is about to stop. Starts a drain of `within`.

@@ -25,6 +25,7 @@ bool SessionHandoff::HoldsQuit(uint64_t session, absl::Duration now) {
 }
 
 void SessionHandoff::Drain(absl::Duration within, absl::Duration now) {
+  // A repeated order keeps the earlier end; so does one that mgmt repeats after an attach.
   const absl::Duration before =
       ordered_until_ ? *ordered_until_ : ordered_before_.value_or(absl::InfiniteDuration());
   if (!ordered_until_) said_bye_ = false;

@@ -44,12 +44,14 @@ class SessionHub {
 
   // Errors: FailCode::kBusy if the user has as many sessions as allowed.
   absl::Status Add(const Username& user, AccountId account, SessionId id, Handle handle);
+  // Removes a session; no effect if it is not here.
   void Remove(const Username& user, SessionId id);
 
   struct Whereabouts {
     absl::InlinedVector<Handle, 2> sessions;
     Places edges;  // Other than this one.
   };
+  // Where `user` is now. Both lists are empty if the user is offline.
   Whereabouts Find(absl::string_view user) const;
 
   const Directory& directory() const { return *directory_; }

@@ -148,6 +148,7 @@ absl::Status NodeRegistry::SweepTokens(absl::Time now) {
     records::JoinToken token;
     const bool readable = token.ParseFromString(row.value);
     if (readable && GoodUntil(token) > now) {
+      // The bound is on unexpired tokens. Expired ones that were used stay for a while.
       kept += absl::FromUnixMillis(token.expires_ms()) > now;
     } else if (batch.mutations.size() < limits::kStoreMutationsMax) {
       batch.Delete(row.key);
@@ -227,6 +228,7 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::EnrolAgain(const std::stri
     return TokenDenied("was used already");
   }
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&*member, csr_pem, kNodeLifetime));
+  // Issue() put the key of the request last. It must be the key that used the token.
   if (member->keys.back().pin != used_by_pin) return TokenDenied("was used already");
   CVG_RETURN_IF_ERROR(Save(*member, {}));
   return Admission{member->node, std::move(chain)};
@@ -236,6 +238,7 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::EnrolAgain(const std::stri
 absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Readmit(Member member,
                                                               absl::string_view csr_pem,
                                                               const store::KeyValue& token_row) {
+  // Issue() adds the key of the request, so look for it among the keys before.
   const Member before = member;
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&member, csr_pem, kNodeLifetime));
   const identity::Pin pin = member.keys.back().pin;

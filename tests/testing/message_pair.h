@@ -40,6 +40,7 @@ class MessagePair {
     if (!hold) holds_back_ = false;
   }
 
+  // Queues messages up to the window; Pump() of the sender sends them.
   void SendSome();
   // Reads what has arrived at both ends. True if anything has.
   bool Take();

@@ -26,6 +26,7 @@ class Talker final : public client::ClientObserver {
   ~Talker() override { Hush(); }
 
   absl::Status Connect() { return client_.Connect(absl::Seconds(60)); }
+  // Sends until Hush(), on a thread of its own.
   void Talk() {
     thread_ = std::thread([this] {
       for (int number = 0; !hushed_; ++number) Say(number);
@@ -40,13 +41,16 @@ class Talker final : public client::ClientObserver {
   // `other`.
   bool Reaches(const std::string& other) { return client_.SendMessage(other, "!").ok(); }
 
+  // The name of the main server; empty before the first sign-in.
   std::string server() const {
     absl::MutexLock lock(&mu_);
     return server_;
   }
+  // The number of times the client lost its main server.
   int downs() const { return downs_; }
   int sent() const { return sent_; }
   int delivered() const { return delivered_; }
+  // The answer to each number sent.
   std::map<int, absl::Status> answers() const {
     absl::MutexLock lock(&mu_);
     return answers_;

@@ -31,6 +31,7 @@ class TcpProxy {
   ~TcpProxy();
 
   const std::string& address() const { return address_; }
+  // For connections from now on.
   void SetTarget(const std::string& target) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Returns when the mode is in force.

@@ -61,6 +61,8 @@ struct ChildPlan {
     dup2(plan.out, STDOUT_FILENO);
     dup2(plan.err, STDERR_FILENO);
   }
+  // The program gets only the standard streams. That exec() closes the failure pipe tells Spawn()
+  // of its success.
   close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   execve(plan.arguments[0], plan.arguments, plan.environment);
   const int error = errno;
@@ -102,6 +104,7 @@ void Process::Stop() {
   absl::MutexLock lock(&mu_);
   while (pid_ > 0 && !wait_status_.has_value()) {
     siginfo_t info = {};
+    // Reports the stop once all threads have stopped. WNOWAIT leaves the report for later calls.
     const int found = waitid(P_PID, pid_, &info, WSTOPPED | WNOHANG | WNOWAIT);
     if (found != 0 || info.si_pid == pid_) return;
     mu_.AwaitWithTimeout(
@@ -162,6 +165,7 @@ absl::Status Process::Spawn() {
   close(failure[1]);
   if (pid < 0) return SystemError("fork", fork_error);
   int error = 0;
+  // Reads nothing if the program runs, because exec() closed the other end.
   if (read(failure[0], &error, sizeof(error)) == sizeof(error)) {
     waitpid(pid, nullptr, 0);
     return SystemError(options_.arguments[0], error);
