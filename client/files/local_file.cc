@@ -30,6 +30,8 @@ constexpr char kPartPrefix[] = ".convergia-";
 constexpr char kPartSuffix[] = ".part";
 constexpr int kNameTries = 10;
 constexpr size_t kRandomNameBytes = 8;
+// The target may be private, so nobody else reads its part.
+constexpr mode_t kPartMode = 0600;
 
 std::string Digits(absl::string_view what) {
   return absl::StrCat(absl::Hex(XXH3_64bits(what.data(), what.size()), absl::kZeroPad16));
@@ -84,6 +86,13 @@ int DescriptorOf(const struct stat& facts) {
   return -1;
 }
 
+// The mode that open() gives to a new file. The umask can only be read by setting it.
+mode_t ModeOfNewFile() {
+  const mode_t mask = umask(077);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
 absl::Status TargetFail(FailCode code, const std::string& path, absl::string_view text) {
   return Fail(code, absl::StrCat("cannot write ", path, ": ", text));
 }
@@ -125,8 +134,10 @@ absl::StatusOr<Descriptor> OpenRegular(const fs::path& path) {
     if (fstat(fd.get(), &facts) != 0) return LocalFail(errno, "read", path);
   }
   if (S_ISREG(facts.st_mode)) return fd;
-  return Fail(FailCode::kNotAFile,
-              absl::StrCat(path.string(), " is ", KindOf(facts.st_mode), ", not a file"));
+  return Fail(
+      FailCode::kNotAFile,
+      absl::StrCat(path.string(), " is ", KindOf(facts.st_mode), ", not a file",
+                   S_ISFIFO(facts.st_mode) ? "; `convergia put - PATH` stores what it gives" : ""));
 }
 
 absl::StatusOr<std::string> ReadPieceOf(int fd, uint64_t offset, uint64_t bytes) {
@@ -224,7 +235,7 @@ absl::StatusOr<std::unique_ptr<LocalOutput>> LocalOutput::Open(const LocalTarget
 }
 
 LocalOutput::~LocalOutput() {
-  const bool is_kept = !kept_prefix_.empty() && bytes_ > 0;
+  const bool is_kept = !kept_prefix_.empty() && bytes_ > 0 && has_room_;
   if (!is_done_ && !part_.empty() && !is_kept) unlink(part_.c_str());
   ForgetUnfinished(slot_);
 }
@@ -242,7 +253,7 @@ absl::Status LocalOutput::OpenNew() {
     part_ = target_.path.parent_path() / RandomPartName();
     // Remembered before the file exists, since a signal may come at any time.
     slot_ = RememberUnfinished(part_.string());
-    fd_ = Descriptor(open(part_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    fd_ = Descriptor(open(part_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kPartMode));
     if (fd_.get() >= 0) return absl::OkStatus();
     error = errno;
     ForgetUnfinished(std::exchange(slot_, -1));
@@ -256,13 +267,16 @@ bool LocalOutput::OpenKept(absl::string_view content) {
   const std::string name = target_.path.filename().string();
   const fs::path path = target_.path.parent_path() / KeptPartName(name, content);
   for (int i = 0; i < kNameTries; ++i) {
-    Descriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666));
+    Descriptor fd(
+        open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kPartMode));
     struct stat mine = {}, there = {};
     if (fd.get() < 0 || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
     if (fstat(fd.get(), &mine) != 0) return false;
     if (!S_ISREG(mine.st_mode) || mine.st_uid != geteuid() || mine.st_nlink > 1) return false;
     // The program that held it until now may have moved it to its target.
     if (lstat(path.c_str(), &there) != 0 || !IsSameFile(mine, there)) continue;
+    // Earlier versions made parts that others could read.
+    if (fchmod(fd.get(), kPartMode) != 0) return false;
     fd_ = std::move(fd);
     part_ = path;
     kept_prefix_ = KeptPartPrefix(name);
@@ -272,14 +286,20 @@ bool LocalOutput::OpenKept(absl::string_view content) {
   return false;
 }
 
+absl::Status LocalOutput::WriteFail(int error) {
+  const absl::Status status =
+      LocalFail(error, "write", target_.path == "-" ? "standard output" : target_.path);
+  if (FailCodeOf(status) == FailCode::kNoSpace) has_room_ = false;
+  return status;
+}
+
 absl::Status LocalOutput::Write(absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = is_stream() ? write(fd_.get(), bytes.data(), bytes.size())
                                       : pwrite(fd_.get(), bytes.data(), bytes.size(), bytes_);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EPIPE && is_stream()) EndByBrokenPipe();
-    if (count < 0)
-      return LocalFail(errno, "write", target_.path == "-" ? "standard output" : target_.path);
+    if (count < 0) return WriteFail(errno);
     bytes_ += count;
     bytes.remove_prefix(count);
   }
@@ -295,28 +315,27 @@ absl::Status LocalOutput::CutTo(uint64_t bytes) {
 absl::Status LocalOutput::Commit(std::optional<absl::Time> changed, bool sync) {
   if (is_stream()) {
     is_done_ = true;
-    return fd_.Close() ? absl::OkStatus() : LocalFail(errno, "write", target_.path);
+    return fd_.Close() ? absl::OkStatus() : WriteFail(errno);
   }
+  mode_t mode = ModeOfNewFile();
   if (target_.facts.has_value()) {
-    // The file keeps its owner, where that is possible, and its mode.
+    // The file keeps its owner, where that is possible, and its permissions. The new content must
+    // not run with the rights of the old: set-user-ID and the like are dropped, as by cp.
     [[maybe_unused]] const int owned =
         fchown(fd_.get(), target_.facts->st_uid, target_.facts->st_gid);
-    if (fchmod(fd_.get(), target_.facts->st_mode & 07777) != 0) {
-      return LocalFail(errno, "set the mode of", target_.path);
-    }
+    mode = target_.facts->st_mode & 0777;
   }
+  if (fchmod(fd_.get(), mode) != 0) return LocalFail(errno, "set the mode of", target_.path);
   if (changed.has_value()) {
     const timespec times[2] = {absl::ToTimespec(*changed), absl::ToTimespec(*changed)};
     if (futimens(fd_.get(), times) != 0) return LocalFail(errno, "set the time of", target_.path);
   }
-  if (sync && fdatasync(fd_.get()) != 0) return LocalFail(errno, "write", target_.path);
+  if (sync && fdatasync(fd_.get()) != 0) return WriteFail(errno);
   // Closing the descriptor ends the lock, so the rename comes first.
-  if (rename(part_.c_str(), target_.path.c_str()) != 0) {
-    return LocalFail(errno, "write", target_.path);
-  }
+  if (rename(part_.c_str(), target_.path.c_str()) != 0) return WriteFail(errno);
   is_done_ = true;
   if (!kept_prefix_.empty()) RemoveOtherParts();
-  return fd_.Close() ? absl::OkStatus() : LocalFail(errno, "write", target_.path);
+  return fd_.Close() ? absl::OkStatus() : WriteFail(errno);
 }
 
 // Removes parts of other contents of this target: no program continues them.
@@ -347,6 +366,10 @@ std::string KeptPartPrefix(absl::string_view whose) {
 
 std::string KeptPartName(absl::string_view whose, absl::string_view what) {
   return absl::StrCat(KeptPartPrefix(whose), Digits(what), kPartSuffix);
+}
+
+std::string RandomKeptPartName(absl::string_view prefix) {
+  return absl::StrCat(prefix, SecureRandomHex(kRandomNameBytes), kPartSuffix);
 }
 
 }  // namespace convergia::client

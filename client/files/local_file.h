@@ -95,12 +95,12 @@ struct LocalTarget {
 // Writes to a LocalTarget. The bytes of a file gather in a new file beside the target, which
 // replaces the target in one step; until then the target does not change. Bytes for a stream go
 // there at once. An output that is not committed is removed, also if a signal ends the program.
-// Used by one thread.
+// Until it is committed, only its owner can read the new file. Used by one thread.
 class LocalOutput {
  public:
   // `content` is a name for the bytes. With it, the output continues what an earlier LocalOutput
-  // for the same target and content has left, and an unfinished one stays for the next. Two open
-  // outputs never share one file.
+  // for the same target and content has left, and an unfinished one stays for the next, unless the
+  // disk is full. Two open outputs never share one file.
   static absl::StatusOr<std::unique_ptr<LocalOutput>> Open(const LocalTarget& target,
                                                            absl::string_view content = "");
   ~LocalOutput();
@@ -115,8 +115,8 @@ class LocalOutput {
   absl::Status Write(absl::string_view bytes);
   // Cuts a file to `bytes`.
   absl::Status CutTo(uint64_t bytes);
-  // Replaces the target, and sets the time `changed` if there is one. `sync`: the file survives a
-  // power cut.
+  // Replaces the target, and sets the time `changed` if there is one. The target's permissions
+  // stay; a new file gets those of the umask. `sync`: the file survives a power cut.
   absl::Status Commit(std::optional<absl::Time> changed, bool sync);
 
  private:
@@ -125,6 +125,8 @@ class LocalOutput {
   absl::Status OpenNew();
   bool OpenKept(absl::string_view content);
   void RemoveOtherParts() const;
+  // The error of a write, from an errno.
+  absl::Status WriteFail(int error);
 
   const LocalTarget target_;
   Descriptor fd_;
@@ -132,6 +134,7 @@ class LocalOutput {
   std::string kept_prefix_;  // Of the names of this target's parts; empty if `part_` is not kept.
   int slot_ = -1;
   uint64_t bytes_ = 0;
+  bool has_room_ = true;  // False after the disk was full.
   bool is_done_ = false;
 };
 
@@ -144,5 +147,7 @@ std::string RandomPartName();
 // all parts of `whose`.
 std::string KeptPartPrefix(absl::string_view whose);
 std::string KeptPartName(absl::string_view whose, absl::string_view what);
+// A name with that prefix that no other part has.
+std::string RandomKeptPartName(absl::string_view prefix);
 
 }  // namespace convergia::client

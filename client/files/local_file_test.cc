@@ -138,6 +138,37 @@ TEST_F(LocalFileTest, AFileThatIsReplacedKeepsItsMode) {
   EXPECT_EQ(fs::status(dir_ / "f").permissions(), fs::perms(0640));
 }
 
+TEST_F(LocalFileTest, OnlyTheOwnerReadsAPartAndANewFileGetsTheModeOfTheUmask) {
+  const auto mode_of_part = [this] {
+    return fs::status(fs::directory_iterator(dir_)->path()).permissions();
+  };
+  const mode_t before = umask(027);
+  for (const char* const content : {"", "kept"}) {
+    {
+      const auto output = Open(In("f"), content);
+      ASSERT_OK(output->Write("secret"));
+      EXPECT_EQ(mode_of_part(), fs::perms(0600)) << content;
+      ASSERT_OK(output->Commit(std::nullopt, false));
+    }
+    EXPECT_EQ(mode_of_part(), fs::perms(0640)) << content;
+    fs::remove(dir_ / "f");
+  }
+  // A part of an earlier version.
+  { ASSERT_OK(Open(In("f"), "kept")->Write("secret")); }
+  ASSERT_EQ(chmod(fs::directory_iterator(dir_)->path().c_str(), 0644), 0);
+  const auto output = Open(In("f"), "kept");
+  EXPECT_EQ(output->bytes(), 6u);
+  EXPECT_EQ(mode_of_part(), fs::perms(0600));
+  umask(before);
+}
+
+TEST_F(LocalFileTest, NewContentDoesNotRunWithTheRightsOfTheOld) {
+  WriteTo("f", "before");
+  ASSERT_EQ(chmod(In("f").c_str(), 07755), 0);
+  ASSERT_OK(WriteWhole(In("f"), "after"));
+  EXPECT_EQ(fs::status(dir_ / "f").permissions(), fs::perms(0755));
+}
+
 TEST_F(LocalFileTest, WhatIsKeptIsGoneOnWithByOneAtATime) {
   const std::string content = "one", other = "another";
   { ASSERT_OK(Open(In("f"), content)->Write("half")); }
@@ -164,11 +195,22 @@ TEST_F(LocalFileTest, NoRoomIsSaidWithTheNameOfTheFile) {
   const rlimit little = {.rlim_cur = 10, .rlim_max = before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
   const absl::Status status = WriteWhole(In("f"), std::string(100, 'x'));
+  const absl::Status kept = Open(In("f"), "kept")->Write(std::string(100, 'x'));
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(FailCodeOf(kept), FailCode::kNoSpace);
   EXPECT_EQ(FailCodeOf(status), FailCode::kNoSpace);
   EXPECT_TRUE(absl::StrContains(status.message(), In("f"))) << status;
   EXPECT_EQ(ReadFrom("f"), "before");
-  EXPECT_EQ(CountFiles(), 1);
+  EXPECT_EQ(CountFiles(), 1) << "a part fills the disk";
+}
+
+TEST_F(LocalFileTest, APipeIsRefusedWithTheCommandThatStoresIt) {
+  ASSERT_EQ(mkfifo(In("pipe").c_str(), 0600), 0);
+  const absl::Status pipe = OpenRegular(In("pipe")).status();
+  EXPECT_EQ(FailCodeOf(pipe), FailCode::kNotAFile);
+  EXPECT_TRUE(absl::EndsWith(
+      pipe.message(), "is a named pipe, not a file; `convergia put - PATH` stores what it gives"))
+      << pipe;
 }
 
 TEST_F(LocalFileTest, HashesAreTheServers) {
