@@ -16,7 +16,8 @@ namespace convergia::client {
 namespace {
 
 constexpr absl::Duration kRedrawAfter = absl::Milliseconds(100);
-constexpr int kBarWidth = 24;
+constexpr int kBarWidthMin = 6, kBarWidthMax = 24;
+constexpr int kBarFrame = 3;  // "[", "]" and a space.
 
 }  // namespace
 
@@ -47,6 +48,11 @@ void ProgressBar::End() {
 void ProgressBar::OnBytes(uint64_t bytes) {
   done_ += bytes;
   Draw(false);
+}
+
+void ProgressBar::OnThere(uint64_t bytes) {
+  there_ += bytes;
+  OnBytes(bytes);
 }
 
 void ProgressBar::OnFile(absl::string_view name, bool moved) {
@@ -87,7 +93,7 @@ void ProgressBar::Draw(bool now) {
 
 std::string ProgressBar::Line(absl::Duration elapsed) const {
   const double seconds = std::max(absl::ToDoubleSeconds(elapsed), 0.001);
-  const double rate = done_ / seconds;
+  const double rate = (done_ - there_) / seconds;
   const std::string speed = absl::StrCat(FormatBytes(static_cast<uint64_t>(rate)), "/s");
   if (is_tree_) {
     const uint64_t files = files_moved_ + files_left_;
@@ -95,13 +101,19 @@ std::string ProgressBar::Line(absl::Duration elapsed) const {
                            FormatBytes(done_), speed, PrintableName(name_));
   }
   const double share = expected_ == 0 ? 1 : static_cast<double>(done_) / expected_;
-  const int filled = std::clamp(static_cast<int>(share * kBarWidth), 0, kBarWidth);
   const uint64_t left = expected_ - std::min(done_, expected_);
   const std::string eta =
       rate > 0 ? absl::FormatDuration(absl::Seconds(static_cast<int64_t>(left / rate))) : "?";
-  return absl::StrFormat("[%s%s] %3d%%  %s of %s, %s, %s left", std::string(filled, '#'),
-                         std::string(kBarWidth - filled, '.'), static_cast<int>(share * 100),
-                         FormatBytes(done_), FormatBytes(expected_), speed, eta);
+  const std::string numbers =
+      absl::StrFormat("%3d%%  %s of %s, %s, %s left", static_cast<int>(share * 100),
+                      FormatBytes(done_), FormatBytes(expected_), speed, eta);
+  // On a narrow terminal the numbers say more than the bar.
+  const int room = columns_ - 1 - static_cast<int>(numbers.size()) - kBarFrame;
+  const int width = std::min(kBarWidthMax, room);
+  if (width < kBarWidthMin) return numbers;
+  const int filled = std::clamp(static_cast<int>(share * width), 0, width);
+  return absl::StrCat("[", std::string(filled, '#'), std::string(width - filled, '.'), "] ",
+                      numbers);
 }
 
 }  // namespace convergia::client

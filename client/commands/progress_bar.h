@@ -9,7 +9,8 @@
 
 namespace convergia::client {
 
-// Shows a transfer on a terminal in one line that it overwrites. Without a terminal it shows only
+// Shows a transfer on a terminal in one line that it overwrites. Bytes that were there already
+// count for the share, but not for the speed and the time left. Without a terminal it shows only
 // errors. Used by one thread.
 class ProgressBar final : public TransferObserver {
  public:
@@ -23,6 +24,7 @@ class ProgressBar final : public TransferObserver {
 
   void OnExpected(uint64_t bytes) override { expected_ += bytes; }
   void OnBytes(uint64_t bytes) override;
+  void OnThere(uint64_t bytes) override;
   void OnFile(absl::string_view name, bool moved) override;
   void OnTrouble(absl::string_view name, const absl::Status& why) override;
   void OnRetry(absl::string_view name, const absl::Status& why) override;
@@ -47,6 +49,7 @@ class ProgressBar final : public TransferObserver {
   bool is_drawn_ = false;
   uint64_t expected_ = 0;
   uint64_t done_ = 0;
+  uint64_t there_ = 0;  // Of done_: not transferred.
   uint64_t files_moved_ = 0;
   uint64_t files_left_ = 0;
   std::string name_;

@@ -61,6 +61,39 @@ TEST(ProgressBarTest, ShowsShareAndTimeLeft) {
   EXPECT_THAT(out.str(), HasSubstr(" 25%  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3s left"));
 }
 
+TEST(ProgressBarTest, WhatWasThereCountsForTheShareAndNotForTheSpeed) {
+  FakeClock clock;
+  std::ostringstream out;
+  ProgressBar bar(&out, &clock, /*is_tree=*/false, 80);
+  bar.OnExpected(8 << 20);
+  bar.OnThere(4 << 20);
+  clock.Advance(absl::Seconds(1));
+  bar.OnBytes(1 << 20);
+  EXPECT_THAT(out.str(), HasSubstr(" 62%  5.0 MiB of 8.0 MiB, 1.0 MiB/s, 3s left"));
+  EXPECT_EQ(bar.bytes(), 5u << 20);
+}
+
+TEST(ProgressBarTest, OnANarrowTerminalTheBarGoesBeforeTheNumbers) {
+  const struct {
+    int columns;
+    const char* shown;  // One column of the terminal stays free.
+  } kCases[] = {
+      {73, "[######..................]  25%  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3s left"},
+      {60, "[###.........]  25%  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3s left"},
+      {50, " 25%  1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3s left"},
+      {20, " 25%  1.0 MiB of 4."},
+  };
+  for (const auto& c : kCases) {
+    FakeClock clock;
+    std::ostringstream out;
+    ProgressBar bar(&out, &clock, /*is_tree=*/false, c.columns);
+    bar.OnExpected(4 << 20);
+    clock.Advance(absl::Seconds(1));
+    bar.OnBytes(1 << 20);
+    EXPECT_EQ(out.str(), c.shown) << c.columns;
+  }
+}
+
 TEST(ProgressBarTest, IsNotDrawnForEveryPiece) {
   FakeClock clock;
   std::ostringstream out;

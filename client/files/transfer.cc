@@ -53,20 +53,25 @@ Transfer::Transfer(Requester* requester, TransferOptions options, TransferObserv
       options_(std::move(options)),
       observer_(observer) {}
 
-void Transfer::OnProgress(uint64_t bytes) {
+void Transfer::OnProgress(uint64_t bytes, bool moved) {
   moved_ += bytes;
-  observer_->OnBytes(bytes);
+  if (moved) {
+    observer_->OnBytes(bytes);
+  } else {
+    observer_->OnThere(bytes);
+  }
 }
 
 void Transfer::BeginFile(uint64_t bytes) {
   observer_->OnExpected(bytes);
+  expected_ = bytes;
   counted_ = 0;
 }
 
-void Transfer::OnReached(uint64_t position) {
-  if (position <= counted_) return;
-  const uint64_t more = position - std::exchange(counted_, position);
-  OnProgress(more);
+void Transfer::OnReached(uint64_t position, bool moved) {
+  // The system reports too few bytes for a pipe or a file in /proc.
+  if (position > expected_) observer_->OnExpected(position - std::exchange(expected_, position));
+  if (position > counted_) OnProgress(position - std::exchange(counted_, position), moved);
 }
 
 absl::Status Transfer::Persist(absl::string_view name,
@@ -144,7 +149,7 @@ absl::Status Transfer::Get(const std::string& remote, const std::string& local) 
     }));
     const absl::Status status = is_there ? absl::OkStatus() : GetOnce(remote, info, target);
     if (status.ok()) {
-      OnReached(info.bytes);
+      OnReached(info.bytes, !is_there);
       observer_->OnFile(remote, !is_there);
       return absl::OkStatus();
     }
@@ -174,13 +179,14 @@ absl::Status Transfer::GetOnce(const std::string& remote, const StoredInfo& info
   const bool is_large = info.bytes > kPieceBytesMax;
   CVG_ASSIGN_OR_RETURN(
       const std::unique_ptr<LocalOutput> output,
-      LocalOutput::Open(target, is_large ? absl::StrCat(remote, "\n", info.id, "\n", info.version)
+      LocalOutput::Open(target, is_large ? absl::StrCat(options_.cluster, "\n", remote, "\n",
+                                                        info.id, "\n", info.version)
                                          : std::string()));
   const bool goes_on = !output->is_stream() && output->bytes() > 0;
   if (goes_on) {
     const uint64_t whole = output->bytes() - output->bytes() % kPieceBytesMax;
     CVG_RETURN_IF_ERROR(output->CutTo(output->bytes() > info.bytes ? 0 : whole));
-    OnReached(output->bytes());
+    OnReached(output->bytes(), /*moved=*/false);
   }
   const auto pieces = [&] { return GetPieces(remote, info, *output); };
   CVG_RETURN_IF_ERROR(Persist(remote, pieces));
@@ -227,7 +233,7 @@ absl::Status Transfer::GetPieces(const std::string& remote, const StoredInfo& in
       while (!window.empty()) window.TakeNext().IgnoreError();
       asked = output.bytes();
     }
-    OnReached(output.bytes());
+    OnReached(output.bytes(), /*moved=*/true);
   }
   return absl::OkStatus();
 }

@@ -23,10 +23,11 @@ namespace convergia::client {
 class TransferObserver {
  public:
   virtual ~TransferObserver() = default;
-  // `bytes` further bytes must be transferred. OnBytes() is also called for those of them that turn
-  // out to be there already.
+  // `bytes` further bytes must be transferred. OnBytes() is called for those that were, and
+  // OnThere() for those that turned out to be there already.
   virtual void OnExpected(uint64_t bytes) {}
   virtual void OnBytes(uint64_t bytes) {}
+  virtual void OnThere(uint64_t bytes) {}
   // A file is complete. `moved` is false if the same content was there already.
   virtual void OnFile(absl::string_view name, bool moved) {}
   // The transfer continues after a pause, or without the file `name`.
@@ -42,6 +43,9 @@ struct TransferOptions {
   absl::Duration patience = absl::Seconds(60);
   // Waits between two tries. Tests replace it.
   std::function<void(absl::Duration)> pause;
+  // A name for the cluster, for example the fingerprint of its certificate authority. What one
+  // cluster has left on this machine is not continued with the bytes of another.
+  std::string cluster;
   const Clock* clock = &RealClock::Get();  // The clock that local files get their times from.
 };
 
@@ -62,7 +66,8 @@ class Transfer {
   // changes during the transfer.
   absl::Status Put(const std::filesystem::path& local, const std::string& remote);
 
-  // Stores all bytes of `fd`, which may be a pipe, as `remote`.
+  // Stores all bytes of `fd`, which may be a pipe, as `remote`. It cannot continue an earlier call.
+  // A part that a broken-off one left is removed by the next Put() or PutStream() to `remote`.
   absl::Status PutStream(int fd, const std::string& remote);
 
   // Fetches `remote` to `local`, a path for LocalTarget::Find(), in the same way. A file gets the
@@ -84,8 +89,9 @@ class Transfer {
   Requester* requester() const { return requester_; }
   const TransferOptions& options() const { return options_; }
   TransferObserver& observer() { return *observer_; }
-  // To be called on progress: the time of options.patience starts again.
-  void OnProgress(uint64_t bytes);
+  // To be called on progress: the time of options.patience starts again. `moved` is false for bytes
+  // that were there already.
+  void OnProgress(uint64_t bytes, bool moved);
 
  private:
   struct LocalFile;
@@ -93,14 +99,18 @@ class Transfer {
 
   // To be called for each file: progress is counted from here.
   void BeginFile(uint64_t bytes);
-  // The current file has reached `position`, perhaps not for the first time.
-  void OnReached(uint64_t position);
+  // The current file has reached `position`, perhaps not for the first time. `moved`: as in
+  // OnProgress().
+  void OnReached(uint64_t position, bool moved);
 
+  // Sets `*there` to the bytes of `remote` if it has the content already.
   absl::Status PutOnce(const LocalFile& file, const std::string& remote, Part* part,
-                       bool* is_there);
+                       std::optional<uint64_t>* there);
   absl::Status PutPieces(const LocalFile& file, Part* part);
   absl::Status MovePart(const std::string& part, const std::string& remote);
-  void RemoveOtherParts(const Part& part);
+  // Sends all bytes of `fd` to the new part `part`, which then becomes `remote`.
+  absl::Status SendStream(int fd, const std::string& part, const std::string& remote);
+  void RemoveParts(const std::string& folder, const std::string& prefix, const std::string& own);
 
   absl::StatusOr<bool> HasLocal(const std::string& remote, const StoredInfo& info,
                                 const LocalTarget& target);
@@ -112,8 +122,9 @@ class Transfer {
   Storage storage_;
   const TransferOptions options_;
   TransferObserver* const observer_;
-  uint64_t moved_ = 0;    // Bytes in all.
-  uint64_t counted_ = 0;  // Bytes of the current file that the observer was told of.
+  uint64_t moved_ = 0;     // Bytes in all.
+  uint64_t expected_ = 0;  // Bytes of the current file that the observer expects.
+  uint64_t counted_ = 0;   // Bytes of the current file that the observer was told of.
   // Set if a request failed because another program replaced or moved the file.
   bool version_is_gone_ = false;
   bool part_is_gone_ = false;

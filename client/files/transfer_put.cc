@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -45,6 +46,14 @@ Descriptor HoldName(const std::string& name) {
   return held ? std::move(fd) : Descriptor();
 }
 
+// The machine and the user, for names of parts that only they use.
+std::string Me() { return absl::StrCat(HostName(), "\n", getuid()); }
+
+// The prefix of the names of all parts that PutStream() makes for `remote` here.
+std::string StreamPrefix(const std::string& remote) {
+  return KeptPartPrefix(absl::StrCat(Me(), "\n\n", remote));
+}
+
 }  // namespace
 
 struct Transfer::LocalFile {
@@ -61,8 +70,8 @@ struct Transfer::LocalFile {
     if (fstat(file.fd.get(), &facts) != 0) return LocalFail(errno, "read", path);
     file.facts = LocalFacts::Of(facts);
     std::error_code error;
-    file.whose = absl::StrCat(HostName(), "\n", getuid(), "\n",
-                              std::filesystem::absolute(path, error).string(), "\n", remote);
+    file.whose =
+        absl::StrCat(Me(), "\n", std::filesystem::absolute(path, error).string(), "\n", remote);
     return file;
   }
   // A name for the current content.
@@ -75,7 +84,9 @@ struct Transfer::LocalFile {
     if (fstat(fd.get(), &now) != 0) return LocalFail(errno, "read", path);
     if (LocalFacts::Of(now) == facts) return absl::OkStatus();
     return Fail(FailCode::kBusy,
-                absl::StrCat(path.string(), " changes while it is read; put it again"));
+                absl::StrCat(path.string(),
+                             " changes while it is read; put it again, or `convergia put - PATH <",
+                             path.string(), "` stores what is there"));
   }
 };
 
@@ -103,11 +114,11 @@ absl::Status Transfer::Put(const std::filesystem::path& local, const std::string
   CVG_ASSIGN_OR_RETURN(const LocalFile file, LocalFile::Open(local, remote));
   BeginFile(file.facts.bytes);
   Part part = Part::For(file, remote, options_.clock->Now());
-  bool is_there = false;
+  std::optional<uint64_t> there;
   absl::Status status;
   for (int parts = 0; parts < kPartsMax; ++parts) {
     status = Persist(remote, [&] {
-      const absl::Status tried = PutOnce(file, remote, &part, &is_there);
+      const absl::Status tried = PutOnce(file, remote, &part, &there);
       return file.CheckUnchanged().ok() ? tried : absl::OkStatus();  // Waiting does not help.
     });
     if (!std::exchange(part_is_gone_, false)) break;
@@ -120,22 +131,24 @@ absl::Status Transfer::Put(const std::filesystem::path& local, const std::string
     if (part.is_sent && !part.is_kept()) storage_.DeleteFile(part.path()).IgnoreError();
     return status;
   }
-  RemoveOtherParts(part);
-  OnReached(file.facts.bytes);
-  observer_->OnFile(remote, !is_there || part.is_sent);
+  RemoveParts(part.folder, part.prefix, part.name);
+  RemoveParts(part.folder, StreamPrefix(remote), "");
+  OnReached(there.value_or(file.facts.bytes), !there.has_value());
+  observer_->OnFile(remote, !there.has_value() || part.is_sent);
   return absl::OkStatus();
 }
 
 absl::Status Transfer::PutOnce(const LocalFile& file, const std::string& remote, Part* part,
-                               bool* is_there) {
+                               std::optional<uint64_t>* there) {
   const auto info = storage_.GetInfo(remote);
   if (!info.ok() && FailCodeOf(info.status()) != FailCode::kNotFound) return info.status();
   if (info.ok() && info->is_folder) {
     return Fail(FailCode::kNotAFile, absl::StrCat(remote, " is a folder; name the file in it"));
   }
   if (info.ok() && !info->is_part) {
-    CVG_ASSIGN_OR_RETURN(*is_there, HasContent(remote, *info, file.fd.get()));
-    if (*is_there) return absl::OkStatus();
+    CVG_ASSIGN_OR_RETURN(const bool same, HasContent(remote, *info, file.fd.get()));
+    if (same) *there = info->bytes;
+    if (same) return absl::OkStatus();
   }
   CVG_RETURN_IF_ERROR(PutPieces(file, part));
   CVG_RETURN_IF_ERROR(file.CheckUnchanged());
@@ -157,8 +170,8 @@ absl::Status Transfer::PutPieces(const LocalFile& file, Part* part) {
     part_is_gone_ = true;
     return Fail(FailCode::kNotFound, absl::StrCat(path, " was longer than the file"));
   }
-  // More bytes may have arrived than the server confirmed in an earlier try.
-  OnReached(offset);
+  // An earlier run has sent them; or an earlier try of this one, which the server did not confirm.
+  OnReached(offset, part->is_sent);
   part->is_sent = true;
   RequestWindow window(requester_, options_.pieces_at_once);
   std::deque<uint64_t> ends;
@@ -177,7 +190,7 @@ absl::Status Transfer::PutPieces(const LocalFile& file, Part* part) {
     const absl::Status written = window.TakeNext().status();
     if (!written.ok() && FailCodeOf(written) == FailCode::kNotFound) part_is_gone_ = true;
     CVG_RETURN_IF_ERROR(written);
-    OnReached(ends.front());
+    OnReached(ends.front(), /*moved=*/true);
     ends.pop_front();
   }
   return absl::OkStatus();
@@ -189,56 +202,64 @@ absl::Status Transfer::MovePart(const std::string& part, const std::string& remo
   return moved;
 }
 
-// Removes parts of earlier contents of the same file. Failures do not matter: the server deletes
-// parts that are not continued.
-void Transfer::RemoveOtherParts(const Part& part) {
-  const std::string folder = part.folder.empty() ? "/" : part.folder;
-  const auto entries = storage_.ListPage(folder, part.prefix, kOtherPartsMax);
+// Removes all parts in `folder` with this prefix that no program is writing: earlier contents of a
+// file, or streams that were broken off. `own` is the part of this transfer. Failures do not
+// matter: the server deletes parts that are not continued.
+void Transfer::RemoveParts(const std::string& folder, const std::string& prefix,
+                           const std::string& own) {
+  const std::string listed = folder.empty() ? "/" : folder;
+  const auto entries = storage_.ListPage(listed, prefix, kOtherPartsMax);
   if (!entries.ok()) return;
   for (const StoredEntry& entry : *entries) {
-    if (!absl::StartsWith(entry.name, part.prefix)) return;
-    // Another program on this machine may be writing to it.
-    const bool is_free = entry.name == part.name || HoldName(entry.name).get() >= 0;
+    if (!absl::StartsWith(entry.name, prefix)) return;
+    // The prefix is of this machine and user, so a program that writes to it holds its name here.
+    const bool is_free = entry.name == own || HoldName(entry.name).get() >= 0;
     if (entry.is_part && is_free) {
-      storage_.DeleteFile(JoinPath(folder, entry.name)).IgnoreError();
+      storage_.DeleteFile(JoinPath(listed, entry.name)).IgnoreError();
     }
   }
 }
 
 absl::Status Transfer::PutStream(int fd, const std::string& remote) {
   BeginFile(0);
-  const std::string part = JoinPath(SplitPath(remote).first, RandomPartName());
-  const auto put = [&]() -> absl::Status {
-    uint64_t offset = 0;
-    CVG_RETURN_IF_ERROR(Persist(remote, [&] {
-      const absl::Status made = storage_.CreateFile(part, /*part=*/true);
-      // An earlier try may have made it.
-      return !made.ok() && FailCodeOf(made) == FailCode::kExists ? absl::OkStatus() : made;
-    }));
-    for (uint64_t length = kPieceBytesMax; length == kPieceBytesMax; offset += length) {
-      CVG_ASSIGN_OR_RETURN(const std::string piece, ReadNextOf(fd, kPieceBytesMax));
-      length = piece.size();
-      if (piece.empty()) break;
-      CVG_RETURN_IF_ERROR(
-          Persist(remote, [&] { return storage_.Write(part, offset, piece).status(); }));
-      observer_->OnExpected(length);
-      OnReached(offset + length);
-    }
-    bool is_tried = false;
-    return Persist(remote, [&] {
-      const absl::Status moved = storage_.Move(part, remote, /*replace=*/true);
-      const bool is_gone = !moved.ok() && FailCodeOf(moved) == FailCode::kNotFound;
-      // The answer to an earlier try may have been lost.
-      return std::exchange(is_tried, true) && is_gone ? absl::OkStatus() : moved;
-    });
-  };
-  const absl::Status status = put();
+  const std::string folder = SplitPath(remote).first;
+  const std::string prefix = StreamPrefix(remote);
+  const std::string name = RandomKeptPartName(prefix);
+  const Descriptor hold = HoldName(name);  // Until the part is moved or removed.
+  RemoveParts(folder, prefix, "");
+  const absl::Status status = SendStream(fd, JoinPath(folder, name), remote);
   if (!status.ok()) {
-    storage_.DeleteFile(part).IgnoreError();
+    storage_.DeleteFile(JoinPath(folder, name)).IgnoreError();
     return status;
   }
   observer_->OnFile(remote, true);
   return absl::OkStatus();
+}
+
+absl::Status Transfer::SendStream(int fd, const std::string& part, const std::string& remote) {
+  uint64_t offset = 0;
+  CVG_RETURN_IF_ERROR(Persist(remote, [&] {
+    const absl::Status made = storage_.CreateFile(part, /*part=*/true);
+    // An earlier try may have made it.
+    return !made.ok() && FailCodeOf(made) == FailCode::kExists ? absl::OkStatus() : made;
+  }));
+  for (uint64_t length = kPieceBytesMax; length == kPieceBytesMax; offset += length) {
+    const absl::StatusOr<std::string> read = ReadNextOf(fd, kPieceBytesMax);
+    if (!read.ok()) return About("the input", read.status());
+    const std::string& piece = *read;
+    length = piece.size();
+    if (piece.empty()) break;
+    CVG_RETURN_IF_ERROR(
+        Persist(remote, [&] { return storage_.Write(part, offset, piece).status(); }));
+    OnReached(offset + length, /*moved=*/true);
+  }
+  bool is_tried = false;
+  return Persist(remote, [&] {
+    const absl::Status moved = storage_.Move(part, remote, /*replace=*/true);
+    const bool is_gone = !moved.ok() && FailCodeOf(moved) == FailCode::kNotFound;
+    // The answer to an earlier try may have been lost.
+    return std::exchange(is_tried, true) && is_gone ? absl::OkStatus() : moved;
+  });
 }
 
 }  // namespace convergia::client

@@ -1,3 +1,4 @@
+// Transfers of files and folders. Long because all tests share a server in memory and its faults.
 #include "client/files/transfer.h"
 
 #include <fcntl.h>
@@ -30,6 +31,10 @@ class Counts final : public TransferObserver {
  public:
   void OnExpected(uint64_t bytes) override { expected += bytes; }
   void OnBytes(uint64_t bytes) override { done += bytes; }
+  void OnThere(uint64_t bytes) override {
+    done += bytes;
+    there += bytes;
+  }
   void OnFile(absl::string_view name, bool moved) override { ++(moved ? files_moved : files_left); }
   void OnTrouble(absl::string_view name, const absl::Status& why) override {
     troubles.push_back(std::string(name));
@@ -37,6 +42,7 @@ class Counts final : public TransferObserver {
 
   uint64_t expected = 0;
   uint64_t done = 0;
+  uint64_t there = 0;  // Of done.
   int files_moved = 0;
   int files_left = 0;
   std::vector<std::string> troubles;
@@ -53,8 +59,9 @@ class TransferTest : public testing::Test {
     server_.set_now(clock_.Now());
   }
 
-  Transfer MakeTransfer() {
+  Transfer MakeTransfer(const std::string& cluster = "") {
     TransferOptions options;
+    options.cluster = cluster;
     options.patience = absl::Seconds(30);
     options.pause = [this](absl::Duration pause) { paused_ += pause; };
     options.clock = &clock_;
@@ -73,6 +80,7 @@ class TransferTest : public testing::Test {
     std::ifstream in(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
+  std::string In(const std::string& name) const { return (dir_ / name).string(); }
   std::string Stored(const std::string& path) { return server_.nodes().at(path).bytes; }
   int CountParts() {
     return std::count_if(server_.nodes().begin(), server_.nodes().end(),
@@ -182,7 +190,11 @@ TEST_F(TransferTest, ASmallFileThatChangesWhileItIsStoredIsNotLeftAsItWas) {
     if (word == "WRITEFILE") WriteLocal("b", absl::StrCat(server_.Count(word)));
     return absl::OkStatus();
   });
-  EXPECT_EQ(FailCodeOf(transfer.Put(WriteLocal("b", "x"), "/f/b")), FailCode::kBusy);
+  const absl::Status growing = transfer.Put(WriteLocal("b", "x"), "/f/b");
+  EXPECT_EQ(FailCodeOf(growing), FailCode::kBusy);
+  EXPECT_TRUE(absl::StrContains(
+      growing.message(), absl::StrCat("put it again, or `convergia put - PATH <", In("b"), "`")))
+      << growing;
   EXPECT_FALSE(server_.nodes().contains("/f/b"));
   EXPECT_EQ(CountParts(), 0);
 }
@@ -308,8 +320,11 @@ TEST_F(TransferTest, FilesAreReadToTheirEndWhateverSizeTheSystemTells) {
   ASSERT_OK(transfer.Put("/proc/version", "/f/version"));
   EXPECT_EQ(Stored("/f/version"), ReadLocal("/proc/version"));
   EXPECT_NE(Stored("/f/version"), "");
+  EXPECT_EQ(counts_.done, Stored("/f/version").size());
   ASSERT_OK(transfer.Put("/proc/version", "/f/version"));
   EXPECT_EQ(counts_.files_left, 1);
+  EXPECT_EQ(counts_.done, 2 * Stored("/f/version").size());
+  EXPECT_EQ(counts_.expected, counts_.done);
 }
 
 TEST_F(TransferTest, NoRoomEndsAFolderAtOnceAndNamesTheFile) {
@@ -336,6 +351,65 @@ TEST_F(TransferTest, WhatComesFromAPipeIsStoredWhole) {
   Transfer transfer = MakeTransfer();
   ASSERT_OK(transfer.PutStream(fd.get(), "/f/a"));
   EXPECT_EQ(Stored("/f/a"), content);
+  EXPECT_EQ(CountParts(), 0);
+}
+
+TEST_F(TransferTest, ThePartOfABrokenOffStreamIsRemovedByTheNextPut) {
+  const fs::path from = WriteLocal("from", RandomBytes(5 * kPieceBytesMax));
+  for (const bool is_stream : {true, false}) {
+    const int written = server_.Count("WRITEFILE");
+    server_.set_trouble([this, written](const std::string& word) {
+      return server_.Count("WRITEFILE") > written + 2 ? Fail(FailCode::kUnavailable, "away")
+                                                      : absl::OkStatus();
+    });
+    const Descriptor fd(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    Transfer first = MakeTransfer();
+    EXPECT_FALSE(first.PutStream(fd.get(), "/f/a").ok());
+    EXPECT_EQ(CountParts(), 1);
+    server_.set_trouble(nullptr);
+    const Descriptor again(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    Transfer second = MakeTransfer();
+    ASSERT_OK(second.PutStream(again.get(), "/f/other"));
+    EXPECT_EQ(CountParts(), 1);  // It is of another path.
+    const Descriptor last(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_OK(is_stream ? second.PutStream(last.get(), "/f/a") : second.Put(from, "/f/a"));
+    EXPECT_EQ(CountParts(), 0);
+    EXPECT_EQ(Stored("/f/a"), ReadLocal(from));
+    server_.nodes().erase("/f/a");
+  }
+}
+
+TEST_F(TransferTest, APartThatAStreamIsWritingIsNotRemoved) {
+  const fs::path from = WriteLocal("from", RandomBytes(5 * kPieceBytesMax));
+  const fs::path other_from = WriteLocal("other", "short");
+  bool is_inside = false;
+  server_.set_trouble([&](const std::string& word) {
+    if (word != "WRITEFILE" || server_.Count(word) != 3 || is_inside) return absl::OkStatus();
+    is_inside = true;
+    Counts counts;
+    Transfer other(&server_, {.clock = &clock_}, &counts);
+    const Descriptor fd(open(other_from.c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_OK(other.PutStream(fd.get(), "/f/a"));
+    EXPECT_OK(other.Put(other_from, "/f/a"));
+    EXPECT_EQ(Stored("/f/a"), "short");
+    EXPECT_EQ(CountParts(), 1);
+    return absl::OkStatus();
+  });
+  const Descriptor fd(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  Transfer transfer = MakeTransfer();
+  ASSERT_OK(transfer.PutStream(fd.get(), "/f/a"));
+  EXPECT_TRUE(is_inside);
+  EXPECT_EQ(Stored("/f/a"), ReadLocal(from));
+  EXPECT_EQ(CountParts(), 0);
+}
+
+TEST_F(TransferTest, InputThatCannotBeReadIsAnErrorAndStoresNothing) {
+  const fs::path from = WriteLocal("from", "bytes");
+  const Descriptor fd(open(from.c_str(), O_WRONLY | O_CLOEXEC));
+  Transfer transfer = MakeTransfer();
+  const absl::Status status = transfer.PutStream(fd.get(), "/f/a");
+  EXPECT_TRUE(absl::StrContains(status.message(), "Bad file descriptor")) << status;
+  EXPECT_FALSE(server_.nodes().contains("/f/a"));
   EXPECT_EQ(CountParts(), 0);
 }
 
@@ -366,6 +440,7 @@ TEST_F(TransferTest, PutGoesOnWhereItWasBrokenOff) {
   EXPECT_EQ(server_.Count("WRITEFILE") - before, 4);
   EXPECT_EQ(Stored("/f/a"), content);
   EXPECT_EQ(counts_.done, content.size());
+  EXPECT_EQ(counts_.there, 6 * kPieceBytesMax);
 }
 
 TEST_F(TransferTest, GetGoesOnWhereItWasBrokenOff) {
@@ -384,6 +459,31 @@ TEST_F(TransferTest, GetGoesOnWhereItWasBrokenOff) {
   ASSERT_OK(second.Get("/f/a", (dir_ / "to").string()));
   EXPECT_LE(server_.Count("READFILE") - before, 6);
   EXPECT_EQ(ReadLocal(dir_ / "to"), content);
+  EXPECT_EQ(counts_.done, content.size());
+  EXPECT_GE(counts_.there, 4 * kPieceBytesMax);
+  EXPECT_LT(counts_.there, counts_.done);
+}
+
+// As after a cluster was built again: numbers of files and versions begin at 1 again.
+TEST_F(TransferTest, BytesOfAnotherClusterAreNotGoneOnWith) {
+  const std::string before(10 * kPieceBytesMax, 'b'), after(10 * kPieceBytesMax, 'a');
+  FakeStorage::Node node = {.bytes = before, .modified = absl::FromUnixSeconds(1'900'000'000)};
+  node.id = node.version = 1;
+  node.hash_known = false;
+  server_.nodes()["/f/a"] = node;
+  server_.set_trouble([this](const std::string& word) {
+    return server_.Count("READFILE") > 6 ? Fail(FailCode::kUnavailable, "away") : absl::OkStatus();
+  });
+  Transfer first = MakeTransfer("one");
+  EXPECT_FALSE(first.Get("/f/a", In("to")).ok());
+  EXPECT_EQ(CountLocalParts(), 1);
+  server_.set_trouble(nullptr);
+  node.bytes = after;
+  server_.nodes()["/f/a"] = node;
+  Transfer second = MakeTransfer("another");
+  ASSERT_OK(second.Get("/f/a", In("to")));
+  EXPECT_TRUE(ReadLocal(dir_ / "to") == after);
+  EXPECT_EQ(CountLocalParts(), 0);
 }
 
 TEST_F(TransferTest, ShortTroubleIsWaitedFor) {

@@ -84,7 +84,7 @@ absl::Status TreeTransfer::Verdict() const {
 
 void TreeTransfer::OnDone(const Small& file, bool moved) {
   transfer_.observer().OnExpected(file.facts.bytes);
-  transfer_.OnProgress(file.facts.bytes);
+  transfer_.OnProgress(file.facts.bytes, moved);
   transfer_.observer().OnFile(file.remote, moved);
 }
 
