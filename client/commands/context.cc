@@ -157,6 +157,7 @@ absl::StatusOr<ClientOptions> CommandContext::MakeOptions() {
   ClientOptions client;
   CVG_ASSIGN_OR_RETURN(client.management, Server());
   CVG_ASSIGN_OR_RETURN(client.ca_pem, TrustedCa());
+  CVG_ASSIGN_OR_RETURN(ca_fingerprint_, identity::FingerprintOfPem(client.ca_pem));
   if (client.ca_pem != profile_.ca_pem()) Remember(profile_.PinCa(client.ca_pem));
   client.memory = profile_.memory();
   client.plan.only = options_.main_server;

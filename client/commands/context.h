@@ -45,6 +45,8 @@ class CommandContext {
   absl::Duration timeout() const { return absl::Seconds(options_.timeout_seconds); }
   const GlobalOptions& options() const { return options_; }
   Profile& profile() { return profile_; }
+  // SHA-256 of the certificate authority that the latest client trusts; empty before the first.
+  const std::string& ca_fingerprint() const { return ca_fingerprint_; }
 
   // Returns a client that is signed in at a main server, by the profile's ticket or by password.
   // `observer` may be null; it must outlive the client.
@@ -91,6 +93,7 @@ class CommandContext {
   Profile profile_;
   std::unique_ptr<Keeper> keeper_;
   std::string user_;
+  std::string ca_fingerprint_;
   bool has_warned_ = false;
 };
 

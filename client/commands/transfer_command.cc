@@ -9,11 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/progress_bar.h"
 #include "client/commands/stored.h"
+#include "client/files/created_names.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
 #include "client/files/tree_transfer.h"
@@ -31,60 +34,87 @@ struct Arguments {
   std::vector<std::string> from;
   std::string to;
   bool quiet = false;
+  bool recursive = false;  // As with cp; folders are copied whole with or without it.
+  bool follow_links = false;
 };
 
 constexpr char kPutHelp[] =
     "A file goes into PATH if that is a folder; else PATH is its new name. A folder goes\n"
     "into PATH; FOLDER/ stores its content only. Several go into the folder PATH.\n"
-    "PATH/ is always a folder. LOCAL - is standard input.\n"
+    "PATH/ is always a folder that exists. LOCAL - is standard input.\n"
     "After an interruption, repeat the command to continue. Files with the same content\n"
-    "on both sides are skipped.";
+    "on both sides are skipped. Two files of one command never get the same name: the\n"
+    "second is left out. So are symbolic links in folders, unless -L follows them.";
 constexpr char kGetHelp[] =
     "A file goes into LOCAL if that is a folder; else LOCAL is its new name. A folder goes\n"
     "into LOCAL; FOLDER/ fetches its content only. Several go into the folder LOCAL.\n"
-    "LOCAL/ is always a folder, - is standard output. Without LOCAL it is the current folder.\n"
+    "LOCAL/ is always a folder that exists, - is standard output. Without LOCAL it is the\n"
+    "current folder.\n"
     "After an interruption, repeat the command to continue. Files with the same content\n"
-    "on both sides are skipped.";
+    "on both sides are skipped. Two files of one command never get the same name: the\n"
+    "second is left out.";
+constexpr char kRecursiveHelp[] = "Copy folders whole; they are copied so without it, too";
 
-constexpr char kStandardInput[] = "-";
+constexpr char kStandardInput[] = "-", kStandardOutput[] = "-";
 constexpr int kPathsMax = 1'000'000;  // More than a command line holds.
+
+// The course of one command.
+struct Tally {
+  uint64_t failed = 0;    // Files that were left out.
+  bool is_begun = false;  // Something was to be copied; before, there is no sum to print.
+};
 
 // Prints the sum of what was done in one line.
 void PrintSum(const ProgressBar& bar, uint64_t failed) {
-  std::cout << bar.files_moved() << (bar.files_moved() == 1 ? " file moved" : " files moved");
+  std::cout << bar.files_moved() << (bar.files_moved() == 1 ? " file copied" : " files copied");
   if (failed > 0) std::cout << ", " << failed << " left out";
   if (bar.files_left() > 0) std::cout << ", " << bar.files_left() << " already there";
   std::cout << ", " << FormatBytes(bar.bytes()) << std::endl;
 }
 
-// Runs `move` with a progress bar, and prints the sum.
-absl::Status WithBar(BlockingClient& client, const Arguments& arguments, bool is_tree,
-                     const std::function<absl::Status(Transfer&, uint64_t* failed)>& move) {
+// Runs `copy` with a progress bar, and prints the sum.
+absl::Status WithBar(const CommandContext& context, BlockingClient& client,
+                     const Arguments& arguments, bool is_tree,
+                     const std::function<absl::Status(Transfer&, Tally*)>& copy) {
   ProgressBar bar(&std::cerr, &RealClock::Get(), is_tree,
                   arguments.quiet ? 0 : TerminalColumns(STDERR_FILENO));
-  Transfer transfer(&client, TransferOptions(), &bar);
-  uint64_t failed = 0;
-  const absl::Status status = move(transfer, &failed);
+  TransferOptions options;
+  options.cluster = context.ca_fingerprint();
+  Transfer transfer(&client, options, &bar);
+  Tally tally;
+  const absl::Status status = copy(transfer, &tally);
   bar.End();
-  if (!arguments.quiet && (status.ok() || is_tree)) PrintSum(bar, failed);
+  const bool has_sum = status.ok() || (is_tree && tally.is_begun);
+  if (!arguments.quiet && has_sum) PrintSum(bar, tally.failed);
   return status;
 }
 
-// Counts the failures of several transfers, reports each at once, and keeps the code of the first.
-class FirstFailure {
+// Several sources of one command, each independent of the others: counts the failures, reports each
+// at once, and keeps the code of the first.
+class Several {
  public:
-  FirstFailure(Transfer* transfer, uint64_t* failed) : transfer_(*transfer), failed_(*failed) {}
+  Several(Transfer* transfer, Tally* tally) : transfer_(*transfer), tally_(*tally) {
+    tally->is_begun = true;
+  }
 
-  void Add(const std::string& name, const absl::Status& status) {
+  // Copies one file by `copy`, unless an earlier source has got the name `created`.
+  void AddFile(const std::string& from, const std::string& created,
+               const std::function<absl::Status()>& copy) {
+    absl::Status status = created_.Check(created);
+    if (status.ok()) status = copy();
+    if (status.ok()) created_.Add(created);
+    AddError(from, status);
+  }
+  void AddError(const std::string& from, const absl::Status& status) {
     if (status.ok()) return;
-    ++failed_;
-    Tell(name, status);
+    ++tally_.failed;
+    Tell(from, status);
   }
-  // The tree has counted its failures and reported all but the one that ended it.
-  void AddTree(const std::string& name, const absl::Status& status, uint64_t failed) {
-    failed_ += failed;
-    if (!status.ok()) Tell(name, status);
+  // The tree has counted its failures in the tally, and reported all but the one that ended it.
+  void AddTree(const std::string& from, const absl::Status& status) {
+    if (!status.ok()) Tell(from, status);
   }
+  CreatedNames* created() { return &created_; }
   // Without a text, since each was reported.
   absl::Status Result() const { return first_; }
 
@@ -95,9 +125,20 @@ class FirstFailure {
   }
 
   Transfer& transfer_;
-  uint64_t& failed_;
+  Tally& tally_;
+  CreatedNames created_;
   absl::Status first_;
 };
+
+// Each path once, in the order of the first.
+std::vector<std::string> EachOnce(const std::vector<std::string>& paths) {
+  std::vector<std::string> once;
+  absl::flat_hash_set<std::string> seen;
+  for (const std::string& path : paths) {
+    if (seen.insert(path).second) once.push_back(path);
+  }
+  return once;
+}
 
 // The name that a folder keeps at the target; empty for "FOLDER/", whose content goes there without
 // it. It does not depend on what exists, or else a repeated command would use another path.
@@ -106,11 +147,8 @@ std::string KeptName(const std::string& path) {
   return name == "." || name == ".." ? "" : name;
 }
 
-absl::Status PutTree(Transfer& transfer, const fs::path& local, std::string to, uint64_t* failed) {
-  const auto there = InfoOf(transfer.storage(), StoredPath::Of(to));
-  if (there.ok() && !there->is_folder) {
-    return Fail(FailCode::kNotAFolder, absl::StrCat(to, " is a file, not a folder"));
-  }
+absl::Status PutTree(Transfer& transfer, const fs::path& local, std::string to,
+                     const TreeOptions& options, Tally* tally) {
   const std::string name = KeptName(local.string());
   if (!name.empty()) {
     const absl::Status made = transfer.Persist(to, [&] {
@@ -120,9 +158,10 @@ absl::Status PutTree(Transfer& transfer, const fs::path& local, std::string to, 
     if (!made.ok()) return About(to, made);
     to = JoinPath(to, name);
   }
-  TreeTransfer tree(&transfer);
+  tally->is_begun = true;
+  TreeTransfer tree(&transfer, options);
   const absl::Status status = tree.Put(local, to);
-  *failed = tree.failed();
+  tally->failed += tree.failed();
   return status;
 }
 
@@ -131,45 +170,61 @@ absl::Status PutStandardInput(CommandContext& context, const Arguments& argument
   Storage storage(client.get());
   const StoredPath to = StoredPath::Of(arguments.to);
   const auto info = InfoOf(storage, to);
-  if (to.is_folder || (info.ok() && info->is_folder)) {
+  if (info.ok() && info->is_folder) {
     return Fail(FailCode::kNotAFile, absl::StrCat(to.path, " is a folder; name the file in it"));
   }
-  return WithBar(*client, arguments, false, [&](Transfer& transfer, uint64_t*) {
+  // With a slash at its end it must be a folder.
+  if (to.is_folder) CVG_RETURN_IF_ERROR(PlaceFor(storage, to, "").status());
+  return WithBar(context, *client, arguments, false, [&](Transfer& transfer, Tally*) {
     return About(to.path, transfer.PutStream(STDIN_FILENO, to.path));
   });
 }
 
 // Each goes into the folder `to`, also if others fail.
 absl::Status PutSeveral(CommandContext& context, const Arguments& arguments) {
+  if (absl::c_linear_search(arguments.from, kStandardInput)) {
+    return Fail(FailCode::kBadField,
+                "- stands alone: `convergia put - PATH` stores standard input");
+  }
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
   StoredPath to = StoredPath::Of(arguments.to);
   to.is_folder = true;
   CVG_RETURN_IF_ERROR(PlaceFor(storage, to, "").status());
-  return WithBar(*client, arguments, true, [&](Transfer& transfer, uint64_t* failed) {
-    FirstFailure failure(&transfer, failed);
-    for (const std::string& from : arguments.from) {
+  return WithBar(context, *client, arguments, true, [&](Transfer& transfer, Tally* tally) {
+    Several several(&transfer, tally);
+    const TreeOptions options = {arguments.follow_links, several.created()};
+    for (const std::string& from : EachOnce(arguments.from)) {
       const fs::path local = fs::path(from).lexically_normal();
+      const std::string name = local.filename().string();
       std::error_code error;
-      if (fs::is_directory(local, error)) {
-        uint64_t in_tree = 0;
-        failure.AddTree(from, PutTree(transfer, local, to.path, &in_tree), in_tree);
+      if (const absl::Status valid = CheckPath(name); !valid.ok()) {
+        several.AddError(from, valid);
+      } else if (fs::is_directory(local, error)) {
+        several.AddTree(from, PutTree(transfer, local, to.path, options, tally));
       } else {
-        failure.Add(from, transfer.Put(local, JoinPath(to.path, local.filename().string())));
+        const std::string stored = JoinPath(to.path, name);
+        several.AddFile(from, stored, [&] { return transfer.Put(local, stored); });
       }
     }
-    return failure.Result();
+    return several.Result();
   });
+}
+
+// Errors: if `to` is a file, or a folder that was typed with a slash and does not exist.
+absl::Status CheckTakesFolder(Storage& storage, const StoredPath& to) {
+  if (to.is_folder) return PlaceFor(storage, to, "").status();
+  const auto info = InfoOf(storage, to);
+  if (!info.ok() || info->is_folder) return absl::OkStatus();
+  return Fail(FailCode::kNotAFolder, absl::StrCat(to.path, " is a file, not a folder"));
 }
 
 absl::Status Put(CommandContext& context, const Arguments& arguments) {
   CVG_RETURN_IF_ERROR(CheckPath(arguments.to));
-  for (const std::string& from : arguments.from) {
-    // It gives the stored file its name.
-    CVG_RETURN_IF_ERROR(CheckPath(fs::path(from).filename().string()));
-  }
   if (arguments.from.size() > 1) return PutSeveral(context, arguments);
   const std::string& from = arguments.from.front();
+  // It gives the stored file its name.
+  CVG_RETURN_IF_ERROR(CheckPath(fs::path(from).filename().string()));
   if (from == kStandardInput) return PutStandardInput(context, arguments);
   const fs::path local = fs::path(from).lexically_normal();
   std::error_code error;
@@ -180,12 +235,20 @@ absl::Status Put(CommandContext& context, const Arguments& arguments) {
   Storage storage(client.get());
   const StoredPath path = StoredPath::Of(arguments.to);
   std::string to = path.path;
-  if (!is_tree) {
+  if (is_tree) {
+    CVG_RETURN_IF_ERROR(CheckTakesFolder(storage, path));
+  } else {
     CVG_ASSIGN_OR_RETURN(to, PlaceFor(storage, path, local.filename().string()));
   }
-  return WithBar(*client, arguments, is_tree, [&](Transfer& transfer, uint64_t* failed) {
-    return is_tree ? PutTree(transfer, local, to, failed) : About(to, transfer.Put(local, to));
+  return WithBar(context, *client, arguments, is_tree, [&](Transfer& transfer, Tally* tally) {
+    const TreeOptions options = {arguments.follow_links};
+    return is_tree ? PutTree(transfer, local, to, options, tally)
+                   : About(to, transfer.Put(local, to));
   });
+}
+
+absl::Status NoLocalFolder(const std::string& path) {
+  return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", path));
 }
 
 // The path of a single file on this machine, as with cp.
@@ -193,46 +256,52 @@ absl::StatusOr<std::string> LocalPlaceFor(const std::string& to, const std::stri
   std::error_code error;
   if (fs::is_directory(to, error)) return (fs::path(to) / name).string();
   if (!absl::EndsWith(to, "/")) return to;
-  return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", to));
+  return NoLocalFolder(to);
 }
 
 absl::Status GetTree(Transfer& transfer, const std::string& from, const std::string& to,
-                     uint64_t* failed) {
-  TreeTransfer tree(&transfer);
+                     const TreeOptions& options, Tally* tally) {
+  tally->is_begun = true;
+  TreeTransfer tree(&transfer, options);
   const absl::Status status = tree.Get(StoredPath::Of(from).path, fs::path(to) / KeptName(from));
-  *failed = tree.failed();
+  tally->failed += tree.failed();
   return status;
 }
 
 // Each goes into the folder `to`, also if others fail.
 absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
-  std::error_code error;
-  if (!fs::is_directory(arguments.to, error)) {
-    return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", arguments.to));
+  if (arguments.to == kStandardOutput) {
+    return Fail(FailCode::kBadField, "- stands alone: only one file can go to standard output");
   }
+  std::error_code error;
+  if (!fs::is_directory(arguments.to, error)) return NoLocalFolder(arguments.to);
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
-  return WithBar(*client, arguments, true, [&](Transfer& transfer, uint64_t* failed) {
-    FirstFailure failure(&transfer, failed);
-    for (const std::string& from : arguments.from) {
+  return WithBar(context, *client, arguments, true, [&](Transfer& transfer, Tally* tally) {
+    Several several(&transfer, tally);
+    const TreeOptions options = {.created = several.created()};
+    for (const std::string& from : EachOnce(arguments.from)) {
+      if (const absl::Status valid = CheckPath(from); !valid.ok()) {
+        several.AddError(from, valid);
+        continue;
+      }
       const StoredPath path = StoredPath::Of(from);
       const auto info = InfoOf(transfer.storage(), path);
-      uint64_t in_tree = 0;
       if (!info.ok()) {
-        failure.Add(from, info.status());
+        several.AddError(from, info.status());
       } else if (info->is_folder) {
-        failure.AddTree(from, GetTree(transfer, from, arguments.to, &in_tree), in_tree);
+        several.AddTree(from, GetTree(transfer, from, arguments.to, options, tally));
       } else {
-        const fs::path to = fs::path(arguments.to) / LastName(path.path);
-        failure.Add(from, transfer.Get(path.path, to.string()));
+        const std::string to = (fs::path(arguments.to) / LastName(path.path)).string();
+        several.AddFile(from, NameBehindLinks(to), [&] { return transfer.Get(path.path, to); });
       }
     }
-    return failure.Result();
+    return several.Result();
   });
 }
 
 absl::Status Get(CommandContext& context, const Arguments& arguments) {
-  for (const std::string& from : arguments.from) CVG_RETURN_IF_ERROR(CheckPath(from));
   if (arguments.from.size() > 1) return GetSeveral(context, arguments);
+  CVG_RETURN_IF_ERROR(CheckPath(arguments.from.front()));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
   const StoredPath from = StoredPath::Of(arguments.from.front());
@@ -240,19 +309,23 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
   if (!info.is_folder) {
     CVG_ASSIGN_OR_RETURN(const std::string to, LocalPlaceFor(arguments.to, LastName(from.path)));
     Arguments one = arguments;
-    // The sum must not mix with the bytes of the file.
+    // The sum must not mix with the bytes of the file, which another program may read.
     const auto target = LocalTarget::Find(to);
-    one.quiet = one.quiet || (target.ok() && target->stream >= 0);
-    return WithBar(*client, one, false, [&](Transfer& transfer, uint64_t*) {
+    one.quiet = one.quiet || (target.ok() && target->is_stream());
+    return WithBar(context, *client, one, false, [&](Transfer& transfer, Tally*) {
       return About(from.path, transfer.Get(from.path, to));
     });
   }
-  if (arguments.to == kStandardInput) {
+  if (arguments.to == kStandardOutput) {
     return Fail(FailCode::kNotAFile,
                 absl::StrCat(from.path, " is a folder; only a file can go to standard output"));
   }
-  return WithBar(*client, arguments, true, [&](Transfer& transfer, uint64_t* failed) {
-    return GetTree(transfer, arguments.from.front(), arguments.to, failed);
+  std::error_code error;
+  if (absl::EndsWith(arguments.to, "/") && !fs::is_directory(arguments.to, error)) {
+    return NoLocalFolder(arguments.to);
+  }
+  return WithBar(context, *client, arguments, true, [&](Transfer& transfer, Tally* tally) {
+    return GetTree(transfer, arguments.from.front(), arguments.to, {}, tally);
   });
 }
 
@@ -266,6 +339,9 @@ void AddTransferCommands(CLI::App& app, CommandLine* line) {
       ->required()
       ->expected(2, kPathsMax);
   put->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
+  put->add_flag("-r,--recursive", arguments->recursive, kRecursiveHelp);
+  put->add_flag("-L,--dereference", arguments->follow_links,
+                "Follow symbolic links in folders; without it they are left out");
   put->callback([line, arguments] {
     arguments->to = arguments->paths.back();
     arguments->from.assign(arguments->paths.begin(), arguments->paths.end() - 1);
@@ -280,6 +356,7 @@ void AddTransferCommands(CLI::App& app, CommandLine* line) {
       ->required()
       ->expected(1, kPathsMax);
   get->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
+  get->add_flag("-r,--recursive", arguments->recursive, kRecursiveHelp);
   get->callback([line, arguments] {
     arguments->to = ".";
     if (arguments->paths.size() > 1) {

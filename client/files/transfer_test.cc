@@ -574,6 +574,62 @@ TEST_F(TransferTest, OneBadFileDoesNotEndTheFolder) {
   EXPECT_EQ(Stored("/f/tree/b"), "b");
 }
 
+TEST_F(TransferTest, FoldersThatMeetOverwriteNoFileOfEachOther) {
+  for (const char* const tree : {"one/", "two/"}) {
+    WriteLocal(absl::StrCat(tree, "small"), absl::StrCat("small of ", tree));
+    WriteLocal(absl::StrCat(tree, "large"), std::string(2 * kPieceBytesMax, tree[0]));
+    WriteLocal(absl::StrCat(tree, "in/deep"), absl::StrCat("deep of ", tree));
+    WriteLocal(absl::StrCat(tree, "only ", absl::string_view(tree, 3)), tree);
+  }
+  Transfer transfer = MakeTransfer();
+  CreatedNames put, got;
+  ASSERT_OK(TreeTransfer(&transfer, {.created = &put}).Put(dir_ / "one", "/f/e"));
+  TreeTransfer second(&transfer, {.created = &put});
+  const absl::Status status = second.Put(dir_ / "two", "/f/e");
+  EXPECT_EQ(FailCodeOf(status), FailCode::kBadField);
+  EXPECT_TRUE(absl::StrContains(status.message(), "will not overwrite just-created /f/e/"))
+      << status;
+  EXPECT_EQ(second.failed(), 3u);
+  EXPECT_EQ(Stored("/f/e/small"), "small of one/");
+  EXPECT_EQ(Stored("/f/e/in/deep"), "deep of one/");
+  EXPECT_EQ(Stored("/f/e/large").front(), 'o');
+  EXPECT_EQ(Stored("/f/e/only two"), "two/");
+  // Without the names, another command overwrites.
+  ASSERT_OK(TreeTransfer(&transfer).Put(dir_ / "two", "/f/e2"));
+  ASSERT_OK(TreeTransfer(&transfer, {.created = &got}).Get("/f/e", dir_ / "to"));
+  fs::create_symlink("to", dir_ / "link");
+  TreeTransfer back(&transfer, {.created = &got});
+  EXPECT_EQ(FailCodeOf(back.Get("/f/e2", dir_ / "link")), FailCode::kBadField);
+  EXPECT_EQ(back.failed(), 4u);  // Of "/f/e2", all that "/f/e" has too.
+  EXPECT_EQ(ReadLocal(dir_ / "to/small"), "small of one/");
+  EXPECT_EQ(ReadLocal(dir_ / "to/in/deep"), "deep of one/");
+  ASSERT_OK(TreeTransfer(&transfer).Get("/f/e2", dir_ / "link"));
+  EXPECT_EQ(ReadLocal(dir_ / "to/small"), "small of two/");
+}
+
+TEST_F(TransferTest, LinksAreFollowedOnRequestAndLoopsEnd) {
+  WriteLocal("far/a", "a of far");
+  WriteLocal("tree/in/b", "b");
+  WriteLocal("c", "c");
+  fs::create_directory_symlink(dir_ / "far", dir_ / "tree/far");
+  fs::create_symlink(dir_ / "c", dir_ / "tree/c");
+  fs::create_symlink("nothing", dir_ / "tree/dangling");
+  fs::create_symlink("self", dir_ / "tree/self");
+  fs::create_directory_symlink("..", dir_ / "tree/in/up");
+  fs::create_directory_symlink(dir_ / "tree", dir_ / "far/back");
+  Transfer transfer = MakeTransfer();
+  TreeTransfer tree(&transfer, {.follow_links = true});
+  EXPECT_FALSE(tree.Put(dir_ / "tree", "/f/tree").ok());
+  EXPECT_EQ(Stored("/f/tree/far/a"), "a of far");
+  EXPECT_EQ(Stored("/f/tree/in/b"), "b");
+  EXPECT_EQ(Stored("/f/tree/c"), "c");
+  std::sort(counts_.troubles.begin(), counts_.troubles.end());
+  const std::vector<std::string> left_out = {In("tree/dangling"), In("tree/far/back"),
+                                             In("tree/in/up"), In("tree/self")};
+  EXPECT_EQ(counts_.troubles, left_out);
+  EXPECT_EQ(counts_.files_moved, 3);
+}
+
 TEST_F(TransferTest, AClosedWayEndsTheFolderAndTheNextTryGoesOn) {
   for (int i = 0; i < 100; ++i) WriteLocal(absl::StrCat("tree/", i), absl::StrCat("content ", i));
   server_.set_trouble([this](const std::string& word) {

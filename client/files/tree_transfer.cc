@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <optional>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
@@ -50,6 +52,10 @@ std::optional<LocalFacts> FactsBehindLinks(const fs::path& path) {
   return stat(path.c_str(), &facts) == 0 ? FactsOf(facts) : std::nullopt;
 }
 
+absl::Status HasLineBreak() {
+  return Fail(FailCode::kBadField, "has a line break in its name; left out");
+}
+
 // Whether all later files would fail in the same way.
 bool EndsAll(const absl::Status& status) {
   const FailCode code = FailCodeOf(status);
@@ -82,10 +88,19 @@ absl::Status TreeTransfer::Verdict() const {
               absl::StrCat(failed_, how_many, first_failure_.message()));
 }
 
-void TreeTransfer::OnDone(const Small& file, bool moved) {
-  transfer_.observer().OnExpected(file.facts.bytes);
-  transfer_.OnProgress(file.facts.bytes, moved);
+void TreeTransfer::OnDone(const Small& file, uint64_t bytes, bool moved) {
+  transfer_.observer().OnExpected(bytes);
+  transfer_.OnProgress(bytes, moved);
   transfer_.observer().OnFile(file.remote, moved);
+  AddCreated(file);
+}
+
+absl::Status TreeTransfer::CheckNotCreated(const std::string& name) const {
+  return options_.created == nullptr ? absl::OkStatus() : options_.created->Check(name);
+}
+
+void TreeTransfer::AddCreated(const Small& file) {
+  if (options_.created != nullptr) options_.created->Add(file.created);
 }
 
 absl::Status TreeTransfer::Put(const fs::path& local, const std::string& remote) {
@@ -110,28 +125,58 @@ absl::StatusOr<TreeTransfer::Listing> TreeTransfer::OpenRemote(const std::string
 }
 
 absl::Status TreeTransfer::PutFolder(const fs::path& local, const std::string& remote) {
+  if (absl::StrContains(remote, '\n')) return Judge(local.string(), HasLineBreak());
+  struct stat facts = {};
+  if (options_.follow_links && stat(local.c_str(), &facts) == 0) {
+    const std::pair<dev_t, ino_t> folder(facts.st_dev, facts.st_ino);
+    if (absl::c_linear_search(above_, folder)) {
+      return Judge(local.string(),
+                   Fail(FailCode::kBadField, "is a link to a folder that it is in; left out"));
+    }
+    above_.push_back(folder);
+  }
   auto there = OpenRemote(remote);
-  if (!there.ok()) return Judge(remote, there.status());
+  const absl::Status status =
+      there.ok() ? PutEntries(local, remote, *there) : Judge(remote, there.status());
+  if (!above_.empty()) above_.pop_back();
+  return status;
+}
+
+absl::Status TreeTransfer::PutEntries(const fs::path& local, const std::string& remote,
+                                      const Listing& there) {
   std::error_code error;
   Entries files, folders;
   for (fs::directory_iterator at(local, error), end; !error && at != end; at.increment(error)) {
     std::error_code ignored;
-    const bool is_folder = at->is_directory(ignored) && !at->is_symlink(ignored);
+    const bool is_folder =
+        at->is_directory(ignored) && (options_.follow_links || !at->is_symlink(ignored));
     (is_folder ? folders : files).push_back(*at);
   }
   if (error) return Judge(local.string(), LocalFail(error.value(), "read", local));
   std::sort(files.begin(), files.end());  // A second try has the same order.
   std::sort(folders.begin(), folders.end());
-  CVG_RETURN_IF_ERROR(PutFiles(files, remote, *there));
+  CVG_RETURN_IF_ERROR(PutFiles(files, remote, there));
   for (const fs::directory_entry& folder : folders) {
-    const std::string name = folder.path().filename().string();
     CVG_RETURN_IF_ERROR(
-        absl::StrContains(name, '\n')
-            ? Judge(folder.path().string(),
-                    Fail(FailCode::kBadField, "has a line break in its name; left out"))
-            : PutFolder(folder.path(), JoinPath(remote, name)));
+        PutFolder(folder.path(), JoinPath(remote, folder.path().filename().string())));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<TreeTransfer::Small> TreeTransfer::FileToPut(const fs::path& path,
+                                                            const std::string& folder) const {
+  struct stat status = {};
+  const int failed =
+      options_.follow_links ? stat(path.c_str(), &status) : lstat(path.c_str(), &status);
+  if (failed != 0) return LocalFail(errno, "read", path);
+  const auto facts = FactsOf(status);
+  if (!facts.has_value()) {
+    return Fail(FailCode::kNotAFile, absl::StrCat("is ", KindOf(status.st_mode), "; left out"));
+  }
+  const std::string remote = JoinPath(folder, path.filename().string());
+  if (absl::StrContains(remote, '\n')) return HasLineBreak();
+  CVG_RETURN_IF_ERROR(CheckNotCreated(remote));
+  return Small{path, remote, *facts, remote};
 }
 
 absl::Status TreeTransfer::PutFiles(const Entries& entries, const std::string& folder,
@@ -140,35 +185,19 @@ absl::Status TreeTransfer::PutFiles(const Entries& entries, const std::string& f
                                      [](const auto& entry) { return entry.second.is_part; });
   std::vector<Small> small, others, perhaps_same;
   for (const fs::directory_entry& entry : entries) {
-    const fs::path& path = entry.path();
-    const std::string name = path.filename().string();
-    struct stat status = {};
-    if (lstat(path.c_str(), &status) != 0) {
-      CVG_RETURN_IF_ERROR(Judge(path.string(), LocalFail(errno, "read", path)));
+    const auto file = FileToPut(entry.path(), folder);
+    if (!file.ok()) {
+      CVG_RETURN_IF_ERROR(Judge(entry.path().string(), file.status()));
       continue;
     }
-    const auto facts = FactsOf(status);
-    if (!facts.has_value()) {
-      CVG_RETURN_IF_ERROR(Judge(
-          path.string(),
-          Fail(FailCode::kNotAFile, absl::StrCat("is ", KindOf(status.st_mode), "; left out"))));
-      continue;
-    }
-    if (absl::StrContains(name, '\n')) {
-      CVG_RETURN_IF_ERROR(Judge(
-          path.string(), Fail(FailCode::kBadField, "has a line break in its name; left out")));
-      continue;
-    }
-    const auto known = there.find(name);
+    const auto known = there.find(entry.path().filename().string());
     const bool is_there = known != there.end() && !known->second.is_part;
     const bool is_same_size =
-        is_there && !known->second.is_folder && known->second.bytes == facts->bytes;
-    const bool is_small = facts->bytes <= kPieceBytesMax && !(is_there && known->second.is_folder);
+        is_there && !known->second.is_folder && known->second.bytes == file->facts.bytes;
+    const bool is_small =
+        file->facts.bytes <= kPieceBytesMax && !(is_there && known->second.is_folder);
     // A part may belong to an earlier content of this file: Put() checks that.
-    (is_same_size             ? perhaps_same
-     : is_small && !has_parts ? small
-                              : others)
-        .push_back({path, JoinPath(folder, name), *facts});
+    (is_same_size ? perhaps_same : is_small && !has_parts ? small : others).push_back(*file);
   }
   CVG_RETURN_IF_ERROR(LeaveSame(perhaps_same, [&](const Small& file) {
     (file.facts.bytes <= kPieceBytesMax && !has_parts ? small : others).push_back(file);
@@ -180,7 +209,9 @@ absl::Status TreeTransfer::PutFiles(const Entries& entries, const std::string& f
 }
 
 absl::Status TreeTransfer::PutOne(const Small& file) {
-  return Judge(file.local.string(), transfer_.Put(file.local, file.remote));
+  const absl::Status status = transfer_.Put(file.local, file.remote);
+  if (status.ok()) AddCreated(file);
+  return Judge(file.local.string(), status);
 }
 
 absl::Status TreeTransfer::LeaveSame(const std::vector<Small>& files,
@@ -199,7 +230,7 @@ absl::Status TreeTransfer::LeaveSame(const std::vector<Small>& files,
       is_same = content.ok() && TellsOf(*info, *content);
     }
     if (is_same) {
-      OnDone(file, false);
+      OnDone(file, file.facts.bytes, false);
     } else {
       CVG_RETURN_IF_ERROR(other(file));
     }
@@ -251,7 +282,7 @@ absl::Status TreeTransfer::PutSmall(const std::vector<Small>& files) {
       again.push_back(first.file);
       continue;
     }
-    OnDone(*first.file, true);
+    OnDone(*first.file, first.bytes, true);
   }
   for (const Small* file : again) CVG_RETURN_IF_ERROR(PutOne(*file));
   return absl::OkStatus();
@@ -276,13 +307,18 @@ absl::Status TreeTransfer::GetFolder(const std::string& remote, const fs::path& 
   for (const StoredEntry& entry : entries) {
     if (entry.is_folder || entry.is_part) continue;
     const fs::path path = local / entry.name;
+    const std::string created = options_.created == nullptr ? "" : NameBehindLinks(path);
+    if (const absl::Status free = CheckNotCreated(created); !free.ok()) {
+      CVG_RETURN_IF_ERROR(Judge(JoinPath(remote, entry.name), free));
+      continue;
+    }
     const auto have = FactsBehindLinks(path);
     const bool seems_same =
         have.has_value() && have->bytes == entry.bytes && have->changed == entry.changed;
     (seems_same                     ? perhaps_same
      : entry.bytes < kPieceBytesMax ? small
                                     : others)
-        .push_back({path, JoinPath(remote, entry.name), {entry.bytes, entry.changed, {}}});
+        .push_back({path, JoinPath(remote, entry.name), {entry.bytes, entry.changed, {}}, created});
   }
   CVG_RETURN_IF_ERROR(LeaveSame(perhaps_same, [&](const Small& file) {
     others.push_back(file);
@@ -298,7 +334,9 @@ absl::Status TreeTransfer::GetFolder(const std::string& remote, const fs::path& 
 }
 
 absl::Status TreeTransfer::GetOne(const Small& file) {
-  return Judge(file.remote, transfer_.Get(file.remote, file.local.string()));
+  const absl::Status status = transfer_.Get(file.remote, file.local.string());
+  if (status.ok()) AddCreated(file);
+  return Judge(file.remote, status);
 }
 
 absl::Status TreeTransfer::GetSmall(const std::vector<Small>& files) {
@@ -326,7 +364,7 @@ absl::Status TreeTransfer::GetSmall(const std::vector<Small>& files) {
     }
     const absl::Status written = WriteSmall(file.local, *contents, file.facts.changed);
     CVG_RETURN_IF_ERROR(Judge(file.remote, written));
-    if (written.ok()) OnDone(file, true);
+    if (written.ok()) OnDone(file, file.facts.bytes, true);
   }
   for (const Small* file : again) CVG_RETURN_IF_ERROR(GetOne(*file));
   return absl::OkStatus();

@@ -174,12 +174,12 @@ TEST_F(ConvergiaEverydayTest, SamenessIsDecidedByContent) {
   WriteWholeFile(Local("old"), "enabled=0\n");
   WriteWholeFile(Local("new"), "enabled=1\n");
   EXPECT_THAT(alice_.Run({"put", Local("new"), In("flag")}), ExitsWith(kDone));
-  EXPECT_THAT(alice_.Run({"put", Local("old"), In("flag")}).out, StartsWith("1 file moved"));
+  EXPECT_THAT(alice_.Run({"put", Local("old"), In("flag")}).out, StartsWith("1 file copied"));
   EXPECT_EQ(alice_.Run({"cat", In("flag")}).out, "enabled=0\n");
   fs::last_write_time(Local("old"),
                       fs::last_write_time(Local("old")) + std::chrono::hours(24 * 3650));
   EXPECT_EQ(alice_.Run({"put", Local("old"), In("flag")}).out,
-            "0 files moved, 1 already there, 10 B\n");
+            "0 files copied, 1 already there, 10 B\n");
 }
 
 TEST_F(ConvergiaEverydayTest, ASlashAtTheEndMeansAFolder) {
@@ -400,7 +400,7 @@ TEST_F(ConvergiaEverydayTest, AFullDiskIsSaidOnceWithTheReasonAndTheName) {
   EXPECT_THAT(got, FailsWith(kNoRoom, "File too large"));
   EXPECT_THAT(got.err, HasSubstr(Local("back/tree/")));
   EXPECT_EQ(LinesIn(got.err), 1) << got.err;
-  EXPECT_THAT(got.out, StartsWith("0 files moved"));
+  EXPECT_THAT(got.out, StartsWith("0 files copied"));
   EXPECT_THAT(full.Run({"get", In("tree/0"), Local("0")}), ExitsWith(kNoRoom));
   EXPECT_EQ(ReadWholeFile(Local("0")), "before");
   for (const auto& entry : fs::recursive_directory_iterator(Local("back"))) {
@@ -415,7 +415,7 @@ TEST_F(ConvergiaEverydayTest, FailedFoldersPrintTheSumAndNameTheFirst) {
   fs::create_symlink("good", Local("tree/link"));
   const Outcome put = alice_.Run({"put", Local("tree"), folder_});
   EXPECT_THAT(put, ExitsWith(kWrong));
-  EXPECT_EQ(put.out, "1 file moved, 2 left out, 4 B\n");
+  EXPECT_EQ(put.out, "1 file copied, 2 left out, 4 B\n");
   const std::vector<std::string> lines = absl::StrSplit(put.err, '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 3u) << put.err;
   const std::string kLead = "convergia: ";
@@ -500,10 +500,9 @@ TEST_F(ConvergiaEverydayTest, LinksAreWrittenThroughAndNoDeviceIsReplaced) {
   EXPECT_THAT(alice_.Run({"get", In("f"), Local("link")}), ExitsWith(kDone));
   EXPECT_TRUE(fs::is_symlink(Local("link")));
   EXPECT_EQ(ReadWholeFile(Local("real")), "bytes");
-  EXPECT_EQ(alice_.Run({"get", In("f"), "/dev/stdout"}).out, "bytes");
-  EXPECT_TRUE(fs::is_symlink("/dev/stdout"));
   EXPECT_EQ(alice_.Run({"get", In("f"), "-"}).out, "bytes");
-  fs::create_symlink("/dev/stdout", Local("out"));
+  // As /dev/stdout is one. A link of this folder, so that nothing else is at risk.
+  fs::create_symlink("/proc/self/fd/1", Local("out"));
   EXPECT_EQ(alice_.Run({"get", In("f"), Local("out")}).out, "bytes");
   EXPECT_TRUE(fs::is_symlink(Local("out")));
   EXPECT_THAT(alice_.Run({"get", In("f"), "/dev/null"}), ExitsWith(kDone));
@@ -542,7 +541,7 @@ TEST_F(ConvergiaEverydayTest, SeveralAtOnceGoIntoAFolder) {
               FailsWith(kNotFound, "no folder"));
   const Outcome put = alice_.Run({"put", Local("a"), Local("none"), Local("b"), folder_});
   EXPECT_THAT(put, FailsWith(kNotFound, Local("none")));
-  EXPECT_EQ(put.out, "2 files moved, 1 left out, 2 B\n");
+  EXPECT_EQ(put.out, "2 files copied, 1 left out, 2 B\n");
   EXPECT_EQ(LinesIn(put.err), 1) << put.err;
   fs::create_directories(Local("to"));
   EXPECT_THAT(alice_.Run({"get", In("a"), In("b"), Local("to")}), ExitsWith(kDone));
@@ -589,6 +588,38 @@ std::vector<std::string> ShellThat(absl::string_view redirection) {
   return {"/bin/sh", "-c", absl::StrCat("exec \"$@\" ", redirection), "sh"};
 }
 
+TEST_F(ConvergiaEverydayTest, TwoSourcesOfOneNameAreNotCopiedOntoEachOther) {
+  for (const char* const name : {"d1", "d2", "d1/tree", "d2/tree", "to"}) {
+    fs::create_directories(Local(name));
+  }
+  for (const char* const name : {"d1/same", "d2/same", "d1/tree/f", "d2/tree/f", "d2/tree/g"}) {
+    WriteWholeFile(Local(name), name);
+  }
+  const std::string all = "will not overwrite just-created ";
+  const Outcome put = alice_.Run({"put", Local("d1/same"), Local("d2/same"), folder_});
+  EXPECT_THAT(put, FailsWith(kWrong, all + In("same")));
+  EXPECT_EQ(put.out, "1 file copied, 1 left out, 7 B\n");
+  EXPECT_EQ(alice_.Run({"cat", In("same")}).out, "d1/same");
+  const Outcome trees = alice_.Run({"put", Local("d1/tree"), Local("d2/tree"), folder_});
+  EXPECT_THAT(trees, FailsWith(kWrong, all + In("tree/f")));
+  EXPECT_EQ(alice_.Run({"cat", In("tree/f")}).out, "d1/tree/f");
+  EXPECT_EQ(alice_.Run({"cat", In("tree/g")}).out, "d2/tree/g");
+  // A source that fails leaves its name to the next. A source named twice is copied once.
+  EXPECT_THAT(alice_.Run({"put", Local("nix/same"), Local("d2/same"), folder_}),
+              ExitsWith(kNotFound));
+  EXPECT_EQ(alice_.Run({"cat", In("same")}).out, "d2/same");
+  EXPECT_THAT(alice_.Run({"put", Local("d1/same"), Local("d1/same"), folder_}), ExitsWith(kDone));
+
+  EXPECT_THAT(alice_.Run({"put", "-q", Local("d1"), Local("d2"), folder_}), ExitsWith(kDone));
+  const Outcome get = alice_.Run({"get", In("d1/same"), In("d2/same"), Local("to")});
+  EXPECT_THAT(get, FailsWith(kWrong, all + Local("to/same")));
+  EXPECT_EQ(ReadWholeFile(Local("to/same")), "d1/same");
+  const Outcome both = alice_.Run({"get", In("d1/tree"), In("d2/tree"), Local("to")});
+  EXPECT_THAT(both, FailsWith(kWrong, all + Local("to/tree/f")));
+  EXPECT_EQ(ReadWholeFile(Local("to/tree/f")), "d1/tree/f");
+  EXPECT_EQ(ReadWholeFile(Local("to/tree/g")), "d2/tree/g");
+}
+
 TEST_F(ConvergiaEverydayTest, ClosedStandardInputIsNoEmptyFileAndNoEmptyMail) {
   const ConvergiaProgram closed = Launched(ShellThat("<&-"));
   const Outcome put = closed.Run({"put", "-", In("f")});
@@ -603,6 +634,64 @@ TEST_F(ConvergiaEverydayTest, ClosedStandardInputIsNoEmptyFileAndNoEmptyMail) {
   // An empty standard input is an empty file.
   EXPECT_THAT(alice_.Run({"put", "-", In("f")}), ExitsWith(kDone));
   EXPECT_EQ(alice_.Run({"ls", folder_}).out, "f\n");
+}
+
+TEST_F(ConvergiaEverydayTest, AMissingFolderWithASlashIsNotMade) {
+  fs::create_directories(Local("tree"));
+  WriteWholeFile(Local("tree/f"), "bytes");
+  EXPECT_THAT(alice_.Run({"put", "-q", Local("tree"), folder_}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"get", In("tree"), Local("new/")}), FailsWith(kNotFound, Local("new/")));
+  EXPECT_FALSE(fs::exists(Local("new")));
+  for (const std::string& tree : {Local("tree"), Local("tree/")}) {
+    EXPECT_THAT(alice_.Run({"put", tree, In("new/")}),
+                FailsWith(kNotFound, "there is no folder " + In("new")));
+  }
+  EXPECT_THAT(alice_.Run({"put", "-", In("new/")}, "x"),
+              FailsWith(kNotFound, "there is no folder " + In("new")));
+  EXPECT_EQ(alice_.Run({"ls", folder_}).out, "tree/\n");
+  EXPECT_THAT(alice_.Run({"get", In("tree"), Local("new")}), ExitsWith(kDone));
+  EXPECT_EQ(ReadWholeFile(Local("new/tree/f")), "bytes");
+}
+
+TEST_F(ConvergiaEverydayTest, TheSumMixesWithNoBytesAndSaysWhatWasDone) {
+  Put("f", "bytes");
+  EXPECT_EQ(alice_.Run({"get", In("f"), Local("g")}).out, "1 file copied, 5 B\n");
+  // Another name of standard output, here a pipe.
+  fs::create_symlink("/proc/self/fd/1", Local("out"));
+  const Outcome piped = Launched(ShellThat("| cat")).Run({"get", In("f"), Local("out")});
+  EXPECT_EQ(piped.out, "bytes");
+  EXPECT_TRUE(fs::is_symlink(Local("out")));
+  fs::create_directories(Local("d"));
+  const Outcome onto = alice_.Run({"put", Local("d"), In("f")});
+  EXPECT_THAT(onto, FailsWith(kWrong, "is a file, not a folder"));
+  EXPECT_EQ(onto.out, "");
+  EXPECT_EQ(alice_.Run({"put", Local("d"), In("nix/nix")}).out, "");
+  EXPECT_THAT(alice_.Run({"put", "-q", "/proc/version", In("v")}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"put", "/proc/version", In("v")}).out,
+            absl::StrCat("0 files copied, 1 already there, ", ReadWholeFile("/proc/version").size(),
+                         " B\n"));
+}
+
+TEST_F(ConvergiaEverydayTest, HabitsOfCpAreUnderstood) {
+  fs::create_directories(Local("tree"));
+  for (const char* const name : {"good", "bad\nname", "tree/f", "far"}) {
+    WriteWholeFile(Local(name), name);
+  }
+  const Outcome put = alice_.Run({"put", Local("bad\nname"), Local("good"), folder_});
+  EXPECT_THAT(put, FailsWith(kWrong, "line break"));
+  EXPECT_EQ(put.out, "1 file copied, 1 left out, 4 B\n");
+  EXPECT_EQ(alice_.Run({"cat", In("good")}).out, "good");
+  EXPECT_THAT(alice_.Run({"put", "-r", Local("tree"), folder_}), ExitsWith(kDone));
+  EXPECT_THAT(alice_.Run({"get", "--recursive", In("tree"), Local("back")}), ExitsWith(kDone));
+  EXPECT_EQ(ReadWholeFile(Local("back/tree/f")), "tree/f");
+  EXPECT_THAT(alice_.Run({"put", "-", Local("good"), folder_}),
+              FailsWith(kWrong, "- stands alone"));
+  EXPECT_THAT(alice_.Run({"get", In("good"), In("tree/f"), "-"}),
+              FailsWith(kWrong, "- stands alone"));
+  fs::create_symlink("../far", Local("tree/link"));
+  EXPECT_THAT(alice_.Run({"put", Local("tree"), folder_}), FailsWith(kWrong, "tree/link"));
+  EXPECT_THAT(alice_.Run({"put", "-L", Local("tree"), folder_}), ExitsWith(kDone));
+  EXPECT_EQ(alice_.Run({"cat", In("tree/link")}).out, "far");
 }
 
 }  // namespace

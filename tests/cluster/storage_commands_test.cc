@@ -150,14 +150,14 @@ TEST_F(StorageCommandsTest, FoldersAreSharedAndInfoShowsIt) {
 TEST_F(StorageCommandsTest, AFileIsPutLeftAloneReplacedAndFetched) {
   const std::string bytes = RandomBytes(3 * kMiB + 7, 1);
   WriteWholeFile(Local("f"), bytes);
-  EXPECT_EQ(alice_.Run({"put", Local("f"), folder_}).out, "1 file moved, 3.0 MiB\n");
+  EXPECT_EQ(alice_.Run({"put", Local("f"), folder_}).out, "1 file copied, 3.0 MiB\n");
   EXPECT_EQ(alice_.Run({"put", Local("f"), folder_}).out,
-            "0 files moved, 1 already there, 3.0 MiB\n");
+            "0 files copied, 1 already there, 3.0 MiB\n");
   EXPECT_EQ(alice_.Run({"cat", In("f")}).out, bytes);
-  EXPECT_EQ(alice_.Run({"get", In("f"), Local("g")}).out, "1 file moved, 3.0 MiB\n");
+  EXPECT_EQ(alice_.Run({"get", In("f"), Local("g")}).out, "1 file copied, 3.0 MiB\n");
   EXPECT_EQ(ReadWholeFile(Local("g")), bytes);
   EXPECT_EQ(alice_.Run({"get", In("f"), Local("g")}).out,
-            "0 files moved, 1 already there, 3.0 MiB\n");
+            "0 files copied, 1 already there, 3.0 MiB\n");
   const std::string others = RandomBytes(2 * kMiB, 2);
   WriteWholeFile(Local("f"), others);
   EXPECT_THAT(alice_.Run({"put", "-q", Local("f"), folder_}), ExitsWith(kDone));
@@ -181,7 +181,7 @@ TEST_F(StorageCommandsTest, AFileWithOtherBytesAndAnOldTimeIsPut) {
     WriteWholeFile(Local("old"), second);
     fs::last_write_time(Local("old"), fs::last_write_time(Local("f")) - std::chrono::hours(24));
     fs::rename(Local("old"), Local("f"));
-    EXPECT_EQ(alice_.Run({"put", Local("f"), In("f")}).out.substr(0, 12), "1 file moved");
+    EXPECT_EQ(alice_.Run({"put", Local("f"), In("f")}).out.substr(0, 13), "1 file copied");
     EXPECT_EQ(alice_.Run({"cat", In("f")}).out, second);
   }
 }
@@ -200,21 +200,21 @@ TEST_F(StorageCommandsTest, FoldersGoThereAndBackWhateverIsInThem) {
   WriteWholeFile(tree / "large", RandomBytes(2 * kMiB + 1, 6));
   const Outcome put = alice_.Run({"put", tree.string(), folder_});
   EXPECT_THAT(put, ExitsWith(kDone));
-  EXPECT_THAT(put.out, HasSubstr("16 files moved"));
+  EXPECT_THAT(put.out, HasSubstr("16 files copied"));
   EXPECT_THAT(put.err, IsEmpty());  // No progress bar where there is no terminal.
   EXPECT_THAT(LinesOf(alice_.Run({"ls", folder_})), ElementsAre("tree dir/"));
   EXPECT_THAT(alice_.Run({"put", tree.string(), folder_}).out,
-              HasSubstr("0 files moved, 16 already there"));
+              HasSubstr("0 files copied, 16 already there"));
   const fs::path back = Local("back");
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}), ExitsWith(kDone));
   ExpectSame(tree, back / "tree dir");
   // The same command does the same, whatever is there by now.
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}).out,
-              HasSubstr("0 files moved, 16 already there"));
+              HasSubstr("0 files copied, 16 already there"));
   // A folder's content, without its name.
   EXPECT_THAT(alice_.Run({"put", tree.string() + "/", In("content")}), ExitsWith(kDone));
   EXPECT_THAT(alice_.Run({"put", tree.string() + "/", In("content/")}).out,
-              HasSubstr("0 files moved, 16 already there"));
+              HasSubstr("0 files copied, 16 already there"));
   EXPECT_THAT(alice_.Run({"get", In("content/"), Local("content")}), ExitsWith(kDone));
   ExpectSame(tree, Local("content"));
   // Into a folder that is not there yet.
@@ -242,7 +242,7 @@ TEST_F(StorageCommandsTest, OnATerminalThereIsABar) {
   auto program = client::TerminalProgram::Start(alice_.CommandOf({"put", Local("f"), folder_}));
   ASSERT_OK(program);
   EXPECT_THAT((*program)->AwaitShown("100%"), Holds(HasSubstr("[###")));
-  EXPECT_THAT((*program)->AwaitShown("1 file moved, 4.0 MiB"), Holds(HasSubstr("of 4.0 MiB")));
+  EXPECT_THAT((*program)->AwaitShown("1 file copied, 4.0 MiB"), Holds(HasSubstr("of 4.0 MiB")));
   EXPECT_THAT((*program)->AwaitExit(), Holds(kDone));
   const Outcome put = alice_.Run({"put", Local("f"), In("g")});
   EXPECT_THAT(put.err, IsEmpty());
