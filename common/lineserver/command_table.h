@@ -14,16 +14,17 @@
 
 namespace convergia::lineserver {
 
-// A request's fields, unescaped; valid only during the handler's call. Absent optional fields are
-// simply not there.
+// The fields of one request, unescaped. Valid only during the handler's call. An optional field
+// that the client left out is not in the span.
 using Fields = absl::Span<const absl::string_view>;
 
-// Runs on the session's thread and must not block. It answers through the responder, now or later.
+// Handles one request. Runs on the session's thread and must not block. Answers through the
+// responder, now or later, from any thread.
 using Handler = std::function<void(Session&, Fields, Responder)>;
 
 enum class Access { kAnyone, kSignedIn };
 
-// Of answers that have no list and no file in them.
+// The bound to declare for an answer without a list or a file in it, in bytes.
 inline constexpr size_t kSmallAnswerBytes = 1024;
 
 struct CommandSpec {
@@ -32,21 +33,22 @@ struct CommandSpec {
   int fields_max = 0;  // At most kFieldsMax. The last field takes the rest, LFs included.
   Access access = Access::kSignedIn;
   Handler handler;
-  absl::string_view help;  // "to LF body: send a message to someone who is signed in"
-  // Counts towards the session's rate of messages; past it, reading pauses.
+  absl::string_view help;  // One line for HELP: "to LF body: send a message to ...".
+  // The request counts towards the session's rate of messages; past that rate, reading pauses.
   bool counts_as_message = false;
-  // About what an answer may come to. Requests with large answers wait for one another past
-  // SessionLimits::answers_bytes_max; with small ones, as many as may be outstanding run at once.
+  // An estimate of the largest answer, in bytes. A session starts no further request while the
+  // estimates of its unanswered ones reach SessionLimits::answers_bytes_max. So only a few large
+  // answers are made at one time, but as many small ones as requests may be outstanding.
   size_t answer_bytes_max = limits::kServerPacketBytesMax;
 };
 
 inline constexpr int kFieldsMax = 8;
 
-// The words a server knows, with the four that every server knows: LOGIN, PING, HELP, QUIT.
-// Immutable, so thread-safe.
+// The commands of a server. LOGIN, PING, HELP and QUIT are always among them. Immutable, so
+// thread-safe.
 class CommandTable {
  public:
-  // Dies of a word that is given twice or is not upper-case letters.
+  // CHECK-fails if a word is given twice or has other characters than upper-case letters.
   explicit CommandTable(std::vector<CommandSpec> commands);
   CommandTable(const CommandTable&) = delete;
   CommandTable& operator=(const CommandTable&) = delete;
@@ -57,7 +59,7 @@ class CommandTable {
   // Sorted by word.
   absl::Span<const CommandSpec> commands() const { return commands_; }
 
-  // HELP's answer: a row (word, help) each.
+  // The answer to HELP: one row (word, help) for each command.
   const std::string& help() const { return help_; }
 
  private:

@@ -23,8 +23,8 @@ namespace convergia::lineserver {
 
 struct ServerState;
 
-// A server of the tilde protocol over TLS: listens, signs clients in, hands their requests to the
-// command table and keeps every limit of session_limits.h.
+// A server of the line protocol over TLS. It listens, signs clients in, hands their requests to the
+// command table, and enforces every limit of session_limits.h.
 //
 //   CVG_ASSIGN_OR_RETURN(server, LineServer::Create(std::move(options)));
 //   server->Start();  ...  server->Drain(absl::Seconds(5));  server->Stop();
@@ -33,7 +33,7 @@ class LineServer {
   struct ListenSpec {
     std::string address;                  // "host:port", "[::1]:port"; port 0 takes a free one.
     const CommandTable* table = nullptr;  // Must outlive the server.
-    // A port for people who have no account yet gives them more time.
+    // How long a client may take to sign in. A port for people without an account gives more.
     absl::Duration sign_in_timeout = limits::kSignInTimeout;
   };
 
@@ -45,25 +45,25 @@ class LineServer {
     const Clock* clock = &RealClock::Get();
     int shards = 1;
     SessionLimits limits;
-    // Rows of the greeting, INFO: version, server, role; the limits are added.
+    // Rows of the INFO greeting: version, server, role. The server adds the limits.
     std::vector<std::pair<std::string, std::string>> greeting;
-    absl::Duration tick = absl::Milliseconds(100);  // How exact time-outs are, in real time.
+    absl::Duration tick = absl::Milliseconds(100);  // The precision of time-outs, in real time.
   };
 
   // Binds and listens; no client is accepted yet.
   //
   // Errors: kInvalidArgument for a bad address, kUnavailable if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<LineServer>> Create(Options options);
-  ~LineServer();  // Stop().
+  ~LineServer();  // Calls Stop().
 
   void Start() { server_->Start(); }
 
-  // Accepts no client and takes no further requests. Each session reads BYE and closes once its
-  // requests are answered. Returns when all are gone, or after `timeout` (real time).
+  // Accepts no client and takes no further requests. Each session gets BYE and closes when its
+  // requests are answered. Returns when all are closed, or after `timeout` (real time).
   void Drain(absl::Duration timeout) { server_->Drain(timeout); }
 
-  // Closes the rest and waits for all threads. Idempotent. Sessions and responders that others
-  // still hold stay valid and do nothing.
+  // Closes all remaining sessions and waits for all threads. Idempotent. Sessions and responders
+  // that others still hold stay valid and do nothing.
   void Stop() { server_->Stop(); }
 
   // "host:port" of each listener, in the order of Options::listen.

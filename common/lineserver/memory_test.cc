@@ -1,5 +1,5 @@
-// What an idle session costs: the clients live in a process of their own, so that only the server's
-// memory is measured.
+// Measures the memory of an idle session. The clients run in a process of their own, so that only
+// the server's memory counts.
 
 #include <malloc.h>
 #include <sys/wait.h>
@@ -38,7 +38,8 @@ void OpenSessions(const std::string& address, int count,
   }
 }
 
-// The clients' process: for each byte that comes, opens sessions and says so.
+// The main function of the clients' process. For each byte that arrives, it opens sessions and
+// confirms.
 [[noreturn]] void RunClients(int from_server, int to_server) {
   char address[64] = {};
   if (read(from_server, address, sizeof(address)) <= 0) _exit(1);

@@ -10,7 +10,7 @@
 namespace convergia::lineserver {
 
 std::optional<RequestKey> PendingRequests::Begin(absl::string_view id) {
-  CHECK(id.size() <= kIdBytesMax);  // The parser knows no longer ones.
+  CHECK(id.size() <= kIdBytesMax);  // The parser refuses longer ids.
   if (!id.empty() && outstanding_ > 0) {
     for (const Slot& slot : slots_) {
       if (slot.busy && slot.id_view() == id) return std::nullopt;

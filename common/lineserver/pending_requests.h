@@ -17,35 +17,37 @@ struct RequestKey {
   uint32_t generation = 0;
 };
 
-// The requests of one session that wait for their answer. Answers to requests with an id leave as
-// they come; answers to those without leave in the order of the requests, so an early one is held
-// here. Not thread-safe; no I/O.
+// The unanswered requests of one session. An answer to a request with an id leaves at once. Answers
+// to requests without an id leave in the order of the requests, so an answer that comes too early
+// is held here. Not thread-safe; no I/O.
 class PendingRequests {
  public:
-  // A new request; `id` is empty if it has none. nullopt if `id` is outstanding already.
+  // Adds a request; `id` is empty if it has none. nullopt if a request with this id is unanswered.
   std::optional<RequestKey> Begin(absl::string_view id);
 
   // Appends one whole answer to `*out`; `id` is the request's.
   using Write = absl::FunctionRef<void(absl::string_view id, std::string* out)>;
 
-  // Answers the request: writes to `*out`, and behind it what was held for it; or holds the answer.
-  // False if `key` is not outstanding. `*answers` grows by the number of answers written.
+  // Answers the request: writes the answer to `*out`, followed by held answers that are now in
+  // turn; or holds it. False if `key` is not outstanding. Adds the number of answers written to
+  // `*answers`.
   bool Finish(RequestKey key, Write write, std::string* out, size_t* answers);
 
-  // What the request and its answer take until it is answered. Once a request.
+  // Counts `bytes` for the request and its answer until it is answered. At most once for a request.
   void Weigh(RequestKey key, size_t bytes);
   size_t outstanding_bytes() const { return outstanding_bytes_; }
 
   // Requests whose answer is not written yet.
   size_t outstanding() const { return outstanding_; }
-  // Of answers that wait for an earlier one.
+  // Bytes of answers that wait for an earlier one.
   size_t held_bytes() const { return held_bytes_; }
 
-  // Says how large the answer to an outstanding request may become; counts until it is given.
+  // Counts `bytes`, the bound on the answer, until the request is answered. At most once for a
+  // request.
   void Reserve(RequestKey key, size_t bytes);
   size_t reserved_bytes() const { return reserved_bytes_; }
 
-  // Gives back the memory of busier times, if nothing is outstanding.
+  // Frees spare memory if nothing is outstanding.
   void Shrink();
 
  private:

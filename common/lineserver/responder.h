@@ -13,12 +13,12 @@ namespace convergia::lineserver {
 
 class Session;
 
-// The right and the duty to answer one request, once, from any thread. On the session's own thread
-// the answer is written at once; from another it is posted there. If the session has gone
-// meanwhile, the answer goes nowhere. Dropped without an answer, it answers FAIL INTERNAL.
+// Answers one request, exactly once, from any thread. On the session's thread the answer is written
+// at once; from another thread it is posted there. If the session has closed, the answer is
+// dropped. A responder that is destroyed without an answer sends FAIL INTERNAL.
 class Responder {
  public:
-  Responder() = default;  // Of no request: for members that are filled later.
+  Responder() = default;  // Belongs to no request; for members that are assigned later.
   Responder(std::shared_ptr<Session> session, RequestKey key)
       : session_(std::move(session)), key_(key) {}
   Responder(Responder&&) = default;
@@ -26,13 +26,14 @@ class Responder {
   ~Responder();
 
   void Ok() { Ok(absl::string_view()); }
+  // Answers OK with `data`, which is copied before this returns.
   void Ok(absl::string_view data);
-  // `status` is not OK.
+  // `status` must not be OK.
   void Fail(const absl::Status& status);
   // Ok(*result) or Fail(result.status()).
   void Finish(const absl::StatusOr<std::string>& result);
 
-  // False once answered.
+  // False after the answer; a second answer CHECK-fails.
   explicit operator bool() const { return session_ != nullptr; }
 
   RequestKey key() const { return key_; }

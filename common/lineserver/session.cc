@@ -27,7 +27,7 @@ void Session::OnOpen() {
 }
 
 void Session::Quit() {
-  connection_.Finish();  // Requests from before are still answered.
+  connection_.Finish();  // Earlier requests are still answered.
   is_held_ = observer_knows_ && server_.observer->HoldsQuit(*this);
 }
 

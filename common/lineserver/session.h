@@ -26,19 +26,20 @@ namespace convergia::lineserver {
 struct ServerState;
 using session::Shard;
 
-// Names a session from any thread. The shard lives as long as its server.
+// Names a session; may be copied to any thread. The shard lives as long as its server.
 struct SessionHandle {
   Shard* shard = nullptr;
   std::weak_ptr<Session> session;
 };
 
-// What a server knows of one client that speaks the line protocol: who it is, and its requests. The
+// The state of one client that speaks the line protocol: its user and its requests. It is the
 // dialect of one connection (common/session), which owns TLS, the outbox and most limits.
 //
 //   greeted -> signed in, perhaps -> closed
 //
-// Only on its shard's thread (SessionHandle and Responder are for others). Files: session.cc life
-// and packets out, session_read.cc packets in, session_sign_in.cc.
+// Only on its shard's thread; other threads use SessionHandle and Responder. The files: session.cc
+// has the life cycle and writing, session_read.cc has packets in, session_sign_in.cc has signing
+// in.
 class Session final : public session::Dialect {
  public:
   // All outlive the session's connection.
@@ -52,8 +53,8 @@ class Session final : public session::Dialect {
   Shard& shard() const { return connection_.shard(); }
   SessionHandle handle() { return {&shard(), self()}; }
 
-  // What the owner keeps with this session. The observer sets it in OnSignedIn(); the session
-  // destroys it on its shard, after OnClosed() or if OnSignedIn() fails.
+  // Data that the server's owner keeps with this session. The observer sets it in OnSignedIn(). The
+  // session destroys it on its shard, after OnClosed() or if OnSignedIn() fails.
   void set_extension(std::unique_ptr<SessionExtension> extension) {
     extension_ = std::move(extension);
   }
@@ -63,39 +64,38 @@ class Session final : public session::Dialect {
     return dynamic_cast<T*>(extension_.get());
   }
 
-  // Puts a push into the outbox; it leaves at the end of this turn at the latest. False if the
-  // session is closing, or if this would take its outbox over the hard bound, and then it is
-  // closed.
+  // Appends a push to the outbox; it leaves at the end of this turn at the latest. False if the
+  // session is closing. False too if the push would exceed the outbox's hard bound; then the
+  // session closes.
   bool Push(absl::string_view word, absl::string_view data);
 
-  // The same for a packet that is whole already (line::AppendPush), so that one packet can go to
-  // many sessions.
+  // Does the same with a finished packet (line::AppendPush), so that many sessions can share one
+  // packet.
   bool PushEscaped(absl::string_view packet);
   bool PushEscaped(const std::shared_ptr<const std::string>& packet);
 
-  // See session::Connection. Then answer BUSY instead of pushing.
+  // See session::Connection. If true, answer BUSY instead of pushing.
   bool IsCongested() { return connection_.IsCongested(); }
 
-  // Takes no further requests, says BYE, and closes when that has left. Outstanding requests get no
-  // answer. SessionObserver::OnClosed() follows at the end of the turn, never from inside a call of
-  // the owner's.
+  // Takes no further requests, says BYE, and closes when BYE has left. Outstanding requests get no
+  // answer. SessionObserver::OnClosed() follows at the end of the turn, never inside this call.
   void Close(FailCode code, absl::string_view text) { connection_.Close(code, text); }
-  // Takes no further requests, answers those that are outstanding, and closes without BYE; only
-  // after Release(), if the observer holds it.
+  // Takes no further requests, answers the outstanding ones, and closes without BYE. If the
+  // observer holds the session, it closes only after Release().
   void Quit();
   void Release();
 
-  // Takes no further requests, answers those that are outstanding, then says BYE and closes.
+  // Takes no further requests, answers the outstanding ones, then says BYE and closes.
   void Drain() { connection_.Drain(); }
 
-  // Counts `bytes` against what this session may have unanswered, until `key` is answered. By the
-  // handler of a request that carries much, or whose answer will.
+  // Counts `bytes` against SessionLimits::request_bytes_outstanding_max until `key` is answered. A
+  // handler calls this if its request or answer is large.
   void Weigh(RequestKey key, size_t bytes) { pending_.Weigh(key, bytes); }
 
-  // Signs in: LOGIN and the bare packet. Answers `responder`.
+  // Signs the client in, for LOGIN and for the bare packet. Answers through `responder`.
   void SignIn(absl::string_view user, absl::string_view secret, Responder responder);
 
-  // For this room: data of OK, or a status that is not OK.
+  // Only for this room. `data` belongs to OK; it is unused if `status` is an error.
   void Answer(RequestKey key, const absl::Status& status, absl::string_view data);
 
   // session::Dialect:
@@ -131,9 +131,9 @@ class Session final : public session::Dialect {
   const ServerState& server_;
   const CommandTable& table_;
 
-  bool is_held_ = false;         // Quit, and to be released.
-  bool signs_in_ = false;        // The authenticator is at work.
-  bool observer_knows_ = false;  // OnSignedIn() was accepted and OnClosed() is due.
+  bool is_held_ = false;         // After Quit(), until Release().
+  bool signs_in_ = false;        // Waits for the authenticator.
+  bool observer_knows_ = false;  // OnSignedIn() succeeded, so OnClosed() is due.
   uint32_t sign_in_generation_ = 0;
 
   line::Framer framer_;

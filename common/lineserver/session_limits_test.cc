@@ -1,4 +1,4 @@
-// What clients may not do, and how long they may take, over real TLS and with a fake clock.
+// Limits and time-outs of clients, over real TLS and with a fake clock.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -102,7 +102,7 @@ TEST_F(SessionTest, APacketThatNeverEndsIsSilence) {
   WaitForNoMemory();
 }
 
-// More than both kernels keep between them, and few enough to be outstanding together.
+// More bytes than both kernels buffer, in few enough requests to be outstanding together.
 std::string ManyBigRequests(int count) {
   std::string packets;
   for (int i = 0; i < count; ++i) absl::StrAppend(&packets, i, " BIG 200000\n");
@@ -117,7 +117,7 @@ TEST_F(SessionTest, WhoNeverReadsIsNoLongerReadAndThenClosed) {
   EXPECT_LT(CounterOf(Counter::kPacketsIn), 100) << "its own answers stop its reading";
   Advance(limits::kOutboxStallMax - absl::Seconds(1));
   EXPECT_EQ(server_->connections(), 1);
-  // The kernel may still be taking a last bit, which counts as progress.
+  // The kernel may still take some last bytes, which counts as progress.
   for (int i = 0; i < 1000 && server_->connections() > 0; ++i) {
     Advance(limits::kOutboxStallMax + absl::Seconds(1));
   }

@@ -14,13 +14,13 @@
 
 namespace convergia::lineserver {
 
-// The signed-in sessions of a server by account, so that people can see and end their own.
+// The signed-in sessions of a server by account, so that users can list and end their own.
 // Thread-safe.
 class SessionList {
  public:
-  // On the session's thread, once it is signed in.
+  // Adds a session that has signed in. On the session's thread.
   void Add(Session& session, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
-  // No effect if it was not added.
+  // Has no effect if the session was not added.
   void Remove(Session& session) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Row {
@@ -28,10 +28,10 @@ class SessionList {
     std::string address;
     absl::Time since;
   };
-  // By number.
+  // The account's sessions, in order of their numbers.
   std::vector<Row> List(AccountId account) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends that session with BYE DENIED soon. False if this account has no such session here.
+  // Posts an end of that session, with BYE DENIED. False if this account has no such session here.
   bool End(AccountId account, uint64_t session) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -1,4 +1,4 @@
-// Packets in: through the framer to the command table.
+// Incoming packets: from the framer to the command table.
 
 #include <array>
 #include <utility>
@@ -32,8 +32,8 @@ absl::Status WrongFields(const CommandSpec& command) {
                    ": ", command.word, " ", command.help));
 }
 
-// Before sign-in the word may be a password whose newline before it was not escaped: it is not said
-// again.
+// Before sign-in the word may be part of a password that contains an unescaped newline, so the text
+// does not repeat it.
 absl::Status UnknownCommand(absl::string_view word, bool is_signed_in) {
   if (is_signed_in) {
     return Fail(FailCode::kUnknownCommand, absl::StrCat("there is no command ", word.substr(0, 64),
@@ -58,7 +58,7 @@ bool Session::OnBytes(absl::Span<char>* bytes) {
         break;
       case line::Framer::Next::kNeedMore:
         if (!framer_.skipping() || signed_in_) return true;
-        OnTooLong({});  // A stranger's packet is not waited for.
+        OnTooLong({});  // Before sign-in, the end of a packet that is too long is not awaited.
         break;
     }
   }
@@ -108,7 +108,7 @@ void Session::OnRequest(const line::Request& request) {
 }
 
 void Session::OnBareSignIn(absl::string_view user, absl::string_view secret) {
-  // Without an id, so it is never refused.
+  // A request without an id is never refused, so there is always a responder.
   SignIn(user, secret, *BeginRequest({}));
 }
 
@@ -126,7 +126,8 @@ void Session::OnTooLong(absl::string_view prefix) {
       Fail(FailCode::kTooLong, absl::StrCat("a packet has at most ", bytes_max,
                                             " bytes here; send it in parts, or sign in first"));
   absl::string_view id;
-  line::ParseRequest(prefix, &id).IgnoreError();  // For the id; the packet itself is gone.
+  line::ParseRequest(prefix, &id).IgnoreError();  // Finds the id. The error does not matter: the
+                                                  // packet is refused anyway.
   std::optional<Responder> responder = BeginRequest(id);
   if (responder) responder->Fail(status);
   if (signed_in_) return;
@@ -142,7 +143,7 @@ void Session::RunCommand(const CommandSpec& command, absl::string_view data, boo
                                "Enter), your password"));
   }
   std::array<absl::string_view, kFieldsMax> fields;
-  // Counting reads all of a body that may be long; nearly every command needs no count.
+  // Counting fields scans the whole body, which may be long. Most commands have a fixed count.
   const size_t count =
       command.fields_min == command.fields_max
           ? command.fields_max

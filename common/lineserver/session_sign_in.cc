@@ -19,7 +19,7 @@ void Session::SignIn(absl::string_view user, absl::string_view secret, Responder
   }
   const absl::StatusOr<Username> name = Username::Parse(user);
   if (!name.ok()) return responder.Fail(name.status());
-  connection_.BeginSignIn();  // Until this request is answered, later ones wait.
+  connection_.BeginSignIn();  // Later requests wait until this one is answered.
   signs_in_ = true;
   sign_in_generation_ = responder.key().generation;
   auto done = [self = self(),
@@ -48,7 +48,7 @@ void Session::OnSignInDone(absl::StatusOr<SignedIn> result, Responder responder)
   framer_.set_packet_bytes_max(server_.limits.packet_bytes_max);
   framer_.set_drops_cr(false);
   responder.Ok(SignInRows());
-  // Many sessions only listen from here on: they hold nothing that they do not need.
+  // Many sessions only listen from now on, so free what they do not need.
   signed_in_->ticket = std::string();
   pending_.Shrink();
 }

@@ -97,7 +97,7 @@ TEST_F(SessionTest, BeforeSignInALongPacketEndsTheConnection) {
   const auto client = Connect();
   const std::string fits(limits::kPacketBytesMaxBeforeSignIn - 5, 'x');
   EXPECT_EQ(client->Ask(absl::StrCat("ECHO ", fits, "\n")), absl::StrCat("OK ", fits));
-  // It is not even waited for its end.
+  // The server does not wait for the end of the packet.
   EXPECT_THAT(client->Ask(absl::StrCat("ECHO ", fits, "xx")), StartsWith("FAIL TOOLONG "));
   EXPECT_THAT(client->ReadToEnd(), StartsWith("BYE TOOLONG\n"));
   WaitForConnections(0);

@@ -52,7 +52,7 @@ void FakeAuthenticator::DropLater() {
   waiting.swap(waiting_);
 }
 
-// Knows its user and counts itself.
+// Holds the session's user and counts its instances.
 class FakeObserver::Extension final : public SessionExtension {
  public:
   Extension(FakeObserver* observer, const std::string& user) : user(user), observer_(*observer) {
@@ -150,7 +150,7 @@ std::vector<CommandSpec> SessionTest::PushCommands() {
              const SessionHandle to = observer_.Find(std::string(fields[0]));
              int count = 0;
              ASSERT_TRUE(absl::SimpleAtoi(fields[1], &count));
-             if (to.shard == nullptr) return responder.Ok("0");  // Closed meanwhile.
+             if (to.shard == nullptr) return responder.Ok("0");  // It closed in the meantime.
              to.shard->Post([to, count, responder = std::move(responder)]() mutable {
                const std::shared_ptr<Session> session = to.session.lock();
                int went = 0;

@@ -20,15 +20,16 @@ namespace convergia::lineserver {
 
 using session::Counter;
 
-// Lets in everybody whose secret is "secret"; whose is "later" waits for FinishLater().
+// Accepts any user with the secret "secret". A user with the secret "later" waits for
+// FinishLater().
 class FakeAuthenticator final : public Authenticator {
  public:
   void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,
               Done done) override;
 
-  // Waits until somebody does wait, then lets them in, from the caller's thread.
+  // Waits until a user waits, then accepts all that do, from the caller's thread.
   void FinishLater();
-  // Forgets them without an answer.
+  // Drops the waiting sign-ins without an answer.
   void DropLater();
 
  private:
@@ -38,19 +39,19 @@ class FakeAuthenticator final : public Authenticator {
   std::vector<std::pair<Username, Done>> waiting_ ABSL_GUARDED_BY(mu_);
 };
 
-// Sessions on their shards, as the edge would know them.
+// Records the signed-in sessions, as an edge does.
 class FakeObserver final : public SessionObserver {
  public:
   absl::Status OnSignedIn(Session& session) override;
   void OnClosed(Session& session) override;
   bool HoldsQuit(Session& session) override { return holds_quits_; }
   void set_holds_quits() { holds_quits_ = true; }
-  // Waits until so many extensions of sessions exist.
+  // Waits until `count` extensions of sessions exist.
   void WaitForExtensions(int count);
 
   // Waits until `user` has `count` sessions.
   void WaitForSessions(const std::string& user, size_t count);
-  // The first session of `user`, which is there.
+  // The first session of `user`, which must have one.
   SessionHandle Find(const std::string& user);
 
  private:
@@ -65,29 +66,29 @@ class FakeObserver final : public SessionObserver {
 // A real server on loopback with a fake clock, and its clients.
 //
 //   ECHO data              OK data
-//   BIG bytes              OK and so many bytes
-//   TWO a LF b             OK, two fields; OPT [a [LF b]]: OK and how many fields there were
+//   BIG bytes              OK and that number of bytes
+//   TWO a LF b             OK, two fields; OPT [a [LF b]]: OK and the number of fields
 //   LATER                  answered by AnswerLater(), from the test's thread
-//   PAGE                   the same, and its answer may be large
+//   PAGE                   like LATER, but its answer may be large
 //   NEVER                  dropped without an answer
-//   SAY data               as ECHO, but counts as a message
-//   FLOOD user LF count    pushes so many packets of 1,000 bytes to `user`; OK and how many went
-//   POUR user LF count     the same, but ends where `user` is congested
-//   WHO                    OK and the user's name; the only one of these for the signed in
+//   SAY data               like ECHO, but counts as a message
+//   FLOOD user LF count    pushes `count` packets of 1,000 bytes to `user`; OK and how many it took
+//   POUR user LF count     like FLOOD, but stops when `user` is congested
+//   WHO                    OK and the user's name; the only one that needs a sign-in
 class SessionTest : public testing::Test {
  protected:
   SessionTest();
   ~SessionTest() override;
 
-  // Starts the server with `options_`, which a test may change before.
+  // Starts the server with `options_`, which a test may change before this.
   void StartServer();
 
-  // A connection that is greeted, not signed in.
+  // A connection that has read the greeting and is not signed in.
   std::unique_ptr<TestClient> Connect();
   std::unique_ptr<TestClient> ConnectAndSignIn(const std::string& user);
-  // One who can take hardly anything unread.
+  // A client with a tiny receive buffer, so that its outbox fills soon.
   std::unique_ptr<TestClient> ConnectWithSmallBuffer(const std::string& user);
-  // The server's address for clients of their own making.
+  // The server's address, for tests that make their own client.
   std::string address() const { return server_->addresses()[0]; }
 
   void WaitForLater(size_t count);
@@ -97,12 +98,12 @@ class SessionTest : public testing::Test {
   uint64_t CounterOf(Counter counter) const {
     return server_->counters()[static_cast<size_t>(counter)];
   }
-  // Waits until it is at least `count`.
+  // Waits until the counter is at least `count`.
   void WaitForCounter(Counter counter, uint64_t count);
   void WaitForConnections(int64_t count);
-  // Waits until nothing is held for slow clients.
+  // Waits until the server holds no bytes for slow clients.
   void WaitForNoMemory();
-  // Moves the clock, and waits until the shards have noticed.
+  // Moves the clock and waits until all shards see the new time.
   void Advance(absl::Duration by);
 
   FakeClock clock_;

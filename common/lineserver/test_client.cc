@@ -34,7 +34,7 @@ std::string TestClient::ReadToEnd() {
   while (true) {
     std::string packet = ReadPacket();
     if (packet == kClosed) {
-      Close();  // As a client does.
+      Close();  // As the real client does.
       return last;
     }
     last = std::move(packet);

@@ -18,7 +18,8 @@ class TestClient : public session::RawClient {
   // Send() and ReadPacket().
   std::string Ask(absl::string_view bytes);
 
-  // Reads packets until the server closes, and closes too. The last packet, "" if there was none.
+  // Reads packets until the server closes, then closes too. Returns the last packet, or "" if none
+  // came.
   std::string ReadToEnd();
 };
 
