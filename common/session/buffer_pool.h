@@ -7,8 +7,8 @@
 
 namespace convergia::session {
 
-// Strings with room in them, so that writing takes no allocation and idle sessions hold none. One
-// per shard, used on its thread only.
+// Recycles strings with reserved capacity, so that writing allocates nothing and idle sessions hold
+// no memory. One per shard, used only on its thread.
 class BufferPool {
  public:
   std::string Take() {

@@ -23,8 +23,8 @@ Connection::Connection(uint64_t id, ServerState& server, std::shared_ptr<Shard> 
       stream_(std::in_place, std::move(socket), server.tls),
       tokens_(since_, server.limits.messages_burst) {}
 
-// May run on any thread, if an owner there held the connection last. By then TearDown() has given
-// back all that belongs to the shard.
+// This may run on any thread if an owner on that thread held the last reference. By then TearDown()
+// has returned everything that belongs to the shard.
 Connection::~Connection() { CHECK(!stream_) << "a connection dies before it is closed"; }
 
 void Connection::Start() {
@@ -62,7 +62,7 @@ void Connection::OnHandshakeDone() {
                  "too many connections from your address are not signed in; close some or wait");
   }
   dialect_->OnOpen();
-  Pause({});  // Bytes that came with the handshake are read at the end of the turn.
+  Pause({});  // Bytes that arrived with the handshake are read at the end of the turn.
   MarkDirty();
   if (server_.draining) Drain();
 }
@@ -140,6 +140,7 @@ void Connection::Abort(Counter reason) {
 
 void Connection::TearDown() {
   if (state_ == State::kClosed) return;
+  // The shard may hold the last reference.
   const std::shared_ptr<Connection> keep_alive = shared_from_this();
   TellDialectClosed();
   state_ = State::kClosed;
@@ -151,7 +152,7 @@ void Connection::TearDown() {
   server_.addresses.Leave(peer_address_, is_signed_in_);
 }
 
-// Not while the dialect takes bytes: they may lie in the stash or in the dialect.
+// Never call this while the dialect takes bytes: they may lie in the stash or in the dialect.
 void Connection::TellDialectClosed() {
   if (dialect_knows_closed_) return;
   dialect_knows_closed_ = true;

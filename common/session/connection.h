@@ -25,7 +25,7 @@ struct PortOptions;
 struct ServerState;
 
 // One client's connection, from accept to close. It owns TLS, the outbox, the deadlines and the
-// limits; its Dialect makes sense of the bytes.
+// limits. Its Dialect interprets the bytes.
 //
 //   handshake -> open (a stranger, then signed in) -> closing: the outbox leaves, then our end is
 //   shut -> lingering: until the other side ends too, so that it reads our last word -> closed
@@ -39,7 +39,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   struct Origin {
     std::string peer_address;
     const PortOptions* port = nullptr;  // Outlives the server's shards.
-    bool is_unwelcome = false;          // Is told BUSY after the handshake, and closed.
+    bool is_unwelcome = false;          // Gets BUSY after the handshake, then closes.
   };
 
   Connection(uint64_t id, ServerState& server, std::shared_ptr<Shard> shard,
@@ -56,16 +56,16 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   // ---- Writing. All that is written leaves at the end of this turn at the latest.
 
-  // The buffer for answers, to append to now. Back-pressure bounds them: a peer that does not take
-  // its answers is not read.
+  // The buffer for answers, to append to now. Back-pressure bounds it: the connection does not read
+  // a peer that does not take its answers.
   std::string* out() {
     MarkDirty();
     return outbox_.Tail(shard_->buffers());
   }
 
-  // Writes a push, which nobody asked for: `write(std::string*)` appends some `bytes` bytes. False
-  // if the connection is closing, or if this would take its outbox over the hard bound, and then it
-  // is closed.
+  // Appends a push, which answers no request: `write(std::string*)` appends about `bytes` bytes.
+  // False if the connection is closing. False too if the push would exceed the outbox's hard bound;
+  // then the connection closes.
   template <typename Write>
   bool Push(size_t bytes, Write&& write) {
     if (!AdmitPush(bytes)) return false;
@@ -75,53 +75,52 @@ class Connection final : public std::enable_shared_from_this<Connection>,
     push_bytes_ += tail->size() - before;
     return true;
   }
-  // The same for bytes that go to many connections.
+  // Does the same with bytes that go to many connections.
   bool PushShared(const std::shared_ptr<const std::string>& bytes);
 
-  // True if the outbox is over its soft bound and the peer does not read: then a sender should be
-  // told BUSY. Bytes that only gather until the end of this turn are no congestion; they are
-  // written now, to find out.
+  // True if the outbox is over its soft bound and the peer does not read; then answer senders with
+  // BUSY. Bytes that wait only for the end of this turn are no congestion, so this call writes them
+  // first.
   bool IsCongested();
   size_t outbox_bytes() const { return outbox_.bytes(); }
 
   // ---- Reading, for the dialect.
 
-  // False while the peer may not be read: too much in its outbox, too many messages, a sign-in that
-  // is not answered, or the end.
+  // False while the peer must not be read: its outbox is too full, it sent too many messages, its
+  // sign-in is unanswered, or the connection ends.
   bool CanRead() const;
-  // The peer sent a message. Past Limits::messages_per_second the connection reads later.
+  // Counts a message from the peer. Past Limits::messages_per_second, reading pauses.
   void CountMessage();
-  // At the end of this turn, looks again whether to read, close, or account for memory.
+  // Checks at the end of this turn whether to read, close, or account for memory.
   void MarkDirty() { shard_->MarkDirty(*this); }
 
-  // ---- Signing in, for the dialect. A peer that does not sign in within its port's time is
-  // closed.
+  // Signing in, for the dialect. A peer that does not sign in within its port's time is closed.
 
-  // The server looks who the peer is. Until EndSignIn() it reads nothing, and its own time does not
-  // count as the peer's.
+  // The server checks the peer's identity. Until EndSignIn() the connection reads nothing, and the
+  // time does not count as the peer's.
   void BeginSignIn() { signs_in_ = true; }
   void EndSignIn() {
     signs_in_ = false;
     MarkDirty();
   }
-  // The peer is known. False, without effect, if too many are signed in from its address.
+  // The peer's identity is confirmed. False, without effect, if its address has too many sessions.
   bool SignIn();
-  // Takes SignIn() back.
+  // Undoes SignIn().
   void SignOut();
   bool is_signed_in() const { return is_signed_in_; }
 
   // ---- Ending.
 
-  // Reads no further, has the dialect write its last word, and closes when that has left. Requests
-  // that are outstanding get no answer. Dialect::OnClosed() follows at the end of the turn.
+  // Reads no further, lets the dialect write its last word, and closes when that has left.
+  // Outstanding requests get no answer. Dialect::OnClosed() follows at the end of the turn.
   void Close(FailCode code, absl::string_view text);
   // Reads no further, and closes without a last word once Dialect::IsDone().
   void Finish();
-  // The same with a last word, UNAVAILABLE: the server stops.
+  // Does the same with a last word, UNAVAILABLE, because the server stops.
   void Drain();
   bool is_draining() const { return is_draining_; }
 
-  // For this room: takes its place on the shard and begins the handshake.
+  // Only for this room: registers with the shard and begins the handshake.
   void Start();
 
  private:
@@ -135,7 +134,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void OnTurnEnd();
   void BeginClosing(Counter reason);
   void BeginLinger();
-  // Closes without a word at the end of the turn.
+  // Closes without a last word at the end of the turn.
   void Abort(Counter reason);
   void TearDown();
   void TellDialectClosed();
@@ -171,13 +170,13 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   State state_ = State::kHandshake;
   const bool is_unwelcome_;
   bool is_dirty_ = false;         // Kept by the shard.
-  bool awaits_readable_ = false;  // A wait is under way.
-  bool awaits_writable_ = false;  // The same; then the socket was full.
+  bool awaits_readable_ = false;  // A wait is pending.
+  bool awaits_writable_ = false;  // Likewise; the socket was full.
   bool is_stalled_ = false;       // The outbox waits for the socket since last_progress_.
   bool is_paused_ = false;        // Open, and not reading.
-  bool is_rate_paused_ = false;   // Paused, for want of tokens.
+  bool is_rate_paused_ = false;   // Paused because tokens_ is empty.
   bool is_ending_ = false;        // Reads no further; closes once the dialect is done.
-  bool is_draining_ = false;      // ... with a last word.
+  bool is_draining_ = false;      // Ends with a last word.
   bool signs_in_ = false;         // Between BeginSignIn() and EndSignIn().
   bool is_signed_in_ = false;
   bool was_idle_ = false;  // The dialect knows that the peer is silent.
@@ -185,14 +184,15 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   absl::Duration since_;  // When the state began.
   absl::Duration last_heard_;
-  absl::Duration last_progress_;  // In writing, while is_stalled_.
+  absl::Duration last_progress_;  // The last time the socket took bytes, while is_stalled_.
 
   std::optional<tls::TlsStream> stream_;  // Until closed.
   std::unique_ptr<Dialect> dialect_;      // Null until the handshake is done.
-  std::string stash_;                     // Read and not yet given to the dialect, while paused.
+  std::string stash_;                     // Read, but not yet given to the dialect; while paused.
   Outbox outbox_;
-  size_t push_bytes_ = 0;       // At most so many of the outbox's are pushes.
-  size_t accounted_bytes_ = 0;  // Of the server's memory_bytes.
+  // Pushes in the outbox. Flush() deducts everything it writes, so this can be too low.
+  size_t push_bytes_ = 0;
+  size_t accounted_bytes_ = 0;  // Our part of the server's memory_bytes.
   TokenBucket tokens_;
 };
 

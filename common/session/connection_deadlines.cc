@@ -1,4 +1,4 @@
-// Time: how long a connection may take, and what ends it then.
+// The deadlines of a connection, and what ends it when they pass.
 
 #include <algorithm>
 
@@ -45,13 +45,13 @@ void Connection::OnDeadline() {
   if (state_ != State::kDoomed && state_ != State::kClosed) SetDeadline();
 }
 
-// Ends the connection if its time is over. True if it ends without a word.
+// Ends the connection if a deadline has passed. True if it ends without a last word.
 bool Connection::OnOverdue(absl::Duration now) {
   const Limits& limits = server_.limits;
   if (state_ == State::kHandshake && now >= since_ + limits.handshake_timeout) {
     Abort(Counter::kClosedHandshakeTimeout);
   } else if (state_ == State::kLingering && now >= since_ + limits.linger_max) {
-    state_ = State::kDoomed;  // Its reason is counted already.
+    state_ = State::kDoomed;  // Its reason is already counted.
     MarkDirty();
   } else if (is_stalled_ && now >= last_progress_ + limits.outbox_stall_max) {
     Abort(Counter::kClosedStalled);
@@ -64,11 +64,11 @@ bool Connection::OnOverdue(absl::Duration now) {
   return state_ == State::kDoomed;
 }
 
-// The peer has said nothing for long: is it still there?
+// The peer has been silent for long. Asks whether it is there, or closes.
 void Connection::OnSilence(absl::Duration now) {
   if (state_ != State::kOpen) return;
   if (is_paused_ || signs_in_) {
-    last_heard_ = now;  // We do not listen.
+    last_heard_ = now;  // The connection does not read now, so silence means nothing.
     return;
   }
   const absl::Duration silence = now - last_heard_;

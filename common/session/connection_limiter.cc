@@ -7,7 +7,8 @@
 namespace convergia::session {
 namespace {
 
-// So many more than the bound are still told why they are closed; a flood is not.
+// Up to this multiple of the bound, connections are told why they are closed. Beyond it they are
+// closed without a word, so that a flood costs little.
 constexpr int kToldPerAddressFactor = 2;
 
 std::string KeyOf(absl::string_view address) {

@@ -11,10 +11,10 @@
 
 namespace convergia::session {
 
-// Who is connected from where, and how many may be. Thread-safe.
+// Bounds the connections, in all and for each address. Thread-safe.
 //
-// An address is the text of an IPv4 address, or of an IPv6 one without its zone; of the latter only
-// the first 64 bits count, which is what one customer gets.
+// An address is the text of an IPv4 address, or of an IPv6 address without its zone. Of IPv6 only
+// the first 64 bits count, which is the usual prefix of one customer.
 class ConnectionLimiter {
  public:
   struct Bounds {
@@ -24,23 +24,24 @@ class ConnectionLimiter {
   };
   enum class Welcome {
     kYes,
-    kTellAndClose,  // Over a bound, but few enough to be told so.
-    kClose,         // Not even that.
+    kTellAndClose,  // Over its address's bound: say BUSY, then close.
+    kClose,         // Too many in all, or far over its address's bound: close at once.
   };
 
   explicit ConnectionLimiter(const Bounds& bounds) : bounds_(bounds) {}
 
-  // A connection has come. Unless the answer is kClose, Leave() must follow.
+  // Counts a new connection. Unless this returns kClose, Leave() must follow.
   Welcome Arrive(absl::string_view address) ABSL_LOCKS_EXCLUDED(mu_);
-  // One of them wants to be signed in; false: too many are, and nothing changes.
+  // A counted connection wants to sign in. False, without effect, if too many are signed in.
   bool SignIn(absl::string_view address) ABSL_LOCKS_EXCLUDED(mu_);
-  // Takes SignIn() back.
+  // Undoes SignIn().
   void SignOut(absl::string_view address) ABSL_LOCKS_EXCLUDED(mu_);
+  // The connection has closed. `signed_in`: it was signed in at its end.
   void Leave(absl::string_view address, bool signed_in) ABSL_LOCKS_EXCLUDED(mu_);
 
   int64_t connections() const ABSL_LOCKS_EXCLUDED(mu_);
   int64_t signed_in() const ABSL_LOCKS_EXCLUDED(mu_);
-  // False if somebody was still there after `timeout` (real time).
+  // False if a connection was still there after `timeout` (real time).
   bool WaitUntilEmpty(absl::Duration timeout) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

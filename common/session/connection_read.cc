@@ -1,4 +1,4 @@
-// Bytes in: from the socket to the dialect.
+// Incoming bytes: from the socket to the dialect.
 
 #include "common/session/connection.h"
 #include "common/session/server_state.h"
@@ -6,7 +6,7 @@
 namespace convergia::session {
 namespace {
 
-// Then the others have their turn.
+// After so many reads the other connections have their turn.
 constexpr int kReadsPerTurnMax = 8;
 
 }  // namespace
@@ -15,7 +15,7 @@ void Connection::AwaitReadable() {
   awaits_readable_ = true;
   stream_->AsyncWaitReadable([self = shared_from_this()](asio::error_code) {
     self->awaits_readable_ = false;
-    self->OnReadable();  // An error shows again when reading.
+    self->OnReadable();  // The next read reports an error again.
   });
 }
 
@@ -52,7 +52,7 @@ void Connection::ContinueReading() {
     counters().Add(Counter::kBytesIn, *count);
     if (!GiveBytes(shard_->read_buffer().first(*count))) return;
     if (!stream_->HasPending()) {
-      if (dialect_->held_bytes() > 0) Account();  // The outbox has its turn later.
+      if (dialect_->held_bytes() > 0) Account();  // Without this, only writing accounts for memory.
       return AwaitReadable();
     }
   }
@@ -60,7 +60,7 @@ void Connection::ContinueReading() {
   MarkDirty();
 }
 
-// True if the dialect used `bytes` up, false if nothing further may be read now.
+// True if the dialect used up `bytes`; false if nothing further may be read now.
 bool Connection::GiveBytes(absl::Span<char> bytes) {
   if (dialect_->OnBytes(&bytes)) return true;
   if (state_ == State::kOpen) {

@@ -1,4 +1,4 @@
-// Bytes out: answers and pushes gather in the outbox and leave at the end of the turn.
+// Outgoing bytes: answers and pushes gather in the outbox and leave at the end of the turn.
 
 #include <algorithm>
 
@@ -9,7 +9,8 @@ namespace convergia::session {
 
 bool Connection::AdmitPush(size_t bytes) {
   if (state_ != State::kOpen) return false;
-  // Much in one turn says nothing about the client: let the socket say whether it reads.
+  // Many pushes in one turn prove nothing about the client, so first try whether the socket takes
+  // them.
   if (push_bytes_ > server_.limits.outbox_bytes_soft) Flush();
   if (state_ != State::kOpen) return false;
   if (push_bytes_ + bytes > server_.limits.outbox_bytes_hard) {
@@ -59,9 +60,9 @@ void Connection::AwaitWritable() {
   });
 }
 
-// Keeps the sum of the memory that all connections hold.
+// Updates the sum of the memory that all connections hold.
 void Connection::Account() {
-  // A dialect holds nothing for long once it is told of the end.
+  // A dialect that knows of the end holds nothing for long.
   const size_t held = dialect_ == nullptr ? 0 : dialect_->held_bytes();
   const size_t bytes = outbox_.bytes() + held + stash_.size();
   if (bytes == accounted_bytes_) return;

@@ -9,11 +9,11 @@
 
 namespace convergia::session {
 
-// What a line server counts, by name; every drop and every closed connection has its reason here.
+// The counters of a server. Every dropped packet and every closed connection is counted by reason.
 enum class Counter {
   kConnectionsAccepted,
   kConnectionsRefused,  // At accept: too many unauthenticated, or too many in all.
-  kAcceptErrors,        // accept(2) failed, as for want of file descriptors.
+  kAcceptErrors,        // accept(2) failed, for example because no file descriptor was left.
   kHandshakes,          // That succeeded.
   kHandshakesFailed,
   kPlainText,  // Connections that did not speak TLS.
@@ -28,7 +28,7 @@ enum class Counter {
   kBytesIn,     // Inside TLS.
   kBytesOut,
   kWrites,       // SSL_write calls that took something.
-  kReadsPaused,  // A client had to wait: outstanding, outbox or rate.
+  kReadsPaused,  // A client had to wait: requests outstanding, outbox or rate.
   kClosedHandshakeTimeout,
   kClosedSignInTimeout,
   kClosedIdle,
@@ -41,7 +41,7 @@ enum class Counter {
   kCount,
 };
 
-// "connections_accepted", as metrics spell it.
+// The name in metrics: "connections_accepted".
 absl::string_view CounterName(Counter counter);
 
 using CounterValues = std::array<uint64_t, static_cast<size_t>(Counter::kCount)>;

@@ -1,5 +1,5 @@
-// A second dialect over the real shard and TLS: it has back-pressure, deadlines and limits without
-// a line of its own for them.
+// A second dialect over the real shard and TLS. It gets back-pressure, deadlines and limits without
+// any code of its own.
 
 #include "common/session/dialect.h"
 
@@ -22,15 +22,15 @@
 namespace convergia::session {
 namespace {
 
-// What the test sees of all echoes.
+// The events of all echoes.
 struct EchoLog {
   std::atomic<int> frames = 0;
   std::atomic<int> alive = 0;
   std::atomic<int> closed = 0;
 };
 
-// A frame is one byte, the number of bytes that follow, and these. Each is answered by itself,
-// `times` times. The frame "me" signs in; an empty one asks a silent peer whether it is there.
+// A frame is one byte, the number of bytes that follow, then those bytes. Each frame is echoed
+// `times` times. The frame "me" signs in. An empty frame asks a silent peer whether it is there.
 class Echo final : public Dialect {
  public:
   Echo(Connection& connection, EchoLog& log, int times)
@@ -84,7 +84,7 @@ class Echo final : public Dialect {
   Connection& connection_;
   EchoLog& log_;
   const int times_;
-  std::string frame_;  // As far as it has come.
+  std::string frame_;  // The bytes received so far.
 };
 
 class DialectTest : public testing::Test {
@@ -119,7 +119,7 @@ class DialectTest : public testing::Test {
     EXPECT_TRUE(client->Handshake());
     return client;
   }
-  // One that has read the greeting.
+  // A client that has read the greeting.
   std::unique_ptr<RawClient> ConnectAndGreet(size_t port = 0) {
     auto client = Connect(port);
     EXPECT_EQ(ReadFrame(*client), "hello");
@@ -133,7 +133,7 @@ class DialectTest : public testing::Test {
     return client.Send(Echo::Frame(body)) ? ReadFrame(client) : "<lost>";
   }
 
-  // On the shard of the only connection.
+  // Runs `fn` on the shard of the only connection.
   void OnConnection(const std::function<void(Connection& connection)>& fn) {
     for (const std::shared_ptr<Shard>& shard : server_->shards()) {
       absl::Notification done;
@@ -205,7 +205,7 @@ TEST_F(DialectTest, APeerThatNeverReadsIsClosed) {
   const auto client = ConnectAndGreet();
   ASSERT_TRUE(client->Send(Echo::Frame("twenty bytes of text")));
   WaitForCounter(Counter::kReadsPaused, 1);
-  // The kernel may still be taking a last bit, which counts as progress.
+  // The kernel may still take some last bytes, which counts as progress.
   for (int i = 0; i < 1000 && server_->connections() > 0; ++i) {
     AdvanceBy(options_.limits.outbox_stall_max + absl::Seconds(1));
   }

@@ -10,22 +10,22 @@ namespace convergia::session {
 // A quarter of this machine's memory, in bytes.
 size_t QuarterOfMemory();
 
-// The bounds of one server's connections, whatever they speak. The defaults are the system's. An
-// operator may change them, and a test makes them small.
+// The bounds of one server's connections, for every dialect. The defaults are those of the whole
+// system. An operator may change them; a test makes them small.
 struct Limits {
   absl::Duration handshake_timeout = limits::kTlsHandshakeTimeout;
   absl::Duration idle_ping_after = limits::kIdlePingAfter;
   absl::Duration idle_close_after = limits::kIdleCloseAfter;
   absl::Duration outbox_stall_max = limits::kOutboxStallMax;
-  // How long a closed connection waits for the peer to close too, so that the peer reads our last
-  // word.
+  // How long a closed connection waits for the peer to close too, so that the peer can read our
+  // last word.
   absl::Duration linger_max = absl::Seconds(2);
 
-  // Past the soft bound the peer is not read, so its next request runs when its answers have left.
-  // Past the hard bound of pushes the connection is closed.
+  // Past the soft bound, the peer is not read until its answers have left. If pushes exceed the
+  // hard bound, the connection closes.
   size_t outbox_bytes_soft = limits::kOutboxBytesSoft;
   size_t outbox_bytes_hard = limits::kOutboxBytesHard;
-  // Of all connections together: outboxes, and Dialect::held_bytes().
+  // The bound for all connections together: outboxes and Dialect::held_bytes(). In bytes.
   size_t memory_bytes_max = QuarterOfMemory();
 
   double messages_per_second = limits::kMessagesPerSecond;

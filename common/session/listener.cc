@@ -21,10 +21,10 @@ namespace {
 using asio::ip::tcp;
 
 constexpr int kBacklog = 4096;
-// When there is no file descriptor left, asking at once again would only burn the CPU.
+// If no file descriptor is left, accepting again at once would only burn the CPU.
 constexpr std::chrono::milliseconds kAcceptRetryAfter(100);
 
-// Unique within a process.
+// Unique within this process.
 uint64_t NextConnectionId() {
   static std::atomic<uint64_t> last = 0;
   return ++last;
@@ -83,7 +83,7 @@ void Listener::Start() { AcceptNext(); }
 
 void Listener::Stop() {
   is_stopped_ = true;
-  asio::error_code ignored;  // Closing is all that can be done.
+  asio::error_code ignored;  // Nothing can be done about an error of close().
   acceptor_.close(ignored);
   retry_timer_.cancel();
 }
@@ -111,12 +111,13 @@ void Listener::OnAccepted(asio::error_code error, tcp::socket socket) {
 void Listener::Admit(tcp::socket socket, const std::shared_ptr<Shard>& shard) {
   asio::error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
-  if (error) return;                                        // Gone already.
-  if (socket.native_handle() >= OwnShares().clients_end) {  // The rest is for nodes and files.
+  if (error) return;                                        // The peer has already closed.
+  if (socket.native_handle() >= OwnShares().clients_end) {  // The others are for nodes and files.
     home().counters().Add(Counter::kConnectionsRefused);
     return;
   }
-  // A connection that is dead takes answers of OK for no longer than this.
+  // Without acknowledgement by the peer, the kernel drops the connection after this time. So a dead
+  // connection does not take answers for longer.
   const int unacknowledged_max =
       static_cast<int>(absl::ToInt64Milliseconds(limits::kUnacknowledgedMax));
   (void)setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_max,

@@ -17,7 +17,7 @@
 
 namespace convergia::session {
 
-// One address to listen on, and what its connections speak.
+// One address to listen on, and the dialect of its connections.
 struct PortOptions {
   std::string address;  // "host:port", "[::1]:port"; port 0 takes a free one.
   MakeDialect make_dialect;
@@ -25,8 +25,8 @@ struct PortOptions {
   absl::Duration sign_in_timeout = limits::kSignInTimeout;
 };
 
-// One listening socket: takes connections in and spreads them over the shards. It lives on the
-// first shard's thread, once started.
+// One listening socket: accepts connections and spreads them over the shards. It lives on the first
+// shard's thread, once started.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
   // Binds and listens.
@@ -36,9 +36,9 @@ class Listener : public std::enable_shared_from_this<Listener> {
       PortOptions port, ServerState& server, std::vector<std::shared_ptr<Shard>> shards);
 
   void Start();  // Only on the first shard's thread, or before it runs.
-  void Stop();   // The same. No connection is accepted from here on.
+  void Stop();   // Likewise. No connection is accepted from here on.
 
-  // "host:port", with the port that was given or taken.
+  // "host:port", with the port that was given or assigned.
   std::string address() const { return address_; }
 
  private:

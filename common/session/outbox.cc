@@ -11,7 +11,7 @@ std::string* Outbox::Tail(BufferPool& pool) {
   if (tail_.empty()) {
     tail_ = pool.Take();
   } else if (chain_.empty() && written_ >= kCompactBytes && written_ >= tail_.size() / 2) {
-    tail_.erase(0, written_);  // A reader that is slow but never done must not make it grow.
+    tail_.erase(0, written_);  // Bounds the tail for a slow reader.
     written_ = 0;
   }
   return &tail_;

@@ -12,15 +12,15 @@
 
 namespace convergia::session {
 
-// What one session has yet to write: bytes of its own, gathered in one buffer so that they leave in
-// one record, and large packets shared with other sessions. Holds no memory while empty. Bounds are
-// the session's. Not thread-safe.
+// The bytes that one connection has yet to write. Its own bytes gather in one buffer, so that they
+// leave in one TLS record. Large packets are shared with other connections. Holds no memory while
+// empty. The connection enforces the bounds. Not thread-safe.
 class Outbox {
  public:
-  // The buffer to append to, until the next call of anything here.
+  // The buffer to append to; valid until the next call of any function here.
   std::string* Tail(BufferPool& pool);
 
-  // Appends what others may append too. Small ones are copied.
+  // Appends bytes that other outboxes may share. Small ones are copied.
   void AppendShared(const std::shared_ptr<const std::string>& bytes, BufferPool& pool);
 
   struct Progress {
@@ -28,7 +28,7 @@ class Outbox {
     size_t writes = 0;
     bool blocked = false;  // The socket is full.
   };
-  // Writes until all is written or the socket is full.
+  // Writes until everything is written or the socket is full.
   //
   // Errors: kUnavailable; the connection is lost.
   absl::StatusOr<Progress> WriteTo(tls::TlsStream& stream, BufferPool& pool);
@@ -38,7 +38,8 @@ class Outbox {
   void Clear(BufferPool& pool);
 
  private:
-  static constexpr size_t kSharedBytesMin = 8 * 1024;  // Below, a copy costs less than a record.
+  static constexpr size_t kSharedBytesMin = 8 * 1024;  // A smaller packet is cheaper to copy than
+                                                       // to send as its own record.
   static constexpr size_t kCompactBytes = 64 * 1024;
 
   struct Piece {

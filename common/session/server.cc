@@ -56,7 +56,7 @@ void Server::StopListening() {
 void Server::Drain(absl::Duration timeout) {
   if (!is_started_ || is_stopped_) return;
   StopListening();
-  state_->draining = true;  // For those still shaking hands.
+  state_->draining = true;  // For connections still in their handshake.
   for (const std::shared_ptr<Shard>& shard : shards_) {
     shard->Post([&shard = *shard] {
       for (const std::shared_ptr<Connection>& connection : shard.Connections()) connection->Drain();

@@ -21,8 +21,8 @@ namespace convergia::session {
 
 struct ServerState;
 
-// A server of dialects over TLS: listens, spreads connections over shards, and keeps the limits of
-// limits.h for all ports together.
+// A server of dialects over TLS. It listens, spreads connections over shards, and enforces the
+// limits of limits.h for all ports together.
 //
 //   CVG_ASSIGN_OR_RETURN(server, Server::Create({.tls = &tls}, std::move(options)));
 //   server->Start();  ...  server->Drain(absl::Seconds(5));  server->Stop();
@@ -36,23 +36,23 @@ class Server {
     std::vector<PortOptions> listen;
     int shards = 1;
     Limits limits;
-    absl::Duration tick = absl::Milliseconds(100);  // How exact time-outs are, in real time.
+    absl::Duration tick = absl::Milliseconds(100);  // The precision of time-outs, in real time.
   };
 
   // Binds and listens; no connection is accepted yet.
   //
   // Errors: kInvalidArgument for a bad address, kUnavailable if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const Deps& deps, Options options);
-  ~Server();  // Stop().
+  ~Server();  // Calls Stop().
 
   void Start();
 
-  // Accepts no connection and reads no further. Each connection closes with a last word once its
-  // dialect is done. Returns when all are gone, or after `timeout` (real time).
+  // Accepts no connection and reads no further. Each connection closes with a last word when its
+  // dialect is done. Returns when all are closed, or after `timeout` (real time).
   void Drain(absl::Duration timeout);
 
-  // Closes the rest and waits for all threads. Idempotent. Connections that others still hold stay
-  // valid and do nothing.
+  // Closes all remaining connections and waits for all threads. Idempotent. Connections that others
+  // still hold stay valid and do nothing.
   void Stop();
 
   // "host:port" of each listener, in the order of Options::listen.
@@ -63,7 +63,7 @@ class Server {
   int64_t connections() const;  // Signed in or not.
   int64_t signed_in() const;
   CounterValues counters() const;
-  int64_t memory_bytes() const;  // Held for peers that are slow.
+  int64_t memory_bytes() const;  // Bytes held for slow peers.
 
  private:
   Server(const Deps& deps, const Options& options);

@@ -9,7 +9,7 @@
 
 namespace convergia::session {
 
-// What all connections of one server share. For this room only.
+// What all connections of one server share. Only for this room.
 struct ServerState {
   ServerState(const Limits& limits, const tls::TlsContext& tls)
       : limits(limits),

@@ -13,7 +13,7 @@
 namespace convergia::session {
 namespace {
 
-// The size of a TLS record; OpenSSL gives one record a read.
+// The size of a TLS record; OpenSSL returns one record in each read.
 constexpr size_t kReadBufferBytes = 16 * 1024;
 
 thread_local const Shard* current_shard = nullptr;
@@ -47,10 +47,12 @@ void Shard::RunLoop() {
 
 void Shard::Stop() {
   Post([this] { CloseAll(); });
-  std::vector<Task> forgotten;  // Dies after the lock: its owners may Post().
+  std::vector<Task> forgotten;  // Destroyed after the lock is released, since destructors of tasks
+                                // may Post().
   {
     absl::MutexLock lock(&mu_);
     stopped_ = true;
+    // If the loop has never run, it will not run these tasks.
     if (!thread_.joinable()) forgotten.swap(mailbox_);
   }
   if (thread_.joinable()) {
@@ -66,7 +68,7 @@ void Shard::CloseAll() {
   tick_timer_.cancel();
   task_timer_.cancel();
   std::multimap<absl::Duration, Task>().swap(timers_);
-  work_.reset();  // run() returns when the last cancelled wait has said so.
+  work_.reset();  // run() returns once the last cancelled wait has ended.
 }
 
 void Shard::Post(Task task) {
@@ -101,7 +103,7 @@ void Shard::AddTimer(absl::Duration due, Task task) {
   if (added == timers_.begin()) AwaitTimer();
 }
 
-// Ends a wait for a later time.
+// Starts a wait for the first timer; this cancels a wait for a later one.
 void Shard::AwaitTimer() {
   const absl::Duration delay = timers_.begin()->first - RealClock::Get().Elapsed();
   task_timer_.expires_after(absl::ToChronoNanoseconds(delay));
@@ -112,7 +114,7 @@ void Shard::AwaitTimer() {
 
 void Shard::RunTimers() {
   const auto due_end = timers_.upper_bound(RealClock::Get().Elapsed());
-  std::vector<Task> due;  // Taken out first, since tasks add timers.
+  std::vector<Task> due;  // Taken out first, because tasks add timers.
   for (auto timer = timers_.begin(); timer != due_end; ++timer) {
     due.push_back(std::move(timer->second));
   }
@@ -150,7 +152,7 @@ void Shard::MarkDirty(Connection& connection) {
 void Shard::EndTurn() {
   turn_.swap(dirty_);
   for (const std::shared_ptr<Connection>& connection : turn_) {
-    connection->is_dirty_ = false;  // From here on it may be marked for the next turn.
+    connection->is_dirty_ = false;  // From now on, MarkDirty() puts it into the next turn.
     connection->OnTurnEnd();
   }
   turn_.clear();

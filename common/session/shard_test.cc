@@ -1,4 +1,4 @@
-// A shard as the executor of an actor.
+// An actor with a shard as its executor.
 
 #include "common/session/shard.h"
 

@@ -18,7 +18,7 @@ void TimingWheel::Link(Entry& list, Entry& entry) {
 
 void TimingWheel::Set(Entry& entry, absl::Duration deadline) {
   Drop(entry);
-  // Rounded up, also where that is far beyond the wheel's end.
+  // Rounded up, and limited to the wheel's end.
   const int64_t tick = 1 + std::clamp(TickOf(deadline), now_tick_, now_tick_ + kSlots - 2);
   Link(SlotAt(tick), entry);
 }
@@ -33,7 +33,7 @@ void TimingWheel::Drop(Entry& entry) {
 void TimingWheel::Advance(absl::Duration now, absl::FunctionRef<void(Entry&)> due) {
   const int64_t target = TickOf(now);
   if (target <= now_tick_) return;
-  // First gathered, then called: what is set again meanwhile belongs to a later round.
+  // Gathers first and calls then: an entry that is set again meanwhile belongs to a later round.
   Entry gathered;
   gathered.previous = gathered.next = &gathered;
   const int64_t first = std::max(now_tick_ + 1, target - kSlots + 1);

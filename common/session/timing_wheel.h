@@ -8,14 +8,15 @@
 
 namespace convergia::session {
 
-// Deadlines of very many things that are nearly always moved before they are reached. Setting,
-// moving and dropping one takes a few pointers and no memory. Not thread-safe.
+// Deadlines of very many entries, most of which are moved before they come. Setting, moving and
+// dropping one changes a few pointers and allocates nothing. Not thread-safe.
 //
-// A deadline further away than the wheel is long is due early, at its end. So the callee checks the
-// time, and sets the deadline again.
+// The hashed timing wheel of Varghese and Lauck, with one level. A deadline beyond the wheel's end
+// is due early, at that end. So the callee checks the time and sets the deadline again.
 class TimingWheel {
  public:
-  // What has deadlines derives from this. It may not be moved, and is dropped before it dies.
+  // A class with deadlines derives from this. An entry must not be moved, and must be dropped
+  // before it is destroyed.
   struct Entry {
     Entry* previous = nullptr;  // Null: has no deadline.
     Entry* next = nullptr;
@@ -23,12 +24,13 @@ class TimingWheel {
 
   TimingWheel(absl::Duration tick, absl::Duration now);
 
-  // Never due before `deadline` by more than a tick, unless it lies beyond the wheel's end.
+  // The entry is due within one tick after `deadline`, or at the wheel's end if that is earlier.
   void Set(Entry& entry, absl::Duration deadline);
+  // Forgets the deadline of `entry`, if it has one.
   void Drop(Entry& entry);
 
-  // Calls `due` for each entry whose deadline has come by `now`, after dropping it. `due` may set
-  // or drop any entry.
+  // Calls `due` for each entry that is due by `now`, after dropping it. `due` may set or drop any
+  // entry.
   void Advance(absl::Duration now, absl::FunctionRef<void(Entry&)> due);
 
  private:

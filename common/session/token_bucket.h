@@ -6,12 +6,12 @@
 
 namespace convergia::session {
 
-// A rate with a burst: `per_second` in the long run, `burst` at once. Not thread-safe.
+// A token bucket: `per_second` in the long run, `burst` at once. Not thread-safe.
 class TokenBucket {
  public:
   TokenBucket(absl::Duration now, double burst) : tokens_(burst), refilled_(now) {}
 
-  // Takes one. False if none is left for the next, which then waits until HasToken().
+  // Takes a token. False if none is left: the next call must wait for HasToken().
   bool Take(absl::Duration now, double per_second, double burst) {
     Refill(now, per_second, burst);
     tokens_ -= 1;
@@ -25,7 +25,7 @@ class TokenBucket {
 
  private:
   void Refill(absl::Duration now, double per_second, double burst) {
-    if (now == refilled_) return;  // Nearly always: a shard's time goes by ticks.
+    if (now == refilled_) return;  // The usual case: a shard's time moves by ticks.
     const double seconds = absl::ToDoubleSeconds(now - refilled_);
     tokens_ = std::min(burst, tokens_ + seconds * per_second);
     refilled_ = now;

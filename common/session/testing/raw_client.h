@@ -8,34 +8,34 @@
 
 namespace convergia::session {
 
-// A client for tests: bytes over one connection, blocking, on a real socket. Every wait is bounded;
-// bytes that do not come in time fail the test.
+// A blocking client for tests: bytes over one real connection. Every wait is bounded. Bytes that do
+// not come in time fail the test.
 class RawClient {
  public:
-  // Connects to "host:port". Then Handshake(), or plain bytes.
+  // Connects to "host:port". Handshake() or plain bytes follow.
   explicit RawClient(absl::string_view address);
   virtual ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
-  // False if the server does not want to. Then, or before it, only the Plain functions work.
+  // False if the server refuses. After that, and before Handshake(), only the Plain functions work.
   bool Handshake();
 
-  // Bytes exactly as they are. False if the connection is lost.
+  // Sends the bytes unchanged. False if the connection is lost.
   bool Send(absl::string_view bytes);
   bool SendPlain(absl::string_view bytes);
 
   // The next `count` bytes; fewer if the server closed first.
   std::string Read(size_t count);
-  // True once the server has closed its end, whatever plain bytes come before.
+  // Reads and drops plain bytes. True once the server has closed its end.
   bool ReadPlainToEnd();
 
-  // Closes without a word.
+  // Closes without a TLS shutdown.
   void Close();
-  // Ends our direction in an orderly way.
+  // Ends our direction with a TLS shutdown.
   void ShutdownSend();
 
-  // How much the kernel keeps for us; small makes a slow reader soon.
+  // Sets the kernel's receive buffer. A small one soon blocks the sender.
   void SetReceiveBuffer(int bytes);
 
  protected:
@@ -48,8 +48,8 @@ class RawClient {
   int fd_ = -1;
   SSL_CTX* context_ = nullptr;
   SSL* ssl_ = nullptr;
-  std::string buffer_;  // Received and not given out.
-  size_t taken_ = 0;    // Of buffer_.
+  std::string buffer_;  // Received, not yet returned.
+  size_t taken_ = 0;    // Bytes of buffer_ already returned.
 };
 
 }  // namespace convergia::session
