@@ -11,10 +11,10 @@
 
 namespace convergia::edge {
 
-// The peers to which one session sends most bytes, since the last Take(): at most kPeersMax of
-// them. Misra-Gries: when full, a new peer decrements the smallest counter and replaces it at zero.
-// So heavy peers stay, and counts are lower bounds. Counting costs a few nanoseconds while the
-// session writes to the same few peers. Not thread-safe.
+// The peers to which one session sent most bytes since the last Take(), at most kPeersMax. This is
+// the Misra-Gries summary: when full, a new peer decrements the smallest counter and replaces it at
+// zero. So heavy peers stay, and counts are lower bounds. Counting costs a few nanoseconds while
+// the session writes to the same few peers. Not thread-safe.
 class HeavyHitters {
  public:
   static constexpr size_t kPeersMax = 8;
@@ -24,6 +24,7 @@ class HeavyHitters {
     uint64_t bytes = 0;
   };
 
+  // Counts `bytes` that the session sent to the user `name`.
   void Count(absl::string_view name, uint64_t bytes) {
     if (last_ < peers_.size() && peers_[last_].name == name) {
       peers_[last_].bytes += bytes;
@@ -50,12 +51,12 @@ class HeavyHitters {
 
   bool empty() const { return peers_.empty(); }
 
-  // Returns all peers and starts from nothing; it then holds no memory.
+  // Returns all peers and starts again from nothing. Frees the memory.
   std::vector<Peer> Take() { return std::exchange(peers_, {}); }
 
  private:
   std::vector<Peer> peers_;
-  size_t last_ = 0;  // The one counted last.
+  size_t last_ = 0;  // The index of the peer counted last: often the next one too.
 };
 
 }  // namespace convergia::edge

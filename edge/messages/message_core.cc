@@ -24,10 +24,10 @@ class MessageCore::Sender {
 namespace {
 
 constexpr absl::Duration kSweepEvery = absl::Seconds(1);
-// What a free slot keeps of its body's memory.
+// The memory for a body that a free slot keeps, in bytes.
 constexpr size_t kKeptBodyBytes = 1024;
 
-// Only a name in its normal form goes into a packet as it is.
+// A name goes into packets as it is, so it must be in normal form.
 bool IsUsername(const std::string& name) {
   const absl::StatusOr<Username> parsed = Username::Parse(name);
   return parsed.ok() && parsed->str() == name;
@@ -254,6 +254,7 @@ void MessageCore::AwaitAnswer(MessageId id, absl::Duration now) {
 void MessageCore::Enqueue(Queue& queue, MessageId id) {
   Message& message = At(id);
   const size_t bytes = message.to.size() + message.body.size();
+  // The bound is for messages that wait. The first one, whose check is under way, always fits.
   if (message.state == State::kNew) {
     if (queue.bytes + bytes > limits::kHeldBytesMax) {
       return Refuse(id, Fail(FailCode::kBusy,
@@ -268,6 +269,7 @@ void MessageCore::Enqueue(Queue& queue, MessageId id) {
 
 void MessageCore::WorkQueue(MessageId first, absl::Status answer, absl::Duration now) {
   Queue& queue = *QueueOf(At(first));
+  // Copies, because the loop below may free the slot of `first`.
   const Origin origin(At(first).arrival.origin, At(first).from);
   const bool is_arrival = At(first).is_arrival;
   MessageId id = first;
@@ -307,7 +309,7 @@ void MessageCore::Pass(Sender& sender, MessageId id, absl::string_view body) {
     return Depart(sender, id, body, where);
   }
   const size_t bytes = message.to.size() + body.size();
-  if (sender.order.Hold(message.to, id, bytes)) {  // Given back.
+  if (sender.order.Hold(message.to, id, bytes)) {  // Too much is held already.
     return Refuse(id, Fail(FailCode::kBusy,
                            absl::StrCat("too many messages of yours wait for ", message.to,
                                         " to change main servers; try again in some seconds")));
@@ -338,7 +340,8 @@ void MessageCore::Depart(Sender& sender, MessageId id, absl::string_view body,
   message.state = State::kUnderWay;
   if (message.legs == 0) return Finish(id);
   CountTraffic(sender, message.to, body.size(), where);
-  // Sessions on this shard alone have it before anything else happens: nothing can overtake it.
+  // If every recipient is a session on this core's own shard, delivery happens before any other
+  // event. No later message can overtake it, so SendOrder need not know of it.
   const bool is_at_once =
       where.edges.empty() && shards.size() == 1 && shards[0].shard == options_.core;
   if (!is_at_once) {

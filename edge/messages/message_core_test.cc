@@ -20,8 +20,8 @@ namespace {
 constexpr NodeId kSelf = 1;
 constexpr uint32_t kShard = 0;  // The core's own.
 
-// One core with the hub and the directory that it reads. Its actions become lines of text, so that
-// a test says what happened and in which order:
+// One core with the hub and the directory that it reads. Its actions become lines of text, so a
+// test states what happens and in which order:
 //
 //   push m1 to s2,s3        the sessions on the core's own shard; answered at once
 //   post m1 to s4@2         the sessions on shard 2
@@ -39,7 +39,7 @@ class MessageCoreTest : public testing::Test {
     return *core_;
   }
 
-  // A session of `user` here. The core knows it if it may send.
+  // Signs in a session of `user` here. The core gets it as a sender if it is on the core's shard.
   void SignIn(const std::string& user, uint64_t session, uint32_t shard = kShard) {
     ASSERT_OK(hub_.Add(*Username::Parse(user), 1, session, {.shard = shard, .id = session}));
     if (shard == kShard) senders_[session] = core().OnSession(session, user);
@@ -49,14 +49,14 @@ class MessageCoreTest : public testing::Test {
     core().OnSessionGone(senders_.at(session));
     senders_.erase(session);
   }
-  // Where else `user` is.
+  // Sets the other edges where `user` is signed in.
   void Place(const std::string& user, const std::vector<NodeId>& edges) {
     const UserHash hash = HashOfUser(user);
     for (const NodeId edge : directory_.Find(user)) directory_.Erase(hash, edge);
     for (const NodeId edge : edges) directory_.Put(hash, edge);
   }
 
-  // Sends the next message, m1 first.
+  // Sends the next message; the first one is m1.
   void Send(uint64_t session, const std::string& to, absl::string_view body = "hi") {
     const MessageId id = core().OnMessage(*senders_.at(session), to, body, /*time_ms=*/5, now_);
     Name(id);
@@ -84,7 +84,7 @@ class MessageCoreTest : public testing::Test {
     CarryOut();
   }
 
-  // All that happened since the last call.
+  // The actions since the last call.
   std::string Log() { return absl::StrJoin(std::exchange(log_, {}), "; "); }
 
   std::string Name(MessageId id) {
@@ -168,7 +168,7 @@ class MessageCoreTest : public testing::Test {
   absl::Duration now_ = absl::Seconds(100);
 };
 
-// Messages of the senders in `slow_` are checked later; those of "mallory" are refused.
+// A check that answers later for the senders in `slow_`, and refuses those of "mallory".
 class MessageChecksTest : public MessageCoreTest {
  protected:
   MessageChecksTest() {
@@ -184,7 +184,7 @@ class MessageChecksTest : public MessageCoreTest {
   std::vector<std::string> asked_;
 };
 
-// ---- Who gets it.
+// ---- Recipients.
 
 TEST_F(MessageCoreTest, EachWayIsALegAndTheSenderReadsTheirSum) {
   SignIn("alice", 1);
@@ -246,7 +246,7 @@ TEST_F(MessageCoreTest, OfTwoReasonsTheSenderReadsTheMoreImportant) {
   EXPECT_EQ(sum, (RelayResult{.sessions = 2, .fail = FailCode::kBusy}));
 }
 
-// ---- In what order.
+// ---- Order.
 
 TEST_F(MessageCoreTest, WhatGoesTheSameWayDoesNotWait) {
   SignIn("alice", 1);

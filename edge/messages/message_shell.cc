@@ -22,7 +22,7 @@ namespace {
 // MessageId::core of arrivals: no shard has this index.
 constexpr uint32_t kArrivalCore = std::numeric_limits<uint32_t>::max();
 
-// A thread's own, so that no message allocates one.
+// One string for each thread, so that a message allocates none.
 std::string& Scratch() {
   thread_local std::string scratch;
   if (scratch.capacity() > limits::kOutboxBytesSoft) std::string().swap(scratch);
@@ -121,7 +121,7 @@ void MessageShell::Depart(Lane& lane, MessageCore::Departure& departure) {
                                    .time_ms = departure.time_ms,
                                    .body = std::string(departure.body)}});
   }
-  // Last, for the departure's views end with the last result.
+  // The last leg, because the views of `departure` end with the last result.
   if (here != nullptr) lane.core.OnResult(departure.message, Push(lane, here->sessions, packet));
 }
 
@@ -142,7 +142,7 @@ void MessageShell::PostResultsToShard(Lane& lane, Answers results) {
   });
 }
 
-// All of one turn leave together, after it.
+// Collects the requests of one turn, to hand them over together after it.
 void MessageShell::SendToEdge(Lane& lane, RelayLoop::Request request) {
   lane.outbound.push_back(std::move(request));
   if (lane.outbound.size() > 1) return;

@@ -15,35 +15,35 @@
 
 namespace convergia::edge {
 
-// Keeps the messages of one session to each recipient in order while the recipient moves.
+// Keeps the messages of one session to each recipient in order while that recipient moves.
 //
-// Messages on the same ways stay in order by themselves. But when a recipient was on edge 2 and is
-// now on edge 3, the next message could overtake one that still waits for edge 2, and be read first
-// by the same person. So a message may leave while others to the same recipient are under way only
-// if it goes to the same places; otherwise it is held until those are answered (which takes ten
-// seconds at most), as are all behind it.
+// Messages to the same places stay in order by themselves. If a recipient moves from edge 2 to edge
+// 3, the next message could overtake one that still waits for edge 2. So while messages to a
+// recipient are under way, a further one leaves only if it goes to the same places. Otherwise it is
+// held until those are answered (ten seconds at most), and all later ones with it.
 //
-// `Held` is a message that waits. One per session; a core, not thread-safe.
+// `Held` stands for a waiting message. One SendOrder for each session. A core, not thread-safe.
 template <typename Held>
 class SendOrder {
  public:
   bool empty() const { return recipients_.empty(); }
 
-  // May a message to `to`, which is now at `places` (this edge by its own id), leave?
+  // True if a message to `to`, who is now at `places`, may leave. `places` names this edge by its
+  // id.
   bool MayLeave(absl::string_view to, const Places& places) const {
     const auto found = recipients_.find(to);
     return found == recipients_.end() ||
            (found->second.held.empty() && MayJoin(found->second, places));
   }
 
-  // It left, and OnAnswered() follows.
+  // The message left; OnAnswered() follows.
   void OnLeft(absl::string_view to, const Places& places) {
     Recipient& recipient = recipients_[to];
     recipient.places = places;
     ++recipient.under_way;
   }
 
-  // Holds `message`, of so many bytes; or gives it back, if too many wait already.
+  // Holds `message`, which counts `bytes`. Returns it if limits::kHeldBytesMax would be exceeded.
   [[nodiscard]] std::optional<Held> Hold(absl::string_view to, Held message, size_t bytes) {
     if (held_bytes_ + bytes > limits::kHeldBytesMax) return message;
     held_bytes_ += bytes;
@@ -51,14 +51,15 @@ class SendOrder {
     return std::nullopt;
   }
 
+  // A message of OnLeft() is answered: no part of it is under way.
   void OnAnswered(absl::string_view to) {
     const auto found = recipients_.find(to);
     --found->second.under_way;
     Forget(found);
   }
 
-  // Takes the first held message to `to` if it may leave for `places`, where they are now. To be
-  // called after OnAnswered() until it gives none.
+  // Takes the first held message to `to` if it may leave for `places`, the recipient's present
+  // places. Call this after OnAnswered() until it returns false.
   bool TakeHeld(absl::string_view to, const Places& places, Held* message) {
     const auto found = recipients_.find(to);
     if (found == recipients_.end() || found->second.held.empty()) return false;
@@ -69,7 +70,8 @@ class SendOrder {
     Forget(found);
     return true;
   }
-  // Takes every held message out, in order for each recipient: the session has gone.
+  // Removes and returns every held message, in order for each recipient, because the session
+  // closed.
   std::vector<Held> TakeAllHeld() {
     std::vector<Held> all;
     for (auto& [to, recipient] : recipients_) {
@@ -80,6 +82,7 @@ class SendOrder {
     return all;
   }
 
+  // True if a message to `to` is held.
   bool HasHeld(absl::string_view to) const {
     const auto found = recipients_.find(to);
     return found != recipients_.end() && !found->second.held.empty();
@@ -91,9 +94,9 @@ class SendOrder {
     size_t bytes = 0;
   };
   struct Recipient {
-    Places places;  // Of those under way.
+    Places places;  // Of the messages under way.
     int under_way = 0;
-    std::list<Entry> held;  // Mostly empty, and then without memory.
+    std::list<Entry> held;  // Usually empty; an empty list has no memory.
   };
   using Recipients = absl::flat_hash_map<std::string, Recipient>;
 
@@ -106,7 +109,7 @@ class SendOrder {
   }
 
   Recipients recipients_;
-  size_t held_bytes_ = 0;  // Of all recipients.
+  size_t held_bytes_ = 0;  // For all recipients together.
 };
 
 }  // namespace convergia::edge

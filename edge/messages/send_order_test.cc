@@ -37,14 +37,14 @@ TEST(SendOrderTest, NobodyOvertakesTheHeld) {
   Order order;
   order.OnLeft("bob", {2});
   ASSERT_EQ(order.Hold("bob", 1, 10), std::nullopt);
-  EXPECT_FALSE(order.MayLeave("bob", {2}));  // Would itself be free to go.
+  EXPECT_FALSE(order.MayLeave("bob", {2}));  // By its places alone it could leave.
   ASSERT_EQ(order.Hold("bob", 2, 10), std::nullopt);
   order.OnAnswered("bob");
   int held = 0;
   ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
   EXPECT_EQ(held, 1);
   order.OnLeft("bob", {3});
-  EXPECT_FALSE(order.TakeHeld("bob", {4}, &held));  // Moved once more.
+  EXPECT_FALSE(order.TakeHeld("bob", {4}, &held));  // The recipient has moved again.
   EXPECT_TRUE(order.HasHeld("bob"));
   ASSERT_TRUE(order.TakeHeld("bob", {3}, &held));
   EXPECT_EQ(held, 2);

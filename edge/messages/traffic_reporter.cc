@@ -41,7 +41,7 @@ void TrafficReporter::ReportLoop() {
       absl::MutexLock lock(&mu_);
       if (mu_.AwaitWithTimeout(absl::Condition(&stopped_), kEvery)) return;
     }
-    // On the shards' threads: each sends its own.
+    // Runs on each shard's thread; each shard sends its own report.
     messages_->TakeTraffic(kTalkersMax, [send = send_](MessageCore::Traffic traffic) {
       if (traffic.bytes_within + traffic.bytes_across > 0) send(MessageOf(std::move(traffic)));
     });

@@ -11,21 +11,25 @@
 
 namespace convergia::edge {
 
-// Tells mgmt every few seconds who of this edge's users sent how much to whom, so that it can bring
-// together those who talk. What cannot be sent is lost, and nothing depends on it. Thread-safe.
+// Reports to mgmt every kEvery how many bytes the users of this edge sent to which peers. mgmt uses
+// this to move users nearer to their peers. A report that cannot be sent is lost; nothing depends
+// on it. Thread-safe.
 class TrafficReporter {
  public:
   static constexpr absl::Duration kEvery = absl::Seconds(5);
-  // In one report of one shard; the others come with the next. 8 peers each: some 600 KB.
+  // The bound on one shard's report; further users come with the next. With 8 peers each: some 600
+  // KB.
   static constexpr size_t kTalkersMax = 2'500;
 
+  // Sends a report to mgmt. Called on the thread of each shard; must not block.
   using Send = std::function<void(v1::FromNode message)>;
 
-  // `messages` must outlive the reporter, and so must the shards it works on: Stop() first.
+  // `messages` and the shards it works on must outlive the reporter: call Stop() first.
   TrafficReporter(MessageShell* messages, Send send)
       : messages_(messages), send_(std::move(send)) {}
   ~TrafficReporter() { Stop(); }
 
+  // Starts the thread that reports. Stop() ends it and waits for it; idempotent.
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 

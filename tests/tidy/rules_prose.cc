@@ -54,6 +54,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "docs/adr/",
     "edge/directory/",
     "edge/links/",
+    "edge/messages/",
     "edge/relay/",
     "mgmt/accounts/",
     "mgmt/assignment/",
