@@ -5,7 +5,7 @@
 namespace convergia::edge {
 
 absl::Status AdmitSignIn(const SignInFacts& facts) {
-  // First: at another main server the client gets the same answer about its ticket.
+  // The drain comes first: another main server repeats any complaint about the ticket.
   if (facts.is_draining) {
     return Fail(FailCode::kUnavailable,
                 "this main server takes no clients now; ask the management server for another "

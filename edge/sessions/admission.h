@@ -4,19 +4,19 @@
 
 namespace convergia::edge {
 
-// What an edge knows of a client that has just proved who it is.
+// What an edge knows about a client that has just proved its identity.
 struct SignInFacts {
-  bool is_draining = false;  // This edge sends its clients away.
+  bool is_draining = false;  // This edge moves its clients to other edges.
   bool is_revoked = false;   // The ticket was voided after the authenticator checked it.
 };
 
-// Whether the client may sign in on this edge. The bound on sessions of one user is SessionHub's. A
-// pure function.
+// Decides whether the client may sign in on this edge. SessionHub bounds the sessions of one user.
+// A pure function.
 //
-// Errors, for the user: FailCode::kUnavailable, FailCode::kSignInFailed.
+// Errors, for the user: FailCode::kUnavailable while draining, FailCode::kSignInFailed if revoked.
 absl::Status AdmitSignIn(const SignInFacts& facts);
 
-// FailCode::kSignInFailed: the ticket is void although it has not expired.
+// The error FailCode::kSignInFailed: the ticket is void although it has not expired.
 absl::Status TicketRevoked();
 
 }  // namespace convergia::edge

@@ -18,7 +18,7 @@ void RevokedTickets::Apply(const v1::Revocations& revocations, absl::Time now) {
     if (ticket.generation() <= entry.generation) continue;
     entry = {ticket.generation(), absl::FromUnixMillis(ticket.raised_ms()), ticket.reason()};
   }
-  // What was issued before has expired by itself, even if clocks have jumped by days.
+  // Tickets that were issued before these entries have expired, even if clocks jumped by days.
   absl::erase_if(entries_, [&](const auto& entry) {
     return entry.second.raised + limits::kGenerationsToldFor < now;
   });

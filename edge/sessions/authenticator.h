@@ -17,8 +17,8 @@
 
 namespace convergia::edge {
 
-// Knows which tickets are void although they have not expired: those of an earlier generation of
-// their account. Thread-safe.
+// The tickets that are void although they have not expired: those of an earlier generation of their
+// account. Thread-safe.
 class RevokedTickets {
  public:
   struct Entry {
@@ -27,11 +27,12 @@ class RevokedTickets {
     std::string reason;
   };
 
-  // Changes, or with `whole` all that there are. Those raised limits::kGenerationsToldFor before
-  // `now` are forgotten.
+  // Applies changes from mgmt; with `whole`, they replace everything known. Then forgets entries
+  // that were raised limits::kGenerationsToldFor before `now`.
   void Apply(const v1::Revocations& revocations, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // True, with the reason for people, if a ticket of this generation of `account` is void.
+  // True if a ticket of this generation of `account` is void. Then sets `*reason`, a text for
+  // people.
   bool IsRevoked(AccountId account, Generation generation, std::string* reason = nullptr) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -40,16 +41,16 @@ class RevokedTickets {
   absl::flat_hash_map<AccountId, Entry> entries_ ABSL_GUARDED_BY(mu_);
 };
 
-// Who clients are: a ticket is checked here, with mgmt's public keys, so that people come in while
-// mgmt is away; a password is asked of mgmt. An address from which too many bad tickets came
-// reads RATE before a signature is checked. Thread-safe.
+// Checks the identity of clients. It checks a ticket itself, with mgmt's public keys, so that users
+// can sign in while mgmt is away. It asks mgmt about a password. An address that sent too many bad
+// tickets gets RATE before any signature is checked. Thread-safe.
 class EdgeAuthenticator final : public lineserver::Authenticator {
  public:
   // All must outlive the authenticator and the calls of `mgmt`.
   EdgeAuthenticator(MgmtClient* mgmt, const RevokedTickets* revoked, const Clock* clock)
       : mgmt_(mgmt), revoked_(revoked), clock_(clock) {}
 
-  // mgmt's public keys, as PEM.
+  // Replaces mgmt's public keys; the texts are PEM.
   absl::Status ReplaceKeys(const std::vector<std::string>& public_key_pems) {
     return tickets_.ReplaceKeys(public_key_pems);
   }

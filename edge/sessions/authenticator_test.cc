@@ -20,7 +20,7 @@ using lineserver::SignedIn;
 
 Username User(absl::string_view name) { return *Username::Parse(name); }
 
-// With an mgmt that is not there.
+// The fixture's mgmt cannot be reached.
 class AuthenticatorTest : public testing::Test {
  protected:
   AuthenticatorTest()
@@ -65,7 +65,7 @@ class AuthenticatorTest : public testing::Test {
   }
 
   FakeClock clock_;
-  Generation generation_ = 0;  // Of the tickets that are made.
+  Generation generation_ = 0;  // Of the tickets that the test makes.
   identity::PrivateKey key_;
   RevokedTickets revoked_;
   MgmtClient mgmt_;
@@ -101,8 +101,8 @@ TEST_F(AuthenticatorTest, ARevokedTicketIsRefusedAndALaterOneIsNot) {
   EXPECT_OK(SignIn("alice", MakeTicket(key_)).status());
 }
 
-// mgmt's clock was ahead when it issued the ticket, or was put back before the revocation; and the
-// edge's clock is another one again.
+// mgmt's clock was ahead when it issued the ticket, or was set back before the revocation. The
+// edge's clock differs from both.
 TEST_F(AuthenticatorTest, NoClockDecidesWhatIsRevoked) {
   for (const absl::Duration jump : {absl::Hours(-2), absl::Hours(2), absl::Hours(-50)}) {
     RevokedTickets revoked;

@@ -18,18 +18,18 @@
 
 namespace convergia::edge {
 
-// Sends clients to other main servers, as mgmt says, and sees to it that they miss nothing: carries
-// out what SessionHandoff decides.
+// Sends clients to other main servers on mgmt's orders, without loss of messages. It carries out
+// what SessionHandoff decides.
 //
-// Keeps whether this edge drains: because mgmt orders it, until it says otherwise, or because the
-// program is about to stop. Then nobody may sign in, and at the end of the time given those who are
-// still here read BYE.
+// It also knows whether this edge drains: either mgmt ordered it and has not ended it, or the
+// program is about to stop. While the edge drains, no client may sign in. When the time of the
+// drain is over, the remaining clients get BYE.
 //
 // Thread-safe.
 class Relocator {
  public:
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
-  // Until the others know that the last one has left.
+  // How long other servers may take to learn that the last client has left.
   static constexpr absl::Duration kSettle = absl::Milliseconds(500);
 
   struct Deps {  // All must outlive the relocator.
@@ -37,33 +37,35 @@ class Relocator {
     MessageShell* messages = nullptr;
     const Directory* directory = nullptr;
     const Clock* clock = nullptr;
-    // Called from any thread: heartbeats say something else now.
+    // Called from any thread when the next heartbeat has new content.
     std::function<void()> on_drain_change;
   };
   explicit Relocator(Deps deps) : deps_(std::move(deps)) {}
   ~Relocator() { Stop(); }
 
+  // Starts the thread that ticks. Stop() ends it and waits for it; idempotent.
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
   // ---- From mgmt.
   void OnOrder(const v1::Order& order) ABSL_LOCKS_EXCLUDED(mu_);
-  // It tells again at once if this edge is to drain.
+  // mgmt repeats an order to drain at once after this.
   void OnAttached() ABSL_LOCKS_EXCLUDED(mu_);
+  // Sets the fields of a heartbeat that tell of the drain.
   void FillHeartbeat(v1::Heartbeat* heartbeat) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // ---- The program is about to stop: drains for `within`.
+  // ---- The program is about to stop. Starts a drain of `within`.
   void DrainToStop(absl::Duration within) ABSL_LOCKS_EXCLUDED(mu_);
-  // Until no client is here and the others know, mgmt says that there is nowhere to go, or
-  // `stays()` says no.
+  // Waits, for `within` at most, until all clients have left and other servers know it. Returns
+  // early if mgmt says that there is no other edge, or if `stays()` is false.
   void AwaitGone(absl::Duration within, const std::function<bool()>& stays)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether clients are sent away, so that none may sign in.
+  // True while clients are sent away, so that none may sign in.
   bool draining() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // ---- Of sessions, on their own thread. HoldsQuit(): this one says QUIT and has to stay a
-  // little; Session::Release() follows.
+  // ---- Events of sessions, on each session's thread. HoldsQuit() means that the session says
+  // QUIT; if it returns true, the session stays until Session::Release(), which follows.
   bool HoldsQuit(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
 

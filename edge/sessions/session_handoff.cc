@@ -25,6 +25,7 @@ bool SessionHandoff::HoldsQuit(uint64_t session, absl::Duration now) {
 }
 
 void SessionHandoff::Drain(absl::Duration within, absl::Duration now) {
+  // A repeated order keeps the earlier end; so does one that mgmt repeats after an attach.
   const absl::Duration before =
       ordered_until_ ? *ordered_until_ : ordered_before_.value_or(absl::InfiniteDuration());
   if (!ordered_until_) said_bye_ = false;
@@ -51,7 +52,7 @@ SessionHandoff::Due SessionHandoff::Tick(
     absl::FunctionRef<bool(const std::string& user, NodeId edge)> is_at, absl::Duration now) {
   Due due;
   for (auto& [session, told] : told_) {
-    // Should it leave there again, it counts anew.
+    // If the user leaves that edge, the grace period starts again later.
     if (!is_at(told.user, told.to)) {
       told.there_since.reset();
     } else if (!told.there_since) {

@@ -21,7 +21,7 @@ class DeparturesTest : public testing::Test {
         },
         now_);
   }
-  // The first tick that releases somebody, or says bye.
+  // The first tick that releases a session or says bye.
   SessionHandoff::Due TickUntilDue() {
     for (int i = 0; i < 1'000; ++i, now_ += absl::Milliseconds(100)) {
       SessionHandoff::Due due = Tick();
@@ -63,7 +63,7 @@ TEST_F(DeparturesTest, WhoIsThereForLongQuitsAtOnce) {
 
 TEST_F(DeparturesTest, WhoNeverArrivesIsHeldNoLongerThanSomeSeconds) {
   handoff_.Tell(1, "ann", 3);
-  places_.insert({"ann", 4});  // Elsewhere, which is no reason to let go.
+  places_.insert({"ann", 4});  // At another edge, which is no reason to release.
   ASSERT_TRUE(handoff_.HoldsQuit(1, now_));
   const absl::Duration said = now_;
   EXPECT_EQ(TickUntilDue().released, Sessions({1}));
@@ -126,11 +126,11 @@ TEST_F(DeparturesTest, ADrainThatIsEndedSaysNoBye) {
   EXPECT_FALSE(handoff_.draining());
   now_ += absl::Seconds(2);
   EXPECT_FALSE(Tick().bye);
-  handoff_.Drain(absl::Seconds(30), now_);  // Another one, with its own time.
+  handoff_.Drain(absl::Seconds(30), now_);  // A new drain, with its own time.
   EXPECT_EQ(handoff_.Left(now_), absl::Seconds(30));
 }
 
-// mgmt restarts again and again, and the time that the operator gave is kept all the same.
+// mgmt restarts again and again; the time that the operator gave stays the same.
 TEST_F(DeparturesTest, WhatIsOrderedAgainAfterEachAttachGivesNoMoreTime) {
   const absl::Duration end = now_ + absl::Seconds(30);
   handoff_.Drain(absl::Seconds(30), now_);
@@ -141,7 +141,7 @@ TEST_F(DeparturesTest, WhatIsOrderedAgainAfterEachAttachGivesNoMoreTime) {
     handoff_.Drain(absl::Seconds(30), now_);
     EXPECT_EQ(handoff_.Left(now_), end - now_);
   }
-  handoff_.OnAttached();  // And once it has been ended meanwhile.
+  handoff_.OnAttached();  // Also if the drain was ended in the meantime.
   handoff_.Undrain();
   handoff_.Drain(absl::Seconds(30), now_);
   EXPECT_EQ(handoff_.Left(now_), absl::Seconds(30));

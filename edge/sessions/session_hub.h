@@ -21,14 +21,14 @@
 
 namespace convergia::edge {
 
-// Who is signed in on this edge, with all their sessions, and, for the message path, one look-up
-// that says where a recipient is: sessions here, and other edges.
+// The users who are signed in on this edge, with all their sessions. For the message path, one
+// look-up tells where a recipient is: its sessions here, and other edges.
 //
-// For those who have a session here the other edges are kept beside it (with the directory's
-// version they were read at), so that a message within the edge takes one short lock.
+// For a user with a session here, the hub also keeps the other edges, with the version of the
+// directory they were read at. So a message within the edge needs only one short lock.
 //
-// `Handle` is what reaches a session; it is copied out. Thread-safe; a session must be removed by
-// the thread that added it, or after it.
+// `Handle` reaches a session; it is copied out. Thread-safe. Remove a session on the thread that
+// added it, or after its Add() has returned.
 template <typename Handle>
 class SessionHub {
  public:
@@ -38,37 +38,40 @@ class SessionHub {
   SessionHub(const Directory* directory, int sessions_per_user_max)
       : directory_(directory), sessions_per_user_max_(sessions_per_user_max) {}
 
-  // This edge, which the directory names too. Before anyone signs in.
+  // This edge's id, which the directory uses too. To be set before any user signs in.
   void set_self(NodeId self) { self_ = self; }
   NodeId self() const { return self_; }
 
-  // Errors: FailCode::kBusy if the user has as many as there may be.
+  // Errors: FailCode::kBusy if the user has as many sessions as allowed.
   absl::Status Add(const Username& user, AccountId account, SessionId id, Handle handle);
+  // Removes a session; no effect if it is not here.
   void Remove(const Username& user, SessionId id);
 
   struct Whereabouts {
     absl::InlinedVector<Handle, 2> sessions;
     Places edges;  // Other than this one.
   };
+  // Where `user` is now. Both lists are empty if the user is offline.
   Whereabouts Find(absl::string_view user) const;
 
   const Directory& directory() const { return *directory_; }
 
-  // Only the sessions here: for what comes from another edge.
+  // Returns only the sessions here: for messages from other edges.
   absl::InlinedVector<Handle, 2> FindHere(absl::string_view user) const;
 
-  // How many sessions a user has here now.
+  // The number of sessions that a user has here now.
   struct Count {
     std::string user;
     AccountId account = 0;
     uint32_t sessions = 0;
   };
-  // Those who came (0 to 1), left (1 to 0) or both since the last call, each once, as they are now.
+  // The users whose first session came or whose last one ended since the last call. Each appears
+  // once, with its present count.
   std::vector<Count> TakeChanges();
-  // Everyone who is here.
+  // All users who are here.
   std::vector<Count> Everyone() const;
 
-  // Sessions in all.
+  // The number of sessions of all users.
   size_t size() const;
 
  private:
@@ -98,7 +101,7 @@ class SessionHub {
   std::array<Stripe, kStripes> stripes_;
 };
 
-// Reaches one session of this edge: its I/O shard, and its number there.
+// Names one session of this edge: its shard, and its number.
 struct SessionRef {
   uint32_t shard = 0;
   uint64_t id = 0;
@@ -167,7 +170,8 @@ typename SessionHub<Handle>::Whereabouts SessionHub<Handle>::Find(absl::string_v
   absl::MutexLock lock(&stripe.mu);
   const auto found = stripe.people.find(user);
   if (found != stripe.people.end()) {
-    // Read after `version`, so at least as new: an older version only means one more look-up.
+    // These places were read after `version`, so they are at least as new. If they are newer, the
+    // only cost is one more look-up.
     found->second.elsewhere = whereabouts.edges;
     found->second.elsewhere_version = version;
     found->second.elsewhere_known = true;

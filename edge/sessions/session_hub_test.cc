@@ -18,7 +18,7 @@ Username User(absl::string_view name) { return *Username::Parse(name); }
 
 class SessionHubTest : public testing::Test {
  protected:
-  // Nowhere else.
+  // Sets the edges of `user` in the directory, and removes all others.
   void Place(absl::string_view user, std::vector<NodeId> edges) {
     const UserHash hash = HashOfUser(user);
     for (const NodeId edge : directory_.Find(user)) directory_.Erase(hash, edge);
@@ -47,7 +47,7 @@ TEST_F(SessionHubTest, KnowsTheOtherEdgesAndTheirChanges) {
   EXPECT_EQ(hub_.Find("alice").edges, Places({2}));
   ASSERT_OK(hub_.Add(User("alice"), 7, 100, 1));
   EXPECT_EQ(hub_.Find("alice").edges, Places({2}));
-  EXPECT_EQ(hub_.Find("alice").edges, Places({2}));  // As kept.
+  EXPECT_EQ(hub_.Find("alice").edges, Places({2}));  // From the hub's own copy.
   Place("alice", {1, 3});
   EXPECT_EQ(hub_.Find("alice").edges, Places({3}));
   Place("alice", {1});
@@ -70,7 +70,7 @@ TEST_F(SessionHubTest, TellsWhoCameAndLeftOnceAndAsItIsNow) {
   for (const Hub::Count& count : hub_.TakeChanges()) changes[count.user] = count.sessions;
   EXPECT_EQ(changes, (std::map<std::string, uint32_t>{{"alice", 1}, {"bob", 0}}));
   EXPECT_TRUE(hub_.TakeChanges().empty());
-  ASSERT_OK(hub_.Add(User("alice"), 7, 3, 3));  // Here already: nothing that others need.
+  ASSERT_OK(hub_.Add(User("alice"), 7, 3, 3));  // Already here, so there is no change for others.
   EXPECT_TRUE(hub_.TakeChanges().empty());
   const std::vector<Hub::Count> everyone = hub_.Everyone();
   ASSERT_EQ(everyone.size(), 1);

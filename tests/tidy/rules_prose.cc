@@ -56,6 +56,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "edge/links/",
     "edge/messages/",
     "edge/relay/",
+    "edge/sessions/",
     "mgmt/accounts/",
     "mgmt/assignment/",
     "mgmt/cluster/",
