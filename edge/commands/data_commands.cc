@@ -16,7 +16,7 @@ using lineserver::Session;
 
 namespace {
 
-// Of a request besides its fields, as it travels and waits.
+// The memory of a request besides its fields, in bytes.
 constexpr size_t kRequestBytes = 64;
 
 }  // namespace
@@ -59,7 +59,7 @@ std::string AvailableText(const WaitingMessage& message) {
 void PushWaitingMessages(DataCore& data, Session& session) {
   data.Do(CallerOf(session), ListMessages(),
           [handle = session.handle()](absl::StatusOr<std::vector<WaitingMessage>> waiting) {
-            if (!waiting.ok()) return;  // They are told when storage is up again.
+            if (!waiting.ok()) return;  // The client learns of them when storage is up again.
             if (waiting->empty()) return;
             auto messages = std::make_shared<std::vector<WaitingMessage>>(*std::move(waiting));
             handle.shard->Post([weak = handle.session, messages] {

@@ -14,40 +14,41 @@
 
 namespace convergia::edge {
 
-// The commands that datamgr carries out, each in the file of its subject: the fields become an
-// operation of edge/core, and its result becomes rows.
+// The commands that datamgr carries out, one file for each subject. The fields become an operation
+// of edge/core, and its result becomes rows.
 std::vector<lineserver::CommandSpec> MakeStorageCommands(DataCore* data);
 std::vector<lineserver::CommandSpec> MakeOfflineCommands(DataCore* data);
 std::vector<lineserver::CommandSpec> MakeMetadataCommands(DataCore* data);
 
-// What a client may ask of these commands that older servers do not know (docs/PROTOCOL.md, INFO).
+// Features of these commands that older servers do not have (docs/PROTOCOL.md, INFO).
 inline constexpr absl::string_view kStorageFeatures = "replace part hash version";
 
-// Pushes OFFLINEMESSAGEAVAILABLE for what waits in the mailbox of the session's user. On the
+// Pushes OFFLINEMESSAGEAVAILABLE for each message in the mailbox of the session's user. On the
 // session's thread.
 void PushWaitingMessages(DataCore& data, lineserver::Session& session);
 
 // The data of OFFLINEMESSAGEAVAILABLE.
 std::string AvailableText(const WaitingMessage& message);
 
-// The user of a session that is signed in.
+// The user of a session, which must be signed in.
 Caller CallerOf(const lineserver::Session& session);
 
-// ---- For these files.
+// ---- Only for the files of these commands.
 
-// The bytes of a request and of the answer that it will bring. `length` is what a read asks for.
+// The bytes that a request and its answer take. `length` is the number of bytes that a read asks
+// for.
 size_t WeightOf(lineserver::Fields fields, uint64_t length);
 
-// What `operation` will read; 0 for one that reads no bytes.
+// The number of bytes that `operation` asks to read; 0 if it reads none.
 template <typename Operation>
 uint64_t LengthOf(const Operation& operation) {
   if constexpr (requires { operation.length; }) return operation.length;
   return 0;
 }
 
-// A command that makes an operation of its fields, runs it and renders the result: the data of OK.
-// Errors of `parse` are the client's to read. The request and its answer count against the session's
-// bytes until it is answered.
+// A handler that makes an operation of the fields, runs it, and renders its result as the data of
+// OK. The client reads the errors of `parse`. The request and its answer count against the
+// session's bytes until it is answered.
 template <typename Operation>
 lineserver::Handler RunData(DataCore* data,
                             absl::StatusOr<Operation> (*parse)(lineserver::Fields fields),
@@ -70,9 +71,9 @@ std::string NoText(Nothing& result);
 std::string NumberText(uint64_t& result);
 std::string BytesText(std::string& result);
 
-// Decimal, not negative. Errors: kBadField, naming it.
+// Parses a decimal number that is not negative. Errors: kBadField with the name `what`.
 absl::StatusOr<uint64_t> ReadNumber(absl::string_view what, absl::string_view text);
-// How many rows to list at most. Errors: kBadField.
+// Parses the largest number of rows to list. Errors: kBadField.
 absl::StatusOr<uint32_t> ReadLimit(absl::string_view text);
 
 }  // namespace convergia::edge

@@ -9,7 +9,7 @@
 
 namespace convergia::edge {
 
-// What the commands of this edge work with; all must outlive the table.
+// The parts of this edge that its commands use; all must outlive the table.
 struct CommandDeps {
   MessageShell* messages = nullptr;
   PeopleCore* people = nullptr;
@@ -20,7 +20,7 @@ struct CommandDeps {
 // The commands that clients may send to an edge (docs/PROTOCOL.md).
 std::vector<lineserver::CommandSpec> MakeEdgeCommands(const CommandDeps& deps);
 
-// Each in a file of its subject.
+// The handlers, each in the file of its subject.
 void HandleRegisterAccount(PeopleCore& people, lineserver::Session& session,
                            lineserver::Fields fields, lineserver::Responder responder);
 void HandleConfirmRegisterAccount(PeopleCore& people, lineserver::Session& session,

@@ -52,6 +52,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "docs/OPERATING.md",
     "docs/SECURITY.md",
     "docs/adr/",
+    "edge/commands/",
     "edge/directory/",
     "edge/links/",
     "edge/messages/",
