@@ -18,8 +18,8 @@ struct Caller {
 // The result of an operation that returns no data.
 struct Nothing {};
 
-// Takes the result of an operation: once, on any thread, perhaps before the call returns. It must
-// not block. Every error is one that the client may read.
+// Takes the result of an operation. Called once, on any thread, perhaps before the call returns.
+// Must not block. The client may read every error.
 template <typename Result>
 using Done = absl::AnyInvocable<void(absl::StatusOr<Result>)>;
 

@@ -9,7 +9,7 @@
 #include "edge/core/mail.h"
 #include "edge/core/metadata.h"
 
-// Typed operations as messages of data.proto, and back. Pure functions.
+// Converts typed operations to messages of data.proto and back. Pure functions.
 namespace convergia::edge {
 
 void Pack(CreateFolder op, v1::DataRequest* request);
@@ -37,7 +37,7 @@ void Pack(GetMetadata op, v1::DataRequest* request);
 void Pack(ListMetadata op, v1::DataRequest* request);
 void Pack(DeleteMetadata op, v1::DataRequest* request);
 
-// What an answer without an error holds. The response's bytes are moved out of it.
+// Reads the result from an answer without an error. Moves the bytes out of the response.
 void Unpack(v1::DataResponse& response, Nothing* result);
 void Unpack(v1::DataResponse& response, uint64_t* result);
 void Unpack(v1::DataResponse& response, std::string* result);

@@ -10,8 +10,8 @@
 
 namespace convergia::edge {
 
-// Runs the operations of files.h, mail.h and metadata.h at datamgr. What speaks to clients (the line
-// protocol's commands, and gateways) makes operations and renders their results.
+// Runs the operations of files.h, mail.h and metadata.h at datamgr. Its callers are the commands of
+// the line protocol, and gateways: they make operations and render results.
 //
 //   data.Do(caller, ReadFile{.path = "/a", .length = 10}, [](absl::StatusOr<std::string> bytes) {});
 //

@@ -10,9 +10,9 @@
 #include "common/base/limits.h"
 #include "edge/core/caller.h"
 
-// The operations on folders and files. DataCore runs them. Paths, names and users are bytes as the
-// client gave them: datamgr judges them. docs/PROTOCOL.md describes each operation and its errors
-// under the command of the same name.
+// The operations on folders and files. DataCore runs them. Paths, names and users are the client's
+// bytes, which datamgr checks. docs/PROTOCOL.md describes each operation and its errors under the
+// command of the same name.
 namespace convergia::edge {
 
 struct CreateFolder {
@@ -40,7 +40,7 @@ struct CreateFile {
 };
 
 struct WriteFile {
-  using Result = uint64_t;  // The file's size in bytes after it.
+  using Result = uint64_t;  // The file's size in bytes after the write.
   std::string path;
   uint64_t offset = 0;
   std::string data;
@@ -51,7 +51,8 @@ struct ReadFile {
   std::string path;
   uint64_t offset = 0;
   uint64_t length = 0;
-  std::optional<uint64_t> version;  // Only this content; NOTFOUND once there is another.
+  std::optional<uint64_t> version;  // If set, reads only this content; NOTFOUND if the file has
+                                    // another one now.
 };
 
 struct TruncateFile {
@@ -83,7 +84,7 @@ struct FolderEntry {
 struct ListFolder {
   using Result = std::vector<FolderEntry>;
   std::string path;
-  std::string after;  // Only names behind this one, in the order of their bytes.
+  std::string after;  // Only names greater than this one, in byte order.
   uint32_t limit = limits::kStorageRowsMax;
 };
 
@@ -110,9 +111,9 @@ struct FileInfo {
   std::string right;  // The caller's: read, write or admin.
   uint64_t id = 0;
   uint64_t version = 0;  // Of a file's content.
-  std::string hash;      // Of a file's content, 32 bytes; empty if it is not known now.
+  std::string hash;      // Of a file's content, 32 bytes; empty while it is not known.
   std::vector<PermissionEntry> permissions;
-  // The entry of a folder above that decides for the caller, and that folder's path.
+  // The entry on a folder above that decides the caller's right, and that folder's path.
   std::optional<std::pair<PermissionEntry, std::string>> inherited;
   std::vector<VolumeInfo> volumes;
 };

@@ -17,7 +17,7 @@ struct BeginDraft {
 };
 
 struct AppendToDraft {
-  using Result = uint64_t;  // The draft's size in bytes after it.
+  using Result = uint64_t;  // The draft's size in bytes after the append.
   uint64_t draft = 0;
   std::string data;
 };

@@ -6,7 +6,7 @@
 
 #include "edge/core/caller.h"
 
-// The operations on what users tell about themselves. DataCore runs them.
+// The operations on the metadata that users publish about themselves. DataCore runs them.
 namespace convergia::edge {
 
 struct SetMetadata {

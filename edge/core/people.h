@@ -16,7 +16,7 @@ struct NewAccount {
   std::string username;
   std::string password;
   std::string invite;          // Empty if there is none.
-  std::string client_address;  // From where it is asked for: "192.0.2.1:4711".
+  std::string client_address;  // The address and port that asked: "192.0.2.1:4711".
 };
 
 struct PendingRegistration {
@@ -31,10 +31,10 @@ struct CaptchaAnswer {
 };
 
 struct RegistrationState {
-  bool waits_for_operator = false;  // Else the account exists.
+  bool waits_for_operator = false;  // If false, the account exists now.
 };
 
-// One of the caller's sessions, at any server.
+// One session of the caller, on any server.
 struct OwnSession {
   struct Facts {
     uint64_t number = 0;
@@ -42,16 +42,16 @@ struct OwnSession {
     absl::Time since;
   };
   std::string server;
-  std::optional<Facts> facts;  // Nothing if that server cannot be asked now.
+  std::optional<Facts> facts;  // nullopt if that server cannot be asked now.
 };
 
 struct MapPage {
-  std::string after;   // Only ids behind this one.
-  uint32_t limit = 0;  // 0: as many as the server gives.
+  std::string after;   // Only ids greater than this one.
+  uint32_t limit = 0;  // 0: as many as the server allows.
 };
 
-// Operations on accounts, sessions and the server map: mgmt carries them out. Thread-safe. Errors:
-// mgmt's own, and MANAGEMENTDOWN. docs/PROTOCOL.md describes them under the commands.
+// The operations on accounts, sessions and the server map, which mgmt carries out. Thread-safe.
+// Errors: mgmt's own, and MANAGEMENTDOWN. docs/PROTOCOL.md describes each under its command.
 class PeopleCore {
  public:
   // `mgmt` must outlive it.

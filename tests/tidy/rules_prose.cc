@@ -53,6 +53,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "docs/SECURITY.md",
     "docs/adr/",
     "edge/commands/",
+    "edge/core/",
     "edge/directory/",
     "edge/links/",
     "edge/messages/",
