@@ -19,15 +19,16 @@
 
 namespace convergia::mgmt {
 
-// Who may do what with the registry, off the threads that must not block: one thread, behind a
-// bounded queue, past which the answer is FailCode::kBusy. After each change, and before its
-// answer, `on_change` is called on that thread, so whoever was told OK finds the cluster knowing
-// it.
+// Runs the operations of NodeRegistry on one thread, behind a bounded queue, because they block. If
+// the queue is full, the answer is FailCode::kBusy. After each success, and before its answer, the
+// thread calls `on_change`. So a caller that got OK finds the change in the cluster.
 //
-// Enrol() is open to strangers: what cannot be right is refused at once, an address that failed
-// often waits (FailCode::kRate), and only so many wait that operators and nodes find room.
+// Any stranger may call Enrol(). An obviously bad request is refused at once. An address with many
+// failures must wait (FailCode::kRate). At most kEnrolsMax enrolments wait, so that operators and
+// nodes find room in the queue.
 //
-// Thread-safe. `done` is called exactly once. The errors are those of NodeRegistry.
+// Thread-safe. `done` is called exactly once, on any thread, perhaps before the call returns. The
+// errors are those of NodeRegistry.
 class MembersExecutor {
  public:
   template <typename T>
@@ -39,21 +40,21 @@ class MembersExecutor {
   ~MembersExecutor() { Stop(); }
 
   static constexpr size_t kTasksMax = 1'000;
-  static constexpr int kEnrolsMax = 100;  // Of them.
+  static constexpr int kEnrolsMax = 100;  // Part of kTasksMax.
   static constexpr size_t kCsrBytesMax = 4 * 1024;
 
   void MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
                  const std::vector<std::string>& addresses, Done<NodeRegistry::NewToken> done);
-  // `token` is the text of a join token, `address` the IP address of who asks.
+  // `token` is the text of a join token; `address` is the caller's IP address.
   void Enrol(absl::string_view token, absl::string_view name, absl::string_view csr_pem,
              absl::string_view address, Done<NodeRegistry::Admission> done)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Renew(const identity::NodeIdentity& identity, absl::string_view csr_pem,
              Done<std::string> done);
   void AddOperator(absl::string_view name, absl::string_view csr_pem, Done<std::string> done);
-  // The number of keys revoked.
+  // Returns the number of revoked keys.
   void Revoke(Role role, absl::string_view name, Done<int> done);
-  // What is then in force.
+  // Returns the configuration that is now in force.
   void Configure(const v1::ConfigureDataServerRequest& change, Done<v1::NodeConfiguration> done);
   void SetDrain(absl::string_view edge, bool drain, absl::Duration within,
                 absl::AnyInvocable<void(absl::Status)> done);
@@ -71,9 +72,9 @@ class MembersExecutor {
   NodeRegistry& registry_;
   const Clock& clock_;
   const std::function<void()> on_change_;
-  std::atomic<int> enrols_ = 0;  // Waiting or at work.
+  std::atomic<int> enrols_ = 0;  // Waiting or running.
   mutable absl::Mutex mu_;
-  Buckets failures_ ABSL_GUARDED_BY(mu_);  // Of Enrol(), by AddressGroup().
+  Buckets failures_ ABSL_GUARDED_BY(mu_);  // Failures of Enrol(), by AddressGroup().
   WorkQueue work_;
 };
 

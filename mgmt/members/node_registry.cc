@@ -82,7 +82,7 @@ absl::StatusOr<Member> Decode(const store::KeyValue& row) {
   return member;
 }
 
-// Puts the key of `facts` last.
+// Makes the key of `facts` the last one of the member.
 void TakeKey(const identity::CertificateFacts& facts, Member* member) {
   auto& keys = member->keys;
   keys.erase(std::remove_if(keys.begin(), keys.end(),
@@ -96,7 +96,7 @@ bool IsNodeRole(Role role) {
   return role == Role::kEdge || role == Role::kDatamgr || role == Role::kDataserver;
 }
 
-// A node whose answer was lost may come again for some time after its token was used.
+// A node whose answer was lost may come again for kUsedTokenKept after the token's expiry.
 absl::Time GoodUntil(const records::JoinToken& token) {
   const absl::Time expires = absl::FromUnixMillis(token.expires_ms());
   return token.used_by_pin().empty() ? expires : expires + NodeRegistry::kUsedTokenKept;
@@ -148,6 +148,7 @@ absl::Status NodeRegistry::SweepTokens(absl::Time now) {
     records::JoinToken token;
     const bool readable = token.ParseFromString(row.value);
     if (readable && GoodUntil(token) > now) {
+      // The bound is on unexpired tokens. Expired ones that were used stay for a while.
       kept += absl::FromUnixMillis(token.expires_ms()) > now;
     } else if (batch.mutations.size() < limits::kStoreMutationsMax) {
       batch.Delete(row.key);
@@ -222,20 +223,22 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::EnrolAgain(const std::stri
                                                                  Role role, const std::string& name,
                                                                  absl::string_view csr_pem) {
   std::optional<Member> member = Find(role, name);
-  // The key must be that member's already: a used token admits nobody to another's name.
+  // The member must have this key already: a used token admits nobody under another name.
   if (!member || member->revoked || !HasKey(*member, used_by_pin)) {
     return TokenDenied("was used already");
   }
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&*member, csr_pem, kNodeLifetime));
+  // Issue() put the key of the request last. It must be the key that used the token.
   if (member->keys.back().pin != used_by_pin) return TokenDenied("was used already");
   CVG_RETURN_IF_ERROR(Save(*member, {}));
   return Admission{member->node, std::move(chain)};
 }
 
-// The key tells that it is that node: a token alone makes nobody another node.
+// The key proves that this is the same node. The token alone is not enough.
 absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Readmit(Member member,
                                                               absl::string_view csr_pem,
                                                               const store::KeyValue& token_row) {
+  // Issue() adds the key of the request, so look for it among the keys before.
   const Member before = member;
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&member, csr_pem, kNodeLifetime));
   const identity::Pin pin = member.keys.back().pin;
@@ -269,7 +272,7 @@ absl::StatusOr<NodeRegistry::Admission> NodeRegistry::Enrol(absl::string_view to
       member && !member->revoked && token.name() == name) {
     return Readmit(*member, csr_pem, *row);
   }
-  // One name, one node, whatever the role: operators and users speak of nodes by name.
+  // A name belongs to one node, whatever its role: operators and users call nodes by name.
   for (const Member& member : All()) {
     if (member.role != Role::kOperator && member.name == name) {
       return NameTaken();
@@ -297,7 +300,7 @@ absl::StatusOr<std::string> NodeRegistry::Renew(const identity::NodeIdentity& id
   const absl::Duration lifetime =
       identity.role == Role::kOperator ? kOperatorLifetime : kNodeLifetime;
   CVG_ASSIGN_OR_RETURN(std::string chain, Issue(&*member, csr_pem, lifetime));
-  auto& keys = member->keys;  // Those whose last certificate has run out open nothing any more.
+  auto& keys = member->keys;  // Expired keys give no access, so they are dropped.
   keys.erase(std::remove_if(keys.begin(), keys.end(),
                             [&](const Member::Key& key) { return key.expires < now; }),
              keys.end());

@@ -28,7 +28,7 @@ namespace convergia::mgmt {
 struct Member {
   struct Key {
     identity::Pin pin;
-    absl::Time expires;  // Of the last certificate for it.
+    absl::Time expires;  // Of the last certificate for this key.
   };
   Role role = Role::kEdge;
   std::string name;
@@ -37,20 +37,20 @@ struct Member {
   bool revoked = false;
   std::vector<Key> keys;                // Newest last.
   v1::NodeConfiguration configuration;  // Of data servers.
-  bool drain = false;                   // Of edges: takes no clients.
-  absl::Duration drain_within;          // How long those who are there have to leave.
+  bool drain = false;                   // Of edges: the edge takes no clients.
+  absl::Duration drain_within;          // Of edges: how long present clients have to leave.
 };
 
-// Who belongs to the cluster: nodes and operators, their keys, and the tokens with which more may
-// join. Durable: what is acknowledged with OK is in the store.
+// The members of the cluster: nodes and operators, their keys, and the join tokens for new ones.
+// Durable: OK means that the change is in the store.
 //
-// A join token is used up by the enrolment it admits, in one commit with it. The same key may come
-// again with it, under the same name, in case the answer was lost on the way; also for some days
-// after the token has expired. A token that was made for the name of a node admits that node again,
-// as the same node, if it shows one of its keys: for nodes whose certificate has expired.
+// An enrolment uses up its join token, in the same commit. In case the answer was lost, the same
+// key may enrol again with that token under the same name, until kUsedTokenKept after the token's
+// expiry. A token for the name of an existing node admits that node again, as the same node, if it
+// shows one of its keys. Nodes whose certificate has expired need this.
 //
-// Methods marked "blocks" wait for the disk and are called one at a time: mgmt has a work queue of
-// one thread for them. The others are thread-safe.
+// Methods marked "blocks" wait for the disk. Call them one at a time: mgmt has a work queue of one
+// thread for them. The others are thread-safe.
 class NodeRegistry {
  public:
   static constexpr absl::Duration kNodeLifetime = absl::Hours(24 * 90);  // Of a certificate.
@@ -60,8 +60,8 @@ class NodeRegistry {
   static constexpr absl::Duration kUsedTokenKept = absl::Hours(24 * 7);  // After its expiry.
   static constexpr absl::Duration kDrainDefault = absl::Seconds(60);
   static constexpr absl::Duration kDrainMax = absl::Hours(24);
-  static constexpr int kKeysMax = 8;         // Of one member; then the oldest is forgotten.
-  static constexpr int kTokensMax = 10'000;  // Not expired, unused or used.
+  static constexpr int kKeysMax = 8;         // Of one member; a further key replaces the oldest.
+  static constexpr int kTokensMax = 10'000;  // Unexpired tokens, unused or used.
 
   // Reads all members; blocks. Both must outlive the registry.
   //
@@ -73,10 +73,11 @@ class NodeRegistry {
     std::string text;  // identity::EncodeJoinToken().
     absl::Time expires;
   };
-  // `name` empty: for a node of any name; `lifetime` zero: the default. `addresses` is where the
-  // node finds mgmt's line port. Blocks.
+  // Makes a token. An empty `name` admits a node of any name; a `lifetime` of zero means the
+  // default. `addresses` are those of mgmt's line port for the node. Blocks.
   //
-  // Errors: FailCode::kBadField: a role that is no node's, an invalid name, too long a lifetime.
+  // Errors: FailCode::kBadField for a role that no node has, an invalid name, or too long a
+  // lifetime.
   absl::StatusOr<NewToken> MakeToken(Role role, absl::string_view name, absl::Duration lifetime,
                                      const std::vector<std::string>& addresses, absl::Time now);
 
@@ -84,47 +85,49 @@ class NodeRegistry {
     NodeId node = 0;
     std::string chain_pem;
   };
-  // Blocks. Errors: FailCode::kDenied: the token is unknown, used, expired or for another name;
-  // kExists: there is a node of this name with other keys; kBadField: bad name or request.
+  // Admits a node with a token. Blocks. Errors: FailCode::kDenied: the token is unknown, used,
+  // expired, or for another name. kExists: a node of this name has other keys. kBadField: bad name
+  // or request.
   absl::StatusOr<Admission> Enrol(absl::string_view token_secret, absl::string_view name,
                                   absl::string_view csr_pem, absl::Time now);
 
-  // A certificate for a node or an operator that is there; returns the chain. Blocks.
+  // Issues a certificate for an existing node or operator; returns the chain. Blocks.
   //
   // Errors: FailCode::kDenied: unknown or revoked; kBadField: bad request.
   absl::StatusOr<std::string> Renew(const identity::NodeIdentity& identity,
                                     absl::string_view csr_pem, absl::Time now);
 
-  // A new operator, or mgmt itself (Role::kMgmt; adds the key if it is there). Returns the chain.
+  // Adds an operator, or mgmt itself (Role::kMgmt: if it exists, adds the key). Returns the chain.
   // Blocks.
   //
   // Errors: FailCode::kExists, kBadField.
   absl::StatusOr<std::string> AddOperator(absl::string_view name, absl::string_view csr_pem,
                                           absl::Time now);
 
-  // Makes the member of mgmt itself, if it is not there, and adds `chain_pem`'s key. Blocks.
+  // Adds mgmt itself as a member, if it is missing, and the key of `chain_pem`. Blocks.
   absl::StatusOr<NodeId> AddSelf(absl::string_view name, absl::string_view chain_pem,
                                  absl::Time now);
 
-  // Returns how many keys were revoked. Blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
+  // Returns the number of revoked keys. Blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
   absl::StatusOr<int> Revoke(Role role, absl::string_view name);
 
-  // How a data server is to be used: what `change` does not set stays. Returns what is now in
-  // force. Blocks. Errors: FailCode::kNotFound; kBadField: see data_server_rules.h.
+  // Configures a data server; settings that `change` does not contain stay. Returns the
+  // configuration now in force. Blocks. Errors: FailCode::kNotFound; kBadField: see
+  // data_server_rules.h.
   absl::StatusOr<v1::NodeConfiguration> Configure(const v1::ConfigureDataServerRequest& change);
 
-  // Whether an edge takes clients; `within` is how long those who are there may stay, zero: the
+  // Says whether an edge drains. `within` is how long present clients may stay; zero means the
   // default. Blocks. Errors: FailCode::kNotFound; kBadField: too long.
   absl::Status SetDrain(absl::string_view edge, bool drain, absl::Duration within);
 
-  // Forgets a node; blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
+  // Removes a node. Blocks. Errors: FailCode::kNotFound; kDenied for mgmt.
   absl::Status Remove(absl::string_view name);
 
   std::optional<Member> Find(NodeId node) const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<Member> Find(Role role, absl::string_view name) const ABSL_LOCKS_EXCLUDED(mu_);
-  // Sorted by node number, operators (0) first.
+  // Sorted by node id; operators, which have 0, come first.
   std::vector<Member> All() const ABSL_LOCKS_EXCLUDED(mu_);
-  // The keys of all that are not revoked.
+  // The keys of all members that are not revoked.
   std::vector<rpc::PinEntry> ValidPins() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -133,7 +136,7 @@ class NodeRegistry {
       : store_(store), ca_(ca) {}
   absl::Status Load();
   absl::Status SweepTokens(absl::Time now);
-  // Commits `member`, with what else is in `batch`, and remembers it.
+  // Commits `batch` with `member`, then updates members_.
   absl::Status Save(const Member& member, store::Batch batch) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::string> Issue(Member* member, absl::string_view csr_pem,
                                     absl::Duration lifetime) const;

@@ -69,7 +69,8 @@ TEST_F(NodeRegistryTest, TokensAreForOneUseInTimeForTheirNameAndRole) {
   clock_.Advance(absl::Seconds(10));
   EXPECT_EQ(EnrolCode(brief, "edge2"), FailCode::kDenied);
   const std::string data = Secret(Role::kDataserver);
-  EXPECT_EQ(EnrolCode(data, "edge1"), FailCode::kExists);  // One name, one node.
+  EXPECT_EQ(EnrolCode(data, "edge1"), FailCode::kExists);  // A name belongs to one node of any
+                                                           // role.
   EXPECT_EQ(EnrolCode(data, "no spaces"), FailCode::kBadField);
   ASSERT_OK_AND_ASSIGN(const auto admitted, registry_->Enrol(data, "data1", Csr(), now()));
   EXPECT_EQ(registry_->Find(admitted.node)->role, Role::kDataserver);
@@ -97,7 +98,7 @@ TEST_F(NodeRegistryTest, AUsedTokenIsNoWayIntoAnotherNode) {
   EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge2", first_csr, now()).status()),
             FailCode::kDenied);
   EXPECT_EQ(registry_->Find(second.node)->keys.size(), 1);
-  // Nor into one that has the name of the first by now.
+  // Nor to a new node that now has the first one's name.
   ASSERT_OK(registry_->Remove("edge1"));
   EXPECT_EQ(FailCodeOf(registry_->Enrol(secret, "edge1", first_csr, now()).status()),
             FailCode::kDenied);
@@ -111,11 +112,12 @@ TEST_F(NodeRegistryTest, ANodeWhoseCertificateExpiredComesBackWithATokenForItsNa
   ASSERT_OK_AND_ASSIGN(const auto first,
                        registry_->Enrol(Secret(Role::kDataserver), "data1", Csr(), now()));
   clock_.Advance(NodeRegistry::kNodeLifetime + absl::Hours(1));
-  EXPECT_EQ(EnrolCode(Secret(Role::kDataserver), "data1"), FailCode::kExists);  // For any name.
+  EXPECT_EQ(EnrolCode(Secret(Role::kDataserver), "data1"), FailCode::kExists);  // The token is for
+                                                                                // any name.
   EXPECT_EQ(EnrolCode(Secret(Role::kEdge, "data1"), "data1"), FailCode::kExists);
   const std::string secret = Secret(Role::kDataserver, "data1");
   std::swap(key_, other_key_);
-  EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kExists);  // Not with another key.
+  EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kExists);  // Another key is refused.
   std::swap(key_, other_key_);
   ASSERT_OK_AND_ASSIGN(const auto again, registry_->Enrol(secret, "data1", Csr(), now()));
   EXPECT_EQ(again.node, first.node);
@@ -123,7 +125,7 @@ TEST_F(NodeRegistryTest, ANodeWhoseCertificateExpiredComesBackWithATokenForItsNa
   EXPECT_GT(facts.not_after, now() + NodeRegistry::kNodeLifetime / 2);
   Reopen();
   EXPECT_EQ(registry_->Find(first.node)->keys.size(), 1);
-  // The token is used up, but for a lost answer.
+  // The token is used up; only the same key may use it again.
   ASSERT_OK(registry_->Enrol(secret, "data1", Csr(), now()));
   std::swap(key_, other_key_);
   EXPECT_EQ(EnrolCode(secret, "data1"), FailCode::kDenied);
@@ -138,7 +140,7 @@ TEST_F(NodeRegistryTest, WhoseAnswerWasLostMayComeAgainAfterTheTokenExpired) {
   const std::string unused = Secret(Role::kEdge, "", absl::Seconds(10));
   ASSERT_OK_AND_ASSIGN(const auto first, registry_->Enrol(secret, "edge1", Csr(), now()));
   clock_.Advance(absl::Hours(24 * 6));
-  Secret(Role::kEdge);  // Making one sweeps the others.
+  Secret(Role::kEdge);  // MakeToken() sweeps expired tokens.
   ASSERT_OK_AND_ASSIGN(const auto again, registry_->Enrol(secret, "edge1", Csr(), now()));
   EXPECT_EQ(again.node, first.node);
   EXPECT_EQ(EnrolCode(unused, "edge3"), FailCode::kDenied);

@@ -9,14 +9,14 @@
 
 namespace convergia::mgmt {
 
-// The valid pins as nodes were told of them, so that a change can be told as what changed. Not
-// thread-safe.
+// The valid pins as nodes know them, to tell nodes only what changed. Not thread-safe.
 class PinDiff {
  public:
-  // These are all now. What to tell nodes; nothing to tell has neither valid nor revoked pins.
+  // Replaces the pins with `valid`. Returns the message for nodes; it has neither valid nor revoked
+  // pins if nothing changed.
   v1::Pins Replace(const std::vector<rpc::PinEntry>& valid);
 
-  // For a node that knows nothing yet.
+  // All pins, for a node that knows none yet.
   v1::Pins Whole() const;
 
  private:
