@@ -9,11 +9,11 @@
 
 namespace convergia::mgmt {
 
-// Accounts: what edges ask in the name of their clients. Translates; executor and cluster decide.
-// Thread-safe.
+// The Accounts service, for requests of edges on behalf of their clients. It only translates; the
+// executor and the cluster decide. Thread-safe.
 class AccountsService final : public v1::Accounts::CallbackService {
  public:
-  // All outlive the service. `hide_other_clients`: a viewer sees no client but itself.
+  // All outlive the service. `hide_other_clients`: a viewer of the map sees no other clients.
   AccountsService(AccountsExecutor& executor, ClusterLoop& loop, OwnSessions& sessions,
                   MapWatchers& watchers, const rpc::PinSet& pins, bool hide_other_clients)
       : executor_(executor),

@@ -21,14 +21,14 @@ namespace {
 
 constexpr int kAccountsDefault = 1'000;
 
-// What operators did, in the log of mgmt.
+// Logs the operator's action and its outcome.
 void Record(grpc::CallbackServerContext* context, absl::string_view deed,
             const absl::Status& outcome) {
   const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context);
   LOG(INFO) << "operator " << (peer.ok() ? peer->name : "?") << ": " << deed << ": " << outcome;
 }
 
-// A callback that answers `reply`, after `fill` has put a good result into the response.
+// Returns a callback that sends `reply`; `fill` first puts a good result into the response.
 template <typename T, typename Fill>
 absl::AnyInvocable<void(absl::StatusOr<T>)> Answer(grpc::CallbackServerContext* context,
                                                    std::string deed, rpc::LaterReply reply,

@@ -14,13 +14,13 @@
 namespace convergia::mgmt {
 namespace {
 
-// A directory of a million users fits twice. A node that lets more pile up is cut off; it attaches
-// again and gets the whole.
+// Twice the directory of a million users. If more waits for a node, its stream is cut; the node
+// attaches again and gets the whole directory.
 constexpr size_t kQueueBytesMax = 64 * 1024 * 1024;
 
 }  // namespace
 
-// One attached node. All it hears goes to the loop, in order.
+// The stream of one attached node. It passes every event to the loop, in order.
 class ClusterService::NodeStream final : public rpc::ServerStream<v1::FromNode, v1::ToNode> {
  public:
   NodeStream(grpc::CallbackServerContext* context, ClusterService& service, StreamId id,
@@ -55,7 +55,7 @@ class ClusterService::NodeStream final : public rpc::ServerStream<v1::FromNode, 
   void OnClosed(const absl::Status& status) override {
     LOG(INFO) << "the stream of " << RoleWord(peer_.role) << " " << peer_.name
               << " has ended: " << status;
-    // When the loop has stopped nobody needs to know.
+    // After the loop has stopped, nothing needs this event.
     (void)service_.loop_->Post([id = id_, &clock = service_.loop_->clock()](Cluster& cluster) {
       cluster.OnStreamClosed(id, clock.Elapsed());
     });
@@ -65,7 +65,7 @@ class ClusterService::NodeStream final : public rpc::ServerStream<v1::FromNode, 
   ClusterService& service_;
   const StreamId id_;
   const rpc::Peer peer_;
-  bool said_hello_ = false;  // OnMessage() is called one at a time.
+  bool said_hello_ = false;  // Needs no lock: OnMessage() runs one at a time.
 };
 
 grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* context,
@@ -87,7 +87,7 @@ grpc::ServerUnaryReactor* ClusterService::Renew(grpc::CallbackServerContext* con
 
 grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* ClusterService::Attach(
     grpc::CallbackServerContext* context) {
-  rpc::SayEpoch(context, epoch_);  // A refusal counts only with it.
+  rpc::SayEpoch(context, epoch_);  // A node obeys a refusal only if it carries the epoch.
   const absl::StatusOr<rpc::Peer> peer = rpc::PeerOf(*context, pins_);
   if (!peer.ok()) return rpc::RefuseStream<v1::FromNode, v1::ToNode>(peer.status());
   std::shared_ptr<NodeStream> stream;
@@ -109,7 +109,7 @@ std::shared_ptr<ClusterService::NodeStream> ClusterService::Find(StreamId stream
 }
 
 void ClusterService::Forget(StreamId stream) {
-  std::shared_ptr<NodeStream> last;  // Ends outside the lock.
+  std::shared_ptr<NodeStream> last;  // Destroyed after the lock is released.
   absl::MutexLock lock(&mu_);
   const auto found = streams_.find(stream);
   if (found == streams_.end()) return;
@@ -121,7 +121,7 @@ void ClusterService::Send(StreamId id, const v1::ToNode& message) {
   const std::shared_ptr<NodeStream> stream = Find(id);
   if (stream == nullptr) return;
   const absl::Status sent = stream->Send(message);
-  // A node that was not told something must not go on as if it had been.
+  // The node missed a message, so it must attach again.
   if (!sent.ok()) stream->Cancel(sent);
 }
 
@@ -130,7 +130,7 @@ void ClusterService::Close(StreamId id, const absl::Status& reason) {
   if (stream == nullptr) return;
   LOG(WARNING) << "closing the stream of " << RoleWord(stream->peer().role) << " "
                << stream->peer().name << ": " << reason;
-  // Who was silent for long will not read our farewell.
+  // A node that was silent for long would not read the reason.
   if (absl::IsDeadlineExceeded(reason)) {
     stream->Cancel(reason);
   } else {

@@ -16,12 +16,12 @@
 
 namespace convergia::mgmt {
 
-// Cluster: how nodes stay attached. Translates; the registry and the cluster decide.
-// Thread-safe.
+// The Cluster service, through which nodes stay attached. It only translates; the registry and the
+// cluster decide. Thread-safe.
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
-  // Both outlive the service; `loop` is given before the service is served. `epoch`: which start of
-  // mgmt this is.
+  // Both outlive the service. Call set_loop() before the service is served. `epoch` is the number
+  // of this start of mgmt.
   ClusterService(MembersExecutor& members, const rpc::PinSet& pins, Epoch epoch)
       : members_(members), pins_(pins), epoch_(epoch) {}
   void set_loop(ClusterLoop* loop) { loop_ = loop; }
@@ -32,7 +32,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerBidiReactor<v1::FromNode, v1::ToNode>* Attach(
       grpc::CallbackServerContext* context) override;
 
-  // What the cluster decided; for streams that have ended meanwhile, nothing happens.
+  // Actions that the cluster decided. No effect if the stream has ended in the meantime.
   void Send(StreamId stream, const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void Close(StreamId stream, const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -33,7 +33,7 @@ grpc::ServerWriteReactor<v1::ServerMapUpdate>* MapStream::Start(const rpc::PinSe
     stream->SayThatItWatches();
   });
   if (!posted) End(absl::UnavailableError("the management server is busy or stopping"));
-  // Revoked between the door and here.
+  // The pin may have been revoked since the call was admitted.
   if (!pins.Find(pin).has_value()) End(Revoked());
   return this;
 }
@@ -60,7 +60,7 @@ void MapStream::OnSendInitialMetadataDone(bool ok) { OnWriteDone(ok); }
 
 void MapStream::Tell(const std::vector<v1::ServerMapRow>& rows) {
   if (rows.size() > ServerMap::kChangesAtOnceMax) {
-    // The edge opens the next one, and tells those who watch.
+    // The edge opens a new watch and tells its watchers to read the map again.
     return End(absl::ResourceExhaustedError("too much has changed; read the map and watch again"));
   }
   bool too_slow = false;
@@ -87,7 +87,7 @@ void MapStream::End(const absl::Status& status) {
     waiting_.clear();
     writes = in_flight_;
   }
-  // An edge that does not read would hold up the write, and the end behind it, for ever.
+  // If the edge does not read, the pending write and the status behind it would never leave.
   if (writes) {
     patience_.Set(rpc::DeadlineIn(limits::kFarewellMax), [weak = weak_from_this()](bool is_due) {
       const auto stream = is_due ? weak.lock() : nullptr;
@@ -153,7 +153,7 @@ void MapStream::OnDone() {
     LOG(INFO) << "a watch of the map has ended: " << status_;
   }
   revocation_.reset();
-  // If the loop has stopped, the watchers are as good as gone.
+  // If the loop has stopped, it no longer calls the watchers.
   (void)loop_.Post([stream = std::move(last)](Cluster& cluster) {
     stream->watchers_.Remove(stream->watcher_);
     cluster.SetMapWatched(!stream->watchers_.empty());

@@ -64,6 +64,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "mgmt/cluster/",
     "mgmt/members/",
     "mgmt/routing/",
+    "mgmt/services/",
     "mgmt/views/",
 };
 
