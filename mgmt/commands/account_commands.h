@@ -8,10 +8,10 @@
 
 namespace convergia::mgmt {
 
-// REGISTERACCOUNT, CONFIRMREGISTERACCOUNT: on every port. `executor` outlives them.
+// REGISTERACCOUNT and CONFIRMREGISTERACCOUNT, for every port. `executor` outlives the table.
 std::vector<lineserver::CommandSpec> RegistrationCommands(AccountsExecutor& executor);
 
-// CHANGEPASSWORD. Both outlive it.
+// CHANGEPASSWORD and MAKEINVITE. Both outlive the table.
 std::vector<lineserver::CommandSpec> AccountCommands(AccountsExecutor& executor,
                                                      LineSessions& sessions);
 

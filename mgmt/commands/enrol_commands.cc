@@ -19,7 +19,7 @@ using lineserver::Session;
 // ENROL token LF name LF csr -> node LF addresses LF chain
 void HandleEnrol(MembersExecutor& members, const std::vector<std::string>& grpc_addresses,
                  Session& session, Fields fields, Responder responder) {
-  // Strangers write nothing of their own into the log.
+  // Text from strangers does not go into the log.
   const absl::StatusOr<std::string> parsed = ParseNodeName(fields[1]);
   members.Enrol(
       fields[0], fields[1], fields[2], session.peer_address(),

@@ -8,8 +8,8 @@
 
 namespace convergia::mgmt {
 
-// ENROL, by which new nodes join. Both outlive the table; `grpc_addresses` is where nodes reach
-// mgmt's gRPC, and is complete before the first command.
+// ENROL, by which new nodes join. Both outlive the table. `grpc_addresses` are those of mgmt's gRPC
+// port for nodes; they must be complete before the first command.
 std::vector<lineserver::CommandSpec> EnrolCommands(MembersExecutor& members,
                                                    const std::vector<std::string>& grpc_addresses);
 

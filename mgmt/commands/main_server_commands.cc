@@ -15,7 +15,7 @@ using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
 
-// Asks the cluster, and answers `responder` with the text that `question` makes.
+// Runs `question` on the cluster's loop and answers `responder` with its text.
 void Ask(ClusterLoop& loop, Responder responder,
          absl::AnyInvocable<absl::StatusOr<std::string>(Cluster&)> question) {
   loop.Ask<std::string>(

@@ -7,8 +7,8 @@
 
 namespace convergia::mgmt {
 
-// LISTMAINSERVERS, REPORTMAINSERVERS, CHECKKEY: how a client finds its main server. `loop` outlives
-// them.
+// LISTMAINSERVERS, REPORTMAINSERVERS and CHECKKEY, with which a client finds its main server.
+// `loop` outlives the table.
 std::vector<lineserver::CommandSpec> MainServerCommands(ClusterLoop& loop);
 
 }  // namespace convergia::mgmt

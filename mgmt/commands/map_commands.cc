@@ -103,7 +103,7 @@ void LineMapWatchers::Remove(uint64_t id) {
 }
 
 void LineMapWatchers::Tell(const std::vector<v1::ServerMapRow>& rows) {
-  // Sessions that have ended are noticed here, so nobody needs to tell us.
+  // Drops closed sessions here, so no other code must do it.
   absl::erase_if(sessions_, [](const auto& entry) { return entry.second.session.expired(); });
   if (rows.size() > ServerMap::kChangesAtOnceMax) return TellOfMissed();
   for (size_t from = 0; from < rows.size(); from += kRowsOfPushMax) {

@@ -10,8 +10,8 @@
 
 namespace convergia::mgmt {
 
-// The sessions that watch the map on mgmt's own port, as one watcher. Lives on the cluster loop's
-// thread.
+// The sessions that watch the map on mgmt's own port. Together they are one watcher. Only on the
+// cluster loop's thread.
 class LineMapWatchers {
  public:
   explicit LineMapWatchers(MapWatchers& watchers) : watchers_(watchers) {}
@@ -24,11 +24,12 @@ class LineMapWatchers {
   void TellOfMissed();
 
   MapWatchers& watchers_;
-  MapWatchers::Id id_ = 0;  // 0: nobody watches here.
+  MapWatchers::Id id_ = 0;  // 0 while no session watches.
   absl::flat_hash_map<uint64_t, lineserver::SessionHandle> sessions_;
 };
 
-// GETSERVERMAP, WATCHSERVERMAP. All outlive them.
+// GETSERVERMAP and WATCHSERVERMAP. All arguments outlive the table. `hide_other_clients`: a viewer
+// sees no other clients.
 std::vector<lineserver::CommandSpec> MapCommands(ClusterLoop& loop, MapWatchers& watchers,
                                                  LineMapWatchers& sessions,
                                                  bool hide_other_clients);

@@ -62,6 +62,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "mgmt/accounts/",
     "mgmt/assignment/",
     "mgmt/cluster/",
+    "mgmt/commands/",
     "mgmt/members/",
     "mgmt/routing/",
     "mgmt/services/",
