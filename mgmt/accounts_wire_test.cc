@@ -1,4 +1,4 @@
-// What accounts promise on mgmt's ports: registration in its modes, sessions, ticket keys.
+// The contract of accounts on mgmt's ports: registration in its modes, sessions, ticket keys.
 
 #include <memory>
 #include <string>
@@ -32,7 +32,7 @@ class AccountsWireTest : public ServerFixture {
   std::string TryToSignIn(const std::string& user) {
     return Connect(server_->line_address())->Ask(absl::StrCat("LOGIN ", user, "~\nsecret\n"));
   }
-  // The value behind `key` in an answer's rows.
+  // The value of the row `key` in an answer.
   static std::string ValueIn(const std::string& answer, const std::string& key) {
     const size_t at = answer.find(key + "\t");
     if (at == std::string::npos) return "";
@@ -132,7 +132,7 @@ TEST_F(AccountsWireTest, SessionsAtEdgesAreAskedForAndEndedThere) {
   ASSERT_TRUE(client->Send("ENDSESSION a~\n12\n"));
   EXPECT_EQ(answer_next().end_session(), 12);
   EXPECT_EQ(client->ReadPacket(), "OK");
-  // What an edge asks for its clients.
+  // The question that an edge asks on behalf of its clients.
   v1::ListSessionsRequest list;
   list.set_username("ann");
   list.set_account_id(1);

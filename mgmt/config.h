@@ -7,12 +7,12 @@
 
 namespace convergia::mgmt {
 
-// `config` with its defaults filled in.
+// Returns `config` with defaults in its unset fields.
 //
-// Errors: kInvalidArgument, naming the field and saying what would do.
+// Errors: kInvalidArgument; the text names the field and an acceptable value.
 absl::StatusOr<v1::MgmtConfig> CompleteConfig(v1::MgmtConfig config);
 
-// Where things are under MgmtConfig::dir.
+// The paths of mgmt's files under MgmtConfig::dir.
 struct Paths {
   explicit Paths(const v1::MgmtConfig& config);
 

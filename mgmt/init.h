@@ -6,11 +6,12 @@
 
 namespace convergia::mgmt {
 
-// `mgmt --init`: makes a new cluster in config.dir(): the CA, mgmt's own certificate, the first
-// operator's, and the store that knows them. ca.pem comes last: where it is, all is.
+// Does `mgmt --init`: makes a new cluster in config.dir(). It writes the CA, the certificates of
+// mgmt and of the first operator, and the store with both members. ca.pem is written last, so if it
+// exists, everything does.
 //
-// Errors: kAlreadyExists if that was done; kFailedPrecondition if it was begun and broken off;
-// those of the disk.
+// Errors: kAlreadyExists if the cluster exists; kFailedPrecondition if an earlier --init did not
+// finish; those of the disk.
 absl::Status InitCluster(const v1::MgmtConfig& config, const Clock& clock);
 
 }  // namespace convergia::mgmt

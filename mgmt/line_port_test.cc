@@ -1,4 +1,4 @@
-// What clients see on mgmt's two ports, over real TLS.
+// Clients on mgmt's two ports, over real TLS.
 
 #include "absl/strings/str_split.h"
 #include "common/base/status_testing.h"
@@ -14,7 +14,7 @@ using testing::StartsWith;
 
 class LinePortTest : public ServerFixture {
  protected:
-  // The id of a registration that was answered OK.
+  // The registration id in an OK answer.
   static std::string RegistrationOf(const std::string& answer) {
     EXPECT_THAT(answer, StartsWith("OK "));
     return std::string(absl::string_view(answer).substr(3, answer.find('\n') - 3));

@@ -42,7 +42,8 @@ absl::Status LineSessions::OnSignedIn(lineserver::Session& session) {
     }
     sessions.emplace(session.id(), Entry{session.handle(), who.generation});
   }
-  // Now that OnTicketsVoid() sees it: was the ticket voided between its check and here?
+  // From now on OnTicketsVoid() finds the session. The ticket may have been voided between its
+  // check and here, so compare generations again.
   const std::optional<Account> account = accounts_.Find(who.user);
   if (account && who.generation >= account->generation) {
     list_.Add(session, clock_.Now());

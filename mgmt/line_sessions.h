@@ -19,11 +19,11 @@
 
 namespace convergia::mgmt {
 
-// Signs clients in on mgmt's own port, and ends their sessions when the tickets behind them are
-// void. Thread-safe; the observer's methods run on each session's thread.
+// Signs clients in on mgmt's own port, and closes their sessions when their tickets become void.
+// Thread-safe; the observer's methods run on each session's thread.
 class LineSessions final : public lineserver::Authenticator, public lineserver::SessionObserver {
  public:
-  // `accounts` outlives this; `executor` too, and is given before anybody signs in.
+  // `accounts` and the executor outlive this. Call set_desk() before any client signs in.
   LineSessions(const AccountStore& accounts, int sessions_per_user_max, const Clock& clock)
       : accounts_(accounts), sessions_per_user_max_(sessions_per_user_max), clock_(clock) {}
   lineserver::SessionList& list() { return list_; }
@@ -34,14 +34,14 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   absl::Status OnSignedIn(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(lineserver::Session& session) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Closes the sessions whose ticket is of another generation than `account.generation`, but those
-  // that Protect() protects.
+  // Closes the account's sessions with a ticket of a generation below `account.generation`, except
+  // protected ones.
   void OnTicketsVoid(const Account& account, absl::string_view reason) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The session that changes its user's password outlives that: between the two calls it is not
-  // closed, and after Renewed() it is as if signed in with a ticket of `generation`; nullopt if the
-  // change failed. Each Protect() has its Renewed(); after the last one the session is closed if
-  // its tickets were voided meanwhile by somebody else.
+  // Keeps open the session that changes its user's password. Protect() precedes the change and
+  // Renewed() follows it; between them, OnTicketsVoid() does not close the session. Renewed() gives
+  // it the new ticket's `generation`; nullopt if the change failed. Each Protect() needs one
+  // Renewed(). The last Renewed() closes the session if another change has voided its ticket.
   void Protect(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
   void Renewed(const Username& user, AccountId account, uint64_t session,
                std::optional<Generation> generation) ABSL_LOCKS_EXCLUDED(mu_);
@@ -50,7 +50,7 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   struct Entry {
     lineserver::SessionHandle handle;
     Generation generation = 0;
-    int protections = 0;  // Changes of the password under way.
+    int protections = 0;  // Password changes under way.
   };
   using Sessions = absl::flat_hash_map<uint64_t, Entry>;
   Entry* Find(AccountId account, uint64_t session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -65,7 +65,7 @@ class LineSessions final : public lineserver::Authenticator, public lineserver::
   absl::flat_hash_map<AccountId, Sessions> by_account_ ABSL_GUARDED_BY(mu_);
 };
 
-// For the port of people who have no account yet: nobody signs in there.
+// For the port without accounts: refuses every sign-in.
 class NobodySignsIn final : public lineserver::Authenticator {
  public:
   void SignIn(const Username& user, absl::string_view secret, const std::string& peer_address,

@@ -15,7 +15,7 @@ namespace {
 namespace mgmt = convergia::mgmt;
 namespace node = convergia::node;
 
-// Requests under way are short; nodes and clients come back by themselves.
+// Pending requests are short; nodes and clients reconnect by themselves.
 constexpr absl::Duration kDrainDeadline = absl::Seconds(4);
 
 int Serve(const convergia::v1::MgmtConfig& config, node::ShutdownSignal& shutdown) {

@@ -55,7 +55,8 @@ using lineserver::CommandSpec;
 using lineserver::CommandTable;
 using lineserver::LineServer;
 
-// One event is forgiven each 1/`count` of `per`; the longest wait is `per`.
+// A bucket of `count` events that empties within `per`: one event is forgiven each `per` / `count`.
+// The longest wait is `per`.
 BucketRule Rule(uint32_t count, absl::Duration per) {
   return {.burst = static_cast<double>(count),
           .forgiven_each = per / static_cast<int64_t>(count),
@@ -96,14 +97,15 @@ lineserver::SessionLimits LimitsOf(const v1::LineLimits& config) {
   limits.unauthenticated_per_address_max =
       static_cast<int>(config.unauthenticated_per_address_max());
   limits.signed_in_per_address_max = static_cast<int>(config.signed_in_per_address_max());
-  limits.memory_bytes_max = session::QuarterOfMemory() / 2;  // There are two line servers.
+  limits.memory_bytes_max = session::QuarterOfMemory() / 2;  // One half for each line server.
   return limits;
 }
 
-// An address of TEST-NET-1, where nobody is: asking for the way there sends nothing.
+// An address of TEST-NET-1 (RFC 5737), which no host has. Asking for the route to it sends nothing.
 constexpr char kElsewhere[] = "192.0.2.1:9";
 
-// `bound` with a host that others can dial: that of `told`, if there is one, in place of "all".
+// Returns `bound` with a host that others can dial. If it is bound to all addresses, `told` gives
+// the host, if it has one.
 std::string DialableAddress(const std::string& bound, const std::string& told) {
   const absl::StatusOr<HostPort> ours = HostPort::Parse(bound);
   const absl::StatusOr<HostPort> theirs = HostPort::Parse(told);
@@ -122,7 +124,7 @@ std::vector<CommandSpec> Joined(std::vector<std::vector<CommandSpec>> families) 
 
 }  // namespace
 
-// All that the server is made of, in the order in which it is made; it ends in the opposite one.
+// All parts of the server, in the order of their creation; they are destroyed in reverse.
 struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   Parts(const Options& options, identity::CertificateAuthority authority)
       : config(options.config),
@@ -172,7 +174,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<LineSessions> sessions;
   NobodySignsIn nobody_signs_in;
   MapWatchers watchers;                     // On the loop's thread.
-  LineMapWatchers line_watchers{watchers};  // The same.
+  LineMapWatchers line_watchers{watchers};  // Likewise.
   std::unique_ptr<ClusterService> cluster_service;
   std::unique_ptr<ClusterLoop> loop;
   std::unique_ptr<MembersExecutor> members;
@@ -185,7 +187,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<CommandTable> table, open_table;
   std::unique_ptr<LineServer> line, open_line;
   std::string line_address, open_line_address;
-  std::vector<std::string> grpc_addresses;  // Where nodes reach it.
+  std::vector<std::string> grpc_addresses;  // The addresses at which nodes reach it.
   std::unique_ptr<rpc::Server> rpc;
   bool stopped = false;
 };
@@ -275,7 +277,7 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
       {"type", "managementserver"},
       {"sessions_per_user_max", absl::StrCat(config.line_limits().sessions_per_user_max())}};
   LineServer::Options open_options = line_options;
-  // Whoever registers looks at a picture first; only silence ends the connection.
+  // A registering user looks at a picture first, so only silence ends the connection.
   open_options.listen = {{.address = config.open_line_listen(),
                           .table = open_table.get(),
                           .sign_in_timeout = absl::InfiniteDuration()}};
@@ -348,7 +350,7 @@ void MgmtServer::Parts::OnTicketsVoid(const Account& account, absl::string_view 
   sessions->OnTicketsVoid(account, reason);
 }
 
-// The clock of the cluster's core does not jump.
+// The cluster's core uses Elapsed(), which does not jump, so the keys' end times are converted.
 std::vector<Cluster::TicketKeyUntil> MgmtServer::Parts::TicketKeysNow() {
   const absl::Time now = clock.Now();
   std::vector<Cluster::TicketKeyUntil> keys;
@@ -398,8 +400,8 @@ void MgmtServer::Drain(absl::Duration deadline) {
   parts_->line->Drain(deadline / 2);
 }
 
-// Stops the servers that ask before the executors and the loop that answer, so that requests under
-// way are still answered.
+// Stops the servers first and then the executors and the loop, so that requests under way are still
+// answered.
 void MgmtServer::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   if (parts_->open_line != nullptr) parts_->open_line->Stop();

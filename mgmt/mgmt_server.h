@@ -15,41 +15,41 @@
 
 namespace convergia::mgmt {
 
-// The whole management server of one cluster.
+// The management server of one cluster, with all its parts.
 //
 //   CVG_ASSIGN_OR_RETURN(auto server, MgmtServer::Create(options));
 //   server->Start();  ...  server->Drain(absl::Seconds(5));  server->Stop();
 //
-// Threads: the gRPC callbacks, the line server's shards, the executors' work queues and the
-// cluster's loop. They meet at the executors and at ClusterLoop; nothing else is shared but the
-// thread-safe AccountStore, NodeRegistry and PinSet.
+// Threads: the gRPC callbacks, the line servers' shards, the executors' work queues and the
+// cluster's loop. They meet at the executors and at ClusterLoop. Besides these they share only the
+// AccountStore, the NodeRegistry and the PinSet, which are thread-safe.
 class MgmtServer {
  public:
   struct Options {
-    v1::MgmtConfig config;          // As ParseConfig() returns it; InitCluster() was done there.
-    const Clock* clock = nullptr;   // The machine's, if null. All must outlive the server.
-    store::Store* store = nullptr;  // That of config.dir, if null.
-    CaptchaPainter* painter = nullptr;  // Real pictures, if null.
+    v1::MgmtConfig config;              // From CompleteConfig(); InitCluster() has run in its dir.
+    const Clock* clock = nullptr;       // Null: the machine's clock. All must outlive the server.
+    store::Store* store = nullptr;      // Null: the store in config.dir.
+    CaptchaPainter* painter = nullptr;  // Null: paints real pictures.
     PasswordHasher::Cost hash_cost;
     int line_shards = 1;
     int hash_threads = 0;  // 0: half the cores, at least one.
-    // The store of config.dir can write no more: only a new start helps. From any thread.
+    // The store of config.dir cannot write until mgmt restarts. Called from any thread.
     std::function<void(const absl::Status& why)> on_fenced;
   };
 
-  // Opens the store and all ports. gRPC is served from here on, clients from Start() on.
+  // Opens the store and all ports. Serves gRPC from now on, and clients after Start().
   //
-  // Errors: kFailedPrecondition without --init; what is wrong with files, store or ports.
+  // Errors: kFailedPrecondition without --init; errors of the files, the store and the ports.
   static absl::StatusOr<std::unique_ptr<MgmtServer>> Create(const Options& options);
-  ~MgmtServer();  // Stop().
+  ~MgmtServer();  // Calls Stop().
 
   void Start();
-  // Takes no new clients and calls; lets what is under way be answered, at most until `deadline`.
+  // Accepts no new clients and calls. Waits until pending ones are answered, at most `deadline`.
   void Drain(absl::Duration deadline);
-  // Ends all, and waits for it. Idempotent.
+  // Ends everything and waits for it. Idempotent.
   void Stop();
 
-  // "host:port" with the real ports.
+  // "host:port" with the ports really bound.
   const std::string& grpc_address() const;
   const std::string& line_address() const;
   const std::string& open_line_address() const;

@@ -38,7 +38,7 @@ absl::StatusOr<OperatorFiles> FilesOf(const v1::MgmtConfig& config, const std::s
               absl::StrCat(files.pem, " is another's; choose another name for the operator"));
 }
 
-// What is there and good is not thrown away: somebody may be using it.
+// A valid certificate is not overwritten: it may be in use.
 absl::Status CheckNotGood(const OperatorFiles& files, absl::Time now) {
   const absl::StatusOr<std::string> pem = ReadFileToString(files.pem);
   if (absl::IsNotFound(pem.status())) return absl::OkStatus();

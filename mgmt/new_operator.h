@@ -7,15 +7,15 @@
 
 namespace convergia::mgmt {
 
-// `mgmt --new-operator=NAME`, while mgmt does not run: writes NAME.key and NAME.pem in
-// config.dir(), for an operator who is new, or whose certificate was lost or has run out. Other
-// keys of that operator stay good for as long as they were. Who can do this has the CA's key and
-// could do anything, so nobody is asked for more.
+// Does `mgmt --new-operator=NAME`, while mgmt does not run. Writes NAME.key and NAME.pem in
+// config.dir(), for a new operator or for one whose certificate was lost or has expired. The
+// operator's other keys stay valid as long as before. It needs no further authority: a caller who
+// can read the CA's key could do anything.
 //
-// Errors: kFailedPrecondition if there is no cluster, or mgmt runs (the running one takes
-// Admin.CreateOperator and Admin.RenewOperator); kAlreadyExists if NAME.pem is there and still
-// good; FailCode::kBadField for a name that none can have, FailCode::kDenied for a revoked
-// operator; those of the disk.
+// Errors: kFailedPrecondition if there is no cluster, or if mgmt runs (then use
+// Admin.CreateOperator or Admin.RenewOperator). kAlreadyExists if NAME.pem exists and is valid.
+// FailCode::kBadField for an invalid name, FailCode::kDenied for a revoked operator. Those of the
+// disk.
 absl::Status NewOperator(const v1::MgmtConfig& config, absl::string_view name, const Clock& clock);
 
 }  // namespace convergia::mgmt

@@ -1,4 +1,4 @@
-// What nodes and operators see of mgmt, over real mutual TLS.
+// Nodes and operators at mgmt, over real mutual TLS.
 
 #include <set>
 
@@ -49,7 +49,7 @@ TEST_F(NodesTest, EnrolledEdgesAttachAndHearOfEachOther) {
   ASSERT_EQ(welcome.ticket_public_keys_size(), 1);
   const v1::Pins pins = a.Await(v1::ToNode::kPins).pins();
   EXPECT_TRUE(pins.whole());
-  EXPECT_EQ(pins.valid_size(), 4);  // mgmt, the operator, a, b.
+  EXPECT_EQ(pins.valid_size(), 4);  // The pins of mgmt, the operator, a and b.
   a.Announce({"ann"});
   b.Attach(1);
   b.Announce({"bob"});

@@ -1,4 +1,4 @@
-// How operators come to their certificates, and keep having one.
+// How operators get certificates and renew them.
 
 #include <string>
 
@@ -22,18 +22,18 @@ class OperatorsTest : public ServerFixture {
     return {ca_pem_path(), Path(name + ".pem"), Path(name + ".key")};
   }
 
-  // Whether the running server takes orders of whoever has these files.
+  // The running server's answer to a request with these files.
   grpc::StatusCode AskAs(const rpc::TlsFiles& files) {
     FakeNode boss(server_->grpc_address(), files);
     v1::ListNodesResponse nodes;
     return boss.admin().ListNodes(NewContext().get(), {}, &nodes).error_code();
   }
 
-  // A new certificate for a new key of the operator who has `files`, kept as `name`.
+  // Renews the certificate of the operator with `files`, for a new key, and saves both as `name`.
   grpc::Status Renew(const rpc::TlsFiles& files, const std::string& name) {
     const PrivateKey key = PrivateKey::Generate(identity::KeyKind::kP256);
     v1::RenewOperatorRequest request;
-    // What a request says it is for does not matter.
+    // The subject of a request does not matter.
     request.set_csr_pem(identity::MakeCsr(key, {Role::kEdge, "anybody"}));
     v1::RenewOperatorResponse response;
     FakeNode boss(server_->grpc_address(), files);

@@ -9,14 +9,15 @@
 
 namespace convergia::mgmt {
 
-// The name under which mgmt is known to its cluster: there is one.
+// mgmt's name in its cluster. There is only one mgmt.
 inline constexpr char kOwnName[] = "mgmt";
 
-// Issued for so long, and anew at a start that finds less than half of it left.
+// The lifetime of mgmt's certificate. A start renews it if less than half is left.
 inline constexpr absl::Duration kOwnCertificateLifetime = absl::Hours(24 * 365 * 5);
 
-// Sees to it that mgmt has a key and a certificate that is good for long, in the files of `paths`
-// and known to `registry`; returns mgmt's node number. Blocks.
+// Ensures that mgmt has a key and a certificate with enough lifetime, in the files of `paths`, and
+// that `registry` knows the key. Returns mgmt's node id. Blocks. Errors: those of the disk and of
+// the registry.
 absl::StatusOr<NodeId> EnsureOwnCertificate(const Paths& paths,
                                             const identity::CertificateAuthority& ca,
                                             NodeRegistry& registry, absl::Time now);

@@ -56,7 +56,7 @@ OwnSessions::Rows OwnSessions::Here(AccountId account) const {
 
 void OwnSessions::List(const Username& user, AccountId account,
                        absl::AnyInvocable<void(absl::StatusOr<Rows>)> done) {
-  // Whichever way it ends, it is needed.
+  // Shared, because whichever of the branches below runs needs it.
   auto kept = std::make_shared<decltype(done)>(std::move(done));
   const bool posted = loop_.Post([this, user, account, kept](Cluster& cluster) {
     const bool asked = cluster.AskSessions(

@@ -15,21 +15,22 @@
 
 namespace convergia::mgmt {
 
-// A user's sessions at all servers: those on mgmt's own port, and those that edges report when they
-// are asked. Thread-safe; `done` is called once, on any thread.
+// A user's sessions on all servers: those on mgmt's own port, and those that edges report on
+// request. Thread-safe; `done` is called once, on any thread.
 class OwnSessions {
  public:
-  // All outlive this. `own_name`: mgmt's, as a server.
+  // All outlive this. `own_name` is mgmt's name as a server.
   OwnSessions(ClusterLoop& loop, lineserver::SessionList& here, std::string own_name)
       : loop_(loop), here_(here), own_name_(std::move(own_name)) {}
 
   using Rows = std::vector<v1::ServerSession>;
+  // Lists the sessions. An edge that does not answer has one row with session 0.
   // Errors: FailCode::kBusy.
   void List(const Username& user, AccountId account,
             absl::AnyInvocable<void(absl::StatusOr<Rows>)> done);
 
-  // Errors: FailCode::kNotFound: `account` has no such session; kUnavailable: the server does not
-  // answer; kBusy.
+  // Ends a session. Errors: FailCode::kNotFound: `account` has no such session. kUnavailable: the
+  // server does not answer. kBusy.
   void End(AccountId account, absl::string_view server, uint64_t session,
            absl::AnyInvocable<void(absl::Status)> done);
 

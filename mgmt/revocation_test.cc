@@ -1,4 +1,4 @@
-// That nothing which was let in before a revocation stays.
+// After a revocation, nothing that was admitted before it stays.
 
 #include <glog/logging.h>
 #include <grpcpp/grpcpp.h>
@@ -51,7 +51,7 @@ TEST_F(RevocationTest, ARevokedEdgeWatchesTheMapNoMore) {
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
 }
 
-// Opens the watch and reads nothing but that it is open.
+// Opens the watch and waits until it is open, but reads no update.
 class DeafWatch final : public grpc::ClientReadReactor<v1::ServerMapUpdate> {
  public:
   explicit DeafWatch(const std::shared_ptr<grpc::Channel>& channel)
@@ -60,7 +60,7 @@ class DeafWatch final : public grpc::ClientReadReactor<v1::ServerMapUpdate> {
     AddHold();
     StartCall();
   }
-  // Until its end; `done` follows.
+  // Reads until the watch ends; `done` follows.
   void ReadOn() {
     StartRead(&update_);
     RemoveHold();
@@ -85,7 +85,8 @@ class DeafWatch final : public grpc::ClientReadReactor<v1::ServerMapUpdate> {
   v1::ServerMapUpdate update_;
 };
 
-// mgmt's own word that a watch is over: over the wire that shows only to those who read.
+// Waits for mgmt's log line about the end of a watch. On the wire only a client that reads can see
+// it.
 class EndOfWatch final : public google::LogSink {
  public:
   EndOfWatch() { google::AddLogSink(this); }
@@ -99,7 +100,7 @@ class EndOfWatch final : public google::LogSink {
   absl::Notification told;
 };
 
-// With windows so small that a few rows fill them.
+// A channel with such small windows that a few rows fill them.
 std::shared_ptr<grpc::Channel> NarrowChannel(const std::string& address,
                                              const rpc::TlsFiles& files) {
   const auto read = [](const std::string& path) {
@@ -115,7 +116,7 @@ std::shared_ptr<grpc::Channel> NarrowChannel(const std::string& address,
       arguments);
 }
 
-// What it is told has to wait for it, and so would the end.
+// Updates wait for the edge to read, so the status behind them would wait too.
 TEST_F(RevocationTest, ARevokedEdgeThatDoesNotReadItsWatchIsCutOff) {
   constexpr int kMoreThanAWindow = 200;
   Start();

@@ -1,4 +1,4 @@
-// A mgmt that a later start has replaced, over real TLS, with a real node's agent: it ends no node.
+// An mgmt that a later start has replaced ends no node. Over real TLS, with a real node's agent.
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
 
-// An hour late: a start by it gets its epoch from the store alone.
+// An hour slow: a start with it gets its epoch from the store alone.
 class LateClock final : public Clock {
  public:
   absl::Time Now() const override { return RealClock::Get().Now() - absl::Hours(1); }
@@ -32,7 +32,7 @@ class Node final : public node::AttachHandler {
     absl::MutexLock lock(&mu_);
     epoch_ = 0;
   }
-  // The epoch of the mgmt that it is attached to, once there is one.
+  // Waits until the node is attached; returns mgmt's epoch.
   Epoch Await() {
     absl::MutexLock lock(&mu_);
     const auto attached = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return epoch_ != 0; };
@@ -53,7 +53,7 @@ class Node final : public node::AttachHandler {
 
 class StaleMgmtTest : public ServerFixture {
  protected:
-  // Puts the folder `from` in the place of the cluster's.
+  // Replaces the cluster's folder by a copy of `from`.
   void UseFolder(const std::string& from) {
     std::filesystem::remove_all(config_.dir());
     std::filesystem::copy(from, config_.dir(), std::filesystem::copy_options::recursive);
@@ -83,7 +83,7 @@ class StaleMgmtTest : public ServerFixture {
     return *std::move(agent);
   }
 
-  // Until `agent` has tried so many times more.
+  // Waits until `agent` has tried to attach `more` times.
   static void AwaitAttaches(const node::NodeAgent& agent, uint64_t more) {
     const uint64_t enough = agent.attaches() + more;
     const absl::Duration start = RealClock::Get().Elapsed();
@@ -102,7 +102,7 @@ TEST_F(StaleMgmtTest, WhatItDoesNotKnowItEndsNot) {
   Start();
   Stop();
   const std::string stale = Root() + "/stale";
-  KeepFolderAs(stale);  // The same keys, but it has never heard of the node.
+  KeepFolderAs(stale);  // With the same keys, but made before the node enrolled.
   Restart();
   Node node;
   const auto agent = Launch(MakeToken(v1::ROLE_EDGE), &node);
@@ -128,7 +128,7 @@ TEST_F(StaleMgmtTest, WhatItDoesNotKnowItEndsNot) {
   agent->Stop();
 }
 
-// Nodes take it at once: the clock has passed the starts that the backup does not know of.
+// Nodes accept a restored mgmt at once: the clock is past the starts that the backup does not know.
 TEST_F(StaleMgmtTest, ARestoredBackupIsALaterStart) {
   Start();
   Node node;

@@ -145,7 +145,7 @@ void ServerFixture::Restart() {
 
 void ServerFixture::Stop() {
   if (server_ == nullptr) return;
-  // The same port, as in life: nodes and clients know no other.
+  // The same port as before: nodes and clients know no other.
   config_.set_grpc_listen(server_->grpc_address());
   server_ = nullptr;
 }

@@ -18,29 +18,29 @@
 
 namespace convergia::mgmt {
 
-// Paints nothing: the word is always kWord.
+// Paints no picture; the word is always kWord.
 class FakePainter final : public CaptchaPainter {
  public:
   static constexpr char kWord[] = "KWMPR";
   absl::StatusOr<Captcha> Paint() override { return Captcha{kWord, "\xFF\xD8 a picture"}; }
 };
 
-// A node as a test plays it: one certificate, one attach stream, blocking. Every wait is bounded.
+// A node that a test plays: one certificate and one attach stream. Blocking; every wait is bounded.
 class FakeNode {
  public:
   FakeNode(const std::string& mgmt_address, const rpc::TlsFiles& files);
   ~FakeNode();
 
-  // Opens the stream and says Hello.
+  // Opens the stream and sends Hello.
   void Attach(uint64_t epoch, const std::string& line_address = "127.0.0.1:1");
   bool Send(const v1::FromNode& message) { return stream_->Write(message); }
   void Announce(const std::vector<std::string>& users, bool whole = true);
-  // The next message of this kind; others are skipped, but for DirectoryCheck, which is answered as
-  // by an edge that knows of nobody. Empty once the stream has ended.
+  // Returns the next message of this kind and skips others. Answers a DirectoryCheck like an edge
+  // that knows no users. Returns an empty message once the stream has ended.
   v1::ToNode Await(v1::ToNode::KindCase kind);
-  // The next message of which this is true; false once the stream has ended.
+  // Reads until a message satisfies `is_it`; false once the stream has ended.
   bool AwaitThat(const std::function<bool(const v1::ToNode&)>& is_it);
-  // Reads until mgmt ends the stream; how it did.
+  // Reads until mgmt ends the stream; returns its status.
   grpc::Status AwaitEnd();
 
   v1::Accounts::Stub& accounts() { return *accounts_; }
@@ -50,7 +50,7 @@ class FakeNode {
  private:
   bool Read(v1::ToNode* message);
 
-  uint64_t version_ = 0;  // Of what was announced.
+  uint64_t version_ = 0;  // The version of the last announcement.
   std::unique_ptr<v1::Accounts::Stub> accounts_;
   std::unique_ptr<v1::Cluster::Stub> cluster_;
   std::unique_ptr<v1::Admin::Stub> admin_;
@@ -58,40 +58,40 @@ class FakeNode {
   std::unique_ptr<grpc::ClientReaderWriter<v1::FromNode, v1::ToNode>> stream_;
 };
 
-// A whole management server on free ports with a cluster of its own, real but for captchas and
-// cheap passwords.
+// A complete management server on free ports with its own cluster. Only captchas are fake, and
+// password hashes are cheap.
 class ServerFixture : public testing::Test {
  protected:
-  // Changes to the configuration come in before Start().
+  // A test may change the configuration before Start().
   ServerFixture();
   void Start();
-  // As after a kill: a new server over what is on disk.
+  // Like a kill: starts a new server over the data on disk.
   void Restart();
-  // Until Restart(), nobody has the store.
+  // Until Restart(), no process has the store open.
   void Stop();
 
   std::string Path(absl::string_view name) const { return config_.dir() + "/" + std::string(name); }
   const std::string& ca_pem_path() const { return ca_pem_path_; }
 
-  // With the first operator's certificate.
+  // Calls with the first operator's certificate.
   v1::Admin::Stub& admin() { return *admin_; }
   void CreateAccount(const std::string& user, const std::string& password);
   std::string MakeToken(v1::Role role, const std::string& name = "");
   // The text of a token of this cluster with a secret that mgmt did not make.
   std::string ForgedToken() const;
-  // Enrols with `token` and keeps files; the status is mgmt's answer.
+  // Enrols with `token` and saves the files; returns mgmt's answer.
   absl::Status Enrol(const std::string& token, const std::string& name, rpc::TlsFiles* files);
-  // All of the above, which must work.
+  // Does all of this, and fails the test if it fails.
   rpc::TlsFiles EnrolNode(v1::Role role, const std::string& name);
 
   std::unique_ptr<lineserver::TestClient> Connect(const std::string& address);
-  // Signed in on the port for clients.
+  // A client that is signed in on the port for clients.
   std::unique_ptr<lineserver::TestClient> SignIn(const std::string& user,
                                                  const std::string& password);
 
   v1::MgmtConfig config_;
   FakePainter painter_;
-  const Clock* clock_ = nullptr;  // Of the next start; null is the machine's.
+  const Clock* clock_ = nullptr;  // For the next start; null is the machine's clock.
   std::unique_ptr<MgmtServer> server_;
 
  private:
@@ -101,7 +101,7 @@ class ServerFixture : public testing::Test {
   std::unique_ptr<v1::Admin::Stub> admin_;
 };
 
-// That `message` says to an edge where `user` is.
+// True if `message` tells an edge where `user` is.
 bool Names(const v1::ToNode& message, const std::string& user);
 
 // A deadline that no healthy call needs.

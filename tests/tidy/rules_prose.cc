@@ -59,14 +59,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "edge/messages/",
     "edge/relay/",
     "edge/sessions/",
-    "mgmt/accounts/",
-    "mgmt/assignment/",
-    "mgmt/cluster/",
-    "mgmt/commands/",
-    "mgmt/members/",
-    "mgmt/routing/",
-    "mgmt/services/",
-    "mgmt/views/",
+    "mgmt/",
 };
 
 bool IsPlain(absl::string_view path) {
