@@ -60,6 +60,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "edge/relay/",
     "edge/sessions/",
     "mgmt/",
+    "proto/",
 };
 
 bool IsPlain(absl::string_view path) {
