@@ -61,6 +61,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "edge/sessions/",
     "mgmt/",
     "proto/",
+    "tools/devcluster/",
 };
 
 bool IsPlain(absl::string_view path) {

@@ -26,7 +26,7 @@ namespace {
 constexpr absl::Duration kStopPatience = absl::Seconds(10);
 constexpr absl::Duration kAskAgainAfter = absl::Milliseconds(50);
 
-// The last lines of a log, for an error's text.
+// The last lines of a log, for the text of an error.
 std::string EndOf(const std::string& log) {
   constexpr std::streamoff kBytes = 2000;
   std::ifstream file(log, std::ios::binary | std::ios::ate);
@@ -114,7 +114,7 @@ absl::Status Cluster::LockDirectory() {
   if (ftruncate(lock_file_, 0) != 0 || pwrite(lock_file_, pid.data(), pid.size(), 0) < 0) {
     return absl::UnavailableError(absl::StrCat(path, ": ", strerror(errno)));
   }
-  std::filesystem::remove(json_file(), error);  // It is there when the cluster is.
+  std::filesystem::remove(json_file(), error);  // The file exists only while the cluster is ready.
   return absl::OkStatus();
 }
 
@@ -257,7 +257,7 @@ void Cluster::Stop() {
   if (members_.empty()) return;
   const absl::Span<const std::unique_ptr<Member>> all = members_;
   StopAll(all.subspan(1));
-  StopAll(all.subspan(0, 1));  // mgmt last, so that the others can say good-bye.
+  StopAll(all.subspan(0, 1));  // mgmt stops last, so that the other nodes can detach in order.
 }
 
 void Cluster::StopAll(absl::Span<const std::unique_ptr<Member>> members) {
@@ -265,13 +265,13 @@ void Cluster::StopAll(absl::Span<const std::unique_ptr<Member>> members) {
     if (member->process == nullptr) continue;
     ExpectEnd(*member);
     member->process->Signal(SIGTERM);
-    member->process->Signal(SIGCONT);  // One that was paused.
+    member->process->Signal(SIGCONT);  // Continues a paused process.
   }
   const absl::Duration deadline = RealClock::Get().Elapsed() + kStopPatience;
   for (const auto& member : members) {
     if (member->process == nullptr) continue;
     member->process->AwaitExit(deadline - RealClock::Get().Elapsed());
-    member->process.reset();  // Kills what did not listen.
+    member->process.reset();  // Kills a process that ignored SIGTERM.
   }
 }
 

@@ -24,19 +24,19 @@
 
 namespace convergia::devcluster {
 
-// A whole cluster of real processes on 127.0.0.1, in one directory:
+// A complete cluster of real processes on 127.0.0.1, in one directory:
 //
-//   cluster.json             what runs where; there once all is ready
-//   NAME.textproto NAME.log  a node's configuration and what it prints
+//   cluster.json             all nodes and their addresses; written when all are ready
+//   NAME.textproto NAME.log  the configuration and the output of a node
 //   NAME/                    a node's own directory
 //
 //   ASSIGN(cluster, Cluster::Create({.dir = dir, .counts = {.edges = 2}}));
 //   cluster->Start();  cluster->Kill("edge1");  cluster->Restart("edge1");  cluster->Stop();
 //
-// A directory that was used before goes on with its nodes and accounts, on new ports; a node keeps
-// its ports over its restarts. The processes die with this one, however it ends.
+// A directory from an earlier run keeps its nodes and accounts, on new ports. A node keeps its
+// ports when it restarts. When this process ends for any reason, the cluster's processes die too.
 //
-// Not thread-safe, but for AwaitDeath() and Interrupt().
+// Not thread-safe, except for AwaitDeath() and Interrupt().
 class Cluster {
  public:
   struct Account {
@@ -47,13 +47,15 @@ class Cluster {
   struct Options {
     std::string dir;
     NodeCounts counts;
-    std::vector<Account> accounts;  // Those that are there already stay as they are.
-    // Start() waits until every two edges are linked. Not for edges behind different firewalls.
+    std::vector<Account> accounts;  // Accounts that exist already stay unchanged.
+    // Start() waits until every pair of edges is linked. Set it to false for edges behind different
+    // firewalls.
     bool await_links = true;
     absl::Duration ready_timeout = absl::Seconds(60);
-    std::map<Role, std::string> programs;  // Instead of those that FindProgram() finds.
-    // By a node's name: what stands before its program and runs it, such as {"/usr/bin/nsenter",
-    // "--net=FILE"}. It must become the program, not start it, so that signals meet the node.
+    std::map<Role, std::string> programs;  // Overrides FindProgram().
+    // By node name: a command that runs the node's program, for example {"/usr/bin/nsenter",
+    // "--net=FILE"}. It must exec the program, not start it as a child, so that signals reach the
+    // node.
     std::map<std::string, std::vector<std::string>> launchers;
     ConfigChanges config_changes;
   };
@@ -62,7 +64,7 @@ class Cluster {
     std::string name;
     Role role = Role::kMgmt;
     pid_t pid = -1;  // -1 while it is down.
-    // "host:port", empty where it has none.
+    // "host:port"; empty if the node has no such address.
     std::string grpc, line, open_line, http;
     std::string dir, log;
   };
@@ -72,57 +74,58 @@ class Cluster {
     std::string how;  // "signal 9 (Killed)".
   };
 
-  // Takes the directory; starts nothing.
+  // Locks the directory; starts nothing.
   //
   // Errors: kFailedPrecondition if another devcluster uses it; kNotFound if a program is not built;
   // kInvalidArgument.
   static absl::StatusOr<std::unique_ptr<Cluster>> Create(const Options& options);
-  ~Cluster();  // Stop().
+  ~Cluster();  // Calls Stop().
 
-  // Returns when every node serves, every edge is attached and linked, every data server and every
-  // edge is connected to datamgr (so that a write would succeed), the accounts are there and
-  // cluster.json is written.
+  // Returns when the cluster is ready: every node serves, every edge is attached and linked, and
+  // every data server and edge is connected to datamgr, so that a write would succeed. The accounts
+  // exist and cluster.json is written.
   //
-  // Errors: what went wrong, with the end of that node's log; kCancelled after Interrupt(). The
-  // processes that were started then live until Stop().
+  // Errors: any failure, with the end of that node's log; kCancelled after Interrupt(). Processes
+  // that were started then live until Stop().
   absl::Status Start();
 
-  // Ends all processes, edges first, and waits for them: 10 s after SIGTERM comes SIGKILL. Leaves
-  // all files. Idempotent.
+  // Ends all processes, mgmt last, and waits for them. Sends SIGTERM, and SIGKILL after 10 s.
+  // Leaves all files. Idempotent.
   void Stop();
 
-  // Errors of all that take a name: kNotFound; kFailedPrecondition if it is down.
+  // Functions that take a name return kNotFound, or kFailedPrecondition if the node is down.
   absl::StatusOr<Node> node(absl::string_view name) const;
   std::vector<Node> nodes() const;
 
-  // SIGKILL, and waits for its end.
+  // Sends SIGKILL and waits for the end of the process.
   absl::Status Kill(absl::string_view name);
-  // SIGTERM, and waits for its end, at most `timeout`.
+  // Sends SIGTERM and waits for the end of the process, at most `timeout`.
   //
-  // Errors: kDeadlineExceeded; kInternal if it ends with another status than 0.
+  // Errors: kDeadlineExceeded; kInternal if it exits with a status other than 0.
   absl::Status Terminate(absl::string_view name, absl::Duration timeout = absl::Seconds(30));
-  // Kills it if it lives, starts it, waits until it serves, and writes cluster.json anew.
+  // Kills the node if it is up, starts it, waits until it serves, and rewrites cluster.json.
   absl::Status Restart(absl::string_view name);
-  // SIGSTOP: it hangs, with all its connections open, from when this returns until Continue().
+  // Sends SIGSTOP. The node hangs, with all its connections open, from this call's return until
+  // Continue().
   absl::Status Pause(absl::string_view name);
   absl::Status Continue(absl::string_view name);
 
   absl::Status AddAccount(const Account& account);
 
-  // Waits until mgmt hears from all nodes that run, each two edges are linked (with `await_links`),
-  // and datamgr, if it runs, is connected to all edges and data servers that run.
+  // Waits until mgmt hears from all running nodes and every pair of edges is linked (with
+  // `await_links`). If datamgr runs, it must be connected to all running edges and data servers.
   //
-  // Errors: kDeadlineExceeded, saying what is missing; kCancelled after Interrupt().
+  // Errors: kDeadlineExceeded with a list of what is missing; kCancelled after Interrupt().
   absl::Status AwaitWhole(absl::Duration timeout);
 
-  // For the calls of operators. After Start().
+  // For operators' calls. Only after Start().
   Operator& admin() { return *operator_; }
   rpc::TlsFiles operator_files() const;
   std::string json_file() const;
 
-  // Waits for a node to end that nobody told to; nullopt after Interrupt().
+  // Waits until a node ends unexpectedly; nullopt after Interrupt().
   std::optional<Death> AwaitDeath() ABSL_LOCKS_EXCLUDED(mu_);
-  // Ends all waiting, for good. From any thread.
+  // Ends all present and future waits. From any thread.
   void Interrupt() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -134,11 +137,12 @@ class Cluster {
     std::string config;                // A file.
     std::string log;                   // A file.
     ReadyLine addresses;
-    std::unique_ptr<Process> process;  // Null while it is down; or it ended by itself.
+    std::unique_ptr<Process> process;  // Null while the node is down. It may also have ended by
+                                       // itself.
 
     bool is_running() const { return process && !process->AwaitExit(absl::ZeroDuration()); }
   };
-  // What a process said and how it ended; shared with its thread.
+  // The output and the end of a process; shared with its thread.
   struct Life {
     bool expected_to_end = false;
     std::optional<ReadyLine> ready;
@@ -152,14 +156,14 @@ class Cluster {
   absl::Status AddMembers(const NodeKind& kind);
   absl::Status AssignPorts();
   absl::Status WriteConfig(Member* member);
-  // Of its gRPC, as planned; empty if there is none.
+  // The planned address of its gRPC; empty if there is no datamgr.
   std::string DatamgrAddress() const;
   absl::Status InitMgmt(const Member& mgmt);
-  // A join token, for a node that has no certificate yet.
+  // Writes a join token, if the node has no certificate yet.
   absl::Status PrepareToEnrol(const Member& member);
   absl::Status Launch(Member* member) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AwaitReady(Member* member) ABSL_LOCKS_EXCLUDED(mu_);
-  // Its end is nobody's surprise.
+  // Marks the end of the process as expected.
   void ExpectEnd(const Member& member) ABSL_LOCKS_EXCLUDED(mu_);
   void StopAll(absl::Span<const std::unique_ptr<Member>> members);
   static Node Describe(const Member& member);
@@ -167,9 +171,9 @@ class Cluster {
   std::string PathOf(absl::string_view name) const;
   absl::StatusOr<Member*> FindRunning(absl::string_view name) const;
   absl::Status StartNodes();
-  // What is missing for AwaitWhole(); empty if nothing.
+  // What AwaitWhole() still waits for; empty if nothing.
   std::string Missing(const v1::GetClusterMapResponse& map) const;
-  // The same, of datamgr's streams.
+  // Likewise, for datamgr's streams.
   std::string MissingAtDatamgr(const v1::GetClusterMapResponse& map) const;
 
   const Options options_;

@@ -23,7 +23,7 @@ std::string Quote(absl::string_view text) {
 std::string NodeObject(const Cluster::Node& node) {
   return absl::StrCat("    {\"name\": ", Quote(node.name),
                       ", \"role\": ", Quote(RoleWord(node.role)),
-                      // A number in place of null would invite kill(1).
+                      // null, because a pid of 0 or -1 would be dangerous for callers of kill(1).
                       ", \"pid\": ", node.pid > 0 ? absl::StrCat(node.pid) : "null",
                       ",\n     \"grpc\": ", Quote(node.grpc), ", \"line\": ", Quote(node.line),
                       ", \"http\": ", Quote(node.http), ",\n     \"dir\": ", Quote(node.dir),

@@ -1,4 +1,4 @@
-// What needs no real server: refusals, and servers that fail to start. Real ones are under tests/.
+// Cases without a real server: refusals, and servers that fail to start. tests/ has the others.
 
 #include "tools/devcluster/cluster.h"
 
@@ -30,7 +30,7 @@ class ClusterTest : public testing::Test {
   }
   ~ClusterTest() override { std::filesystem::remove_all(dir_); }
 
-  // A server that is this shell script.
+  // Uses this shell script as the server.
   void SetProgram(Role role, const std::string& script) {
     const std::string path = absl::StrCat(dir_, "/", RoleWord(role));
     ASSERT_OK(identity::WriteFileAtomically(path, absl::StrCat("#!/bin/sh\n", script), 0755));

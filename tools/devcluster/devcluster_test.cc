@@ -1,4 +1,4 @@
-// The program as people start and kill it, with shell scripts in place of servers.
+// The program devcluster as people start and kill it. Shell scripts stand in for servers.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ class DevclusterTest : public testing::Test {
   const std::string dir_ = absl::StrCat(testing::TempDir(), "/devcluster-", SecureRandomHex(8));
 };
 
-// A mgmt that tells its pid through a pipe and then hangs; a handle to it.
+// A handle to an mgmt that writes its pid to a pipe and then hangs.
 class HangingMgmt {
  public:
   explicit HangingMgmt(const std::string& pipe) : pipe_(pipe) { mkfifo(pipe.c_str(), 0600); }

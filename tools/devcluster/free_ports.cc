@@ -12,11 +12,11 @@
 namespace convergia::devcluster {
 namespace {
 
-// Linux gives 32768 and up to outgoing connections.
+// By default Linux uses 32768 and higher ports for outgoing connections (ip_local_port_range).
 constexpr int kLowest = 11000;
 constexpr int kHighest = 32000;
 
-// A socket bound to 127.0.0.1:`port`, or -1 if somebody has it.
+// A socket bound to 127.0.0.1:`port`, or -1 if the port is in use.
 int Bind(int port) {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
@@ -34,7 +34,7 @@ int Bind(int port) {
 }  // namespace
 
 absl::StatusOr<std::vector<int>> FindFreePorts(int count) {
-  std::vector<int> sockets;  // Held until all are found, so that none is found twice.
+  std::vector<int> sockets;  // Stay open until all ports are found, so that none is found twice.
   const auto close_all = absl::MakeCleanup([&] {
     for (const int descriptor : sockets) close(descriptor);
   });

@@ -6,8 +6,8 @@
 
 namespace convergia::devcluster {
 
-// `count` different TCP ports of 127.0.0.1 that nobody uses now. They lie below those that the
-// kernel gives to outgoing connections, so that a node that was killed finds its own free again.
+// Returns `count` different TCP ports of 127.0.0.1 that are free now. They are below the kernel's
+// range for outgoing connections, so a killed node finds its port free again.
 //
 // Errors: kResourceExhausted if there are not that many.
 absl::StatusOr<std::vector<int>> FindFreePorts(int count);

@@ -1,4 +1,4 @@
-// devcluster: a whole cluster of real processes on this machine, until SIGTERM.
+// devcluster: runs a complete cluster of real processes on this machine until SIGTERM.
 
 #include <glog/logging.h>
 #include <signal.h>
@@ -69,7 +69,8 @@ sigset_t EndSignals() {
   return signals;
 }
 
-// Interrupts `cluster`'s waiting when a signal asks us to end. From its end on such signals wait.
+// Interrupts the waits of `cluster` when a signal asks this program to end. After its destruction
+// such signals stay blocked.
 class EndSignalWaiter {
  public:
   explicit EndSignalWaiter(Cluster* cluster)
@@ -80,7 +81,7 @@ class EndSignalWaiter {
           cluster->Interrupt();
         }) {}
   ~EndSignalWaiter() {
-    pthread_kill(thread_.native_handle(), SIGTERM);  // If none came.
+    pthread_kill(thread_.native_handle(), SIGTERM);  // Wakes the thread if no signal came.
     thread_.join();
   }
 
@@ -96,7 +97,7 @@ void PrintNodes(const Cluster& cluster) {
   std::cout << "ready: " << cluster.json_file() << std::endl;
 }
 
-// Runs `command`; its exit status, or 128 and the signal, as shells say it.
+// Runs `command`. Returns its exit status, or 128 plus its signal, like a shell.
 absl::StatusOr<int> RunCommand(Cluster* cluster, const std::string& command) {
   Process::Options options;
   options.arguments = {"/bin/sh", "-c", command};
@@ -106,7 +107,7 @@ absl::StatusOr<int> RunCommand(Cluster* cluster, const std::string& command) {
   while (const auto death = cluster->AwaitDeath()) {
     std::cerr << "devcluster: " << death->name << " died: " << death->how << std::endl;
   }
-  process->Signal(SIGTERM);  // If we were interrupted and it was not.
+  process->Signal(SIGTERM);  // Ends the command if we were interrupted and it was not.
   const int wait_status = *process->AwaitExit(absl::InfiniteDuration());
   return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
   convergia::OpenStandardStreams(argv, convergia::ClosedStream::kDiscards);
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
-  // Before any thread, so that all of them leave these signals to the one that waits for them.
+  // Before any thread starts, so that only the waiting thread receives these signals.
   const sigset_t signals = convergia::devcluster::EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
@@ -153,7 +154,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;  // --help and --version are errors to the parser, too.
+    std::ostringstream out;  // The parser reports --help and --version as errors too.
     if (const int wrong = app.exit(error, out, std::cerr); wrong != 0) return wrong;
     const absl::Status printed = convergia::PrintToStandardOutput(out.str());
     if (!printed.ok()) std::cerr << "devcluster: " << printed.message() << std::endl;

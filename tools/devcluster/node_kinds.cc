@@ -22,7 +22,7 @@ std::string MakeMgmtConfig(const NodePlan& plan, const ConfigChanges& changes) {
   config.set_grpc_listen(Loopback(plan.ports[0]));
   config.set_line_listen(Loopback(plan.ports[1]));
   config.set_open_line_listen(Loopback(plan.ports[2]));
-  config.set_password_bytes_min(1);  // Tests type many.
+  config.set_password_bytes_min(1);  // Tests type many short passwords.
   if (changes.mgmt) changes.mgmt(&config);
   return Print(config);
 }

@@ -12,7 +12,7 @@
 
 namespace convergia::devcluster {
 
-// How many of each kind.
+// The number of nodes of each kind.
 struct NodeCounts {
   int mgmt = 1;     // Always.
   int datamgr = 0;  // At most one.
@@ -21,7 +21,7 @@ struct NodeCounts {
   int dataservers_nonvolatile = 0;
 };
 
-// Changes that a caller wants in what every node of a kind is told. May be empty.
+// The caller's changes to the configurations of all nodes of a kind. Each may be empty.
 struct ConfigChanges {
   std::function<void(v1::MgmtConfig*)> mgmt;
   std::function<void(v1::DatamgrConfig*)> datamgr;
@@ -29,31 +29,31 @@ struct ConfigChanges {
   std::function<void(v1::DataServerConfig*)> dataserver;
 };
 
-// What one node's configuration is made from.
+// The input for one node's configuration.
 struct NodePlan {
   std::string name;
   std::string dir;
-  std::vector<int> ports;       // As many as its kind wants.
-  std::string mgmt_address;     // Of mgmt's gRPC; empty for mgmt itself.
-  std::string datamgr_address;  // The same; empty if there is none.
+  std::vector<int> ports;       // As many as NodeKind::ports.
+  std::string mgmt_address;     // The address of mgmt's gRPC; empty for mgmt itself.
+  std::string datamgr_address;  // Likewise for datamgr; empty if there is none.
   std::string join_token_file;
 };
 
-// How a kind of node is started. Another kind of node is another row of kNodeKinds.
+// How to start a kind of node. A further kind of node is a further row of kNodeKinds.
 struct NodeKind {
   Role role;
   int NodeCounts::*count;
-  absl::string_view flag;         // Of devcluster: how many; empty for mgmt.
-  absl::string_view name_prefix;  // Its nodes are this and a number, but for mgmt.
-  absl::string_view program;      // As FindProgram() takes it.
-  int ports;                      // The first is that of its gRPC.
-  // The text of its configuration file.
+  absl::string_view flag;         // devcluster's flag for the number of nodes; empty for mgmt.
+  absl::string_view name_prefix;  // A node's name is this and a number; mgmt's is this alone.
+  absl::string_view program;      // For FindProgram().
+  int ports;                      // The first is its gRPC port.
+  // Returns the text of its configuration file.
   std::string (*make_config)(const NodePlan& plan, const ConfigChanges& changes);
-  // What operators say of it, for data servers.
+  // The class that the operator sets, for data servers.
   v1::StorageClass storage_class = v1::STORAGE_CLASS_UNSPECIFIED;
 };
 
-// In the order in which they are started; mgmt first.
+// In the order of starting; mgmt first.
 absl::Span<const NodeKind> NodeKinds();
 
 }  // namespace convergia::devcluster

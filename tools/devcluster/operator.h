@@ -11,10 +11,10 @@
 
 namespace convergia::devcluster {
 
-// mgmt's Admin service for a caller who waits. Each call takes at most 10 s, and rides out a
-// restart of mgmt. Thread-safe.
+// A blocking client of mgmt's Admin service. Each call takes at most 10 s, and survives a restart
+// of mgmt. Thread-safe.
 //
-// Errors of all: those of admin.proto; kUnavailable, kDeadlineExceeded.
+// All calls return the errors of admin.proto, kUnavailable and kDeadlineExceeded.
 class Operator {
  public:
   Operator(const std::string& mgmt_address, const rpc::TlsFiles& files);
@@ -23,10 +23,10 @@ class Operator {
   absl::Status CreateAccount(const std::string& username, const std::string& password);
   absl::Status SetStorageClass(const std::string& data_server, v1::StorageClass storage_class);
   absl::StatusOr<v1::GetClusterMapResponse> GetClusterMap();
-  // Empty names: from all, to all.
+  // An empty name stands for all edges.
   absl::StatusOr<v1::ListRoutesResponse> ListRoutes(const std::string& from, const std::string& to);
 
-  // For the calls that are not here.
+  // For calls that this class does not have.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
  private:

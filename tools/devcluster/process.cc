@@ -34,23 +34,24 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 }
 
 std::vector<std::string> Environment(const std::vector<std::string>& extra) {
-  std::vector<std::string> all = extra;  // First, since getenv() finds the first.
+  std::vector<std::string> all = extra;  // Ours come first, because getenv() returns the first
+                                         // match.
   for (char** entry = environ; *entry != nullptr; ++entry) all.push_back(*entry);
   return all;
 }
 
-// What the child needs between fork() and exec(), where it may not allocate.
+// The data for the child between fork() and exec(), where it must not allocate.
 struct ChildPlan {
   pid_t parent;
-  int out, err;      // -1: as ours.
-  int failure_pipe;  // Gets errno if exec() fails; closed by exec().
+  int out, err;      // -1: inherited from us.
+  int failure_pipe;  // Receives errno if exec() fails; exec() closes it.
   char** arguments;
   char** environment;
 };
 
 [[noreturn]] void BecomeProgram(const ChildPlan& plan) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != plan.parent) _exit(127);  // It died before the line above.
+  if (getppid() != plan.parent) _exit(127);  // The parent died before the call above.
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -60,6 +61,8 @@ struct ChildPlan {
     dup2(plan.out, STDOUT_FILENO);
     dup2(plan.err, STDERR_FILENO);
   }
+  // The program gets only the standard streams. That exec() closes the failure pipe tells Spawn()
+  // of its success.
   close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   execve(plan.arguments[0], plan.arguments, plan.environment);
   const int error = errno;
@@ -101,6 +104,7 @@ void Process::Stop() {
   absl::MutexLock lock(&mu_);
   while (pid_ > 0 && !wait_status_.has_value()) {
     siginfo_t info = {};
+    // Reports the stop once all threads have stopped. WNOWAIT leaves the report for later calls.
     const int found = waitid(P_PID, pid_, &info, WSTOPPED | WNOHANG | WNOWAIT);
     if (found != 0 || info.si_pid == pid_) return;
     mu_.AwaitWithTimeout(
@@ -161,6 +165,7 @@ absl::Status Process::Spawn() {
   close(failure[1]);
   if (pid < 0) return SystemError("fork", fork_error);
   int error = 0;
+  // Reads nothing if the program runs, because exec() closed the other end.
   if (read(failure[0], &error, sizeof(error)) == sizeof(error)) {
     waitpid(pid, nullptr, 0);
     return SystemError(options_.arguments[0], error);
@@ -177,7 +182,7 @@ void Process::ReadUntilExit() {
   while (true) {
     poll(waits, 2, -1);
     if ((waits[1].revents & (POLLIN | POLLHUP)) != 0 && !ReadSome()) {
-      if ((waits[1].revents & POLLHUP) != 0) waits[1].fd = -1;  // It closed its output and lives.
+      if ((waits[1].revents & POLLHUP) != 0) waits[1].fd = -1;  // The child only closed its output.
     }
     if (waits[0].revents != 0) break;
   }
@@ -205,7 +210,8 @@ bool Process::ReadSome() {
 void Process::Collect() {
   int wait_status = 0;
   {
-    // Ended already, so this does not block; under the lock, so that Signal() knows.
+    // The child has ended, so waitpid() does not block. Under the lock, so that Signal() never hits
+    // another process.
     absl::MutexLock lock(&mu_);
     PCHECK(waitpid(pid_, &wait_status, 0) == pid_) << "waitpid";
     wait_status_ = wait_status;

@@ -18,59 +18,60 @@
 
 namespace convergia::devcluster {
 
-// One child process, from its start to its end. It dies with us, also when we are killed: each has
-// a thread of its own, which starts it, reads what it prints and collects it, and whose end the
-// kernel tells the child by SIGKILL.
+// One child process, from its start to its end. Each has a thread that starts it, reads its output
+// and reaps it. The kernel kills the child when that thread ends (PR_SET_PDEATHSIG), so the child
+// dies with us, even if we are killed.
 //
 // Thread-safe.
 class Process {
  public:
   struct Options {
     std::vector<std::string> arguments;    // The first is the program's path.
-    std::vector<std::string> environment;  // "NAME=value", on top of ours.
-    // What it prints is appended here; if empty, it prints where we do.
+    std::vector<std::string> environment;  // "NAME=value"; added to our environment.
+    // The file to which its output is appended; if empty, the output goes to ours.
     std::string log;
-    // Each line of its standard output (only with `log`). On the process's thread; must not end
-    // the process nor destroy this object; likewise `on_exit`, which comes last.
+    // Called with each line of its standard output; only with `log`. on_exit is called last. Both
+    // run on the process's thread, and must neither end the process nor destroy this object.
     std::function<void(absl::string_view line)> on_line;
     std::function<void(int wait_status)> on_exit;
   };
 
-  // Returns when the program runs.
+  // Starts the program; returns when it runs.
   //
-  // Errors: kUnavailable: why it cannot be started, naming the program or the log.
+  // Errors: kUnavailable with the reason, which names the program or the log.
   static absl::StatusOr<std::unique_ptr<Process>> Start(Options options);
-  ~Process();  // Kills it if it lives, and waits for it.
+  ~Process();  // Kills the process if it lives, and waits for it.
 
   pid_t pid() const { return pid_; }
 
-  // Does nothing if it has ended: never hits another process with the same number.
+  // Sends a signal. Does nothing if the process has ended, so it never hits another process with
+  // the same pid.
   void Signal(int signal) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // SIGSTOP, and waits until not one of its threads runs: until then some may. Returns at once if
-  // it has ended.
+  // Sends SIGSTOP and waits until none of its threads runs. Returns at once if the process has
+  // ended.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // As waitpid() gives it; nullopt if it still runs after `timeout`.
+  // The status of waitpid(); nullopt if the process still runs after `timeout`.
   std::optional<int> AwaitExit(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   explicit Process(Options options) : options_(std::move(options)) {}
 
-  void Run() ABSL_LOCKS_EXCLUDED(mu_);  // The thread.
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);  // Runs on thread_.
   absl::Status Spawn();
   void ReadUntilExit();
-  // False when nothing is there.
+  // False if nothing can be read now.
   bool ReadSome();
   void Collect() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
-  pid_t pid_ = -1;  // Constant once Start() returned.
+  pid_t pid_ = -1;  // Constant after Start().
 
-  // The thread's own.
+  // Only for thread_.
   int log_ = -1;
-  int out_ = -1;         // What the child prints.
-  std::string partial_;  // A line of it that has not ended.
+  int out_ = -1;         // The child's output.
+  std::string partial_;  // A line that is not complete yet.
 
   absl::Mutex mu_;
   std::optional<absl::Status> started_ ABSL_GUARDED_BY(mu_);
@@ -82,10 +83,11 @@ class Process {
 // "exit status 1", "signal 9 (Killed)".
 std::string DescribeWaitStatus(int wait_status);
 
-// The file itself, or a program of this source tree such as "edge/edge": looked for among the
-// runfiles of a test, then beside the running program and upwards (so anywhere below bazel-bin).
+// Finds a program: `path` itself, or one of this source tree, for example "edge/edge". Looks among
+// the runfiles of a test, then beside the running program and in the folders above it. So it works
+// anywhere below bazel-bin.
 //
-// Errors: kNotFound, which says how to build it.
+// Errors: kNotFound; the text says how to build the program.
 absl::StatusOr<std::string> FindProgram(absl::string_view path);
 
 }  // namespace convergia::devcluster

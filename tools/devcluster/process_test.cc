@@ -22,7 +22,7 @@ using testing::HasSubstr;
 
 constexpr absl::Duration kLong = absl::Seconds(30);
 
-// Runs `script` in a shell; collects the lines it prints.
+// Runs `script` in a shell and collects the lines that it prints.
 class ProcessTest : public testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<Process>> Run(const std::string& script) {
@@ -36,7 +36,7 @@ class ProcessTest : public testing::Test {
   }
 
   const std::string log_ = absl::StrCat(testing::TempDir(), "/process-", SecureRandomHex(8));
-  std::vector<std::string> lines_;  // The process's thread's until exited_.
+  std::vector<std::string> lines_;  // Belongs to the process's thread until exited_.
   absl::Notification exited_;
 };
 
@@ -76,7 +76,7 @@ TEST_F(ProcessTest, WhenStopReturnsNothingOfItRuns) {
   }
   process->Signal(SIGKILL);
   exited_.WaitForNotification();
-  process->Stop();  // Of one that has ended.
+  process->Stop();  // The process has already ended.
 }
 
 TEST_F(ProcessTest, OneThatClosedItsOutputStillLivesAndIsCollected) {
