@@ -1,5 +1,5 @@
-// What strangers, and thieves of a node's key, can do to gRPC ports: all processes live, and
-// messages go on.
+// Attacks on gRPC ports by strangers and by thieves of a node's key. All processes survive, and
+// messages still arrive.
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -31,7 +31,7 @@ constexpr char kHealth[] = "/grpc.health.v1.Health/Check";
 class GrpcPortTest : public ClusterTest {
  public:
   static void SetUpTestSuite() {
-    signal(SIGPIPE, SIG_IGN);  // Servers close in the middle of what is sent to them.
+    signal(SIGPIPE, SIG_IGN);  // Servers close while we still send.
     devcluster::Cluster::Options options = {
         .counts = {.datamgr = 1, .edges = 2, .dataservers_volatile = 1},
         .accounts = Accounts({"alice", "bob"})};
@@ -46,7 +46,7 @@ class GrpcPortTest : public ClusterTest {
     for (const auto& node : cluster().nodes()) pids_[node.name] = node.pid;
   }
 
-  // After each attack.
+  // Runs after each attack.
   void TearDown() override {
     for (const auto& node : cluster().nodes()) {
       EXPECT_EQ(node.pid, pids_[node.name]) << node.name << " ended";
@@ -55,7 +55,7 @@ class GrpcPortTest : public ClusterTest {
     EXPECT_TRUE(Eventually([] { return SendAcross().ok(); })) << "no message crosses";
   }
 
-  // A message from alice at edge1 to bob at edge2; how long it took.
+  // Sends a message from alice at edge1 to bob at edge2. Returns how long it took.
   static absl::StatusOr<absl::Duration> SendAcross() {
     auto bob = SignIn("edge2", "bob");
     auto alice = SignIn("edge1", "alice");
@@ -83,8 +83,8 @@ class GrpcPortTest : public ClusterTest {
     return {files.certificate_chain, files.key};
   }
 
-  // Without a certificate the server may end in the handshake or, as far as a client of TLS 1.3 can
-  // tell, right after it: never does it say a word of HTTP/2.
+  // Without a certificate the server ends the connection in the handshake. A TLS 1.3 client may see
+  // this only right after the handshake. In any case the server sends no word of HTTP/2.
   static void ExpectDeaf(const std::string& port, absl::string_view bytes) {
     auto peer = H2Peer::Dial(port, {});
     if (!peer.ok()) return;
@@ -93,8 +93,8 @@ class GrpcPortTest : public ClusterTest {
     EXPECT_FALSE((*peer)->Saw(FrameType::kSettings)) << port;
   }
 
-  // `attack` at each node with a stolen key at once, while messages go across; says how slow the
-  // slowest was.
+  // Runs `attack` at every node at the same time with a stolen key, while messages cross edges.
+  // Prints the slowest message's time.
   static void AttackAll(const char* name, const std::function<void(const std::string&)>& attack) {
     std::atomic<int> at_work = 0;
     std::vector<std::thread> threads;
@@ -141,7 +141,7 @@ TEST_F(GrpcPortTest, ALoadReportWithAKeyOfTheClusterEndsNoProcess) {
   }
 }
 
-// The first frame of a header of 400 MiB, which CONTINUATION frames follow for ever.
+// The first frame of a header of 400 MiB; endless CONTINUATION frames follow it.
 std::string BombHead() {
   return FrameOf(FrameType::kHeaders, 0, 1,
                  absl::StrCat(CallHeaders(kHealth), absl::string_view("\0", 1), LiteralLength(4),
@@ -229,7 +229,7 @@ TEST_F(GrpcPortTest, MessagesThatNeverEndTakeNoMoreMemoryThanTheirBound) {
     streams.push_back(stream);
   }
   ASSERT_TRUE(peer->Send(opening));
-  const std::string head("\0\0\x7a\x12\0", 5);  // Of a message of 8,000,000 bytes.
+  const std::string head("\0\0\x7a\x12\0", 5);  // The head of a message of 8,000,000 bytes.
   const size_t sent = peer->SendData(streams, head, kMessageBytes);
   const uint64_t after = MemoryOf(mgmt.pid);
   std::cout << "unfinished messages: " << sent / 1'000'000 << " MB were taken, mgmt grew from "

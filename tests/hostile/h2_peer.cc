@@ -194,7 +194,8 @@ size_t H2Peer::SendPiece(uint32_t stream, absl::string_view data) {
 
 size_t H2Peer::SendData(const std::vector<uint32_t>& streams, absl::string_view head,
                         size_t bytes) {
-  constexpr int kQuietMilliseconds = 2'000;  // A server that grants nothing for so long will not.
+  constexpr int kQuietMilliseconds = 2'000;  // If a server grants no window for so long, it will
+                                             // grant none.
   const std::string piece(16 * 1024, 'd');
   std::map<uint32_t, size_t> left;
   for (const uint32_t stream : streams) {

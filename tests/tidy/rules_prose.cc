@@ -61,6 +61,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "edge/sessions/",
     "mgmt/",
     "proto/",
+    "tests/hostile/",
     "tools/devcluster/",
 };
 
