@@ -38,7 +38,7 @@ absl::Status TlsError(absl::string_view what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", text));
 }
 
-// An answer begins with OK or FAIL, behind an id if there is one; ids begin with a digit.
+// An answer begins with OK or FAIL, after an id if it has one. Ids begin with a digit.
 bool IsAnswer(absl::string_view packet) {
   if (!packet.empty() && absl::ascii_isdigit(packet[0])) {
     packet.remove_prefix(std::min(packet.find(' ') + 1, packet.size()));
@@ -210,7 +210,7 @@ absl::Status LineClient::Write(absl::string_view bytes) {
     CVG_RETURN_IF_ERROR(WriteOnce());
     if (to_send_.empty()) return absl::OkStatus();
     CVG_RETURN_IF_ERROR(WaitForSocket(/*for_writing=*/true, end));
-    CVG_RETURN_IF_ERROR(ReadOnce());  // Or both sides might wait for the other to read.
+    CVG_RETURN_IF_ERROR(ReadOnce());  // Otherwise both sides could wait for the other one to read.
     if (closed_) return absl::OutOfRangeError("the server has closed");
   }
 }

@@ -13,55 +13,56 @@
 
 namespace convergia::testing {
 
-// A client of the line protocol for tests: written from docs/PROTOCOL.md alone, sharing no code
-// with the servers or with our client, so that it can tell when they agree on something else. It
-// also sends what no good client would.
+// A client of the line protocol for tests. It is written from docs/PROTOCOL.md alone and shares no
+// code with the servers or with our client. So it finds errors on which those two agree. It can
+// also send what a correct client never sends.
 //
 //   ASSERT_OK_AND_ASSIGN(auto alice, LineClient::Connect(address, ca_file));
 //   ASSERT_OK_AND_ASSIGN(std::string answer, alice->Ask("LOGIN alice\nsecret"));  // "OK ..."
 //
-// Packets are given and taken without their escapes and their LF. Calls wait at most `patience`.
-// Not thread-safe.
+// Packets go in and come out without escapes and without their LF. Each call waits at most
+// `patience`. Not thread-safe.
 class LineClient {
  public:
   ~LineClient();
   LineClient(const LineClient&) = delete;
   LineClient& operator=(const LineClient&) = delete;
 
-  // Connects, shakes hands, and takes the greeting. An empty `ca_file` trusts anybody.
+  // Connects, does the TLS handshake, and reads the greeting. An empty `ca_file` trusts any server.
   //
-  // Errors: kUnavailable, also for a certificate that the CA did not issue.
+  // Errors: kUnavailable, also if the CA did not issue the server's certificate.
   static absl::StatusOr<std::unique_ptr<LineClient>> Connect(const std::string& address,
                                                              const std::string& ca_file);
 
-  // Only the TCP connection, for those who never shake hands or speak plain text.
+  // Opens only the TCP connection: for tests without a handshake, or with plain text.
   static absl::StatusOr<std::unique_ptr<LineClient>> ConnectPlain(const std::string& address);
 
-  // Sends `bytes` as they are.
+  // Sends `bytes` unchanged.
   absl::Status Write(absl::string_view bytes);
 
   // Sends one packet, escaped and with its LF.
   absl::Status Send(absl::string_view packet);
 
-  // Sends `packet` and returns the next answer; pushes that come before it wait for NextPush().
+  // Sends `packet` and returns the next answer. Pushes before it are kept for NextPush().
   absl::StatusOr<std::string> Ask(absl::string_view packet);
 
-  // The next answer, or the next push (PING and INFO are passed over).
+  // Returns the next answer, or the next push other than PING and INFO. Keeps packets of the other
+  // kind.
   absl::StatusOr<std::string> NextAnswer();
   absl::StatusOr<std::string> NextPush();
 
-  // A push that was passed over on the way to an answer; false if there is none.
+  // Takes a push that was kept while waiting for an answer; false if there is none.
   bool TakePush(std::string* push);
 
-  // Whatever packet has arrived or arrives next. Errors: kOutOfRange: the server has closed;
+  // Returns the next packet of any kind. Errors: kOutOfRange: the server has closed.
   // kDeadlineExceeded.
   absl::StatusOr<std::string> Next();
 
-  // Reads on until the server has closed; false if it does not within the patience.
+  // Reads until the server closes; false if it does not within the patience.
   bool IsClosedByServer();
 
-  // For loops over many connections: sends what waits and reads what is there, without waiting.
-  // Then `*packet` is the next packet if one is whole.
+  // For loops over many connections: sends and reads what is possible without waiting. Then
+  // TakeArrived() sets `*packet` to the next packet, if a complete one has arrived.
   absl::Status Pump();
   bool TakeArrived(std::string* packet);
   void Queue(absl::string_view packet);  // Sent by Pump().
@@ -69,7 +70,7 @@ class LineClient {
 
   const std::string& greeting() const { return greeting_; }  // INFO's data.
 
-  // SHA-256 of the server's public key, as docs/PROTOCOL.md describes a pin.
+  // The SHA-256 of the server's public key, in the form of a pin (docs/PROTOCOL.md).
   std::string ServerPin() const;
 
   void set_patience(absl::Duration patience) { patience_ = patience; }
@@ -89,13 +90,13 @@ class LineClient {
   std::string greeting_;
   std::string to_send_;
   std::string arrived_;
-  size_t scanned_ = 0;  // Up to here `arrived_` holds no end of a packet.
+  size_t scanned_ = 0;  // `arrived_` has no end of a packet before this index.
   bool closed_ = false;
   std::deque<std::string> pushes_;
   std::deque<std::string> answers_;
 };
 
-// The packet without its escapes; `wire` has no ending LF.
+// Removes the escapes of a packet; `wire` has no final LF.
 std::string Unescape(absl::string_view wire);
 std::string Escape(absl::string_view packet);
 

@@ -8,17 +8,17 @@
 
 namespace convergia::testing {
 
-// A sender and a recipient under load. Every attempt to send has a number of its own, counting up;
-// an attempt that failed is not repeated, another one takes its place. Not thread-safe.
+// A sender and a recipient under load. Each attempt to send has its own number, counting up. A
+// failed attempt is not repeated; the next attempt takes its place. Not thread-safe.
 class MessagePair {
  public:
   struct Options {
-    int messages = 2000;       // To be answered OK.
-    int window = 32;           // Unanswered at a time.
-    size_t padding_bytes = 0;  // Of each message, beside its number.
+    int messages = 2000;       // The number to be answered OK.
+    int window = 32;           // The most unanswered at one time.
+    size_t padding_bytes = 0;  // Added to each message, in bytes.
   };
 
-  // `to`: the recipient's name. `from`: the sender's, as recipients read it.
+  // `to` is the recipient's name; `from` is the sender's name as the recipient reads it.
   MessagePair(std::string from, std::string to, std::unique_ptr<LineClient> sender,
               std::unique_ptr<LineClient> recipient, const Options& options);
 
@@ -28,23 +28,25 @@ class MessagePair {
   int ok() const { return ok_; }
   int unconfirmed() const { return unconfirmed_; }
   int failed() const { return failed_; }
-  // `messages` more than so far.
+  // Adds `messages` to the number wanted.
   void SendMore(int messages) { wanted_ += messages; }
   bool done() const { return ok_ >= wanted_ && unanswered_ == 0; }
-  // Nothing that was acknowledged is on its way to the recipient any more.
+  // True if the recipient has every acknowledged message.
   bool HasAll() const;
 
-  // While nothing gets through, no attempt follows one that failed.
+  // If `hold`, stops sending after a failed attempt, until this is called with false.
   void HoldBackAfterFailure(bool hold) {
     holds_after_failure_ = hold;
     if (!hold) holds_back_ = false;
   }
 
+  // Queues messages up to the window; Pump() of the sender sends them.
   void SendSome();
-  // Takes what arrived at both ends. True if anything did.
+  // Reads what has arrived at both ends. True if anything has.
   bool Take();
 
-  // Expects that none was lost, doubled, out of order, or delivered after a FAIL that denied it.
+  // Expects that no message was lost, doubled or out of order, and that none with a FAIL that
+  // denies delivery was delivered.
   void Check() const;
 
  private:
@@ -61,7 +63,7 @@ class MessagePair {
   const Options options_;
   int wanted_;
   std::vector<Outcome> outcomes_;  // By attempt.
-  std::vector<int> received_;      // How often each attempt arrived.
+  std::vector<int> received_;      // The number of arrivals of each attempt.
   int unanswered_ = 0;
   int ok_ = 0;
   int failed_ = 0;
@@ -70,7 +72,7 @@ class MessagePair {
   bool holds_back_ = false;
   int last_received_ = -1;
   int out_of_order_ = 0;
-  std::string strange_;  // The last packet that nobody expected.
+  std::string strange_;  // The last unexpected packet.
 };
 
 }  // namespace convergia::testing

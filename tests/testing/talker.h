@@ -16,9 +16,9 @@
 
 namespace convergia::testing {
 
-// One user, with the real client, who sends numbers to another, the next once the last was
-// answered, and takes down what comes. The client's threads are in the network namespace of the
-// thread that makes this.
+// A user with the real client who sends numbers to another user, each after the answer to the last,
+// and records what arrives. The client's threads are in the network namespace of the thread that
+// constructs this.
 class Talker final : public client::ClientObserver {
  public:
   Talker(const client::ClientOptions& options, std::string to)
@@ -26,6 +26,7 @@ class Talker final : public client::ClientObserver {
   ~Talker() override { Hush(); }
 
   absl::Status Connect() { return client_.Connect(absl::Seconds(60)); }
+  // Sends until Hush(), on a thread of its own.
   void Talk() {
     thread_ = std::thread([this] {
       for (int number = 0; !hushed_; ++number) Say(number);
@@ -36,21 +37,25 @@ class Talker final : public client::ClientObserver {
     if (thread_.joinable()) thread_.join();
   }
 
-  // Whether a session of `other` got a word that is no number. Only while nobody talks to them.
+  // True if a session of `other` gets a message that is no number. Only while no Talker sends to
+  // `other`.
   bool Reaches(const std::string& other) { return client_.SendMessage(other, "!").ok(); }
 
+  // The name of the main server; empty before the first sign-in.
   std::string server() const {
     absl::MutexLock lock(&mu_);
     return server_;
   }
+  // The number of times the client lost its main server.
   int downs() const { return downs_; }
   int sent() const { return sent_; }
   int delivered() const { return delivered_; }
+  // The answer to each number sent.
   std::map<int, absl::Status> answers() const {
     absl::MutexLock lock(&mu_);
     return answers_;
   }
-  // In the order in which they came.
+  // In the order of arrival.
   std::vector<int> heard() const {
     absl::MutexLock lock(&mu_);
     return heard_;
@@ -88,7 +93,7 @@ class Talker final : public client::ClientObserver {
   std::string server_ ABSL_GUARDED_BY(mu_);
   std::map<int, absl::Status> answers_ ABSL_GUARDED_BY(mu_);
   std::vector<int> heard_ ABSL_GUARDED_BY(mu_);
-  client::BlockingClient client_;  // Its thread calls what is above.
+  client::BlockingClient client_;  // Its thread uses the members above.
   std::thread thread_;
 };
 

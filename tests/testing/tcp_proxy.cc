@@ -29,14 +29,14 @@ sockaddr_in Loopback(const std::string& address) {
   return where;
 }
 
-// A pulled cable sends no goodbye: close with RST.
+// Closes with RST: a pulled cable sends no FIN.
 void Break(int fd) {
   const linger at_once = {1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   close(fd);
 }
 
-// One way of a connection.
+// One direction of a connection.
 struct Way {
   std::string bytes;
   bool ended = false;  // The sending side has closed.
@@ -75,7 +75,7 @@ struct TcpProxy::Pair {
     Break(server);
   }
 
-  // False once the connection is over.
+  // False when the connection is over.
   bool Pass() {
     return there.Take(client) && back.Take(server) && there.Give(server) && back.Give(client) &&
            !(there.ended && back.ended && there.bytes.empty() && back.bytes.empty());
@@ -129,7 +129,7 @@ TcpProxy::~TcpProxy() {
 
 void TcpProxy::Wake() {
   const char byte = 0;
-  // A full pipe wakes as well.
+  // If the pipe is full, the loop wakes anyway.
   if (write(wake_write_, &byte, 1) < 0 && errno != EAGAIN) perror("wake");
 }
 

@@ -11,28 +11,30 @@
 
 namespace convergia::testing {
 
-// A wire between two processes that a test can cut: listens on a free port of loopback and passes
-// all bytes to another port there and back.
+// A connection between two processes that a test can cut. It listens on a free port of loopback and
+// passes all bytes to another port, in both directions.
 //
-// Thread-safe. Its thread ends with it.
+// Thread-safe. The destructor ends its thread.
 class TcpProxy {
  public:
-  // What happens to connections, old and new.
+  // The fate of all connections, old and new.
   enum class Mode {
     kPass,
-    kCut,   // Broken at once, and new ones as soon as they come: a cable pulled from a switch.
-    kHold,  // Nothing moves, nothing breaks: a firewall that forgot. What was sent waits.
+    kCut,   // Broken at once; new ones break as soon as they come. Like a pulled cable.
+    kHold,  // Nothing moves and nothing breaks; sent bytes wait. Like a firewall that lost its
+            // state.
   };
 
-  // `target` is where it passes to, as "127.0.0.1:PORT"; it may be set later, but before anyone
-  // connects.
+  // `target` is the address to pass to, "127.0.0.1:PORT". It may also be set later, before the
+  // first connection.
   static absl::StatusOr<std::unique_ptr<TcpProxy>> Create(const std::string& target);
   ~TcpProxy();
 
   const std::string& address() const { return address_; }
+  // For connections from now on.
   void SetTarget(const std::string& target) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // In force when it returns.
+  // Returns when the mode is in force.
   void SetMode(Mode mode) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Connections accepted so far.
@@ -54,8 +56,8 @@ class TcpProxy {
   mutable absl::Mutex mu_;
   std::string target_ ABSL_GUARDED_BY(mu_);
   Mode mode_ ABSL_GUARDED_BY(mu_) = Mode::kPass;
-  int64_t mode_wanted_ ABSL_GUARDED_BY(mu_) = 0;   // Counts SetMode() calls ...
-  int64_t mode_applied_ ABSL_GUARDED_BY(mu_) = 0;  // ... and how many the loop has seen.
+  int64_t mode_wanted_ ABSL_GUARDED_BY(mu_) = 0;   // Counts SetMode() calls.
+  int64_t mode_applied_ ABSL_GUARDED_BY(mu_) = 0;  // The calls that the loop has applied.
   int accepted_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 

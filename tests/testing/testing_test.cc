@@ -17,7 +17,7 @@
 namespace convergia::testing {
 namespace {
 
-// Sends back what it gets, one connection after the other.
+// Sends back what it receives, one connection after the other.
 class EchoServer {
  public:
   EchoServer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
