@@ -5,10 +5,10 @@
 namespace convergia::sim {
 namespace {
 
-constexpr uint64_t kTurnsPerCheck = 4;                      // It looks at every queue there is.
-constexpr absl::Duration kTrafficEvery = absl::Seconds(5);  // As edge::TrafficReporter's.
-constexpr absl::Duration kTick = absl::Milliseconds(100);   // As edge::RelayLoop's.
-constexpr absl::Duration kExchangeTick = absl::Seconds(1);  // As edge::LocationLoop's.
+constexpr uint64_t kTurnsPerCheck = 4;                      // The check visits every queue.
+constexpr absl::Duration kTrafficEvery = absl::Seconds(5);  // Like edge::TrafficReporter.
+constexpr absl::Duration kTick = absl::Milliseconds(100);   // Like edge::RelayLoop.
+constexpr absl::Duration kExchangeTick = absl::Seconds(1);  // Like edge::LocationLoop.
 
 }  // namespace
 
@@ -74,7 +74,7 @@ void Edge::Work() {
 }
 
 void Edge::CarryOut(edge::Switchboard::Output output) {
-  // The cores keep hash tables; the same seed must always be the same history.
+  // The cores keep hash tables. Sorting makes the history depend on the seed alone.
   std::sort(output.frames.begin(), output.frames.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::sort(output.answers.begin(), output.answers.end(),
@@ -105,7 +105,7 @@ void Edge::CarryOutLocations() {
 
 void Edge::CheckBounds() {
   const edge::Switchboard::Waiting waiting = switchboard_.DeepestQueues();
-  // A queue takes one message or segment of any size when it is empty.
+  // An empty queue takes one message or segment of any size.
   if (waiting.channel_count > options_.channel.count_max) {
     around_.history->Broken("edge ", node_, " keeps ", waiting.channel_count, " envelopes");
   }

@@ -15,8 +15,8 @@
 
 namespace convergia::sim {
 
-// One start of an edge: its real cores, with shells of the simulation around them. Where the real
-// shells have threads, these have events; what each tells which core is the same.
+// One start of an edge: its real cores, with shells of the simulation. The real shells have
+// threads, these have events; both pass the same inputs to the same cores.
 class Edge : public std::enable_shared_from_this<Edge> {
  public:
   Edge(const Surroundings& around, NodeId node, Epoch epoch,
@@ -33,13 +33,13 @@ class Edge : public std::enable_shared_from_this<Edge> {
   EdgeClients& clients() { return clients_; }
   EdgeAttach& attach() { return attach_; }
 
-  // The exchange was told something: what follows is carried out.
+  // Carries out the actions of the exchange, after any call of it.
   void CarryOutLocations();
 
-  // The switchboard was told something: what follows is carried out in a moment.
+  // Carries out the actions of the switchboard soon, after any call of it.
   void Kick();
 
-  // `fn`, but nothing once this start is over.
+  // Wraps `fn` so that it does nothing after the end of this start.
   template <typename Fn>
   auto Guard(Fn fn) {
     return [self = weak_from_this(), fn = std::move(fn)](auto&&... args) mutable {

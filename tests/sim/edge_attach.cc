@@ -12,11 +12,11 @@
 namespace convergia::sim {
 namespace {
 
-// There is one mgmt at a time: each is the latest.
+// There is only one mgmt at a time, so each is the latest.
 constexpr Epoch kEpoch = 1;
 
-constexpr absl::Duration kSavePause = absl::Seconds(5);          // As node::MgmtMemory's.
-constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // As edge::LocationLoop's.
+constexpr absl::Duration kSavePause = absl::Seconds(5);          // Like node::MgmtMemory.
+constexpr absl::Duration kReportPause = absl::Milliseconds(10);  // Like edge::LocationLoop.
 
 }  // namespace
 
@@ -62,7 +62,7 @@ void EdgeAttach::Step() {
       case Step::kBeat:
         Beat();
         break;
-      case Step::kRenew:  // The plan knows of no certificate, so none ends.
+      case Step::kRenew:  // The plan has no certificate that could expire.
         around_.history->Broken("a new certificate is asked for");
         return;
       case Step::kGiveUp:
@@ -153,7 +153,7 @@ void EdgeAttach::OnMessage(uint64_t stream, const v1::ToNode& message) {
     case v1::ToNode::kOrder:
       return edge_->clients().OnOrder(message.order());
     default:
-      return;  // Of other rooms.
+      return;  // Kinds for other parts of a node.
   }
 }
 
@@ -179,7 +179,7 @@ void EdgeAttach::OnRoutes(const v1::Routes& routes) {
 
 void EdgeAttach::ReportLinks(const std::vector<edge::Switchboard::LinkView>& links) {
   v1::FromNode message;
-  *message.mutable_links() = edge::PackLinks(links);  // None is news too.
+  *message.mutable_links() = edge::PackLinks(links);  // An empty report is news too.
   links_ = message.links();
   Send(std::move(message));
 }

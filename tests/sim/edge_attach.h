@@ -14,35 +14,35 @@
 
 namespace convergia::sim {
 
-// What node::NodeAgent, edge::MgmtLink and edge::LocationLoop are to the real edge: its
-// attachment to mgmt, and what goes both ways over it.
+// The edge's attachment to mgmt and the messages over it. It stands in for node::NodeAgent,
+// edge::MgmtLink and edge::LocationLoop.
 class EdgeAttach {
  public:
   EdgeAttach(const Surroundings& around, Edge* edge);
 
-  // Begins with what an earlier start has left on the disk.
+  // Begins with the memory that an earlier start left.
   void Start();
 
-  // What mgmt is to hear.
+  // Reports to mgmt.
   void ReportLinks(const std::vector<edge::Switchboard::LinkView>& links);
   void OnLocationsChanged();
 
-  // A heartbeat out of turn.
+  // Sends a heartbeat at once.
   void Beat();
 
-  // To mgmt; lost if it is not there.
+  // Sends to mgmt; the message is lost if mgmt is not there.
   void Send(v1::FromNode message);
 
-  // From mgmt, over the stream with this number.
+  // From mgmt, over mgmt's stream `stream`.
   void OnMessage(uint64_t stream, const v1::ToNode& message);
   void OnRefused(uint64_t stream, const absl::Status& why);
 
-  // Beside what is right.
+  // Sends a wrong message besides the right ones.
   void Inject(v1::FromNode message) { Send(std::move(message)); }
   void ReportLinksAgain();
 
   bool attached() const { return plan_.attached(); }
-  // mgmt wants no more of this start.
+  // mgmt has refused this start for good.
   bool has_given_up() const { return !plan_.final_status().ok(); }
   const std::vector<edge::RouteTable::Pair>& routes() const { return routes_; }
 
@@ -59,9 +59,9 @@ class EdgeAttach {
   const Surroundings around_;
   Edge* const edge_;
   node::AttachPlan plan_;
-  uint64_t step_ = 0;    // Which wait is the present one.
+  uint64_t step_ = 0;    // The number of the present wait; earlier ones are void.
   WireId wire_ = 0;      // 0: none.
-  uint64_t stream_ = 0;  // mgmt's number for it.
+  uint64_t stream_ = 0;  // mgmt's number for this stream.
   std::weak_ptr<Mgmt> mgmt_;
   absl::Status refusal_;
   v1::LinkReport links_;

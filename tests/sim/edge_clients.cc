@@ -13,8 +13,8 @@
 namespace convergia::sim {
 namespace {
 
-// What a message counts beside its body, for those who bring talkers together: with it as much as
-// one that people write.
+// The bytes that a message counts in traffic besides its body. With them the short bodies of the
+// simulation weigh as much as messages that people write.
 constexpr uint64_t kOverhead = 236;
 
 }  // namespace
@@ -77,7 +77,7 @@ MessageNumber EdgeClients::Send(SessionNumber session, const std::string& to) {
   return message;
 }
 
-// Some checks answer later: what a proof or a block list takes.
+// Some checks answer later, like a check that needs time.
 std::optional<absl::Status> EdgeClients::Check(const edge::MessageCore::Question& question) {
   if (around_.slow_check_one_in == 0 || !around_.dice->OneIn(around_.slow_check_one_in)) {
     return absl::OkStatus();
@@ -133,7 +133,7 @@ edge::RelayResult EdgeClients::Push(const edge::MessageCore::ShardLegs& legs,
 void EdgeClients::Answer(const edge::MessageCore::Answer& answer) {
   const Pending pending = pending_.at(answer.message.slot);
   pending_.erase(answer.message.slot);
-  if (!clients_.contains(pending.session)) return;  // Nobody is there to read it.
+  if (!clients_.contains(pending.session)) return;  // The session has ended.
   const std::optional<FailCode> fail =
       answer.sessions > 0 ? std::nullopt : std::optional(FailCodeOf(answer.failure));
   around_.ledger->OnAnswer(pending.message, answer.sessions, fail, pending.is_sure);
@@ -168,7 +168,7 @@ void EdgeClients::OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveri
   }
 }
 
-// Shards answer when they come to it.
+// Real shards answer a little later; so does this.
 void EdgeClients::Report(const edge::MessageCore::ArrivalResult& result) {
   const absl::Duration wait = around_.dice->Between(absl::ZeroDuration(), absl::Microseconds(300));
   around_.events->After(wait, edge_->Guard([this, result] {

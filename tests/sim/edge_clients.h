@@ -18,30 +18,30 @@
 
 namespace convergia::sim {
 
-// The clients of one edge, with the real MessageCore: what edge::MessageShell is to it there, this
-// is here, on one shard.
+// The clients of one edge, with the real MessageCore. It stands in for edge::MessageShell, with one
+// shard.
 class EdgeClients {
  public:
   EdgeClients(const Surroundings& around, Edge* edge);
 
-  // 0 if the edge does not want another one of this user.
+  // 0 if the edge refuses a further session of this user.
   SessionNumber SignIn(const std::string& user);
   void SignOut(SessionNumber session);
-  // Reads nothing until it is told otherwise: what comes is refused as BUSY.
+  // While slow, the client reads nothing, and messages to it are refused as BUSY.
   void SetSlow(SessionNumber session, bool slow);
   MessageNumber Send(SessionNumber session, const std::string& to);
 
-  // ---- What edge::Relocator and edge::TrafficReporter are to the real edge.
+  // ---- In place of edge::Relocator and edge::TrafficReporter.
   void OnOrder(const v1::Order& order);
   void OnAttached() { handoff_.OnAttached(); }
   void OnTick();
   void FillHeartbeat(v1::Heartbeat* heartbeat) const;
-  // The client says QUIT; Hosts::OnSessionClosed() follows, at once or later.
+  // The client says QUIT. Hosts::OnSessionClosed() follows, at once or later.
   void Quit(SessionNumber session);
   v1::TrafficReport TakeTraffic();
 
   std::vector<SessionNumber> sessions() const;
-  // For LocationReporter's part.
+  // For the reports of locations.
   edge::EdgeSessionHub& hub() { return hub_; }
 
   void OnDeliveries(std::vector<edge::Switchboard::Delivery> deliveries);

@@ -13,7 +13,7 @@
 namespace convergia::sim {
 namespace {
 
-constexpr absl::Duration kReportEvery = absl::Seconds(10);  // As edge::PeerLinks'.
+constexpr absl::Duration kReportEvery = absl::Seconds(10);  // Like edge::PeerLinks.
 
 }  // namespace
 

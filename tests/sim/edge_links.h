@@ -18,25 +18,26 @@
 
 namespace convergia::sim {
 
-// What edge::PeerLinks is to the real edge: dials, takes calls, carries frames over wires.
+// The edge's links, in place of edge::PeerLinks: dials, accepts, and carries frames over wires.
 class EdgeLinks {
  public:
   EdgeLinks(const Surroundings& around, Edge* edge, uint64_t seed);
 
-  // All other edges, as mgmt says; `is_fresh`: now, and not before this start.
+  // All other edges, from mgmt. `is_fresh`: mgmt said it to this start; otherwise it is from
+  // memory.
   void SetPeers(const v1::Edges& edges, bool is_fresh);
   void OnTick(absl::Duration now);
 
-  // What the switchboard wants.
+  // The actions of the switchboard.
   void SendFrame(edge::LinkId link, v1::Frame frame);
   void OnDeadLink(edge::LinkId link) { Close(link); }
   void OnLinksChanged();
 
-  // Beside what is right: `make` says what for each link.
+  // Sends a wrong frame on each link besides the right ones; `make` returns it.
   void Inject(const std::function<v1::Frame(NodeId peer)>& make);
 
   bool Knows(NodeId peer) const { return known_.contains(peer); }
-  // Those that are up.
+  // The peers with a link that is up.
   const absl::flat_hash_set<NodeId>& up() const { return up_; }
 
  private:
@@ -44,7 +45,7 @@ class EdgeLinks {
     WireId wire = 0;
     NodeId peer = 0;
     std::weak_ptr<Edge> other;
-    edge::LinkId remote = 0;  // The other's number for it.
+    edge::LinkId remote = 0;  // The other end's number for it.
     edge::Dialled dialled = edge::Dialled::kByUs;
     bool greeted = false;
   };
@@ -57,7 +58,7 @@ class EdgeLinks {
   void Admit(edge::LinkId link, const v1::LinkHello& hello);
   void Close(edge::LinkId link);
   void OnClosed(edge::LinkId link);
-  // That no edge is visited twice.
+  // Checks that a segment visits no edge twice.
   void CheckWay(NodeId next, const v1::Segment& segment);
 
   const Surroundings around_;
@@ -65,7 +66,7 @@ class EdgeLinks {
   edge::DialPlan plan_;
   std::map<edge::LinkId, Stream> streams_;
   std::map<edge::LinkId, absl::Duration> starting_;
-  absl::flat_hash_set<NodeId> known_;  // By mgmt's word.
+  absl::flat_hash_set<NodeId> known_;  // The edges that mgmt named.
   absl::flat_hash_set<NodeId> up_;
   edge::LinkId last_link_ = 0;
   absl::Duration next_report_ = absl::ZeroDuration();

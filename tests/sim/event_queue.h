@@ -11,8 +11,8 @@
 
 namespace convergia::sim {
 
-// The time of a simulated world: what is to happen, in order; of what is due at once, the first
-// that was asked for. Time passes only from one event to the next.
+// The time of a simulated world: a queue of events in order of their times. Events of the same time
+// run in the order of After(). Time jumps from one event to the next.
 class EventQueue {
  public:
   using Task = absl::AnyInvocable<void()>;
@@ -24,7 +24,7 @@ class EventQueue {
     std::push_heap(heap_.begin(), heap_.end(), IsLater);
   }
 
-  // Runs what is due until then, and lets the time pass. `stop()` ends it early.
+  // Runs all events until `until` and sets the time to it. Ends early if `stop()` is true.
   template <typename Stop>
   void RunUntil(absl::Duration until, const Stop& stop) {
     while (!heap_.empty() && heap_.front().due <= until && !stop()) {
@@ -52,7 +52,7 @@ class EventQueue {
   std::vector<Entry> heap_;
 };
 
-// The chances of a world: all from one seed.
+// The random choices of a world, all from one seed.
 class Dice {
  public:
   explicit Dice(uint64_t seed) : rng_(seed) {}

@@ -10,10 +10,10 @@
 
 namespace convergia::sim {
 
-// What happened in one world, for people to read when it went wrong; and the first thing that did.
+// The events of one world as lines of text, and the first broken promise.
 class History {
  public:
-  // Keeps the last `lines_max` lines.
+  // Keeps only the last `lines_max` lines.
   History(const EventQueue* events, size_t lines_max) : events_(events), lines_max_(lines_max) {}
 
   template <typename... Parts>
@@ -21,7 +21,7 @@ class History {
     Add(absl::StrCat(parts...));
   }
 
-  // A promise was broken; only the first counts, since others may follow from it.
+  // Records a broken promise. Only the first one counts, since others may follow from it.
   template <typename... Parts>
   void Broken(const Parts&... parts) {
     if (!broken_.empty()) return;
@@ -29,10 +29,10 @@ class History {
     Add(absl::StrCat("BROKEN: ", broken_));
   }
 
-  const std::string& broken() const { return broken_; }  // Empty: nothing.
+  const std::string& broken() const { return broken_; }  // Empty if none is broken.
   bool is_broken() const { return !broken_.empty(); }
   const std::deque<std::string>& lines() const { return lines_; }
-  // Of all lines ever: the same for the same run.
+  // A hash (FNV-1a) of all lines so far, equal for equal runs.
   uint64_t fingerprint() const { return fingerprint_; }
 
  private:

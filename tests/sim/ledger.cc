@@ -60,7 +60,7 @@ void Ledger::CheckOrder(SessionNumber reader, MessageNumber number, const Messag
   last = number;
   if (!users_[message.to].moves_only) return;
   MessageNumber& last_read = last_read_[{message.sender, message.to}];
-  // What was answered UNCONFIRMED may come late, as its answer says.
+  // A message that was answered UNCONFIRMED may arrive late.
   if (number < last_read && !message.answered && message.readers.empty()) {
     history_.Broken(message.to, " read m", number, " after m", last_read, ", in another session");
   }

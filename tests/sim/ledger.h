@@ -15,47 +15,49 @@
 
 namespace convergia::sim {
 
-using SessionNumber = uint64_t;  // Never used twice in a world.
+using SessionNumber = uint64_t;  // Never reused in a world.
 using MessageNumber = uint64_t;
 
-// What senders said, what they were answered, and what recipients read: every promise about
-// messages is checked here, at each step. Knows nothing of how messages travel.
+// Records what senders sent, what they were answered, and what recipients read. It checks every
+// promise about messages at each step. It does not know how messages travel.
 class Ledger {
  public:
   explicit Ledger(History* history) : history_(*history) {}
 
-  // `moves_only`: never signed in twice at once, so all their sessions are one reader.
+  // `moves_only`: the user has never two sessions at once, so all their sessions count as one
+  // reader.
   void AddUser(const std::string& user, bool moves_only) { users_[user].moves_only = moves_only; }
 
   SessionNumber OnSignIn(const std::string& user, NodeId edge);
-  // It ended, or its edge did.
+  // The session or its edge ended.
   void OnSessionEnd(SessionNumber session);
 
   MessageNumber OnSend(SessionNumber sender, const std::string& to);
 
-  // In the outbox of that session now. `body` as the sender wrote it.
+  // The message is in the outbox of session `reader` now. `body` is as the sender wrote it.
   void OnDelivered(SessionNumber reader, absl::string_view from, absl::string_view body);
 
-  // What the sender reads. `is_sure`: no part of the answer is UNCONFIRMED.
+  // The answer that the sender reads. `is_sure`: no leg of the message was UNCONFIRMED.
   void OnAnswer(MessageNumber message, uint32_t sessions, std::optional<FailCode> fail,
                 bool is_sure);
 
-  // How many sessions the sender read of; nullopt: a FAIL, or nothing yet.
+  // The number of sessions in the sender's OK; nullopt: a FAIL, or no answer yet.
   std::optional<uint32_t> OkOf(MessageNumber message) const { return messages_.at(message).ok; }
 
-  // All that have to be answered were. To be called after quiet.
+  // Checks that every message has its answer, except those of ended sessions. Call this after
+  // quiet.
   void CheckAllAnswered();
 
-  // Where each user really is.
+  // The edges with the number of sessions of each user, as they really are.
   std::map<std::string, std::map<NodeId, int>> Truth() const;
   bool IsAlive(SessionNumber session) const { return sessions_.at(session).alive; }
 
   static std::string BodyOf(MessageNumber message);
 
-  // Who else wants to know: of what a session reads, and of each answer.
+  // Receives every message that a session reads.
   using OnRead = std::function<void(SessionNumber reader, SessionNumber sender, MessageNumber)>;
   void set_on_read(OnRead on_read) { on_read_ = std::move(on_read); }
-  // Why the sender reads FAIL; nullopt: it does not, or there is no answer yet.
+  // The code of the sender's FAIL; nullopt: it got OK, or no answer yet.
   std::optional<FailCode> FailOf(MessageNumber message) const { return messages_.at(message).fail; }
   const std::string& UserOf(SessionNumber session) const { return sessions_.at(session).user; }
   const std::string& RecipientOf(MessageNumber message) const { return messages_.at(message).to; }
@@ -82,7 +84,7 @@ class Ledger {
     std::string to;
     std::vector<SessionNumber> readers;
     bool answered = false;
-    bool is_sure = false;  // The answer says exactly who has it.
+    bool is_sure = false;  // The answer says exactly which sessions have it.
     std::optional<uint32_t> ok;
     std::optional<FailCode> fail;
   };
@@ -92,9 +94,9 @@ class Ledger {
 
   History& history_;
   std::map<std::string, User> users_;
-  std::vector<Session> sessions_ = {Session()};  // By number; 0 is none.
+  std::vector<Session> sessions_ = {Session()};  // By number; 0 means none.
   std::vector<Message> messages_ = {Message()};
-  // The last message of a session to a user that any of the user's sessions has read.
+  // The last message from a session to a user that any of that user's sessions has read.
   std::map<std::pair<SessionNumber, std::string>, MessageNumber> last_read_;
   Counts counts_;
   OnRead on_read_;

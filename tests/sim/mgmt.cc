@@ -11,7 +11,7 @@
 namespace convergia::sim {
 namespace {
 
-// Nobody's account matters here: no map is watched.
+// No test watches the map, so accounts do not matter.
 const mgmt::AccountStore& NoAccounts() {
   static auto* const store = new store::MemStore();
   static auto* const book = mgmt::AccountStore::Create(*store).value().release();

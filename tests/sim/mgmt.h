@@ -14,33 +14,33 @@
 
 namespace convergia::sim {
 
-// One start of mgmt: its real core, with what mgmt::ClusterLoop and mgmt::ClusterService are to it.
+// One start of mgmt: its real core. It stands in for mgmt::ClusterLoop and mgmt::ClusterService.
 class Mgmt : public std::enable_shared_from_this<Mgmt> {
  public:
-  // What survives a restart, as a mgmt::NodeRegistry would have it.
+  // The part of mgmt::NodeRegistry that survives a restart.
   struct Registry {
-    std::vector<NodeId> edges;                  // Enrolled.
-    std::map<NodeId, absl::Duration> draining;  // And within what time.
+    std::vector<NodeId> edges;                  // All enrolled edges.
+    std::map<NodeId, absl::Duration> draining;  // The edges that drain, and their time for it.
   };
   Mgmt(const Surroundings& around, Epoch epoch, Registry registry,
        const mgmt::Rebalancer::Options& rebalancing = {});
 
   void Start();
 
-  // An edge's new stream: its number, then the stream itself.
+  // Returns the number of an edge's new stream. Accept() takes the stream itself.
   mgmt::StreamId NextStream();
   void Accept(mgmt::StreamId stream, NodeId node, WireId wire, std::weak_ptr<Edge> edge);
   void OnMessage(mgmt::StreamId stream, const v1::FromNode& message);
   void OnClosed(mgmt::StreamId stream);
 
-  // REPORTMAINSERVERS: the edges to try, best first, for a client that reached these.
+  // REPORTMAINSERVERS: the edges for a client that reached these, best first.
   std::vector<NodeId> Assign(const std::string& user, const std::vector<mgmt::Probe>& reached);
-  // An operator has changed it.
+  // An operator has changed the registry.
   void SetRegistry(Registry registry);
 
   const mgmt::ClusterState& state() const { return cluster_.state(); }
 
-  // `fn`, but nothing once this start is over.
+  // Wraps `fn` so that it does nothing after the end of this start.
   template <typename Fn>
   auto Guard(Fn fn) {
     return [self = weak_from_this(), fn = std::move(fn)](auto&&... args) mutable {

@@ -7,7 +7,7 @@
 namespace convergia::sim {
 namespace {
 
-// Written and not yet arrived, until writing pauses.
+// While so many parcels of a wire are under way, its sender must wait.
 constexpr size_t kParcelsUnderWay = 3;
 
 }  // namespace
@@ -109,14 +109,15 @@ void Network::OnDied(NodeId node, bool silent) {
 }
 
 void Network::OnStarted(NodeId node) {
-  ForWiresOf(node, 0, [&](WireId id) {  // All of an earlier start, whose silence ends now.
+  ForWiresOf(node, 0, [&](WireId id) {  // Wires of an earlier start; the others learn now that it
+                                        // ended.
     const int other = wires_.at(id).halves[0].end.node == node ? 1 : 0;
     SendEnd(id, other, /*lose=*/true, /*by_itself=*/false);
   });
 }
 
 void Network::Dial(NodeId from, NodeId to, absl::AnyInvocable<void(bool reached)> done) {
-  // A wall that drops costs the whole timeout; one that refuses is heard at once.
+  // A wall that drops packets costs the whole time-out; one that refuses is noticed at once.
   const bool is_silent = IsHold(PathOf(from, to)) || dice_.OneIn(2);
   const bool may_arrive = CanDial(from, to);
   const absl::Duration wait = !may_arrive && is_silent ? kDialTimeout : 2 * Latency(from, to);

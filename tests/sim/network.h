@@ -15,26 +15,26 @@
 
 namespace convergia::sim {
 
-// One connection between two processes. Like TCP: in order, nothing lost but by its end.
+// One connection between two processes. Like TCP: ordered, and bytes are lost only at its end.
 using WireId = uint64_t;
 
-// The network between all nodes: it delays, holds back, and cuts; and walls, through which nobody
-// can dial in. What is under way when a wire ends is lost, or some of it arrives.
+// The network between all nodes. It delays, holds and cuts wires, and has walls through which no
+// node can dial in. When a wire ends, the parcels under way are lost, or some of them arrive.
 class Network {
  public:
   enum class Path {
     kOpen,
-    kHeld,  // Nothing arrives and nobody is told, as behind a firewall that forgot. Wires that are
-            // held for kKeepalive break, the others go on when it is over.
-    kHeldUp,    // The same, but only from the lower number to the higher, ...
+    kHeld,    // Nothing arrives and no end is told, as behind a firewall that lost its state. Wires
+              // held for kKeepalive break; others continue after the hold.
+    kHeldUp,  // Likewise, but only from the lower number to the higher, ...
     kHeldDown,  // ... or back.
-    kShut,      // Wires break at once, at both ends; nobody can dial.
+    kShut,      // Wires break at once at both ends; nobody can dial.
   };
-  // gRPC asks after 10 s of silence, and waits 10 s for the answer.
+  // gRPC's keepalive pings after 10 s of silence and waits 10 s for the answer.
   static constexpr absl::Duration kKeepalive = absl::Seconds(20);
   static constexpr absl::Duration kDialTimeout = absl::Seconds(5);
 
-  // Called at most once, when the wire has ended for this end.
+  // Called at most once, when this end learns that the wire has ended.
   using OnClosed = absl::AnyInvocable<void()>;
   struct End {
     NodeId node = 0;
@@ -44,7 +44,7 @@ class Network {
   Network(EventQueue* events, Dice* dice, History* history)
       : events_(*events), dice_(*dice), history_(*history) {}
 
-  // What the weather is from now on.
+  // Sets the state of the path from now on.
   void SetPath(NodeId a, NodeId b, Path path);
   void OpenAllPaths();
   static bool IsHold(Path path) { return path != Path::kOpen && path != Path::kShut; }
@@ -52,24 +52,24 @@ class Network {
   void SetWalled(NodeId node, bool walled);
   bool IsWalled(NodeId node) const { return walled_.contains(node); }
   Path PathOf(NodeId a, NodeId b) const;
-  // Both ends may talk now if either can dial.
+  // True if either end can dial the other.
   bool CanMeet(NodeId a, NodeId b) const { return CanDial(a, b) || CanDial(b, a); }
   bool CanDial(NodeId from, NodeId to) const {
     return PathOf(from, to) == Path::kOpen && !walled_.contains(to);
   }
-  // Ends all wires between the two, once.
+  // Ends all present wires between the two.
   void Cut(NodeId a, NodeId b);
 
-  // The process of `node` ends. `silent`: as by a power cut, so the others are not told before its
-  // next start or kKeepalive.
+  // The process of `node` ends. `silent`: like a power cut; other ends learn of it only at the
+  // node's next start or after kKeepalive.
   void OnDied(NodeId node, bool silent);
   void OnStarted(NodeId node);
 
-  // Says in due time whether `to` can be dialled (if there is a process: the caller looks).
+  // Calls `done` in due time: whether `to` can be dialled. The caller checks that it has a process.
   void Dial(NodeId from, NodeId to, absl::AnyInvocable<void(bool reached)> done);
 
   WireId Open(End a, End b);
-  // `drained`: the next may be sent.
+  // Calls `drained` when the next parcel may be sent.
   void Send(WireId wire, NodeId from, EventQueue::Task deliver, EventQueue::Task drained);
   void Close(WireId wire, NodeId by);
 
@@ -79,13 +79,13 @@ class Network {
   struct Parcel {
     absl::Duration due;
     EventQueue::Task deliver;
-    EventQueue::Task drained;  // Null: was told already.
-    bool is_end = false;       // No parcel: the wire's end.
+    EventQueue::Task drained;  // Null: already called.
+    bool is_end = false;       // Not a parcel, but the wire's end.
     bool passes_hold = false;
   };
   struct Half {
     End end;
-    bool closed = false;          // It was told, or is gone.
+    bool closed = false;          // This end was told, or is gone.
     std::deque<Parcel> arriving;  // For this end.
     absl::Duration last_due = absl::ZeroDuration();
   };
@@ -101,21 +101,21 @@ class Network {
   }
   void Enqueue(WireId id, int to, Parcel parcel);
   void Pump(WireId id, int to);
-  // Tells that end, at once.
+  // Tells that end at once.
   void Finish(WireId id, int which);
-  // Tells that end in due time; `lose`: without what is under way to it; `by_itself`: it notices,
-  // also while the path is held.
+  // Tells that end in due time. `lose`: the parcels under way to it are lost. `by_itself`: it
+  // notices even while the path is held.
   void SendEnd(WireId id, int to, bool lose, bool by_itself);
   void BreakIfHeld(Pair pair, uint64_t hold);
   bool IsHeld(NodeId from, NodeId to) const;
   template <typename Fn>
-  void ForWiresOf(NodeId a, NodeId b, const Fn& fn);  // b 0: any.
+  void ForWiresOf(NodeId a, NodeId b, const Fn& fn);  // If `b` is 0: all wires of `a`.
 
   EventQueue& events_;
   Dice& dice_;
   History& history_;
   std::map<Pair, Path> paths_;
-  std::map<Pair, uint64_t> holds_;  // Which hold this is.
+  std::map<Pair, uint64_t> holds_;  // The number of the present hold of a path.
   std::map<Pair, absl::Duration> latency_;
   std::set<NodeId> walled_;
   std::map<WireId, Wire> wires_;

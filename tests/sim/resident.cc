@@ -7,7 +7,7 @@ namespace convergia::sim {
 namespace {
 
 constexpr absl::Duration kAgainAfter = absl::Milliseconds(500);
-constexpr absl::Duration kMoveGrace = absl::Seconds(2);  // As the client library's.
+constexpr absl::Duration kMoveGrace = absl::Seconds(2);  // Like the client library.
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void Resident::SignIn() {
     reached.push_back({node, static_cast<uint32_t>(around_.dice->Between(500, 2'000))});
     choices.push_back(node);
   }
-  // Without mgmt it tries what it knows.
+  // Without mgmt it tries all edges that it knows.
   if (around_.hosts->mgmt() != nullptr) choices = around_.hosts->mgmt()->Assign(name_, reached);
   for (const NodeId node : choices) {
     session_ = around_.hosts->edge(node)->clients().SignIn(name_);
@@ -53,7 +53,7 @@ void Resident::Move(NodeId to) {
   if (edge == nullptr) return;
   filter_.Clear();
   next_ = edge->clients().SignIn(name_);
-  if (next_ == 0) return;  // It stays.
+  if (next_ == 0) return;  // The new edge refuses, so the client stays.
   next_at_ = to;
   ++moves_;
   around_.events->After(kMoveGrace, [this, old = session_] {
@@ -67,7 +67,7 @@ void Resident::Quit() {
 }
 
 void Resident::OnClosed(SessionNumber session) {
-  if (session == next_) {  // It is told BYE there too.
+  if (session == next_) {  // The new session ends too.
     next_ = 0;
     if (!quitting_) held_.clear();
     return;

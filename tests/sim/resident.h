@@ -12,25 +12,25 @@
 
 namespace convergia::sim {
 
-// Somebody with one client, which follows docs/PROTOCOL.md: signs in where mgmt says, comes back
-// when it is cut off, and where it reads USEMAINSERVER goes there without missing anything. Checks
-// that what it shows its user is in order and nothing twice.
+// A user with one client that follows docs/PROTOCOL.md. It signs in where mgmt says and returns
+// after a loss. After USEMAINSERVER it moves there without missing a message. It checks that it
+// shows its user each message once and in order.
 class Resident {
  public:
   Resident(const Surroundings& around, std::string name, std::vector<std::string> friends);
 
   void Start() { SignIn(); }
-  // To one of its friends; nothing while it is between two servers.
+  // Sends a message to a friend; does nothing without a session, or while it quits.
   void Talk();
 
-  // What the servers tell it; ignored for sessions that are none of its own.
+  // Events from the servers. It ignores those of sessions that are not its own.
   void OnUseMainServer(SessionNumber session, NodeId to);
   void OnClosed(SessionNumber session);
   void OnRead(SessionNumber session, SessionNumber sender, MessageNumber message);
 
   const std::string& name() const { return name_; }
   bool has_shown(MessageNumber message) const { return shown_.contains(message); }
-  NodeId at() const { return at_; }  // 0: nowhere.
+  NodeId at() const { return at_; }  // 0: at no edge.
   int moves() const { return moves_; }
 
  private:
@@ -51,7 +51,7 @@ class Resident {
 
   SessionNumber session_ = 0;  // 0: none.
   NodeId at_ = 0;
-  SessionNumber next_ = 0;  // Where it moves to, while it is at both.
+  SessionNumber next_ = 0;  // The session on the new edge, while it has both.
   NodeId next_at_ = 0;
   bool quitting_ = false;
   int moves_ = 0;

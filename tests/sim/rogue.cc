@@ -9,7 +9,7 @@
 namespace convergia::sim {
 
 NodeId Rogue::AnyEdge() {
-  if (dice_.OneIn(8)) return static_cast<NodeId>(dice_.Below(1'000'000));  // No edge at all.
+  if (dice_.OneIn(8)) return static_cast<NodeId>(dice_.Below(1'000'000));  // Not an edge.
   return kFirstEdge + static_cast<NodeId>(dice_.Below(edges_));
 }
 
@@ -61,25 +61,25 @@ v1::Segment Rogue::MakeSegment(NodeId peer, Epoch peer_epoch) {
 
 void Rogue::AddWay(NodeId peer, v1::Segment* segment) {
   switch (dice_.Below(6)) {
-    case 0:  // To and fro.
+    case 0:  // A loop.
       for (const NodeId hop : {AnyEdge(), peer, AnyEdge(), peer}) segment->add_route(hop);
       break;
-    case 1:  // Without end.
+    case 1:  // A route that is too long.
       for (int i = 0; i < 5 * limits::kRouteEdgesMax; ++i) segment->add_route(AnyEdge());
       break;
-    case 2:  // Not where it says.
+    case 2:  // An edge that is not the destination.
       segment->add_route(AnyEdge());
       break;
-    case 3:  // From where it never was.
+    case 3:  // From edges where it never was.
       for (int left = dice_.Between(1, 40); left > 0; --left) segment->add_visited(AnyEdge());
       break;
-    case 4:  // Back from a way that nobody sent it.
+    case 4:  // A bounce of a segment that nobody sent.
       segment->set_bounced(true);
       segment->set_origin(dice_.OneIn(2) ? peer : AnyEdge());
       segment->set_destination(AnyEdge());
       segment->add_visited(AnyEdge());
       break;
-    default: {  // A good way, with what is above.
+    default: {  // A good route, with the wrong values from above.
       const NodeId to = AnyEdge();
       segment->add_route(to);
       segment->set_destination(to);
@@ -104,7 +104,7 @@ v1::FromNode Rogue::MakeReport() {
   for (int left = dice_.Between(0, 10); left > 0; --left) {
     v1::LinkState* const link = message.mutable_links()->add_links();
     link->set_peer(dice_.OneIn(4) ? self_ : AnyEdge());
-    link->set_rtt_us(dice_.OneIn(2) ? 0 : 3'600'000'000u);  // None, or an hour.
+    link->set_rtt_us(dice_.OneIn(2) ? 0 : 3'600'000'000u);  // No time, or an hour.
     link->set_loss(dice_.OneIn(2) ? -1 : 1e300);
   }
   message.mutable_links();

@@ -10,26 +10,26 @@
 
 namespace convergia::sim {
 
-// What an edge that is enrolled and has gone wrong sends beside what it should: routes that loop or
-// never end, numbers out of order, results of what was never sent, links that are not there.
+// The wrong messages of an enrolled edge that misbehaves: routes with loops or without end,
+// impossible numbers, results of envelopes that were never sent, links that do not exist.
 class Rogue {
  public:
-  // Its messages carry this, so that whoever reads them knows.
+  // The body of its messages, by which readers recognize them.
   static constexpr char kBody[] = "rogue";
 
   Rogue(Dice* dice, NodeId self, Epoch epoch, int edges)
       : dice_(*dice), self_(self), epoch_(epoch), edges_(edges) {}
 
-  // For its link to `peer`, whose start is `peer_epoch`.
+  // A frame for its link to `peer`, which has the epoch `peer_epoch`.
   v1::Frame MakeFrame(NodeId peer, Epoch peer_epoch);
-  // For mgmt.
+  // A report for mgmt.
   v1::FromNode MakeReport();
 
  private:
   v1::Segment MakeSegment(NodeId peer, Epoch peer_epoch);
   void AddWay(NodeId peer, v1::Segment* segment);
   NodeId AnyEdge();
-  // Small, near the end of its range, or anything.
+  // A small number, one near the end of the range, or any.
   uint64_t AnyNumber();
 
   Dice& dice_;

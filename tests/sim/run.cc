@@ -11,7 +11,7 @@
 namespace convergia::sim {
 namespace {
 
-// What OnCrash() prints: ready-made, since a signal handler may do little.
+// The text for OnCrash(), prepared because a signal handler may do little.
 char g_where[128];
 
 void OnCrash(int signal) {

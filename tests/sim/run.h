@@ -13,8 +13,8 @@ struct Tally {
   World::Traffic traffic;
 };
 
-// Runs one world. False if it broke a promise: then its seed and history are on `out`. A crash in
-// it prints the seed too.
+// Runs one world. False if it breaks a promise: then its seed and history are in `out`. A crash
+// prints the seed too.
 bool RunWorld(const WorldPlan& plan, std::ostream& out, Tally* tally);
 
 void Print(const Tally& tally, std::ostream& out);

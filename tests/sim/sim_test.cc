@@ -1,5 +1,5 @@
-// Thousands of small worlds, each from its seed: every promise about messages is checked at every
-// step, and after quiet everything must be as it should. SIM_SEED=N runs one.
+// Thousands of small worlds, each from its own seed. Every promise about messages is checked at
+// every step; after quiet, the whole world must be in its right state. SIM_SEED=N runs one world.
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kWorlds = 1500;
 constexpr uint64_t kWorldsOfTest = 50;
 
-// Each a test, so that Bazel can share them out.
+// Several tests, so that Bazel can share them among shards.
 class WorldsTest : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(WorldsTest, KeepAllPromises) {
@@ -32,7 +32,7 @@ TEST_P(WorldsTest, KeepAllPromises) {
     ASSERT_TRUE(RunWorld(WorldPlan::Draw(seed), out, &tally)) << out.str();
   }
   Print(tally, std::cout);
-  // Worlds in which nothing happens keep all promises too.
+  // A world in which nothing happens keeps all promises too, so require some traffic.
   EXPECT_GT(tally.messages.ok, tally.messages.sent / 10);
   EXPECT_GT(tally.traffic.forwarded, 0u);
 }
@@ -51,7 +51,7 @@ TEST(WorldTest, WhatALinkSwallowsIsConfirmedOverAnotherWay) {
   EXPECT_GT(tally.messages.ok, 10'000u);
 }
 
-// Ten can be dialled, so the others meet through them.
+// Only ten can be dialled, so the others are linked through them.
 TEST(WorldTest, AHundredEdgesKeepAllPromises) {
   Tally tally;
   std::ostringstream out;
@@ -68,7 +68,7 @@ TEST(WorldTest, TheSameSeedIsTheSameHistory) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     World one(WorldPlan::Draw(seed));
     one.Run();
-    const std::vector<char> elsewhere(seed * 4096 + 77);  // Moves what the second allocates.
+    const std::vector<char> elsewhere(seed * 4096 + 77);  // Shifts the second world's allocations.
     World other(WorldPlan::Draw(seed));
     other.Run();
     EXPECT_EQ(one.history().fingerprint(), other.history().fingerprint()) << "seed " << seed;

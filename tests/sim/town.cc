@@ -15,7 +15,7 @@ TownPlan TownPlan::Draw(uint64_t seed) {
   plan.has_trouble = dice.OneIn(3);
   plan.drain_within = dice.Between(absl::Seconds(20), absl::Seconds(60));
   plan.rebalancing.moves_per_minute = dice.Between(6, 30);
-  // So short that somebody who is sent to and fro would be seen.
+  // Short enough that a user who is moved back and forth would show.
   plan.rebalancing.rest_first = absl::Seconds(30);
   return plan;
 }
@@ -38,7 +38,7 @@ Town::Town(const TownPlan& plan)
     for (int j = first; j < std::min(first + plan.community, plan.residents); ++j) {
       if (j != i) friends.push_back(names[j]);
     }
-    // And some from anywhere.
+    // Plus some friends from other communities.
     while (friends.empty() || dice_.OneIn(3)) {
       if (std::string any = dice_.Any(names); any != names[i]) friends.push_back(std::move(any));
     }
@@ -97,7 +97,7 @@ double Town::ShareAcross(MessageNumber from) const {
   return all == 0 ? 0 : across / all;
 }
 
-// Never more than allowed in any minute, as often as one can look.
+// Checks that no minute has more moves than allowed. Called as often as possible.
 void Town::WatchMoves() {
   if (mgmt_ != nullptr) {
     outcome_.moves = moves_before_ + mgmt_->state().moves.proposed;
@@ -108,7 +108,7 @@ void Town::WatchMoves() {
     moves_seen_.pop_front();
   }
   const uint64_t before = moves_seen_.empty() ? outcome_.moves : moves_seen_.front().second;
-  // A new start of mgmt cannot know what the one before did in its last minute.
+  // A new start of mgmt cannot know the moves of the last minute before it.
   const uint64_t most = plan_.rebalancing.moves_per_minute * (plan_.has_trouble ? 2 : 1);
   if (outcome_.moves - before > most) {
     history_.Broken(outcome_.moves - before, " moves in a minute, where ", most, " are allowed");
@@ -144,7 +144,7 @@ void Town::Drain(NodeId node) {
   history_.Note("edge ", node, " is to drain within ", absl::FormatDuration(plan_.drain_within));
   registry_.draining[node] = plan_.drain_within;
   if (mgmt_ != nullptr) mgmt_->SetRegistry(registry_);
-  if (plan_.has_trouble) return;  // It may hear of it late.
+  if (plan_.has_trouble) return;  // With trouble the edge may learn of the drain late.
   events_.After(plan_.drain_within + absl::Seconds(1), [this, node] {
     const size_t left = edge(node)->clients().sessions().size();
     if (left > 0) history_.Broken(left, " sessions are still on edge ", node, ", which drained");

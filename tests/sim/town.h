@@ -17,7 +17,7 @@ struct TownPlan {
   uint64_t seed = 0;
   int edges = 4;
   int residents = 80;
-  int community = 8;  // So many talk mostly with one another.
+  int community = 8;  // The number of residents who talk mostly with each other.
   absl::Duration time = absl::Minutes(10);
   absl::Duration drain_within = absl::Seconds(30);
   bool has_trouble = false;  // Links are cut and held, and mgmt restarts.
@@ -26,10 +26,10 @@ struct TownPlan {
   static TownPlan Draw(uint64_t seed);
 };
 
-// A cluster whose clients go where mgmt sends them: they are assigned, brought together while they
-// talk, and one edge is drained under load. Everything that they are promised is checked at each
-// step; and that mgmt never moves more of them than it may, that they come to rest, that nobody is
-// left on the drained edge when its time is over, and no edge has more than its share.
+// A cluster whose clients follow mgmt: it assigns them, moves them nearer to their peers while they
+// talk, and drains one edge under load. Every promise to them is checked at each step. Further
+// checks: mgmt never makes more moves than allowed; the moves come to rest. After the drain no
+// client is left on that edge, and no edge has more than its share.
 class Town final : public Hosts {
  public:
   explicit Town(const TownPlan& plan);
@@ -40,10 +40,10 @@ class Town final : public Hosts {
   const History& history() const { return history_; }
   const Ledger::Counts& counts() const { return ledger_.counts(); }
   struct Outcome {
-    double first_across = 0;  // Of the messages of the first minute, those that crossed edges.
-    double last_across = 0;   // Of the last.
-    uint64_t moves = 0;       // To bring people together, or away from where too many are.
-    uint64_t last_moves = 0;  // Of these, in the last third of the time.
+    double first_across = 0;  // The share of the first minute's messages that crossed edges.
+    double last_across = 0;   // The share of the last minute.
+    uint64_t moves = 0;       // Moves for nearness or balance.
+    uint64_t last_moves = 0;  // Of these, the moves in the last third of the time.
     uint64_t drain_moves = 0;
   };
   const Outcome& outcome() const { return outcome_; }
@@ -88,9 +88,9 @@ class Town final : public Hosts {
   std::vector<std::unique_ptr<Resident>> residents_;
   std::map<std::string, Resident*> by_name_;
   bool is_calm_ = false;
-  bool is_quiet_ = false;  // Nobody talks any more.
+  bool is_quiet_ = false;  // The residents have stopped talking.
 
-  uint64_t moves_before_ = 0;  // Proposed by mgmt's earlier starts.
+  uint64_t moves_before_ = 0;  // Proposed by earlier starts of mgmt.
   uint64_t drain_moves_before_ = 0;
   std::deque<std::pair<absl::Duration, uint64_t>> moves_seen_;  // Of the last minute.
   std::map<MessageNumber, bool> crossed_;

@@ -1,4 +1,5 @@
-// Some towns, each from its seed (tests/sim/town.h). SIM_SEED=N runs one, SIM_TOWNS=N so many.
+// Some towns, each from its own seed (tests/sim/town.h). SIM_SEED=N runs one town, SIM_TOWNS=N runs
+// N.
 
 #include <gtest/gtest.h>
 

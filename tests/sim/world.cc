@@ -9,7 +9,7 @@
 namespace convergia::sim {
 namespace {
 
-// Small, so that the bounds are met.
+// Small bounds, so that queues reach them.
 edge::Switchboard::Options SmallOptions(Dice* dice) {
   edge::Switchboard::Options options;
   if (dice->OneIn(2)) {
@@ -35,22 +35,22 @@ WorldPlan WorldPlan::Draw(uint64_t seed) {
   if (dice.OneIn(2)) plan.walled_for_good = dice.Between(1, plan.edges - 1);
   plan.has_rogue = dice.OneIn(5);
   switch (dice.Below(6)) {
-    case 0:  // Only links.
+    case 0:  // Only links fail.
       plan.edge_deaths = plan.mgmt_deaths = 0;
       plan.cuts = plan.shuts = plan.holds = 6;
       break;
-    case 1:  // Only deaths.
+    case 1:  // Only processes die.
       plan.cuts = plan.holds = plan.shuts = plan.walls = 0;
       plan.edge_deaths = 5;
       break;
-    case 2:  // Much talk in little time.
+    case 2:  // Many messages in little time.
       plan.step_max = absl::Milliseconds(20);
       break;
     case 3:  // Long silences.
       plan.step_max = absl::Seconds(2);
       plan.holds = 6;
       break;
-    case 4:  // Everybody moves.
+    case 4:  // Users move often.
       plan.moves = 50;
       break;
     default:
@@ -127,7 +127,7 @@ void World::Run() {
     Pass(dice_.Between(absl::ZeroDuration(), plan_.step_max));
   }
   Calm();
-  // Without mgmt it takes 45 s until a dead edge is missed, and some rounds of gossip.
+  // Without mgmt, a dead edge is noticed after 45 s, plus some rounds of gossip.
   Pass(absl::Seconds(mgmt_is_gone_ ? 120 : 60));
   if (history_.is_broken()) return;
   ledger_.CheckAllAnswered();
@@ -140,9 +140,9 @@ void World::Run() {
   }
 }
 
-// With mgmt; then it goes.
+// All sign in while mgmt runs; then it dies.
 void World::SignInAll() {
-  Pass(absl::Seconds(10));  // So that edges know one another, and remember.
+  Pass(absl::Seconds(10));  // Edges learn of each other and store that.
   for (int i = 0; i < plan_.users; ++i) SignInOrMove();
   Pass(absl::Seconds(10));
   mgmt_is_gone_ = true;
@@ -241,7 +241,7 @@ void World::SendSome() {
   Person& from = dice_.Any(people_);
   if (from.sessions.empty()) return SignInOrMove();
   const auto [node, session] = dice_.Any(from.sessions);
-  // Most have a friend they talk to.
+  // Most users have one friend to whom they talk.
   const size_t friend_index = (&from - people_.data() + 1) % people_.size();
   Person& to = dice_.OneIn(3) ? dice_.Any(people_) : people_[friend_index];
   for (int left = dice_.Between(1, 6); left > 0; --left) {
@@ -306,7 +306,7 @@ void World::EdgeDies() {
   Slot& slot = dice_.Any(slots_);
   if (slot.edge == nullptr) return StartEdge(slot);
   KillEdge(slot);
-  if (dice_.OneIn(4)) return;  // Comes back when the dice say so, or at the end.
+  if (dice_.OneIn(4)) return;  // A later step or the end starts it again.
   const absl::Duration wait =
       dice_.Between(absl::Milliseconds(20), absl::Seconds(dice_.OneIn(2) ? 2 : 20));
   events_.After(wait, [this, node = slot.node] { StartEdge(SlotOf(node)); });

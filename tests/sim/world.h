@@ -14,25 +14,25 @@
 
 namespace convergia::sim {
 
-// Where mgmt is while trouble comes.
+// The presence of mgmt during the troubles.
 enum class MgmtStays {
   kMostly,     // It dies and comes back.
-  kUntilSome,  // It dies at some step, and for good.
-  kForSignIn,  // It goes when everybody has signed in, and comes back when all is well again.
-  kAway,       // The same, and never comes back.
+  kUntilSome,  // It dies at some step, for good.
+  kForSignIn,  // It dies after all users have signed in, and comes back in the calm.
+  kAway,       // Likewise, but never comes back.
 };
 
-// How big a world is, and what befalls it. Draw() makes one from a seed, all kinds in turn.
+// The size of a world and its troubles. Draw() makes a plan from a seed, with all kinds in turn.
 struct WorldPlan {
   uint64_t seed = 0;
   int edges = 3;
   int users = 8;
   int steps = 200;
   absl::Duration step_max = absl::Milliseconds(300);
-  bool has_rogue = false;   // The first edge sends what it should not, and nobody signs in there.
-  int walled_for_good = 0;  // Of the edges, the last ones: nobody can ever dial them.
+  bool has_rogue = false;   // The first edge sends wrong messages, and no user signs in there.
+  int walled_for_good = 0;  // The number of edges that nobody can ever dial: the last ones.
 
-  // Of a hundred steps, how many are each; the rest are messages.
+  // The number of steps of each kind in a hundred; the others are messages.
   int moves = 15;
   int cuts = 3;
   int holds = 2;
@@ -43,9 +43,9 @@ struct WorldPlan {
   int slow_readers = 2;
   MgmtStays mgmt_stays = MgmtStays::kMostly;
 
-  uint64_t slow_check_one_in = 0;  // Of so many checks of messages one answers later; 0: none.
+  uint64_t slow_check_one_in = 0;  // One in so many checks of messages answers later; 0: none.
 
-  // One link at a time falls silent, this way or that or both, and nothing else happens.
+  // Only this trouble: one link at a time is held, in one or both directions.
   bool one_silence = false;
 
   size_t history_lines_max = 400;
@@ -54,19 +54,19 @@ struct WorldPlan {
   static WorldPlan DrawSilences(uint64_t seed);
 };
 
-// One world: edges, mgmt, users, the network between them, and all that befalls them. Trouble comes
-// for so many steps, then all is well again and quiet; then everything must be as it should.
+// One world: edges, mgmt, users and the network between them. It has troubles for the planned
+// number of steps, then calm and quiet. After that everything must be in its right state.
 class World final : public Hosts {
  public:
   explicit World(const WorldPlan& plan);
   ~World() override;
 
-  // Until the end, or the first promise that is broken.
+  // Runs to the end, or to the first broken promise.
   void Run();
 
   const History& history() const { return history_; }
   const Ledger::Counts& counts() const { return ledger_.counts(); }
-  // Of all edges of all starts that ended well.
+  // Sums over all starts of all edges. Complete only if no promise was broken.
   struct Traffic {
     uint64_t forwarded = 0, came_back = 0, refused = 0;
   };
@@ -99,14 +99,14 @@ class World final : public Hosts {
   void Pass(absl::Duration time);
   void StartEdge(Slot& slot);
   void KillEdge(Slot& slot);
-  void Annoy();  // What the rogue does, again and again.
+  void Annoy();  // The rogue sends wrong messages, repeatedly.
   void SignInAll();
   void StartMgmt();
   void KillMgmt();
   std::vector<Slot*> Living();
-  Slot* AnyForClients();  // Null: all are down.
+  Slot* AnyForClients();  // Null if all are down.
 
-  // What may befall it.
+  // The kinds of steps.
   void Step();
   void SendSome();
   void SignInOrMove();
@@ -119,17 +119,17 @@ class World final : public Hosts {
   void ToggleSlow();
   NodeId AnyNode();
 
-  // At the end.
-  // All, or some of many.
+  // The checks at the end.
+  // All living edges, or a sample of many.
   std::vector<Slot*> Sample();
   void Calm();
   void CheckLinks();
   void CheckDirectories();
   void CheckRoutes();
   std::string WhatIsWrongWithRoutes();
-  // Edges that links connect with this one, over whatever way.
+  // The edges that are connected with this one by links, over any number of hops.
   std::set<NodeId> Around(NodeId node);
-  // Whether messages must go through: also over plotted ways that nobody plots anew any more.
+  // Whether messages must get through. Without mgmt, routes from earlier plots count too.
   bool HasWay(Edge& from, NodeId to);
   void CheckEverybodyTalks();
   void CollectTraffic(Edge& edge);
@@ -147,7 +147,7 @@ class World final : public Hosts {
   std::vector<Person> people_;
   bool is_calm_ = false;
   bool is_silent_ = false;     // A path is held.
-  bool mgmt_is_gone_ = false;  // For good, or until all is calm.
+  bool mgmt_is_gone_ = false;  // For good, or until the calm.
   Traffic traffic_;
 };
 

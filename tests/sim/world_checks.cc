@@ -1,4 +1,4 @@
-// What must hold in a world that has come to rest.
+// The checks of a world that has come to rest.
 
 #include <algorithm>
 #include <functional>
@@ -15,8 +15,8 @@ namespace {
 
 using Cost = std::pair<size_t, uint64_t>;  // Hops, then round-trip time.
 using LinkKey = std::pair<NodeId, NodeId>;
-constexpr size_t kFewEdges = 8;  // All ways between them can be tried.
-constexpr size_t kSample = 25;   // Of more.
+constexpr size_t kFewEdges = 8;  // Few enough to try all routes between them.
+constexpr size_t kSample = 25;   // The number checked, if there are more.
 constexpr size_t kSendersMax = 40;
 
 using Graph = std::map<NodeId, std::map<NodeId, uint32_t>>;
@@ -30,7 +30,7 @@ std::set<LinkKey> LinksOf(NodeId from, const std::vector<NodeId>& hops) {
   return links;
 }
 
-// The least cost of any way at all, tried one by one; not over `banned` links.
+// The least cost of any route that avoids the `banned` links, by trying all of them.
 std::optional<Cost> BruteForce(const Graph& graph, NodeId from, NodeId to,
                                const std::set<LinkKey>& banned) {
   std::optional<Cost> best;
@@ -53,7 +53,7 @@ std::optional<Cost> BruteForce(const Graph& graph, NodeId from, NodeId to,
   return best;
 }
 
-// The same for many edges, level by level.
+// Likewise for many edges, by breadth-first search.
 std::optional<Cost> Search(const Graph& graph, NodeId from, NodeId to,
                            const std::set<LinkKey>& banned) {
   std::map<NodeId, Cost> reached = {{from, {0, 0}}}, level = reached;
@@ -80,7 +80,7 @@ std::string Describe(const std::optional<Cost>& cost) {
   return cost ? absl::StrCat(cost->first, " hops, ", cost->second, " us") : "no way";
 }
 
-// The cost of a plotted route, walked link by link; nullopt if it is none.
+// The cost of a plotted route, link by link; nullopt if a link does not exist.
 std::optional<Cost> Walk(const Graph& graph, NodeId from, NodeId to,
                          const std::vector<NodeId>& hops) {
   Cost cost = {hops.size(), 0};
@@ -94,7 +94,7 @@ std::optional<Cost> Walk(const Graph& graph, NodeId from, NodeId to,
   return cost;
 }
 
-// Empty if `hops` cost no more than any way not over `banned`, or if there is none of both.
+// Empty if `hops` is a cheapest route that avoids `banned`, or if both say that there is none.
 std::string CompareWays(const Graph& graph, NodeId from, NodeId to, const std::vector<NodeId>& hops,
                         const std::set<LinkKey>& banned) {
   const std::optional<Cost> plotted = Walk(graph, from, to, hops);
@@ -133,7 +133,7 @@ void World::CheckLinks() {
   for (Slot* a : Living()) {
     for (Slot* b : Living()) {
       if (a == b) continue;
-      // A link that was made before a wall stood stays up.
+      // A link that was up before the wall stays up.
       const bool is_up = a->edge->links().up().contains(b->node);
       const bool may_dial =
           (a->edge->links().Knows(b->node) && network_.CanDial(a->node, b->node)) ||
@@ -166,7 +166,7 @@ std::set<NodeId> World::Around(NodeId node) {
 void World::CheckDirectories() {
   const auto all_truth = ledger_.Truth();
   for (Slot* slot : Sample()) {
-    // Who cannot be heard of is nowhere.
+    // An edge that cannot be heard of has no users in this directory.
     const std::set<NodeId> around = Around(slot->node);
     for (const auto& [user, places] : all_truth) {
       std::vector<NodeId> truth;
@@ -240,8 +240,8 @@ std::string World::WhatIsWrongWithRoutes() {
 }
 
 void World::CheckRoutes() {
-  if (mgmt_ == nullptr) return;  // Nobody plots any.
-  // Round-trip times go on being measured, and routes follow in a moment.
+  if (mgmt_ == nullptr) return;  // Without mgmt nobody plots routes.
+  // Round-trip times still change, and routes follow a moment later.
   std::string wrong = WhatIsWrongWithRoutes();
   for (int tries = 0; tries < 20 && !wrong.empty(); ++tries) {
     Pass(absl::Milliseconds(100));
@@ -261,9 +261,9 @@ void World::CheckEverybodyTalks() {
   const size_t every = 1 + people_.size() / kSendersMax;
   for (Person& from : people_) {
     if (from.sessions.empty() || (&from - people_.data()) % every != 0) continue;
-    Pass(absl::Milliseconds(500));  // Queues are small here.
+    Pass(absl::Milliseconds(500));  // Waits, because the queues here are small.
     const auto [node, session] = from.sessions.front();
-    const size_t first = &from - people_.data();  // To himself, and those who follow.
+    const size_t first = &from - people_.data();  // To the sender, and to the users after it.
     for (size_t i = 0; i < std::min(kSample, people_.size()); ++i) {
       Person& to = people_[(first + i) % people_.size()];
       if (to.sessions.empty()) continue;
@@ -271,7 +271,7 @@ void World::CheckEverybodyTalks() {
       for (const auto& [there, unused] : to.sessions) {
         reachable += there == node || HasWay(*edge(node), there);
       }
-      // Where a way exists is CheckRoutes()' to say.
+      // CheckRoutes() checks whether a route exists.
       sent.push_back({edge(node)->clients().Send(session, to.name), node, to.name, reachable});
     }
   }

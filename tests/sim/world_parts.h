@@ -15,28 +15,28 @@ namespace convergia::sim {
 class Edge;
 class Mgmt;
 
-// What a node keeps in its folder, as node::MgmtMemory does: what mgmt said last.
+// A node's stored memory of mgmt's last messages, like node::MgmtMemory.
 struct Memory {
   std::optional<v1::Edges> edges;
   std::optional<v1::Routes> routes;
 };
 
-// The processes that live at the moment, as those who dial find them.
+// The running processes, for those that dial them.
 class Hosts {
  public:
   virtual ~Hosts() = default;
   virtual std::shared_ptr<Edge> edge(NodeId node) = 0;  // Null: down.
   virtual std::shared_ptr<Mgmt> mgmt() = 0;
   virtual Memory& memory(NodeId node) = 0;
-  // As the pins say that mgmt gave out.
+  // By the pins that mgmt gave out.
   virtual bool IsEdge(NodeId node) const = 0;
 
-  // What a client sees: it is to go elsewhere; the server has closed its session.
+  // Events that a client sees: an order to go to another edge, and the end of its session.
   virtual void OnUseMainServer(SessionNumber /*session*/, NodeId /*to*/) {}
   virtual void OnSessionClosed(SessionNumber /*session*/) {}
 };
 
-// What every process of a world is given.
+// The parts of a world that every process gets.
 struct Surroundings {
   EventQueue* events;
   Dice* dice;
@@ -44,7 +44,7 @@ struct Surroundings {
   Ledger* ledger;
   Network* network;
   Hosts* hosts;
-  uint64_t slow_check_one_in = 0;  // Of so many checks of messages one answers later; 0: none.
+  uint64_t slow_check_one_in = 0;  // One in so many checks of messages answers later; 0: none.
 };
 
 inline constexpr NodeId kMgmtNode = 1;

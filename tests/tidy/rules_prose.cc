@@ -62,6 +62,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "mgmt/",
     "proto/",
     "tests/hostile/",
+    "tests/sim/",
     "tests/testing/",
     "tools/devcluster/",
 };
