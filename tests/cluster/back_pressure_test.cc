@@ -1,5 +1,5 @@
-// Somebody who stores as fast as possible and never reads an answer, on disks that stand still: it
-// fills nobody's memory, and others' messages go on.
+// A user stores as fast as possible and never reads an answer, while a disk stands still. The
+// servers' memory stays bounded, and other users' messages still arrive.
 #include <fstream>
 #include <set>
 #include <string>
@@ -17,11 +17,11 @@ namespace {
 constexpr size_t kMiB = 1024 * 1024;
 constexpr int kSessions = 4;
 constexpr int kWritesPerSession = 64;
-// What a session may have under way, being read and being answered; and what malloc keeps.
+// The requests and answers that sessions may have under way, plus memory that malloc keeps.
 constexpr size_t kGrowthMax = kSessions * 16 * kMiB + 32 * kMiB;
 static_assert(kGrowthMax < kSessions * kWritesPerSession * kMiB / 2);
 
-// The most memory that a process ever had.
+// The peak memory of a process, in bytes.
 size_t MostMemoryOf(pid_t pid) {
   std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
   std::string line;
@@ -37,7 +37,7 @@ size_t MostMemoryOf(pid_t pid) {
   return 0;
 }
 
-// One session that writes on and on.
+// One session that writes without pause.
 class Uploader {
  public:
   Uploader(std::unique_ptr<LineClient> client, std::string path)
@@ -49,7 +49,7 @@ class Uploader {
     if (thread_.joinable()) thread_.join();
   }
 
-  // Each request has one answer: it was done, or was not because the disk stood still too long.
+  // Expects one answer to each request: OK, or a FAIL because the disk stood still too long.
   void ExpectAllAnswered() {
     thread_.join();
     ASSERT_OK(written_);
@@ -74,7 +74,7 @@ class Uploader {
 
   const std::unique_ptr<LineClient> client_;
   const std::string path_;
-  absl::Status written_;  // The thread's, until it has ended.
+  absl::Status written_;  // Belongs to the thread until it has ended.
   std::thread thread_;
 };
 
@@ -95,7 +95,7 @@ class BackPressureTest : public ClusterTest {
     }
     return most;
   }
-  // Until `count` more messages have arrived.
+  // Waits until `count` further messages have arrived.
   static void Exchange(MessagePair& pair, int count) {
     pair.SendMore(count);
     ASSERT_TRUE(Eventually(
@@ -134,7 +134,7 @@ TEST_F(BackPressureTest, WhoStoresWithoutReadingFillsNoMemoryAndDelaysNoMessage)
   }
   Exchange(pair, 500);  // While nothing can be stored.
   ASSERT_OK(cluster().Continue("nonvolatile1"));
-  Exchange(pair, 500);  // While all of it is.
+  Exchange(pair, 500);  // While the backlog is stored.
   for (const auto& uploader : uploaders) uploader->ExpectAllAnswered();
   Exchange(pair, 1);
   pair.Check();

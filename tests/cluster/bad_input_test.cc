@@ -1,5 +1,5 @@
-// What strangers, mistakes and broken clients get: a FAIL that says what to do, and the connection
-// goes on.
+// Wrong input from strangers, users and broken clients. Each gets a FAIL that tells what to do, and
+// the connection stays open.
 
 #include <string>
 #include <vector>
@@ -24,7 +24,7 @@ class BadInputTest : public ClusterTest {
   }
 
  protected:
-  // The code of the answer to `packet`, or the whole answer if it is no FAIL.
+  // The code of the answer to `packet`; the whole answer if it is no FAIL.
   static std::string CodeOf(LineClient* client, absl::string_view packet) {
     const absl::StatusOr<std::string> answer = client->Ask(packet);
     if (!answer.ok()) return answer.status().ToString();
@@ -46,7 +46,7 @@ TEST_F(BadInputTest, EachMistakeGetsItsCodeAndTheConnectionGoesOn) {
       {"PANG", "UNKNOWNCOMMAND"},
       {"ping", "UNKNOWNCOMMAND"},
       {"OK", "UNKNOWNCOMMAND"},
-      {"1 LISTMAINSERVERS", "UNKNOWNCOMMAND"},  // Not on a main server.
+      {"1 LISTMAINSERVERS", "UNKNOWNCOMMAND"},  // A command of mgmt only.
       {" PING", "BADPACKET"},
       {"1", "BADPACKET"},
       {"1 ", "BADPACKET"},
@@ -109,7 +109,8 @@ TEST_F(BadInputTest, CommandsBeforeSignInAreRefused) {
     ASSERT_OK_AND_ASSIGN(auto client, Dial(node));
     EXPECT_THAT(client->Ask("GETSERVERMAP"), IsFail("NOTSIGNEDIN"));
     EXPECT_THAT(client->Ask("WATCHSERVERMAP on"), IsFail("NOTSIGNEDIN"));
-    // Typed without the tilde, a password is a packet of its own: nobody is to read it again.
+    // Without the tilde before the newline, the password is a packet of its own. The answer must
+    // not repeat it.
     ASSERT_OK_AND_ASSIGN(const std::string answer, client->Ask("wonderland"));
     EXPECT_THAT(answer, StartsWith("FAIL UNKNOWNCOMMAND "));
     EXPECT_THAT(answer, ::testing::Not(HasSubstr("wonderland")));
@@ -198,7 +199,7 @@ TEST_F(BadInputTest, PacketsAtTheLimitPassAndAboveItAreTooLong) {
               Holds(Eq("5 OK 1")));
   EXPECT_THAT(alice->Ask(absl::StrCat(head, std::string(kMax - head.size() + 1, 'x'))),
               Holds(StartsWith("5 FAIL TOOLONG ")));
-  // Every byte escaped: twice as long on the wire, and not a byte longer.
+  // Every byte is escaped, so the packet is twice as long on the wire.
   EXPECT_THAT(alice->Ask(absl::StrCat(head, std::string(kMax - head.size(), '~'))),
               Holds(Eq("5 OK 1")));
   EXPECT_THAT(alice->Ask("PING"), Holds(Eq("OK")));

@@ -1,4 +1,4 @@
-// The benchmark runs through, small; what it measures is for people to read.
+// The benchmark runs to its end with small numbers. People judge the numbers, not this test.
 
 #include <string>
 

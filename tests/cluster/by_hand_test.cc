@@ -1,4 +1,4 @@
-// The founding document's sign-in with nothing but openssl, as README shows it.
+// The sign-in of the founding document with only openssl, as README.md shows it.
 
 #include <string>
 
@@ -19,7 +19,7 @@ class ByHandTest : public ClusterTest {
   }
 
  protected:
-  // What a terminal shows that `typed` is typed into, one line after the other.
+  // The output of a terminal in which the lines of `typed` are entered.
   static CommandResult Type(const std::string& typed, const std::string& more_flags = "") {
     return RunCommand(absl::StrCat("printf '%s' '", typed,
                                    "' | timeout 60 openssl s_client -quiet ",

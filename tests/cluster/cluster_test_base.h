@@ -19,23 +19,23 @@
 
 namespace convergia::testing {
 
-// One cluster of real processes for all tests of a suite. A suite derives from this and starts it:
+// One cluster of real processes for all tests of a suite. The suite derives from this class:
 //
 //   static void SetUpTestSuite() { StartCluster({.counts = {.edges = 2}, .accounts =
 //   Accounts({"alice"})}); }
 //
-// Tests of a suite share nodes and accounts, so each leaves them as it found them.
+// Tests of a suite share nodes and accounts, so each test must restore what it changes.
 class ClusterTest : public ::testing::Test {
  public:
   static void TearDownTestSuite();
 
  protected:
-  // Fails the suite, with the end of the logs, if the cluster does not come up.
+  // Fails the suite, with the ends of the logs, if the cluster does not become ready.
   static void StartCluster(devcluster::Cluster::Options options);
 
   void SetUp() override;
 
-  // Accounts whose passwords are PasswordOf().
+  // Accounts with the passwords of PasswordOf().
   static std::vector<devcluster::Cluster::Account> Accounts(const std::vector<std::string>& names);
   static std::string PasswordOf(absl::string_view name) { return absl::StrCat("pw-", name); }
 
@@ -46,24 +46,24 @@ class ClusterTest : public ::testing::Test {
   // A connection to the line port of `node`, not signed in.
   static absl::StatusOr<std::unique_ptr<LineClient>> Dial(absl::string_view node);
 
-  // The same, signed in with the account's password.
+  // Likewise, signed in with the account's password.
   static absl::StatusOr<std::unique_ptr<LineClient>> SignIn(absl::string_view node,
                                                             absl::string_view name);
 
-  // A ticket of a new sign-in at mgmt.
+  // Signs in at mgmt and returns the ticket.
   static absl::StatusOr<std::string> TicketOf(absl::string_view name);
 
  private:
   static std::unique_ptr<devcluster::Cluster> cluster_;
 };
 
-// The value in rows of key TAB value of an "OK ..." answer; empty if there is none.
+// The value in the row (key, value) of an answer "OK ..."; empty if there is none.
 std::string ValueIn(absl::string_view answer, absl::string_view key);
 
 // "OK a\tb\nc\td" -> {{"a", "b"}, {"c", "d"}}.
 std::vector<std::vector<std::string>> RowsIn(absl::string_view answer);
 
-// An answer without id that is FAIL with this code and some text.
+// Matches an answer without id: a FAIL with this code and any text.
 MATCHER_P(IsFail, code, "") {
   const std::string prefix = absl::StrCat("FAIL ", code, " ");
   return arg.ok() && absl::StartsWith(*arg, prefix) && arg->size() > prefix.size();

@@ -15,7 +15,7 @@ struct Outcome {
   std::string err;
 };
 
-// The built `convergia` command, as one user of a cluster has it. Not thread-safe.
+// The built command `convergia`, in the hands of one user of a cluster. Not thread-safe.
 class ConvergiaProgram {
  public:
   struct Options {
@@ -23,21 +23,22 @@ class ConvergiaProgram {
     std::string password;
     std::string management;  // "host:port" for clients.
     std::string ca_file;
-    std::string dir;  // For its profile and what it prints; made.
-    // What starts it, if it is not started itself: `env --unset=HOME`, for instance.
+    std::string dir;  // For its profile and its output; created by the constructor.
+    // A command that starts the program, for example `env --unset=HOME`. May be empty.
     std::vector<std::string> launcher;
-    std::string out;  // Where its standard output goes; empty: to Outcome::out.
+    std::string out;  // The file for its standard output; if empty, the output goes to
+                      // Outcome::out.
   };
   explicit ConvergiaProgram(Options options);
 
-  // Runs it to its end.
+  // Runs the program to its end.
   Outcome Run(const std::vector<std::string>& arguments, absl::string_view stdin_bytes = "") const;
 
-  // Starts it. AwaitEnd() must follow, before it is started again.
+  // Starts the program. AwaitEnd() must follow before the next start.
   pid_t Start(const std::vector<std::string>& arguments, absl::string_view stdin_bytes = "") const;
   Outcome AwaitEnd(pid_t pid) const;
 
-  // The program and all of its arguments.
+  // The program with the options for this user and the given arguments.
   std::vector<std::string> CommandOf(const std::vector<std::string>& arguments) const;
 
  private:

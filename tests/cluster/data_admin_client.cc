@@ -70,7 +70,7 @@ uint64_t DataAdminClient::VolumesLeftOn(const std::string& drained) {
   for (const v1::DrainState& state : all.servers()) {
     if (state.server() == drained) return state.volumes_left();
   }
-  return ~uint64_t{0};  // datamgr has not heard of it yet.
+  return ~uint64_t{0};  // datamgr does not know of the drain yet.
 }
 
 void DataAdminClient::SetPolicy(const v1::RepairPolicy& policy) {

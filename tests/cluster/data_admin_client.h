@@ -10,8 +10,8 @@
 
 namespace convergia::testing {
 
-// What operators ask datamgr1 of a cluster and tell it, and what they tell mgmt of data servers.
-// Fails the test where a call fails. One connection, which outlives restarts of datamgr.
+// An operator's calls to datamgr1 of a cluster, and to mgmt about data servers. A call that fails
+// also fails the test. Uses one connection, which survives restarts of datamgr.
 class DataAdminClient {
  public:
   explicit DataAdminClient(devcluster::Cluster* cluster);
@@ -20,7 +20,7 @@ class DataAdminClient {
   std::vector<v1::DataServerState> Servers();
   v1::DataServerState Server(const std::string& name);
   std::vector<v1::VolumeInfo> Volumes(bool only_ailing = false);
-  // Volumes of `storage_class` with a replica on `server`.
+  // The number of volumes of `storage_class` with a replica on `server`.
   int VolumesOn(const std::string& server, v1::StorageClass storage_class);
   uint64_t VolumesLeftOn(const std::string& drained);
 
@@ -29,7 +29,7 @@ class DataAdminClient {
   void Scrub(const std::string& server);
   void Configure(const v1::ConfigureDataServerRequest& change);
 
-  // Nothing is missing, away or to be moved, and all data servers are here.
+  // True if no copy is missing, away or to be moved, and all data servers are connected.
   bool IsWhole();
 
  private:

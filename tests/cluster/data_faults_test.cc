@@ -1,5 +1,5 @@
-// Data servers that are killed, come back, stay away, are emptied, change class, and whose disks
-// rot, in a cluster of real processes: what users read and what operators are told.
+// Faults of data servers in a cluster of real processes: they are killed, return, stay away, lose
+// their data, change class, or have rotting disks. Checks what users read and what operators see.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -97,7 +97,7 @@ class DataFaultsTest : public ClusterTest {
           << path << ": " << read.status() << " " << read.value_or("").substr(0, 200);
     }
   }
-  // The servers that GETINFO names as online, of the first volume.
+  // The servers that GETINFO names as online for the first volume.
   std::vector<std::string> ServersOf(const std::string& path) {
     for (const auto& row : RowsIn(alice_->Ask("GETINFO " + path).value_or(""))) {
       if (row.size() > 4 && row[0] == "volume") {
@@ -107,7 +107,7 @@ class DataFaultsTest : public ClusterTest {
     return {};
   }
 
-  // For who must find out what is missing.
+  // The state of repair, for the message of a failed test.
   std::string Describe() {
     std::string text = ops_->Status().DebugString();
     for (const auto& server : ops_->Servers())
@@ -243,7 +243,7 @@ TEST_F(DataFaultsTest, WithoutItsOnlyServerAFileSaysSoAndAllElseWorks) {
 
 TEST_F(DataFaultsTest, ADrainedServerIsEmptiedAndOneThatIsEmptyIsFilled) {
   for (const char* name : {"volatile1", "volatile2", "volatile3", "volatile4"}) {
-    v1::ConfigureDataServerRequest small;  // So that little data is a large part of it.
+    v1::ConfigureDataServerRequest small;  // Small, so that little data is a large share of it.
     small.set_name(name);
     small.set_capacity_bytes(kCapacity);
     ops_->Configure(small);

@@ -1,5 +1,5 @@
-// Data servers as their operators meet them: of the class they were given, configured while they
-// run, killed and started again.
+// Data servers as their operators use them: with a class from their operator, configured while they
+// run, killed and restarted.
 
 #include "common/identity/files.h"
 #include "convergia/v1/admin.grpc.pb.h"

@@ -1,5 +1,5 @@
-// datamgr as its operators meet it: backed up and restored, started twice by mistake, configured
-// wrongly.
+// datamgr as its operators use it: backup and restore, a second start by mistake, a wrong
+// configuration.
 
 #include <atomic>
 #include <filesystem>
@@ -34,7 +34,7 @@ bool IsThere(LineClient& client, const std::string& path) {
          "OK " + ContentsOf(path);
 }
 
-// Somebody who stores one file after the other, whatever happens meanwhile.
+// A user who stores one file after the other, even during failures.
 class Load {
  public:
   explicit Load(std::unique_ptr<LineClient> client)
@@ -45,7 +45,7 @@ class Load {
     stopping_ = true;
     if (thread_.joinable()) thread_.join();
   }
-  // The paths that were acknowledged so far.
+  // The paths acknowledged so far.
   std::vector<std::string> stored() {
     absl::MutexLock lock(&mu_);
     return stored_;
@@ -130,7 +130,7 @@ TEST_F(DatamgrOperationTest, WhatWasThereAtABackupIsThereAfterItsRestore) {
   for (const std::string& path : at_backup) EXPECT_TRUE(IsThere(*alice_, path)) << path;
   EXPECT_THAT(alice_->Ask("GETMETADATA alice\ncolour"), Holds("OK blue"));
   EXPECT_THAT(alice_->Ask("READFILE " + load.stored().back() + "\n0\n1"), IsFail("NOTFOUND"));
-  // And what is stored from now on takes the place of nothing.
+  // New files must not overwrite anything.
   for (int i = 0; i < 20; ++i) {
     EXPECT_TRUE(Eventually([&] { return Store(*alice_, absl::StrCat("/load/new", i)); })) << i;
   }

@@ -1,4 +1,4 @@
-// Processes that are killed, and what people notice of it.
+// Processes are killed; the tests check what users notice.
 
 #include <string>
 #include <vector>
@@ -26,7 +26,7 @@ class FailuresTest : public ClusterTest {
     ASSERT_OK(cluster().AwaitWhole(absl::Seconds(60)));
   }
 
-  // Sends until it is answered OK, for a directory or a client that is under way.
+  // Sends until the answer is OK: the directory or the recipient may still be under way.
   static bool SendsEventually(LineClient* from, absl::string_view to, absl::string_view body) {
     return Eventually([&] {
       const auto answer = from->Ask(absl::StrCat("SENDMESSAGE ", to, "\n", body));
@@ -44,7 +44,7 @@ class FailuresTest : public ClusterTest {
   }
 };
 
-// Notes where the client is.
+// Records the server of the client.
 class Whereabouts : public client::ClientObserver {
  public:
   void OnUp(const client::MainServer& server) override {
@@ -160,7 +160,7 @@ TEST_F(FailuresTest, TerminatedNodesSayGoodbyeAndEndWithStatusZero) {
   ASSERT_OK_AND_ASSIGN(auto bob, SignIn("edge2", "bob"));
   ASSERT_OK(cluster().Terminate("edge2"));
   ASSERT_OK_AND_ASSIGN(std::string push, bob->NextPush());
-  while (absl::StartsWith(push, "USEMAINSERVER ")) {  // He has stayed.
+  while (absl::StartsWith(push, "USEMAINSERVER ")) {  // Bob has not moved.
     ASSERT_OK_AND_ASSIGN(push, bob->NextPush());
   }
   EXPECT_THAT(push, StartsWith("BYE UNAVAILABLE\n"));

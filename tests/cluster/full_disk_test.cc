@@ -1,5 +1,5 @@
-// Disks that are full, in a cluster of real processes: the one of a data server, the one of
-// datamgr. They are small file systems in memory, mounted where nobody else sees them.
+// Full disks in a cluster of real processes: a data server's and datamgr's. The disks are small
+// tmpfs mounts in a mount namespace of the test.
 
 #include <glog/logging.h>
 #include <sched.h>
@@ -19,11 +19,11 @@ namespace {
 
 constexpr size_t kMiB = 1024 * 1024;
 constexpr int kDataMiB = 48;
-// datamgr keeps 64 MiB of its disk free.
+// More than the 64 MiB that datamgr keeps free on its disk.
 constexpr int kStoreMiB = 160;
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
-// Why there are no small disks here; empty: there are.
+// Why this machine allows no mounts; empty if it does.
 std::string* const no_mounts = new std::string();
 
 void MountTmpfs(const std::string& dir, int mib, unsigned long flags = 0) {
@@ -39,7 +39,7 @@ uint64_t FreeBytes(const std::string& dir) {
   return uint64_t{facts.f_bavail} * facts.f_frsize;
 }
 
-// Takes all but `leave` bytes of the disk of `dir`.
+// Fills the disk of `dir` except for `leave` bytes.
 void Fill(const std::string& dir, uint64_t leave) {
   std::ofstream junk(dir + "/junk", std::ios::binary);
   const std::string page(4096, 'j');
@@ -143,7 +143,7 @@ TEST_F(FullDiskTest, AFullDatamgrSaysNoSpaceLosesNothingAndGoesOnOnceThereIsRoom
 
 TEST_F(FullDiskTest, ADatamgrThatCanWriteNoMoreEndsAndGoesOnWhenItIsStartedAgain) {
   ASSERT_THAT(alice_->Ask("SETMETADATA before\nkept"), Holds("OK"));
-  // Far more than its own log has.
+  // Far more than its own log file has.
   const rlimit little = {.rlim_cur = 256 * 1024, .rlim_max = RLIM_INFINITY};
   PCHECK(prlimit(cluster().node("datamgr1")->pid, RLIMIT_FSIZE, &little, nullptr) == 0);
   absl::StatusOr<std::string> answer = "OK";
@@ -159,7 +159,7 @@ TEST_F(FullDiskTest, ADatamgrThatCanWriteNoMoreEndsAndGoesOnWhenItIsStartedAgain
   EXPECT_EQ(death->name, "datamgr1");
   EXPECT_EQ(death->how, "exit status 1");
   EXPECT_THAT(alice_->Ask("SENDMESSAGE alice\nstill here"), Holds("OK 1"));
-  ASSERT_OK(cluster().Restart("datamgr1"));  // As what supervises it does.
+  ASSERT_OK(cluster().Restart("datamgr1"));  // As its supervisor would.
   EXPECT_TRUE(
       Eventually([&] { return alice_->Ask("GETMETADATA alice\nbefore").value_or("") == "OK kept"; },
                  kPatience));
@@ -186,6 +186,6 @@ void EnterNamespaces() {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  convergia::testing::EnterNamespaces();  // Before the first thread.
+  convergia::testing::EnterNamespaces();  // Before the first thread starts.
   return RUN_ALL_TESTS();
 }

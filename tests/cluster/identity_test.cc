@@ -1,4 +1,4 @@
-// Who may join the cluster, and who may call what once inside.
+// The rules for joining the cluster, and for calls inside it.
 
 #include <grpcpp/create_channel.h>
 
@@ -46,7 +46,7 @@ class IdentityTest : public ClusterTest {
     return cluster().admin().CreateJoinToken(role, name);
   }
 
-  // What a node of `name` gets for `token`.
+  // The answer to a node that enrols as `name` with `token`.
   static absl::StatusOr<node::Admission> Enrol(const std::string& token, const std::string& name,
                                                const identity::PrivateKey& key) {
     return node::AskToEnrol(cluster().node("mgmt")->open_line, token, name,
@@ -54,7 +54,7 @@ class IdentityTest : public ClusterTest {
                             RealClock::Get().Now());
   }
 
-  // A node that has just enrolled: its files.
+  // Enrols a node; returns its files.
   static absl::StatusOr<rpc::TlsFiles> NewNode(v1::Role role, const std::string& name) {
     CVG_ASSIGN_OR_RETURN(const std::string token, TokenFor(role, name));
     const auto key = identity::PrivateKey::Generate(identity::KeyKind::kP256);
@@ -134,7 +134,7 @@ TEST_F(IdentityTest, JoinTokenIsForItsNameAndRoleAndNamesAreTakenOnce) {
   EXPECT_EQ(code(other, "edge1"), FailCode::kExists);
   ASSERT_OK_AND_ASSIGN(const std::string third, TokenFor(v1::ROLE_EDGE, ""));
   EXPECT_EQ(code(third, "No Name!"), FailCode::kBadField);
-  // The role is the token's, whatever the request for a certificate says.
+  // The token decides the role; the request for a certificate does not.
   ASSERT_OK_AND_ASSIGN(const std::string store, TokenFor(v1::ROLE_DATASERVER, ""));
   ASSERT_OK_AND_ASSIGN(const node::Admission admission, Enrol(store, "store1", key));
   EXPECT_EQ(identity::ReadCertificate(admission.chain_pem)->identity.role, Role::kDataserver);
@@ -144,7 +144,7 @@ TEST_F(IdentityTest, ACertificateOfTheWrongRoleOpensNothing) {
   ASSERT_OK_AND_ASSIGN(const rpc::TlsFiles store, NewNode(v1::ROLE_DATASERVER, "store2"));
   EXPECT_EQ(AskMap(ToMgmt(store)), grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(AskSignIn(ToMgmt(store)), grpc::StatusCode::PERMISSION_DENIED);
-  // The edge lets nobody in of whom mgmt has not told it yet.
+  // The edge rejects nodes of which mgmt has not told it yet.
   EXPECT_TRUE(Eventually([&] { return OpenLink(store) == grpc::StatusCode::PERMISSION_DENIED; }));
   ASSERT_OK_AND_ASSIGN(const rpc::TlsFiles edge, NewNode(v1::ROLE_EDGE, "edge9"));
   EXPECT_EQ(AskMap(ToMgmt(edge)), grpc::StatusCode::PERMISSION_DENIED);
@@ -199,10 +199,10 @@ TEST_F(IdentityTest, RevokingEndsTheStreamOfANodeAndAllItCouldDo) {
               AnyOf(grpc::StatusCode::PERMISSION_DENIED, grpc::StatusCode::UNAUTHENTICATED));
   EXPECT_THAT(AskSignIn(ToMgmt(files)),
               AnyOf(grpc::StatusCode::PERMISSION_DENIED, grpc::StatusCode::UNAUTHENTICATED));
-  // Edges hear of it on their own streams.
+  // Edges learn of it on their own streams.
   EXPECT_TRUE(Eventually([&] {
     const grpc::StatusCode code = OpenLink(files);
-    return code == grpc::StatusCode::UNAVAILABLE;  // The handshake ends.
+    return code == grpc::StatusCode::UNAVAILABLE;  // The edge ends the handshake.
   }));
 }
 

@@ -1,5 +1,5 @@
-// 100,000 messages between 50 pairs across two main servers, while the link between these is cut
-// and mended again and again: none lost, none doubled, each pair in order.
+// 50 pairs exchange 100,000 messages across two main servers, while the link between these is cut
+// and restored repeatedly. No message is lost or doubled, and each pair's messages are in order.
 
 #include <poll.h>
 
@@ -17,12 +17,12 @@ namespace {
 
 constexpr int kPairs = 50;
 constexpr int kMessagesEach = 2000;
-constexpr int kWindow = 32;  // Unanswered at a time, for each pair.
+constexpr int kWindow = 32;  // The most unanswered messages of each pair.
 constexpr int kCuts = 8;
-// When nothing has moved for so long, the cut has taken effect and is mended.
+// If nothing has moved for so long, the cut is in effect and can end.
 constexpr int kStillMilliseconds = 300;
 
-// Both edges are reached by others only through one of these.
+// The proxies through which alone each edge can be reached by others.
 std::map<std::string, std::unique_ptr<TcpProxy>>& Wires() {
   static auto* const wires = new std::map<std::string, std::unique_ptr<TcpProxy>>();
   return *wires;
@@ -58,14 +58,14 @@ class LinkCutTest : public ClusterTest {
     for (auto& [name, wire] : Wires()) wire->SetMode(mode);
   }
 
-  // Half of the pairs talk from edge1 to edge2, half the other way.
+  // Half of the pairs send from edge1 to edge2, the other half in the other direction.
   void SignInPairs() {
     for (int i = 0; i < kPairs; ++i) {
       const char* const near = i % 2 == 0 ? "edge1" : "edge2";
       const char* const far = i % 2 == 0 ? "edge2" : "edge1";
       ASSERT_OK_AND_ASSIGN(auto sender, SignIn(near, absl::StrCat("from-", i)));
       ASSERT_OK_AND_ASSIGN(auto recipient, SignIn(far, absl::StrCat("to-", i)));
-      // Until the sender's edge knows where the recipient is.
+      // Waits until the sender's edge knows the recipient's place.
       ASSERT_TRUE(Eventually([&] {
         const auto answer = sender->Ask(absl::StrCat("SENDMESSAGE to-", i, "\nwarming up"));
         return answer.ok() && *answer == "OK 1";
@@ -77,7 +77,7 @@ class LinkCutTest : public ClusterTest {
     }
   }
 
-  // One turn: send, wait until something can be read, take it. False if nothing moved.
+  // One turn: sends, waits until something can be read, and reads it. False if nothing moved.
   bool Turn(bool is_cut) {
     std::vector<pollfd> polls;
     for (auto& pair : pairs_) {
@@ -123,7 +123,7 @@ TEST_F(LinkCutTest, NoneLostNoneDoubledEachPairInOrder) {
       is_cut = false;
     } else if (!is_cut && cuts < kCuts &&
                TotalOk() > (cuts + 1) * kPairs * kMessagesEach / (kCuts + 1)) {
-      // Every other time nothing breaks and nothing moves, as behind a firewall that forgot.
+      // Every second time nothing breaks and nothing moves, like a firewall that lost its state.
       SetWires(cuts % 2 == 0 ? TcpProxy::Mode::kCut : TcpProxy::Mode::kHold);
       is_cut = true;
       ++cuts;

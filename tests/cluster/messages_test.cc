@@ -1,4 +1,4 @@
-// What people do all day: sign in, send, see who is there.
+// The everyday use: signing in, sending messages, seeing who is there.
 
 #include <map>
 #include <string>
@@ -63,7 +63,7 @@ TEST_F(MessagesTest, CarriesAnyBytesOnOneMainServerAndAcrossTwo) {
     SCOPED_TRACE(edge);
     ASSERT_OK_AND_ASSIGN(auto bob, SignIn(edge, "bob"));
     absl::StatusOr<std::string> answer;
-    // The directory reaches the other edge in its own time.
+    // The directory reaches the other edge a little later.
     ASSERT_TRUE(Eventually([&] {
       answer = alice->Ask(absl::StrCat("1 SENDMESSAGE bob\n", body));
       return answer.ok() && *answer == "1 OK 1";
@@ -111,7 +111,7 @@ TEST_F(MessagesTest, KeepsTheOrderOfPipelinedMessagesAcrossMainServers) {
 
 TEST_F(MessagesTest, SaysOfflineOfWhoIsNotThereAndOfWhoDoesNotExist) {
   ASSERT_OK_AND_ASSIGN(auto alice, SignIn("edge1", "alice"));
-  ASSERT_OK(SignIn("edge2", "carol").status());  // Signed in and gone again.
+  ASSERT_OK(SignIn("edge2", "carol").status());  // Signs in and leaves again.
   EXPECT_TRUE(Eventually([&] {
     const auto answer = alice->Ask("SENDMESSAGE carol\nhi");
     return answer.ok() && absl::StartsWith(*answer, "FAIL OFFLINE ");

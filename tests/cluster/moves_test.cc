@@ -1,5 +1,5 @@
-// People who are sent from one main server to another while they talk: because it drains, because
-// it stops, or to be nearer to each other. None of them misses a word.
+// Users are moved between main servers while they talk: because a server drains or stops, or to be
+// nearer to their peers. None of them loses a message.
 
 #include <map>
 #include <memory>
@@ -29,7 +29,7 @@ class MovesTest : public ClusterTest {
   static void SetUpTestSuite() {
     std::vector<std::string> names = {"julia", "romeo", "walter"};
     for (int i = 0; i < kTalkers; ++i) names.push_back(NameOf(i));
-    // Long enough for a busy machine; they leave as soon as they can.
+    // Long enough for a busy machine; clients leave as soon as they can.
     devcluster::ConfigChanges patience;
     patience.edge = [](v1::EdgeConfig* config) { config->set_drain_seconds(60); };
     StartCluster({.counts = {.edges = 3}, .accounts = Accounts(names), .config_changes = patience});
@@ -54,21 +54,21 @@ class MovesTest : public ClusterTest {
     return options;
   }
 
-  // Talkers in pairs, all signed in, each talking to the other.
+  // Starts pairs of talkers: all sign in, and each sends to the other.
   void StartTalkers() {
     for (int i = 0; i < kTalkers; ++i) {
       ASSERT_OK_AND_ASSIGN(const auto options, OptionsOf(NameOf(i)));
       talkers_.push_back(std::make_unique<Talker>(options, NameOf(i ^ 1)));
     }
     for (auto& talker : talkers_) ASSERT_OK(talker->Connect());
-    // Everybody knows where everybody is.
+    // Every edge must know the places of all users.
     ASSERT_TRUE(Eventually([] {
       const auto map = cluster().admin().GetClusterMap();
       return map.ok() && map->users_online() >= kTalkers;
     }));
     for (auto& talker : talkers_) talker->Talk();
   }
-  // So that everybody has said `more` since.
+  // Waits until each talker has sent `more` further messages.
   bool AwaitSaid(int more) {
     std::vector<int> until;
     for (auto& talker : talkers_) until.push_back(talker->sent() + more);
@@ -85,7 +85,7 @@ class MovesTest : public ClusterTest {
     return count;
   }
 
-  // What was answered OK came once and in its place, and nothing else did.
+  // Expects that each message with OK arrived once and in order, and that no other arrived.
   void CheckNothingIsLost(int failed_from = 0) {
     for (auto& talker : talkers_) talker->Hush();
     for (size_t i = 0; i < talkers_.size(); ++i) {
@@ -93,7 +93,7 @@ class MovesTest : public ClusterTest {
       std::vector<int> said;
       for (const auto& [number, status] : talkers_[i]->answers()) {
         if (status.ok()) said.push_back(number);
-        // Before all edges knew of everybody there may have been nobody.
+        // Before all edges knew all users, a recipient may have seemed offline.
         EXPECT_TRUE(status.ok() || number < failed_from) << number << ": " << status;
       }
       Talker& hearer = *talkers_[i ^ 1];
@@ -133,7 +133,7 @@ TEST_F(MovesTest, ADrainedMainServersClientsLeaveItUnderLoadAndMissNothing) {
   CheckNothingIsLost();
   for (auto& talker : talkers_) EXPECT_EQ(talker->downs(), 0) << "thrown out, not moved";
 
-  // Nobody comes in, and nobody is sent there; it has not ended.
+  // The drained edge admits no client and is assigned to none; its process goes on.
   EXPECT_THAT(SignIn(drained, "walter").status().ToString(),
               ::testing::HasSubstr("FAIL UNAVAILABLE"));
   ASSERT_OK_AND_ASSIGN(auto walter, SignIn("mgmt", "walter"));
@@ -141,7 +141,7 @@ TEST_F(MovesTest, ADrainedMainServersClientsLeaveItUnderLoadAndMissNothing) {
                        walter->Ask("REPORTMAINSERVERS edge1\t10\nedge2\t10\nedge3\t10"));
   for (const auto& row : RowsIn(assigned)) EXPECT_NE(row[0], drained);
 
-  // Remembered over a restart, until it is ended.
+  // The drain survives a restart, until an operator ends it.
   ASSERT_OK(cluster().Restart(drained));
   ASSERT_TRUE(Eventually([&] {
     return absl::StrContains(SignIn(drained, "walter").status().ToString(), "FAIL UNAVAILABLE");
@@ -184,7 +184,7 @@ TEST_F(MovesTest, AMainServerThatStopsSendsItsClientsOnFirst) {
 }
 
 TEST_F(MovesTest, TwoWhoTalkAcrossMainServersComeTogether) {
-  // Nobody knows that they talk; so sooner or later they are on different ones.
+  // mgmt does not know yet that they talk, so it places them on different edges sooner or later.
   ASSERT_OK_AND_ASSIGN(const auto romeo, OptionsOf("romeo"));
   ASSERT_OK_AND_ASSIGN(const auto julia, OptionsOf("julia"));
   talkers_.push_back(std::make_unique<Talker>(romeo, "julia"));
@@ -202,7 +202,7 @@ TEST_F(MovesTest, TwoWhoTalkAcrossMainServersComeTogether) {
   EXPECT_TRUE(Eventually([&] { return talkers_[0]->server() == talkers_[1]->server(); }));
   ASSERT_TRUE(AwaitSaid(20));
   CheckNothingIsLost(/*failed_from=*/5);
-  // The old session has ended, and the next report has come.
+  // The old session has ended, and the next report has arrived.
   v1::GetTrafficResponse traffic;
   EXPECT_TRUE(Eventually([&] {
     traffic = Traffic();

@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// For each node of the cluster that $CONVERGIA_CLUSTER names: `kill -0` of its process.
+// Runs `kill -0` for the process of each node of the cluster in $CONVERGIA_CLUSTER.
 constexpr char kCheckProcesses[] =
     R"(for p in $(grep -o '"pid": *[0-9]*' FILE | grep -o '[0-9]*$'); do kill -0 $p ACTION; done)";
 
@@ -49,7 +49,7 @@ TEST_F(OnceTest, RunsTheCommandAgainstALivingClusterAndEndsWithItsStatus) {
   ASSERT_OK_AND_ASSIGN(const std::string seen, identity::ReadFileToString(dir_ + "/seen"));
   EXPECT_THAT(seen, HasSubstr("\"edge1\""));
   EXPECT_THAT(seen, HasSubstr("\"operator\""));
-  // And then there is none left.
+  // Afterwards none of them exists.
   const CommandResult after =
       RunCommand(CheckProcesses(absl::StrCat("'", dir_, "/seen'"), "2>/dev/null && exit 52"));
   EXPECT_NE(after.status, 52) << "a server outlives devcluster";

@@ -1,5 +1,5 @@
-// What an operator sees with nothing but a certificate: by grpcurl where it is installed, and by a
-// small reflection client of our own everywhere.
+// An operator's view with only a certificate: through grpcurl where it is installed, and through
+// our own small reflection client everywhere.
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-// What holds for every program, each as a real process: its version, output that cannot be written,
+// Rules for every program, each run as a real process: its version, output that cannot be written,
 // closed standard streams, files that cannot grow.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,14 +51,14 @@ class ProgramsTest : public ::testing::Test {
     fs::create_directories(dir_);
   }
 
-  // Runs a line of the shell to its end. A signal is not an exit: -1.
+  // Runs a shell command to its end. The exit code is -1 after a signal.
   Outcome Shell(const std::string& line) const {
     const int status = std::system(
         absl::StrCat("{ ", line, "; } >", dir_, "/out 2>", dir_, "/err </dev/null").c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadWholeFile(dir_ + "/out"),
             ReadWholeFile(dir_ + "/err")};
   }
-  // A management server that was never started.
+  // The configuration of an mgmt that has never run.
   std::string MgmtConfig() const {
     WriteWholeFile(dir_ + "/mgmt.textproto",
                    absl::StrCat("dir: '", dir_, "/mgmt'\n", "grpc_listen: '127.0.0.1:0'\n",
@@ -98,7 +98,7 @@ TEST_F(ProgramsTest, AServerWithClosedStreamsPrintsIntoNoFile) {
       Shell(absl::StrCat("sh -c 'exec mgmt/mgmt --config=", config, " <&- >&- 2>&-' & echo $!"));
   const pid_t pid = std::atoi(started.out.c_str());
   ASSERT_GT(pid, 0) << started.err;
-  // It listens before it says READY, and takes no signal in between.
+  // mgmt listens before it prints READY, and handles no signal in between.
   EXPECT_TRUE(Eventually([&] { return IsListening(line_port_); }));
   EXPECT_EQ(kill(pid, SIGTERM), 0);
   EXPECT_TRUE(Eventually([&] { return kill(pid, 0) != 0; }));
@@ -118,12 +118,12 @@ TEST_F(ProgramsTest, AClientWithClosedOutputSaysSoAndWritesNowhere) {
 }
 
 TEST_F(ProgramsTest, FilesThatCannotGrowAreAnErrorAndNoSignal) {
-  // Through a pipe: a file of its output could not grow either.
+  // Its output goes through a pipe, because a file could not grow either.
   const Outcome init = Shell(absl::StrCat(
       "bash -c 'set -o pipefail; prlimit --fsize=100 mgmt/mgmt --init --config=", MgmtConfig(),
       " 2>&1 | cat'"));
   EXPECT_GT(init.exit_code, 0) << init.out;
-  EXPECT_LT(init.exit_code, 128) << init.out;  // What a shell adds for a signal.
+  EXPECT_LT(init.exit_code, 128) << init.out;  // 128 and above mean a signal.
   EXPECT_THAT(init.out, HasSubstr("File too large"));
 }
 

@@ -1,4 +1,4 @@
-// What a cluster promises when its start has returned.
+// The promises of Cluster::Start() once it has returned.
 
 #include <string>
 #include <vector>
@@ -35,7 +35,7 @@ TEST_F(ReadyTest, TheFirstWriteOnEachMainServerSucceeds) {
   }
 }
 
-// Its data server serves, and mgmt hears from it; but it dials a port at which nobody listens.
+// The data server serves, and mgmt hears from it. But it dials a port on which nobody listens.
 TEST_F(ReadyTest, AClusterWhoseDataServerDoesNotReachDatamgrIsNotReady) {
   devcluster::Cluster::Options options;
   options.dir = absl::StrCat(::testing::TempDir(), "/not-ready-", SecureRandomHex(8));

@@ -14,7 +14,7 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
-// Calls `found` with each length-delimited field `number` of the message in `bytes`.
+// Calls `found` with each length-delimited field `number` of the message `bytes`.
 template <typename Found>
 void ForEachField(const std::string& bytes, int number, Found found) {
   CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
@@ -41,7 +41,7 @@ std::string ToString(grpc::ByteBuffer* buffer) {
   return bytes;
 }
 
-// Field 6 (list_services_response) holds field 1 (service), which holds field 1 (name).
+// Field 6 (list_services_response) has field 1 (service), which has field 1 (name).
 std::vector<std::string> ReadNames(const std::string& response) {
   std::vector<std::string> names;
   ForEachField(response, 6, [&](const std::string& list) {
@@ -61,11 +61,11 @@ absl::StatusOr<std::vector<std::string>> ListServices(
   grpc::ClientContext context;
   const auto call = stub.PrepareCall(
       &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
-  // One thing at a time: start it, wait for it.
+  // One operation at a time: start it and wait for it.
   void* tag = nullptr;
   bool ok = false;
   const auto await = [&] { return queue.Next(&tag, &ok) && ok; };
-  const std::string list_services("\x3a\x01*", 3);  // Field 7, of any text.
+  const std::string list_services("\x3a\x01*", 3);  // Field 7 (list_services) with any text.
   const grpc::Slice slice(list_services);
   grpc::ByteBuffer response;
   call->StartCall(nullptr);

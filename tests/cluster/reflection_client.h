@@ -10,10 +10,10 @@
 
 namespace convergia::testing {
 
-// Asks a gRPC server for its services by reflection (grpc.reflection.v1alpha), as grpcurl does. Its
-// few bytes are written and read by hand: Debian has no header for that proto.
+// Lists the services of a gRPC server by reflection (grpc.reflection.v1alpha), like grpcurl. The
+// few messages are encoded by hand, because Debian has no header for that proto.
 //
-// Errors: the server's, as absl code and text.
+// Errors: the server's, with an absl code.
 absl::StatusOr<std::vector<std::string>> ListServices(
     const std::shared_ptr<grpc::Channel>& channel);
 

@@ -1,5 +1,5 @@
-// One of three data servers does not answer, in a cluster of real processes: what who writes is
-// told meanwhile, and that writing goes on at once when it is back.
+// One of three data servers stops answering, in a cluster of real processes. Writers get an error
+// with the reason, and can write as soon as the server is back.
 
 #include <string>
 
@@ -29,7 +29,7 @@ class SilentServerTest : public ClusterTest {
     (void)alice_->Ask("CREATEFILE /v/f");
     ASSERT_TRUE(Eventually([&] { return absl::StartsWith(Write(), "OK "); }, absl::Minutes(1)));
   }
-  // The next piece. While it is not OK, the same again.
+  // Writes the next piece; repeats the last one until it is OK.
   std::string Write() {
     const std::string answer =
         alice_->Ask(absl::StrCat("WRITEFILE /v/f\n", written_, "\npiece")).value_or("no answer");
@@ -43,14 +43,14 @@ class SilentServerTest : public ClusterTest {
 
 TEST_F(SilentServerTest, IsNotFullAndIsWrittenToAgainAtOnce) {
   ASSERT_OK(cluster().Pause("volatile2"));
-  // It is found out by the first write, which nobody answers.
+  // The first write finds the fault, because the server does not answer it.
   EXPECT_THAT(Write(), StartsWith("FAIL UNAVAILABLE "));
   const std::string told = Write();
   EXPECT_THAT(told, StartsWith("FAIL UNAVAILABLE new data needs 3 volatile data servers, and 2 are "
                                "there now"));
   EXPECT_THAT(told, HasSubstr("volatile2"));
   ASSERT_OK(cluster().Continue("volatile2"));
-  // Its rest of 15 s for servers that are slow is not waited for.
+  // The server gets requests at once, without the rest of 15 s for slow servers.
   std::string last;
   EXPECT_TRUE(Eventually(
       [&] {
@@ -65,7 +65,7 @@ TEST_F(SilentServerTest, IsNotFullAndIsWrittenToAgainAtOnce) {
 
 TEST_F(SilentServerTest, ThatIsGivenUpAndComesBackIsWrittenToAgain) {
   ASSERT_OK(cluster().Pause("volatile2"));
-  // Until its stream is cut: then it counts as offline.
+  // Until datamgr cuts its stream; then the server counts as offline.
   EXPECT_TRUE(Eventually(
       [&] {
         const std::string told = Write();

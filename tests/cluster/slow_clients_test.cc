@@ -1,5 +1,5 @@
-// Clients that open and leave, begin and never finish, ask and never read. They cost themselves
-// only.
+// Clients that connect and leave, begin and never finish, ask and never read. They harm only
+// themselves.
 
 #include <sys/resource.h>
 
@@ -23,13 +23,13 @@ class SlowClientsTest : public ClusterTest {
   static void SetUpTestSuite() {
     rlimit files;
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-    files.rlim_cur = files.rlim_max;  // Nodes inherit it.
+    files.rlim_cur = files.rlim_max;  // Nodes inherit this.
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
     ASSERT_GT(files.rlim_cur, kConnections + 500);
     devcluster::Cluster::Options options = {.counts = {.edges = 1},
                                             .accounts = Accounts({"alice", "bob"})};
     options.config_changes.edge = [](v1::EdgeConfig* config) {
-      // All of them come from one address here.
+      // Here all clients come from one address.
       config->mutable_line_limits()->set_unauthenticated_per_address_max(2 * kConnections);
     };
     StartCluster(std::move(options));
@@ -40,7 +40,7 @@ TEST_F(SlowClientsTest, TwoThousandConnectionsOpenedAndLeftAreClosedAndHarmNobod
   ASSERT_OK_AND_ASSIGN(auto alice, SignIn("edge1", "alice"));
   std::vector<std::unique_ptr<LineClient>> left;
   for (int i = 0; i < kConnections; ++i) {
-    // Half never begin their handshake; half never sign in.
+    // Half of them never begin their handshake; the others never sign in.
     auto client = i % 2 == 0 ? LineClient::ConnectPlain(LineOf("edge1")) : Dial("edge1");
     ASSERT_OK(client.status());
     left.push_back(*std::move(client));
@@ -56,7 +56,7 @@ TEST_F(SlowClientsTest, TwoThousandConnectionsOpenedAndLeftAreClosedAndHarmNobod
 TEST_F(SlowClientsTest, WhoNeverFinishesIsClosed) {
   ASSERT_OK_AND_ASSIGN(auto no_handshake, LineClient::ConnectPlain(LineOf("edge1")));
   ASSERT_OK_AND_ASSIGN(auto half_handshake, LineClient::ConnectPlain(LineOf("edge1")));
-  // The head of a TLS record of 512 bytes, and a few of them.
+  // The header of a TLS record of 512 bytes, and its first bytes.
   ASSERT_OK(half_handshake->Write(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 9)));
   ASSERT_OK_AND_ASSIGN(auto no_sign_in, Dial("edge1"));
   ASSERT_OK_AND_ASSIGN(auto half_packet, Dial("edge1"));

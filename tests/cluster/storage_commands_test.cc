@@ -1,5 +1,5 @@
-// What people type about stored things: the built `convergia` command against a cluster of real
-// processes, with what it prints and how it exits.
+// The built command `convergia` on stored data, against a cluster of real processes: its output and
+// its exit codes.
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -20,7 +20,7 @@ using ::testing::Not;
 
 constexpr size_t kMiB = 1024 * 1024;
 
-// Exit codes, as `convergia --help` explains them.
+// Exit codes from `convergia --help`.
 constexpr int kDone = 0, kWrong = 1, kNotFound = 5, kDenied = 6, kTaken = 9;
 
 std::string RandomBytes(size_t count, uint32_t seed) {
@@ -35,7 +35,7 @@ MATCHER_P(ExitsWith, code, "") {
                    << arg.err << "\"";
   return arg.exit_code == code;
 }
-// Fails, and tells why where errors are read.
+// Matches a failure whose reason is on the standard error.
 MATCHER_P2(FailsWith, code, text, "") {
   *result_listener << "exits with " << arg.exit_code << ", printing \"" << arg.out << "\" and \""
                    << arg.err << "\"";
@@ -69,7 +69,7 @@ class StorageCommandsTest : public ClusterTest {
                              .ca_file = CaFile(),
                              .dir = (dir_ / absl::StrCat("as-", user)).string()});
   }
-  // Until a data server has come and takes what is written.
+  // Waits until a data server has come and accepts writes.
   void AwaitStorage() {
     ASSERT_OK_AND_ASSIGN(const auto client, SignIn("edge1", "alice"));
     (void)client->Ask("CREATEFOLDER /ready");
@@ -118,7 +118,7 @@ TEST_F(StorageCommandsTest, FoldersAreMadeListedMovedAndDeleted) {
   EXPECT_THAT(alice_.Run({"mv", In("a/b/f"), In("a/b/g")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", In("a/b")})), ElementsAre("c/", "g"));
   EXPECT_THAT(alice_.Run({"mv", In("a"), In("a/b/c/d")}), ExitsWith(kWrong));
-  EXPECT_THAT(alice_.Run({"rm", In("a")}), ExitsWith(kTaken));  // Not empty.
+  EXPECT_THAT(alice_.Run({"rm", In("a")}), ExitsWith(kTaken));  // It is not empty.
   EXPECT_THAT(alice_.Run({"rm", In("a/b/g"), In("a/b/c")}), ExitsWith(kDone));
   EXPECT_THAT(alice_.Run({"rm", "-r", In("a")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", folder_})), IsEmpty());
@@ -171,8 +171,8 @@ TEST_F(StorageCommandsTest, AFileIsPutLeftAloneReplacedAndFetched) {
   EXPECT_FALSE(fs::exists(Local("h")));
 }
 
-// A file that has other bytes of the same number and an older time is another file: `mv`, `cp -p`
-// and unpacked archives bring such.
+// A file with other bytes of the same length and an older time is a different file. `mv`, `cp -p`
+// and unpacked archives make such files.
 TEST_F(StorageCommandsTest, AFileWithOtherBytesAndAnOldTimeIsPut) {
   for (const size_t size : {size_t{6}, 2 * kMiB}) {
     const std::string first = RandomBytes(size, 3), second = RandomBytes(size, 4);
@@ -201,23 +201,23 @@ TEST_F(StorageCommandsTest, FoldersGoThereAndBackWhateverIsInThem) {
   const Outcome put = alice_.Run({"put", tree.string(), folder_});
   EXPECT_THAT(put, ExitsWith(kDone));
   EXPECT_THAT(put.out, HasSubstr("16 files moved"));
-  EXPECT_THAT(put.err, IsEmpty());  // No progress bar where there is no terminal.
+  EXPECT_THAT(put.err, IsEmpty());  // Without a terminal there is no progress bar.
   EXPECT_THAT(LinesOf(alice_.Run({"ls", folder_})), ElementsAre("tree dir/"));
   EXPECT_THAT(alice_.Run({"put", tree.string(), folder_}).out,
               HasSubstr("0 files moved, 16 already there"));
   const fs::path back = Local("back");
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}), ExitsWith(kDone));
   ExpectSame(tree, back / "tree dir");
-  // The same command does the same, whatever is there by now.
+  // Repeating the command has the same result, although the target exists now.
   EXPECT_THAT(alice_.Run({"get", In("tree dir"), back.string()}).out,
               HasSubstr("0 files moved, 16 already there"));
-  // A folder's content, without its name.
+  // Only the folder's content, without its name.
   EXPECT_THAT(alice_.Run({"put", tree.string() + "/", In("content")}), ExitsWith(kDone));
   EXPECT_THAT(alice_.Run({"put", tree.string() + "/", In("content/")}).out,
               HasSubstr("0 files moved, 16 already there"));
   EXPECT_THAT(alice_.Run({"get", In("content/"), Local("content")}), ExitsWith(kDone));
   ExpectSame(tree, Local("content"));
-  // Into a folder that is not there yet.
+  // Into a folder that does not exist yet.
   EXPECT_THAT(alice_.Run({"put", tree.string(), In("new")}), ExitsWith(kDone));
   EXPECT_THAT(LinesOf(alice_.Run({"ls", In("new")})), ElementsAre("tree dir/"));
 }
@@ -270,7 +270,7 @@ TEST_F(StorageCommandsTest, MailWaitsIsReadAndDeleted) {
   EXPECT_THAT(bob_.Run({"mail", "delete", first, second}), ExitsWith(kDone));
   EXPECT_THAT(bob_.Run({"mail", "delete", first}), ExitsWith(kNotFound));
   EXPECT_EQ(bob_.Run({"mail", "list"}).out, "no messages wait\n");
-  EXPECT_EQ(alice_.Run({"mail", "read", second}).out, bytes);  // Each recipient has their own.
+  EXPECT_EQ(alice_.Run({"mail", "read", second}).out, bytes);  // Each recipient has a copy.
   EXPECT_THAT(alice_.Run({"mail"}), ExitsWith(kWrong));
 }
 

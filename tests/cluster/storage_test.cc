@@ -1,4 +1,4 @@
-// What is stored, as users meet it: real processes, from the client's packet to the disk and back.
+// Storage as users see it, in real processes: from the client's packet to the disk and back.
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ class StorageTest : public ClusterTest {
   }
 
  protected:
-  // Signed in, with storage up and room on a data server.
+  // A client that is signed in, once storage is up and a data server has room.
   static std::unique_ptr<LineClient> Ready(const std::string& name) {
     auto client = SignIn("edge1", name);
     EXPECT_OK(client);

@@ -1,5 +1,5 @@
-// put and get that are broken off in the middle: the same command goes on where it was, and what it
-// leaves is the file, byte for byte.
+// put and get are interrupted: the same command continues where it stopped, and the result equals
+// the file byte for byte.
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 constexpr size_t kMiB = 1024 * 1024;
-// Enough for the test to be quicker than the transfer.
+// Large enough that the test acts before the transfer ends.
 constexpr size_t kFileBytes = 96 * kMiB;
 constexpr int kManyFiles = 2'000;
 
@@ -57,7 +57,7 @@ class TransfersTest : public ClusterTest {
         [&] { return watcher_->Ask("WRITEFILE /ready/f\n0\nx").value_or("") == "OK 1"; }));
   }
 
-  // Another connection of alice, through which the test sees what is stored.
+  // A second connection of alice, to look at the stored files.
   void Watch() {
     auto watcher = SignIn("edge1", "alice");
     ASSERT_OK(watcher);
@@ -67,7 +67,7 @@ class TransfersTest : public ClusterTest {
   std::vector<std::vector<std::string>> Listed(const std::string& folder) {
     return RowsIn(watcher_->Ask(absl::StrCat("LISTFOLDER ", folder)).value_or(""));
   }
-  // Name and bytes of what is on its way to the folder.
+  // The name and the bytes of the part in the folder.
   std::pair<std::string, uint64_t> Part() {
     for (const auto& row : Listed(folder_)) {
       uint64_t bytes = 0;
@@ -76,7 +76,7 @@ class TransfersTest : public ClusterTest {
     }
     return {"", 0};
   }
-  // The same on this machine.
+  // The part on this machine.
   fs::path LocalPart() const {
     for (const auto& entry : fs::directory_iterator(dir_)) {
       if (absl::StartsWith(entry.path().filename().string(), ".convergia-")) return entry.path();
@@ -88,7 +88,7 @@ class TransfersTest : public ClusterTest {
     const uint64_t bytes = path.empty() ? 0 : fs::file_size(path, error);
     return error ? 0 : bytes;
   }
-  static uint64_t NumberOf(const fs::path& path) {  // Which file it is, whatever its name.
+  static uint64_t NumberOf(const fs::path& path) {  // The inode: it stays if the file is renamed.
     struct stat facts = {};
     return stat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
   }
@@ -102,7 +102,7 @@ class TransfersTest : public ClusterTest {
     return static_cast<int>(
         std::distance(fs::directory_iterator(folder, error), fs::directory_iterator()));
   }
-  // As long as the data server stands still, nothing moves: so what is seen stays so.
+  // While the data server stands still, nothing moves, so the observed state is stable.
   void KillInTheMiddle(pid_t pid) {
     ASSERT_OK(cluster().Pause("nonvolatile1"));
     ASSERT_EQ(kill(pid, SIGKILL), 0);
@@ -130,7 +130,7 @@ TEST_F(TransfersTest, APutGoesOnAfterItsClientWasKilled) {
   EXPECT_THAT(watcher_->Ask(absl::StrCat("GETINFO ", folder_, "/f")), IsFail("NOTFOUND"));
   const Outcome put = alice_.Run({"put", Local("f"), folder_});
   EXPECT_EQ(put.exit_code, 0) << put.err;
-  EXPECT_EQ(CreatedOf("f"), created);  // It was gone on with.
+  EXPECT_EQ(CreatedOf("f"), created);  // The same part was continued.
   EXPECT_EQ(Part().first, "");
   EXPECT_TRUE(alice_.Run({"cat", absl::StrCat(folder_, "/f")}).out == bytes);
 }
@@ -164,7 +164,7 @@ TEST_F(TransfersTest, AGetGoesOnAfterItsClientWasKilled) {
   EXPECT_FALSE(fs::exists(Local("g")));
   const Outcome get = alice_.Run({"get", stored, Local("g")});
   EXPECT_EQ(get.exit_code, 0) << get.err;
-  EXPECT_EQ(NumberOf(Local("g")), number);  // It was gone on with.
+  EXPECT_EQ(NumberOf(Local("g")), number);  // The same part was continued.
   EXPECT_TRUE(ReadWholeFile(Local("g")) == bytes);
 }
 

@@ -1,6 +1,5 @@
-// mgmt is killed, and people go on moving: whoever signs in by ticket, wherever, is found from
-// everywhere, also by main servers that were started meanwhile; and when mgmt is back nobody was
-// lost in between.
+// mgmt is killed, and users keep moving. A user who signs in by ticket at any edge is found from
+// every edge, also from edges that started in the meantime. When mgmt is back, no user is lost.
 
 #include <functional>
 #include <string>
@@ -45,7 +44,7 @@ class WithoutMgmtTest : public ClusterTest {
     return Eventually([&] { return Send(from, to) == answer; });
   }
 
-  // "online n3,n4" or the like.
+  // The user's state on the map, for example "online n3,n4".
   static std::string OnMap(LineClient* client, absl::string_view name) {
     const auto map = client->Ask("GETSERVERMAP");
     if (!map.ok()) return "broken";
@@ -95,7 +94,7 @@ TEST_F(WithoutMgmtTest, WhoMovesOrComesIsFoundAndStaysFoundWhenMgmtReturns) {
   ASSERT_OK(cluster().AwaitWhole(absl::Seconds(60)));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Send(alice.get(), "bob"), "OK 1");
   EXPECT_EQ(lost, "");
-  // And changes are told by mgmt again.
+  // mgmt tells changes again.
   ASSERT_OK(dave->Ask("QUIT").status());
   EXPECT_TRUE(SendsEventually(alice.get(), "dave", "FAIL OFFLINE"));
 }
@@ -110,7 +109,7 @@ TEST_F(WithoutMgmtTest, AMainServerStartedMeanwhileServesByTicketAndFindsTheOthe
   ASSERT_OK(cluster().Kill("mgmt"));
   ASSERT_OK(cluster().Kill("edge1"));
   ASSERT_OK(cluster().Restart("edge1"));
-  // Its new start says that bob is not there any more, before he comes back.
+  // The new start says that bob has left, before he comes back.
   EXPECT_TRUE(SendsEventually(alice.get(), "bob", "FAIL OFFLINE"));
   ASSERT_OK_AND_ASSIGN(bob, SignInByTicket("edge1", "bob", bobs_ticket));
   ASSERT_OK_AND_ASSIGN(auto carol, SignInByTicket("edge2", "carol", carols_ticket));

@@ -61,6 +61,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "edge/sessions/",
     "mgmt/",
     "proto/",
+    "tests/cluster/",
     "tests/hostile/",
     "tests/sim/",
     "tests/testing/",
