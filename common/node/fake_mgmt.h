@@ -26,8 +26,8 @@ class FakeSession;
 // it hears. Thread-safe.
 class FakeMgmt final : public v1::Cluster::CallbackService {
  public:
-  // Serves at once. With `pki` it is another mgmt of the cluster whose `pki` that is; else it has one
-  // of its own.
+  // Serves at once. With `pki` it is another mgmt of the cluster that has this `pki`; without, it
+  // has a `pki` of its own.
   explicit FakeMgmt(rpc::TestPki* pki = nullptr);
   ~FakeMgmt() override;
 

@@ -13,7 +13,8 @@ namespace convergia::edge {
 // Runs the operations of files.h, mail.h and metadata.h at datamgr. Its callers are the commands of
 // the line protocol, and gateways: they make operations and render results.
 //
-//   data.Do(caller, ReadFile{.path = "/a", .length = 10}, [](absl::StatusOr<std::string> bytes) {});
+//   data.Do(caller, ReadFile{.path = "/a", .length = 10},
+//           [](absl::StatusOr<std::string> bytes) {});
 //
 // Thread-safe. Errors: datamgr's own, and those of DataClient.
 class DataCore {

@@ -21,7 +21,8 @@ class MgmtClient {
   template <typename Response>
   using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 
-  // `channel` returns one that leads to the present mgmt. At most `calls_max` calls at once, the others read BUSY.
+  // `channel` returns one that leads to the present mgmt. At most `calls_max` calls at once, the
+  // others read BUSY.
   MgmtClient(std::function<std::shared_ptr<grpc::Channel>()> channel, int calls_max)
       : channel_(std::move(channel)), calls_(calls_max) {}
 

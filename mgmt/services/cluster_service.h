@@ -36,8 +36,8 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* WhoLeads(
       grpc::CallbackServerContext* context) override;
 
-  // Sets which mgmt leads from now on, and tells it to all listeners. At first this one leads. While
-  // another mgmt leads, Attach is refused and names its address; open streams stay.
+  // Sets which mgmt leads from now on, and tells it to all listeners. At first this one leads.
+  // While another mgmt leads, Attach is refused and names its address; open streams stay.
   void SetLeader(const v1::Leader& leader) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Actions that the cluster decided. No effect if the stream has ended in the meantime.

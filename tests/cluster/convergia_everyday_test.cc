@@ -329,8 +329,18 @@ TEST_F(ConvergiaEverydayTest, AFullDiskIsSaidOnceWithTheReasonAndTheName) {
   EXPECT_THAT(got.err, HasSubstr(Local("back/tree/")));
   EXPECT_EQ(LinesIn(got.err), 1) << got.err;
   EXPECT_THAT(got.out, StartsWith("0 files copied"));
-  EXPECT_THAT(full.Run({"get", In("tree/0"), Local("0")}), ExitsWith(kNoRoom));
-  EXPECT_EQ(ReadWholeFile(Local("0")), "before");
+  ASSERT_THAT(alice_.Run({"mail", "send", "-f", Local("tree/0"), "alice"}), ExitsWith(kDone));
+  const std::vector<std::string> mails =
+      absl::StrSplit(alice_.Run({"mail", "list"}).out, '\n', absl::SkipEmpty());
+  ASSERT_GE(mails.size(), 2u);  // The first line has the headings.
+  const std::string mail(mails.back().substr(0, mails.back().find(' ')));
+  const std::vector<std::vector<std::string>> commands = {{"get", In("tree/0"), Local("0")},
+                                                          {"cat", In("tree/0"), "-o", Local("0")},
+                                                          {"mail", "read", mail, "-o", Local("0")}};
+  for (const auto& command : commands) {
+    EXPECT_THAT(full.Run(command), FailsWith(kNoRoom, "File too large")) << command.front();
+    EXPECT_EQ(ReadWholeFile(Local("0")), "before") << command.front();
+  }
   for (const auto& entry : fs::recursive_directory_iterator(Local("back"))) {
     EXPECT_TRUE(entry.is_directory()) << entry.path() << " is left";
   }

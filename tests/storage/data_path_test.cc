@@ -1,5 +1,6 @@
+// Long because all tests share one fixture.
 // Tests the way from an edge's client of datamgr, over real gRPC, to the catalog and back. Chunks
-// are in memory. It is one long file because all tests share one fixture.
+// are in memory.
 #include <gtest/gtest.h>
 
 #include <atomic>
