@@ -159,7 +159,7 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
                         .fields_max = 2,
                         .handler = [this](lineserver::Session& session, lineserver::Fields fields,
                                           lineserver::Responder responder) {
-                          messages_->HandleSendMessage(session, fields, std::move(responder));
+                          messages_->Send(session, fields[0], fields[1], std::move(responder));
                         }});
     table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
     lineserver::LineServer::Options options;

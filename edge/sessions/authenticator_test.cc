@@ -25,7 +25,7 @@ class AuthenticatorTest : public testing::Test {
  protected:
   AuthenticatorTest()
       : key_(identity::PrivateKey::Generate(identity::KeyKind::kEd25519)),
-        mgmt_(grpc::CreateChannel("127.0.0.1:1", grpc::InsecureChannelCredentials()),
+        mgmt_([] { return grpc::CreateChannel("127.0.0.1:1", grpc::InsecureChannelCredentials()); },
               /*calls_max=*/2) {
     EXPECT_OK(authenticator_.ReplaceKeys({key_.PublicKeyPem()}));
   }
