@@ -44,7 +44,8 @@ constexpr char kPutHelp[] =
     "PATH/ is always a folder that exists. LOCAL - is standard input.\n"
     "After an interruption, repeat the command to continue. Files with the same content\n"
     "on both sides are skipped. Two files of one command never get the same name: the\n"
-    "second is left out. So are symbolic links in folders, unless -L follows them.";
+    "second is left out. So are symbolic links in folders, unless -L follows them.\n"
+    "Owners, modes (rwx) and times of local files are not stored.";
 constexpr char kGetHelp[] =
     "A file goes into LOCAL if that is a folder; else LOCAL is its new name. A folder goes\n"
     "into LOCAL; FOLDER/ fetches its content only. Several go into the folder LOCAL.\n"
@@ -52,7 +53,9 @@ constexpr char kGetHelp[] =
     "current folder.\n"
     "After an interruption, repeat the command to continue. Files with the same content\n"
     "on both sides are skipped. Two files of one command never get the same name: the\n"
-    "second is left out.";
+    "second is left out.\n"
+    "A new file gets the mode of any new file, and the time of the stored one. A file\n"
+    "that is there keeps its owner and mode.";
 constexpr char kRecursiveHelp[] = "Copy folders whole; they are copied so without it, too";
 
 constexpr char kStandardInput[] = "-", kStandardOutput[] = "-";
