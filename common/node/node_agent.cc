@@ -277,7 +277,7 @@ absl::Status NodeAgent::Beat() {
 }
 
 void NodeAgent::OnExpelled(const absl::Status& why) {
-  LOG(ERROR) << Describe(options_) << " has no place in the cluster any more: " << why.message();
+  LOG(ERROR) << Describe(options_) << " no longer has a place in the cluster: " << why.message();
   handler_->OnExpelled(why);
 }
 
