@@ -14,12 +14,12 @@
 namespace convergia::datamgr {
 namespace {
 
-// What each request costs of a window besides its bytes, as chunks.proto says.
+// Each request costs so much of the window besides its bytes, as chunks.proto says.
 constexpr size_t kRequestBytes = 512;
-// Waits for one server's window; then BUSY.
+// The bound of the requests that wait for the window of one server. Past it they read BUSY.
 constexpr size_t kWaitingBytesMax = 64 * 1024 * 1024;
 constexpr size_t kWindowBytesMin = 2 * limits::kChunkBytesMax;
-// Reports are told as the newest only, so this is far above what servers can do.
+// Past this number of events reports are dropped. Only a reader of events that is stuck gets there.
 constexpr size_t kEventsMax = 100'000;
 
 absl::Status StatusOf(const v1::ChunkError& error) {
@@ -73,7 +73,7 @@ void ServerHub::PushEvent(Event event, Outbox* out) {
 
 void ServerHub::Carry(Outbox out) {
   for (auto& [stream, message] : out.sends) {
-    // A stream that has ended says so by itself, and what was asked on it fails then.
+    // If the stream has ended, OnClosed() answers the requests on it.
     stream->Send(std::move(message)).IgnoreError();
   }
   for (auto& [done, answer] : out.answers) done(std::move(answer));
@@ -200,7 +200,7 @@ void ServerHub::RemoveLane(NodeId id, DataServerStream* stream, Outbox* out) {
     if (asked->second.done) {
       out->answers.emplace_back(std::move(asked->second.done), NotHere(server.name));
     } else {
-      --server.late;  // No sign that it has caught up.
+      --server.late;  // Without an answer the server has not caught up, so there is no event.
     }
     asked = server.asked.erase(asked);
   }
@@ -330,7 +330,7 @@ void ServerHub::Expire() {
       for (auto& [request_id, asked] : server.asked) {
         if (!asked.done || asked.deadline > now) continue;
         out.answers.emplace_back(std::move(asked.done), late);
-        asked.done = nullptr;  // Its part of the window is free when the answer comes.
+        asked.done = nullptr;  // The server still works on it, so it keeps its part of the window.
         ++server.late;
         slow = true;
       }
