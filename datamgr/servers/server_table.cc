@@ -139,7 +139,7 @@ bool ServerTable::IsFlapping(NodeId id, absl::Duration now) const {
 
 std::string ServerTable::Describe(NodeId id) const {
   const ServerView* const server = Find(id);
-  if (server == nullptr) return absl::StrCat("data server ", id, " (not known any more)");
+  if (server == nullptr) return absl::StrCat("data server ", id, " (no longer known)");
   if (server->connected) return server->config.name;
   if (server->last_seen_ms == 0) return absl::StrCat(server->config.name, " (offline)");
   return absl::StrCat(
