@@ -118,6 +118,7 @@ absl::Status MgmtMemory::Save(absl::Duration elapsed) {
   std::optional<v1::Revocations> revocations;
   bool pins = false;
   {
+    // The marks are cleared before the writes, so a change during a write is due again.
     absl::MutexLock lock(&mu_);
     if (std::exchange(welcome_due_, false)) welcome = welcome_;
     pins = std::exchange(pins_due_, false);
@@ -206,7 +207,7 @@ v1::Revocations MgmtMemory::revocations() const {
 void MgmtMemory::Merge(const v1::Revocations& revocations, absl::Time now) {
   for (const v1::TicketRevocation& row : revocations.tickets()) {
     v1::TicketRevocation& kept = revocations_[row.account_id()];
-    if (kept.generation() <= row.generation()) kept = row;
+    if (kept.generation() <= row.generation()) kept = row;  // A generation never goes back.
   }
   // After that time the tickets of earlier generations have expired by themselves.
   const int64_t expired_anyway_ms = absl::ToUnixMillis(now - limits::kGenerationsToldFor);

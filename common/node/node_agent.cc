@@ -184,7 +184,7 @@ void NodeAgent::Stop() {
   calls_.Stop();
   stream_.Retire(kCloseTimeout);
   stream_.Stop();
-  actor_.Stop();
+  actor_.Stop();  // Last: the others post to it, and its last turn saves the memory.
 }
 
 void NodeAgent::Wake() {

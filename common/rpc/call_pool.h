@@ -51,6 +51,7 @@ class CallPool {
     pending->request = std::move(request);
     pending->done = std::move(done);
     pending->context.set_deadline(DeadlineIn(timeout));
+    // Shares `pending`, so that Stop() may cancel the context even while the call ends.
     const std::shared_ptr<grpc::ClientContext> context(pending, &pending->context);
     if (const absl::Status admitted = Admit(context); !admitted.ok()) {
       pending->done(admitted);
@@ -63,7 +64,7 @@ class CallPool {
                       } else {
                         pending->done(FromGrpcStatus(status));
                       }
-                      Forget(&pending->context);
+                      Forget(&pending->context);  // Last: Stop() waits for it.
                     });
   }
 

@@ -108,6 +108,7 @@ absl::Duration StandingStreamBase::Turn(absl::Duration now) {
       final_status = plan_.final_status();
       if (next.step == StandingPlan::Step::kDial) ++dials_;
     }
+    // Taken without the lock, because steps call hooks.
     switch (next.step) {
       case StandingPlan::Step::kWait:
         return next.wait;

@@ -140,8 +140,9 @@ class StandingStreamBase {
 // the address and the time of each dial. HighestEpoch makes sure that only the latest start of the
 // server counts. Each stream of the series is a Line.
 //
-//   StandingStream<v1::ToNode, v1::FromNode> stream({.executor = ...}, {.server = "mgmt"},
-//                                                   {.make_channel = ..., .open = ...});
+//   StandingStream<v1::ToNode, v1::FromNode> stream(
+//       {.executor = ..., .clock = ...}, {.server = "mgmt"},
+//       {.make_channel = ..., .open = ..., .on_up = ..., .on_message = ...});
 //   stream.SetAddresses({{.address = "10.0.0.1:64480"}});
 //   stream.Start();
 //

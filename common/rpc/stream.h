@@ -276,6 +276,7 @@ template <typename In, typename Out>
 void Stream<In, Out>::Opened(bool accepted) {
   if (accepted) OnOpened();
   {
+    // A client reads only from here on, so OnOpened() comes before the first OnMessage().
     absl::MutexLock lock(&mu_);
     opened_ = true;
   }
@@ -357,7 +358,7 @@ void Stream<In, Out>::Pump() {
     bool more_follow;
     {
       absl::MutexLock lock(&mu_);
-      if (pumping_) return;  // That thread looks again when it has taken its step.
+      if (pumping_) return;  // That thread asks for the next step after its own.
       step = NextStep();
       if (step == Step::kNone) return;
       pumping_ = true;

@@ -110,6 +110,7 @@ absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHe
     if (known != servers_.end() && hello.epoch() < known->second.epoch) {
       return absl::FailedPreconditionError("a newer start of this data server is here");
     }
+    // A newer start of the data server cuts the streams of the older one.
     if (known != servers_.end() && hello.epoch() > known->second.epoch) RemoveServer(id, &out);
     out.cut_reason = absl::FailedPreconditionError("a newer start of this data server is here");
     const auto [it, is_new] = servers_.try_emplace(id);
@@ -233,6 +234,7 @@ bool ServerHub::MayBegin(const Server& server, const Asked& asked) const {
 }
 
 void ServerHub::Begin(Server* server, Asked asked, Outbox* out) {
+  // The stream with the least unanswered bytes.
   const auto stream =
       std::min_element(server->streams.begin(), server->streams.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -260,6 +262,7 @@ void ServerHub::Pump(Server* server, Outbox* out) {
       server->waiting_bytes -= asked.cost;
       Begin(server, std::move(asked), out);
     }
+    // While a client's request waits for room, repair must not take it.
     if (!queue.empty() && queue.front().priority == Priority::kClient) return;
   }
 }

@@ -205,6 +205,7 @@ void DatamgrLink::OnFinal(const absl::Status& why) {
 void DatamgrLink::Drain(absl::Duration deadline) {
   const absl::Duration until = options_.clock->Elapsed() + deadline;
   options_.handler->Drain(deadline);
+  // First begin the end of all streams, then wait for each.
   for (const auto& stream : streams_) stream->Retire(absl::ZeroDuration());
   for (const auto& stream : streams_) stream->Retire(until - options_.clock->Elapsed());
 }

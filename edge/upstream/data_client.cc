@@ -162,6 +162,7 @@ void DataClient::OnDown(const Stream::End& end) {
 
 absl::Status DataClient::Watch() {
   absl::MutexLock lock(&mu_);
+  // The lowest number is the oldest request.
   const bool is_stuck =
       !pending_.empty() && options_.clock->Elapsed() - pending_.begin()->second.since > kAnswerMax;
   return is_stuck ? absl::UnavailableError("it does not answer") : absl::OkStatus();
