@@ -25,8 +25,8 @@ struct Admission {
 // proves that it is a mgmt of the CA that the token names. Blocks for 10 s at most.
 //
 // Errors: kUnavailable if mgmt does not answer; kFailedPrecondition if the server is no mgmt of
-// that CA or its answer cannot be read; kInvalidArgument for a bad `token` or `address`; else the
-// FAIL of mgmt.
+// that CA, or its answer is too long or no answer to ENROL; kInvalidArgument for a bad `token` or
+// `address`, or a packet against the grammar; else the FAIL of mgmt.
 absl::StatusOr<Admission> AskToEnrol(const std::string& address, const std::string& token,
                                      const std::string& name, const std::string& csr_pem,
                                      absl::Time now);
@@ -35,8 +35,8 @@ absl::StatusOr<Admission> AskToEnrol(const std::string& address, const std::stri
 // in the token in order until a mgmt answers. Writes the CA, the certificate and the addresses of
 // mgmt's gRPC to `files`. Blocks for 10 s at most for each address.
 //
-// Errors: those of AskToEnrol(); kFailedPrecondition if there is no token file, or the token is for
-// another role; those of the disk. IsWorthRetrying() tells which may pass.
+// Errors: those of AskToEnrol(); kFailedPrecondition if `token_file` is empty, or the token is for
+// another role; those of reading and writing files. IsWorthRetrying() tells which may pass.
 absl::Status EnrolOnce(const identity::NodeIdentity& identity, const std::string& token_file,
                        const NodeFiles& files, absl::Time now);
 

@@ -23,8 +23,8 @@ namespace convergia::node {
 //   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
 //              the latest data from mgmt (MgmtMemory)
 //
-// All calls block on the disk. Their errors include those of the disk, with the path. Thread-safe,
-// but only one thread at a time may change a file.
+// All calls but PathOf() and tls_files() block on the disk, and their errors include those of the
+// disk, with the path. Thread-safe, but only one thread at a time may change a file.
 class NodeFiles {
  public:
   explicit NodeFiles(std::string dir) : dir_(std::move(dir)) {}
