@@ -10,8 +10,8 @@
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/keys.h"
-#include "datamgr/catalog/path.h"
+#include "datamgr/catalog/transactions/keys.h"
+#include "datamgr/catalog/tree/path.h"
 
 namespace convergia::datamgr {
 namespace {

@@ -9,7 +9,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
-#include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {
 namespace {

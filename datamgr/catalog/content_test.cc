@@ -13,7 +13,7 @@
 #include "common/base/tree_hash.h"
 #include "common/store/mem_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {
 namespace {

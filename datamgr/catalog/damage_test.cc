@@ -11,7 +11,7 @@
 #include "common/base/status_testing.h"
 #include "common/store/mem_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {
 namespace {
