@@ -13,7 +13,7 @@
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
 #include "convergia/v1/chunks.grpc.pb.h"
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 namespace convergia::dataserver {
 

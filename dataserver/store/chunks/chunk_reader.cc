@@ -1,4 +1,4 @@
-#include "dataserver/store/chunk_reader.h"
+#include "dataserver/store/chunks/chunk_reader.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "dataserver/store/chunk_index.h"
+#include "dataserver/store/index/chunk_index.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "dataserver/store/segment_scan.h"
+#include "dataserver/store/segments/segment_scan.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "dataserver/store/disk_budget.h"
+#include "dataserver/store/index/disk_budget.h"
 
 #include <algorithm>
 #include <memory>

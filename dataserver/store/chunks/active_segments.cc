@@ -1,4 +1,4 @@
-#include "dataserver/store/active_segments.h"
+#include "dataserver/store/chunks/active_segments.h"
 
 #include <glog/logging.h>
 

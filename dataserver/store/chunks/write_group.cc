@@ -1,4 +1,4 @@
-#include "dataserver/store/write_group.h"
+#include "dataserver/store/chunks/write_group.h"
 
 #include <glog/logging.h>
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/disk/disk.h"
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 namespace convergia::dataserver {
 

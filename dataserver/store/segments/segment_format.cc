@@ -1,4 +1,4 @@
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 #include <xxhash.h>
 

@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
-#include "dataserver/store/active_segments.h"
-#include "dataserver/store/write_group.h"
+#include "dataserver/store/chunks/active_segments.h"
+#include "dataserver/store/chunks/write_group.h"
 
 namespace convergia::dataserver {
 

@@ -1,4 +1,4 @@
-#include "dataserver/store/chunk_writer.h"
+#include "dataserver/store/chunks/chunk_writer.h"
 
 #include <glog/logging.h>
 

@@ -11,8 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
-#include "dataserver/store/chunk_index.h"
-#include "dataserver/store/store_rules.h"
+#include "dataserver/store/index/chunk_index.h"
+#include "dataserver/store/segments/store_rules.h"
 
 namespace convergia::dataserver {
 

@@ -1,4 +1,4 @@
-#include "dataserver/store/segment_files.h"
+#include "dataserver/store/segments/segment_files.h"
 
 #include "common/base/status_macros.h"
 

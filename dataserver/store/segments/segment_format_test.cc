@@ -1,11 +1,11 @@
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 #include <gtest/gtest.h>
 
 #include "common/base/status_testing.h"
 #include "common/disk/faulty_disk.h"
-#include "dataserver/store/segment_scan.h"
-#include "dataserver/store/store_rules.h"
+#include "dataserver/store/segments/segment_scan.h"
+#include "dataserver/store/segments/store_rules.h"
 
 namespace convergia::dataserver {
 namespace {

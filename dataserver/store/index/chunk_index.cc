@@ -1,4 +1,4 @@
-#include "dataserver/store/chunk_index.h"
+#include "dataserver/store/index/chunk_index.h"
 
 #include <glog/logging.h>
 #include <rocksdb/cache.h>

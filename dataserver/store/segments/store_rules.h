@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 // The decisions of the chunk store, as pure functions over structs: what fits, and which segment to
 // compact.

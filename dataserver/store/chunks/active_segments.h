@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/disk/disk.h"
-#include "dataserver/store/segment_files.h"
-#include "dataserver/store/segment_format.h"
-#include "dataserver/store/store_ledger.h"
+#include "dataserver/store/index/store_ledger.h"
+#include "dataserver/store/segments/segment_files.h"
+#include "dataserver/store/segments/segment_format.h"
 
 namespace convergia::dataserver {
 

@@ -1,4 +1,4 @@
-#include "dataserver/store/store_ledger.h"
+#include "dataserver/store/index/store_ledger.h"
 
 #include <glog/logging.h>
 

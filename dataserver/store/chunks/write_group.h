@@ -9,11 +9,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataserver/store/active_segments.h"
-#include "dataserver/store/chunk_index.h"
-#include "dataserver/store/disk_budget.h"
-#include "dataserver/store/store_health.h"
-#include "dataserver/store/store_ledger.h"
+#include "dataserver/store/chunks/active_segments.h"
+#include "dataserver/store/chunks/store_health.h"
+#include "dataserver/store/index/chunk_index.h"
+#include "dataserver/store/index/disk_budget.h"
+#include "dataserver/store/index/store_ledger.h"
 
 namespace convergia::dataserver {
 

@@ -7,10 +7,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataserver/store/chunk_index.h"
-#include "dataserver/store/segment_files.h"
-#include "dataserver/store/segment_format.h"
-#include "dataserver/store/store_ledger.h"
+#include "dataserver/store/index/chunk_index.h"
+#include "dataserver/store/index/store_ledger.h"
+#include "dataserver/store/segments/segment_files.h"
+#include "dataserver/store/segments/segment_format.h"
 
 namespace convergia::dataserver {
 

@@ -7,8 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "common/disk/disk.h"
-#include "dataserver/store/store_ledger.h"
-#include "dataserver/store/store_rules.h"
+#include "dataserver/store/index/store_ledger.h"
+#include "dataserver/store/segments/store_rules.h"
 
 namespace convergia::dataserver {
 

@@ -1,4 +1,4 @@
-#include "dataserver/store/store_rules.h"
+#include "dataserver/store/segments/store_rules.h"
 
 #include <algorithm>
 
