@@ -11,8 +11,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/node/reachable_address.h"
-#include "common/rpc/call_policy.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/call_policy.h"
+#include "common/rpc/auth/credentials.h"
 #include "common/store/start_counter.h"
 
 namespace convergia::datamgr {

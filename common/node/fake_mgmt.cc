@@ -7,11 +7,11 @@
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/identity/join_token.h"
-#include "common/rpc/credentials.h"
-#include "common/rpc/epoch_metadata.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/reply.h"
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/auth/credentials.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/calls/reply.h"
+#include "common/rpc/epochs/epoch_metadata.h"
+#include "common/rpc/streams/stream_reactor.h"
 
 namespace convergia::node {
 namespace {

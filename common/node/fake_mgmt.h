@@ -12,9 +12,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "common/node/fake_enrolment.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "common/rpc/server.h"
-#include "common/rpc/test_pki.h"
+#include "common/rpc/testing/test_pki.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 
 namespace convergia::node {

@@ -10,7 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/node/leader_plan.h"
-#include "common/rpc/standing_stream.h"
+#include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 
 namespace convergia::node {

@@ -16,7 +16,7 @@
 #include "common/base/ids.h"
 #include "common/base/limits.h"
 #include "common/node/node_files.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "convergia/v1/cluster.pb.h"
 
 namespace convergia::node {

@@ -23,11 +23,11 @@
 #include "common/node/leader_watch.h"
 #include "common/node/mgmt_memory.h"
 #include "common/node/node_files.h"
-#include "common/rpc/call_pool.h"
-#include "common/rpc/credentials.h"
-#include "common/rpc/highest_epoch.h"
-#include "common/rpc/pin_set.h"
-#include "common/rpc/standing_stream.h"
+#include "common/rpc/auth/credentials.h"
+#include "common/rpc/auth/pin_set.h"
+#include "common/rpc/calls/call_pool.h"
+#include "common/rpc/epochs/highest_epoch.h"
+#include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 
 namespace convergia::node {

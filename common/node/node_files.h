@@ -8,7 +8,7 @@
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
 #include "common/identity/key.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 
 namespace convergia::node {
 
@@ -19,7 +19,7 @@ namespace convergia::node {
 //   mgmt       addresses of mgmt's gRPC, a line each, as of the enrolment
 //   epoch      how often the node was started
 //   mgmt_epoch, datamgr_epoch
-//              the highest epochs of these two that the node has seen (common/rpc/highest_epoch.h)
+//              the highest epochs of these two that the node has seen (common/rpc/epochs/highest_epoch.h)
 //   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
 //              what mgmt said last
 //

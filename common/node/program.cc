@@ -26,7 +26,7 @@
 #include "common/base/version.h"
 #include "common/identity/files.h"
 #include "common/node/log_sampler.h"
-#include "common/rpc/peer.h"
+#include "common/rpc/auth/peer.h"
 
 namespace convergia::node {
 namespace {

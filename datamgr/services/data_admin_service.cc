@@ -4,7 +4,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "common/rpc/reply.h"
+#include "common/rpc/calls/reply.h"
 #include "datamgr/repair/repair_policy.h"
 
 namespace convergia::datamgr {

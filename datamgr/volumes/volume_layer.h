@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/base/work_queue.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "common/store/store.h"
 #include "convergia/v1/cluster.pb.h"
 #include "datamgr/chunk_layer.h"

@@ -15,7 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/ids.h"
-#include "common/rpc/standing_stream.h"
+#include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/chunks.grpc.pb.h"
 #include "dataserver/link/request_handler.h"
 #include "dataserver/store/chunk_store.h"

@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/disk/disk.h"
-#include "common/rpc/highest_epoch.h"
+#include "common/rpc/epochs/highest_epoch.h"
 #include "dataserver/store/chunks/chunk_reader.h"
 #include "dataserver/store/chunks/chunk_writer.h"
 #include "dataserver/store/compactor.h"

@@ -14,7 +14,7 @@
 #include "common/base/executor.h"
 #include "common/lineserver/responder.h"
 #include "common/lineserver/session.h"
-#include "common/rpc/standing_stream.h"
+#include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/server_map.pb.h"
 
 namespace convergia::edge {

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/ids.h"
-#include "common/rpc/standing_plan.h"
+#include "common/rpc/streams/standing_plan.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/relay/switchboard.h"
 #include "tests/sim/world_parts.h"

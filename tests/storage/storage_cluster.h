@@ -10,7 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/disk/disk.h"
 #include "common/rpc/server.h"
-#include "common/rpc/test_pki.h"
+#include "common/rpc/testing/test_pki.h"
 #include "common/store/mem_store.h"
 #include "datamgr/volumes/volume_layer.h"
 #include "dataserver/link/datamgr_link.h"
