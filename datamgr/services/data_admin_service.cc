@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/calls/reply.h"
-#include "datamgr/repair/repair_policy.h"
+#include "datamgr/repair/plan/repair_policy.h"
 
 namespace convergia::datamgr {
 namespace {

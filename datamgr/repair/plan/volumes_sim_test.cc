@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
-#include "datamgr/repair/repair_planner.h"
-#include "datamgr/repair/volume_copy.h"
+#include "datamgr/repair/copy/volume_copy.h"
+#include "datamgr/repair/plan/repair_planner.h"
 
 namespace convergia::datamgr {
 namespace {

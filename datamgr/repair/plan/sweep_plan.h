@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "datamgr/repair/repair_planner.h"
-#include "datamgr/repair/volume_copy.h"
+#include "datamgr/repair/copy/volume_copy.h"
+#include "datamgr/repair/plan/repair_planner.h"
 
 namespace convergia::datamgr {
 

@@ -1,4 +1,4 @@
-#include "datamgr/repair/volume_opening.h"
+#include "datamgr/repair/plan/volume_opening.h"
 
 #include <algorithm>
 #include <optional>

@@ -2,7 +2,7 @@
 
 #include "absl/status/status.h"
 #include "convergia/v1/data_admin.pb.h"
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/plan/repair_planner.h"
 
 namespace convergia::datamgr {
 

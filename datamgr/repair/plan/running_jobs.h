@@ -4,8 +4,8 @@
 #include <map>
 
 #include "absl/time/time.h"
-#include "datamgr/repair/job_order.h"
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/plan/job_order.h"
+#include "datamgr/repair/plan/repair_planner.h"
 
 namespace convergia::datamgr {
 

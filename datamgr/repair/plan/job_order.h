@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/plan/repair_planner.h"
 
 // What is asked of a job's runner, and what it answers.
 namespace convergia::datamgr {

@@ -1,4 +1,4 @@
-#include "datamgr/repair/server_watch.h"
+#include "datamgr/repair/plan/server_watch.h"
 
 namespace convergia::datamgr {
 namespace {

@@ -1,4 +1,4 @@
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/plan/repair_planner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "datamgr/repair/sweep_plan.h"
+#include "datamgr/repair/plan/sweep_plan.h"
 
 #include <algorithm>
 

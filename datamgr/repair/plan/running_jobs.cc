@@ -1,4 +1,4 @@
-#include "datamgr/repair/running_jobs.h"
+#include "datamgr/repair/plan/running_jobs.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "datamgr/repair/volume_scan.h"
+#include "datamgr/repair/copy/volume_scan.h"
 
 #include <memory>
 #include <utility>

@@ -10,11 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
-#include "datamgr/repair/running_jobs.h"
-#include "datamgr/repair/server_watch.h"
-#include "datamgr/repair/sweep_plan.h"
-#include "datamgr/repair/volume_opening.h"
-#include "datamgr/repair/volume_ticker.h"
+#include "datamgr/repair/plan/running_jobs.h"
+#include "datamgr/repair/plan/server_watch.h"
+#include "datamgr/repair/plan/sweep_plan.h"
+#include "datamgr/repair/plan/volume_opening.h"
+#include "datamgr/repair/plan/volume_ticker.h"
 
 namespace convergia::datamgr {
 namespace {

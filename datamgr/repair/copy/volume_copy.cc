@@ -1,4 +1,4 @@
-#include "datamgr/repair/volume_copy.h"
+#include "datamgr/repair/copy/volume_copy.h"
 
 #include <algorithm>
 #include <set>

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/plan/repair_planner.h"
 #include "datamgr/volumes/volume_state.h"
 
 // Decides which volumes are opened, reopened and sealed. Pure functions of the tables.

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/work_queue.h"
 #include "datamgr/chunk_layer.h"
-#include "datamgr/repair/volume_copy.h"
+#include "datamgr/repair/copy/volume_copy.h"
 #include "datamgr/servers/server_hub.h"
 
 namespace convergia::datamgr {

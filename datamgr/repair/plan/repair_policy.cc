@@ -1,4 +1,4 @@
-#include "datamgr/repair/repair_policy.h"
+#include "datamgr/repair/plan/repair_policy.h"
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
