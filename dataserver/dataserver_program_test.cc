@@ -21,7 +21,7 @@
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/identity/files.h"
-#include "common/node/fake_mgmt.h"
+#include "common/node/testing/fake_mgmt.h"
 #include "dataserver/testing/fake_datamgr.h"
 #include "dataserver/testing/store_testing.h"
 

@@ -9,7 +9,7 @@
 #include "common/base/version.h"
 #include "common/disk/real_disk.h"
 #include "common/identity/files.h"
-#include "common/node/reachable_address.h"
+#include "common/node/program/reachable_address.h"
 #include "common/rpc/auth/call_policy.h"
 #include "common/rpc/auth/credentials.h"
 #include "edge/commands/data_commands.h"

@@ -15,7 +15,7 @@
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/lineserver/line_server.h"
-#include "common/node/reachable_address.h"
+#include "common/node/program/reachable_address.h"
 #include "common/rpc/auth/call_policy.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/auth/pin_set.h"

@@ -14,7 +14,7 @@
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
-#include "common/node/enrolment.h"
+#include "common/node/enrolment/enrolment.h"
 #include "mgmt/config.h"
 #include "mgmt/init.h"
 

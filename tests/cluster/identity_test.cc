@@ -12,7 +12,7 @@
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/identity/key.h"
-#include "common/node/enrolment.h"
+#include "common/node/enrolment/enrolment.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/testing/test_pki.h"
 #include "convergia/v1/accounts.grpc.pb.h"

@@ -1,4 +1,4 @@
-#include "common/node/leader_plan.h"
+#include "common/node/leader/leader_plan.h"
 
 #include "absl/algorithm/container.h"
 

@@ -1,4 +1,4 @@
-#include "common/node/fake_enrolment.h"
+#include "common/node/testing/fake_enrolment.h"
 
 #include <glog/logging.h>
 

@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
-#include "common/node/node_files.h"
+#include "common/node/enrolment/node_files.h"
 
 namespace convergia::node {
 

@@ -1,4 +1,4 @@
-#include "common/node/enrolment.h"
+#include "common/node/enrolment/enrolment.h"
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>

@@ -14,8 +14,8 @@
 #include "common/base/random.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
-#include "common/node/fake_mgmt.h"
 #include "common/node/node_agent.h"
+#include "common/node/testing/fake_mgmt.h"
 
 namespace convergia::node {
 

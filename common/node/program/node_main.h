@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/node/program.h"
+#include "common/node/program/program.h"
 
 namespace convergia::node {
 

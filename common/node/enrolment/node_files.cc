@@ -1,4 +1,4 @@
-#include "common/node/node_files.h"
+#include "common/node/enrolment/node_files.h"
 
 #include <errno.h>
 #include <glog/logging.h>

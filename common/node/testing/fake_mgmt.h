@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "common/node/fake_enrolment.h"
+#include "common/node/testing/fake_enrolment.h"
 #include "common/rpc/auth/pin_set.h"
 #include "common/rpc/server.h"
 #include "common/rpc/testing/test_pki.h"

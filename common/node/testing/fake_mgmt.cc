@@ -1,4 +1,4 @@
-#include "common/node/fake_mgmt.h"
+#include "common/node/testing/fake_mgmt.h"
 
 #include <glog/logging.h>
 

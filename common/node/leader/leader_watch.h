@@ -9,7 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/executor.h"
-#include "common/node/leader_plan.h"
+#include "common/node/leader/leader_plan.h"
 #include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/cluster.grpc.pb.h"
 

@@ -1,4 +1,4 @@
-#include "common/node/leader_watch.h"
+#include "common/node/leader/leader_watch.h"
 
 #include <utility>
 

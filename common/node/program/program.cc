@@ -1,4 +1,4 @@
-#include "common/node/program.h"
+#include "common/node/program/program.h"
 
 #include <errno.h>
 #include <glog/logging.h>
@@ -25,7 +25,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/identity/files.h"
-#include "common/node/log_sampler.h"
+#include "common/node/program/log_sampler.h"
 #include "common/rpc/auth/peer.h"
 
 namespace convergia::node {

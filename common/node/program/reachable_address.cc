@@ -1,4 +1,4 @@
-#include "common/node/reachable_address.h"
+#include "common/node/program/reachable_address.h"
 
 #include <asio/io_context.hpp>
 #include <asio/ip/udp.hpp>

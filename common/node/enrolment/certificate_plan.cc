@@ -1,4 +1,4 @@
-#include "common/node/certificate_plan.h"
+#include "common/node/enrolment/certificate_plan.h"
 
 #include <algorithm>
 

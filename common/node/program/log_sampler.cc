@@ -1,4 +1,4 @@
-#include "common/node/log_sampler.h"
+#include "common/node/program/log_sampler.h"
 
 #include <algorithm>
 #include <utility>

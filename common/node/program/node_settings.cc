@@ -1,4 +1,4 @@
-#include "common/node/node_settings.h"
+#include "common/node/program/node_settings.h"
 
 #include "absl/strings/str_cat.h"
 #include "common/base/host_port.h"

@@ -1,4 +1,4 @@
-#include "common/node/program.h"
+#include "common/node/program/program.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 #include "common/base/status_testing.h"
-#include "common/node/log_sampler.h"
+#include "common/node/program/log_sampler.h"
 #include "convergia/v1/config.pb.h"
 
 namespace convergia::node {
