@@ -15,7 +15,7 @@
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/base/tree_hash.h"
-#include "common/store/held_store.h"
+#include "common/store/testing/held_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/catalog/transactions/keys.h"
 

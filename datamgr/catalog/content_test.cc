@@ -11,7 +11,7 @@
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
 #include "common/base/tree_hash.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/catalog/transactions/keys.h"
 

@@ -1,7 +1,7 @@
 #include "mgmt/accounts/known_networks.h"
 
 #include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 #include "mgmt/views/cluster_queries.h"
 #include "mgmt/views/server_map.h"
 

@@ -7,7 +7,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_testing.h"
 #include "common/identity/join_token.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {
 namespace {

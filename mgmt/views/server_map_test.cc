@@ -3,7 +3,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {
 namespace {

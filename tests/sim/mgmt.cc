@@ -3,7 +3,7 @@
 #include <glog/logging.h>
 
 #include "absl/strings/str_cat.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/views/cluster_queries.h"
 #include "tests/sim/edge.h"

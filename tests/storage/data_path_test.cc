@@ -27,7 +27,7 @@
 #include "common/rpc/server.h"
 #include "common/rpc/streams/stream_reactor.h"
 #include "common/rpc/testing/test_pki.h"
-#include "common/store/held_store.h"
+#include "common/store/testing/held_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/scheduler/request_scheduler.h"
 #include "datamgr/services/data_service.h"

@@ -26,7 +26,7 @@
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/disk/faulty_disk.h"
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/scheduler/request_scheduler.h"
 #include "dataserver/store/chunk_store.h"

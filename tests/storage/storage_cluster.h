@@ -11,7 +11,7 @@
 #include "common/disk/disk.h"
 #include "common/rpc/server.h"
 #include "common/rpc/testing/test_pki.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 #include "datamgr/volumes/volume_layer.h"
 #include "dataserver/link/datamgr_link.h"
 #include "dataserver/link/request_handler.h"

@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
          1,
          {{"edge/a_test.cc", "#include <gtest/gtest.h>\n"},
           {"edge/test_client.h", "#include <gtest/gtest.h>\n"},
-          {"common/store/store_suite.cc", "#include <gmock/gmock.h>\n"}}},
+          {"common/store/testing/store_suite.cc", "#include <gmock/gmock.h>\n"}}},
         {"OperationsKnowNoDialect",
          CheckWalls,
          {{"edge/core/a.h", "#include \"common/lineserver/session.h\"\n"}},

@@ -1,4 +1,4 @@
-#include "common/store/store_suite.h"
+#include "common/store/testing/store_suite.h"
 
 #include <gmock/gmock.h>
 

@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/status_testing.h"
-#include "common/store/event_log.h"
-#include "common/store/store_suite.h"
+#include "common/store/testing/event_log.h"
+#include "common/store/testing/store_suite.h"
 
 // The part of the suite that is about Store::Watch().
 namespace convergia::store {

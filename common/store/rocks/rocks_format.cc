@@ -1,4 +1,4 @@
-#include "common/store/rocks_format.h"
+#include "common/store/rocks/rocks_format.h"
 
 #include <utility>
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 
 namespace convergia::store {
 namespace {

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 
 namespace convergia::store {
 namespace {
@@ -27,9 +27,10 @@ std::string HelperPath() {
   const char* sources = std::getenv("TEST_SRCDIR");
   const char* workspace = std::getenv("TEST_WORKSPACE");
   if (sources != nullptr && workspace != nullptr) {
-    return absl::StrCat(sources, "/", workspace, "/common/store/commit_forever");
+    return absl::StrCat(sources, "/", workspace, "/common/store/rocks/testing/commit_forever");
   }
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "commit_forever";
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "testing" /
+         "commit_forever";
 }
 
 // A running commit_forever, and what it says.

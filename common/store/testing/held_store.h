@@ -7,8 +7,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "common/store/mem_store.h"
 #include "common/store/store.h"
+#include "common/store/testing/mem_store.h"
 
 namespace convergia::store {
 

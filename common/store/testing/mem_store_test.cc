@@ -1,9 +1,9 @@
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 
 #include <gmock/gmock.h>
 
 #include "common/base/status_testing.h"
-#include "common/store/store_suite.h"
+#include "common/store/testing/store_suite.h"
 
 namespace convergia::store {
 namespace {

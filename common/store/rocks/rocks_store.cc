@@ -1,4 +1,4 @@
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 
 #include <glog/logging.h>
 #include <rocksdb/cache.h>
@@ -22,7 +22,7 @@
 #include "common/disk/real_disk.h"
 #include "common/disk/rocks_env.h"
 #include "common/store/commit_rules.h"
-#include "common/store/rocks_format.h"
+#include "common/store/rocks/rocks_format.h"
 
 namespace convergia::store {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "common/store/commit_queue.h"
+#include "common/store/rocks/commit_queue.h"
 #include "common/store/store.h"
 #include "common/store/watch_hub.h"
 

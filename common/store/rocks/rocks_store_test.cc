@@ -1,4 +1,4 @@
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
@@ -13,9 +13,9 @@
 #include "common/base/random.h"
 #include "common/base/status_testing.h"
 #include "common/disk/faulty_disk.h"
-#include "common/store/event_log.h"
-#include "common/store/rocks_format.h"
-#include "common/store/store_suite.h"
+#include "common/store/rocks/rocks_format.h"
+#include "common/store/testing/event_log.h"
+#include "common/store/testing/store_suite.h"
 
 namespace convergia::store {
 namespace {

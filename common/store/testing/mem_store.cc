@@ -1,4 +1,4 @@
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "common/store/commit_queue.h"
+#include "common/store/rocks/commit_queue.h"
 
 #include <glog/logging.h>
 
