@@ -1,4 +1,4 @@
-#include "edge/relay/route_table.h"
+#include "edge/relay/routes/route_table.h"
 
 #include <gtest/gtest.h>
 

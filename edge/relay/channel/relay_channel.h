@@ -5,8 +5,8 @@
 
 #include "absl/time/time.h"
 #include "common/base/ids.h"
-#include "edge/relay/relay_receiver.h"
-#include "edge/relay/relay_sender.h"
+#include "edge/relay/channel/relay_receiver.h"
+#include "edge/relay/channel/relay_sender.h"
 
 namespace convergia::edge {
 

@@ -3,7 +3,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
-#include "edge/relay/route_table.h"
+#include "edge/relay/routes/route_table.h"
 
 namespace convergia::edge {
 

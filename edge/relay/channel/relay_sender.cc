@@ -1,4 +1,4 @@
-#include "edge/relay/relay_sender.h"
+#include "edge/relay/channel/relay_sender.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "edge/relay/relay_receiver.h"
+#include "edge/relay/channel/relay_receiver.h"
 
 #include <algorithm>
 #include <utility>

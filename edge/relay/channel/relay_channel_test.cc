@@ -1,4 +1,4 @@
-#include "edge/relay/relay_channel.h"
+#include "edge/relay/channel/relay_channel.h"
 
 #include <gtest/gtest.h>
 

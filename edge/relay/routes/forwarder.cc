@@ -1,4 +1,4 @@
-#include "edge/relay/forwarder.h"
+#include "edge/relay/routes/forwarder.h"
 
 #include <algorithm>
 #include <iterator>

@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
-#include "edge/relay/relay_sender.h"
+#include "edge/relay/channel/relay_sender.h"
 
 namespace convergia::edge {
 
