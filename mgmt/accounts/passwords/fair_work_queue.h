@@ -8,7 +8,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "mgmt/accounts/fair_queue.h"
+#include "mgmt/accounts/passwords/fair_queue.h"
 
 namespace convergia::mgmt {
 

@@ -1,4 +1,4 @@
-#include "mgmt/accounts/fair_queue.h"
+#include "mgmt/accounts/passwords/fair_queue.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "mgmt/accounts/known_networks.h"
+#include "mgmt/accounts/throttling/known_networks.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "mgmt/accounts/password_hasher.h"
+#include "mgmt/accounts/passwords/password_hasher.h"
 
 #include <glog/logging.h>
 #include <sodium.h>

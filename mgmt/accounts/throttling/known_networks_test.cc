@@ -1,4 +1,4 @@
-#include "mgmt/accounts/known_networks.h"
+#include "mgmt/accounts/throttling/known_networks.h"
 
 #include "common/base/status_testing.h"
 #include "common/store/testing/mem_store.h"

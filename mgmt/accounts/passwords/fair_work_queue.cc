@@ -1,4 +1,4 @@
-#include "mgmt/accounts/fair_work_queue.h"
+#include "mgmt/accounts/passwords/fair_work_queue.h"
 
 #include <optional>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "mgmt/accounts/registrations.h"
+#include "mgmt/accounts/registration/registrations.h"
 
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"

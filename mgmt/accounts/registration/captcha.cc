@@ -1,4 +1,4 @@
-#include "mgmt/accounts/captcha.h"
+#include "mgmt/accounts/registration/captcha.h"
 
 #include <gd.h>
 #include <glog/logging.h>

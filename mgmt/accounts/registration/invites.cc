@@ -1,4 +1,4 @@
-#include "mgmt/accounts/invites.h"
+#include "mgmt/accounts/registration/invites.h"
 
 #include <sodium.h>
 

@@ -1,4 +1,4 @@
-#include "mgmt/accounts/throttle.h"
+#include "mgmt/accounts/throttling/throttle.h"
 
 #include "common/base/fail.h"
 #include "common/base/status_testing.h"
