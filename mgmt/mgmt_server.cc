@@ -20,7 +20,7 @@
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/auth/pin_set.h"
 #include "common/rpc/server.h"
-#include "common/session/limits.h"
+#include "common/session/limits/limits.h"
 #include "common/store/rocks/rocks_store.h"
 #include "common/store/start_counter.h"
 #include "common/tls/context.h"

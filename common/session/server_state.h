@@ -3,8 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "common/session/connection_limiter.h"
-#include "common/session/limits.h"
+#include "common/session/limits/connection_limiter.h"
+#include "common/session/limits/limits.h"
 #include "common/tls/context.h"
 
 namespace convergia::session {

@@ -1,4 +1,4 @@
-#include "common/session/limits.h"
+#include "common/session/limits/limits.h"
 
 #include <unistd.h>
 

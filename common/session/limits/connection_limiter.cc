@@ -1,4 +1,4 @@
-#include "common/session/connection_limiter.h"
+#include "common/session/limits/connection_limiter.h"
 
 #include <glog/logging.h>
 
