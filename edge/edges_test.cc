@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/lineserver/line_server.h"
 #include "common/lineserver/test_client.h"
 #include "common/rpc/auth/call_policy.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/identity/certificate_authority.h"

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
 #include "common/rpc/calls/status.h"

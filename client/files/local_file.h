@@ -71,7 +71,7 @@ absl::StatusOr<std::string> ReadNextOf(int fd, uint64_t bytes);
 
 struct ContentHash {
   uint64_t bytes = 0;
-  std::string hash;  // As in common/base/tree_hash.h, hexadecimal.
+  std::string hash;  // As in common/base/hash/tree_hash.h, hexadecimal.
 };
 
 // The hash of the whole file, which is read to its end.

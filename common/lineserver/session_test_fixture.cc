@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/session/testing/session_testing.h"
 
 namespace convergia::lineserver {

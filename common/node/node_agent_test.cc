@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"

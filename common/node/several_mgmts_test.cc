@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/node/node_agent.h"
 #include "common/node/testing/agent_fixture.h"
 #include "common/node/testing/fake_mgmt.h"

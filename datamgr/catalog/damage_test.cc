@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/store/testing/mem_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/catalog/transactions/keys.h"

@@ -11,7 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/base/executor.h"
+#include "common/base/actor/executor.h"
 #include "common/lineserver/responder.h"
 #include "common/lineserver/session.h"
 #include "common/rpc/streams/standing_stream.h"

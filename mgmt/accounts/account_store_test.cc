@@ -6,7 +6,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/store/testing/mem_store.h"
 #include "mgmt/accounts/ticket_issuer.h"
 #include "mgmt_records.pb.h"

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_join.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {

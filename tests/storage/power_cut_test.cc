@@ -24,7 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/disk/faulty_disk.h"
 #include "common/store/rocks/rocks_store.h"
 #include "datamgr/catalog/catalog.h"

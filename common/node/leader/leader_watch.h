@@ -7,8 +7,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/actor/executor.h"
 #include "common/base/clock.h"
-#include "common/base/executor.h"
 #include "common/node/leader/leader_plan.h"
 #include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/cluster.grpc.pb.h"

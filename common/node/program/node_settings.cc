@@ -1,9 +1,9 @@
 #include "common/node/program/node_settings.h"
 
 #include "absl/strings/str_cat.h"
-#include "common/base/host_port.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "common/base/net/host_port.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::node {

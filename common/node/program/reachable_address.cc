@@ -4,7 +4,7 @@
 #include <asio/ip/udp.hpp>
 #include <string>
 
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 
 namespace convergia::node {
 std::string ReachableAddress(absl::string_view bound, absl::string_view mgmt_address) {

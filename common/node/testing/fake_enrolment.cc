@@ -8,7 +8,7 @@
 #include <asio/use_awaitable.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 #include "common/line/framer.h"
 #include "common/line/packet.h"
 #include "common/line/reply.h"

@@ -15,7 +15,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/files.h"
 #include "common/rpc/auth/peer.h"
 #include "common/rpc/calls/call_pool.h"

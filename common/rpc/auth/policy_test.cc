@@ -10,7 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/rpc/auth/authorizer.h"
 #include "common/rpc/auth/call_policy.h"
 #include "common/rpc/auth/pin_set.h"

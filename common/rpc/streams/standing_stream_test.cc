@@ -10,7 +10,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/disk/faulty_disk.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/server.h"

@@ -13,7 +13,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/streams/stream_reactor.h"

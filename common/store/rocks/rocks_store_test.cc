@@ -11,7 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/disk/faulty_disk.h"
 #include "common/store/rocks/rocks_format.h"
 #include "common/store/testing/event_log.h"

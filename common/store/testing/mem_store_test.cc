@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/store/testing/store_suite.h"
 
 namespace convergia::store {

@@ -10,7 +10,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::store {
 namespace {

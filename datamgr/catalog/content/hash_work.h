@@ -8,7 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/base/tree_hash.h"
+#include "common/base/hash/tree_hash.h"
 #include "datamgr/catalog/content/extents.h"
 #include "datamgr/catalog/content/leaf_hashes.h"
 #include "datamgr/catalog/transactions/catalog_env.h"

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/hash/tree_hash.h"
 #include "common/base/status_macros.h"
-#include "common/base/tree_hash.h"
 #include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {

@@ -9,8 +9,8 @@
 #include "absl/time/time.h"
 #include "catalog_records.pb.h"
 #include "common/base/clock.h"
+#include "common/base/hash/tree_hash.h"
 #include "common/base/limits.h"
-#include "common/base/tree_hash.h"
 #include "datamgr/catalog/transactions/pipelined_store.h"
 #include "datamgr/catalog/transactions/transaction.h"
 

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "datamgr/repair/plan/running_jobs.h"
 #include "datamgr/repair/plan/server_watch.h"
 #include "datamgr/repair/plan/sweep_plan.h"

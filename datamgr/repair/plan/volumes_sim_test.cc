@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "datamgr/repair/copy/volume_copy.h"
 #include "datamgr/repair/plan/repair_planner.h"
 

@@ -1,7 +1,7 @@
 #include "mgmt/accounts/registration/invites.h"
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {

@@ -1,7 +1,7 @@
 #include "mgmt/accounts/registration/registrations.h"
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -1,6 +1,6 @@
 #include "mgmt/accounts/throttling/known_networks.h"
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {

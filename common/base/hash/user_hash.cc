@@ -1,4 +1,4 @@
-#include "common/base/user_hash.h"
+#include "common/base/hash/user_hash.h"
 
 #include "xxhash.h"
 

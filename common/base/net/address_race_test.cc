@@ -1,4 +1,4 @@
-#include "common/base/address_race.h"
+#include "common/base/net/address_race.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"

@@ -1,8 +1,8 @@
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 
 #include <gtest/gtest.h>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/base/executor.h"
+#include "common/base/actor/executor.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "common/base/tree_hash.h"
+#include "common/base/hash/tree_hash.h"
 
 #include <glog/logging.h>
 #include <openssl/evp.h>

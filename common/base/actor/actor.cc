@@ -1,4 +1,4 @@
-#include "common/base/actor.h"
+#include "common/base/actor/actor.h"
 
 #include <utility>
 
