@@ -1,4 +1,4 @@
-#include "tests/sim/edge_links.h"
+#include "tests/sim/nodes/edge_links.h"
 
 #include <algorithm>
 #include <set>
@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/limits.h"
 #include "edge/relay/segment_codec.h"
-#include "tests/sim/edge.h"
+#include "tests/sim/nodes/edge.h"
 
 namespace convergia::sim {
 namespace {

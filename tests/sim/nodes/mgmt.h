@@ -10,7 +10,7 @@
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
 #include "mgmt/cluster/cluster.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

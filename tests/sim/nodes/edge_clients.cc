@@ -1,4 +1,4 @@
-#include "tests/sim/edge_clients.h"
+#include "tests/sim/nodes/edge_clients.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "tests/sim/edge.h"
-#include "tests/sim/rogue.h"
+#include "tests/sim/nodes/edge.h"
+#include "tests/sim/nodes/rogue.h"
 
 namespace convergia::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/sim/mgmt.h"
+#include "tests/sim/nodes/mgmt.h"
 
 #include <glog/logging.h>
 
@@ -6,7 +6,7 @@
 #include "common/store/testing/mem_store.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/views/cluster_queries.h"
-#include "tests/sim/edge.h"
+#include "tests/sim/nodes/edge.h"
 
 namespace convergia::sim {
 namespace {

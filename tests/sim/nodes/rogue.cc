@@ -1,10 +1,10 @@
-#include "tests/sim/rogue.h"
+#include "tests/sim/nodes/rogue.h"
 
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

@@ -14,7 +14,7 @@
 #include "edge/relay/switchboard.h"
 #include "edge/sessions/session_handoff.h"
 #include "edge/sessions/session_hub.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

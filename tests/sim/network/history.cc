@@ -1,4 +1,4 @@
-#include "tests/sim/history.h"
+#include "tests/sim/network/history.h"
 
 #include "absl/strings/str_format.h"
 

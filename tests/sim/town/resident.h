@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "client/connect/move_filter.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

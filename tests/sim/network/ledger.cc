@@ -1,4 +1,4 @@
-#include "tests/sim/ledger.h"
+#include "tests/sim/network/ledger.h"
 
 #include <algorithm>
 

@@ -10,8 +10,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "common/base/ids.h"
-#include "tests/sim/event_queue.h"
-#include "tests/sim/history.h"
+#include "tests/sim/network/event_queue.h"
+#include "tests/sim/network/history.h"
 
 namespace convergia::sim {
 

@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
-#include "tests/sim/history.h"
+#include "tests/sim/network/history.h"
 
 namespace convergia::sim {
 

@@ -6,7 +6,7 @@
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/relay.pb.h"
-#include "tests/sim/event_queue.h"
+#include "tests/sim/network/event_queue.h"
 
 namespace convergia::sim {
 

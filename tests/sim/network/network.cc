@@ -1,4 +1,4 @@
-#include "tests/sim/network.h"
+#include "tests/sim/network/network.h"
 
 #include <algorithm>
 #include <memory>

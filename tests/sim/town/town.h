@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "tests/sim/edge.h"
-#include "tests/sim/mgmt.h"
-#include "tests/sim/resident.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/edge.h"
+#include "tests/sim/nodes/mgmt.h"
+#include "tests/sim/nodes/world_parts.h"
+#include "tests/sim/town/resident.h"
 
 namespace convergia::sim {
 

@@ -1,7 +1,7 @@
-#include "tests/sim/resident.h"
+#include "tests/sim/town/resident.h"
 
-#include "tests/sim/edge.h"
-#include "tests/sim/mgmt.h"
+#include "tests/sim/nodes/edge.h"
+#include "tests/sim/nodes/mgmt.h"
 
 namespace convergia::sim {
 namespace {

@@ -10,7 +10,7 @@
 #include "common/rpc/streams/standing_plan.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/relay/switchboard.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

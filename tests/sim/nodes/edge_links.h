@@ -14,7 +14,7 @@
 #include "edge/links/dial_plan.h"
 #include "edge/relay/link_table.h"
 #include "edge/relay/switchboard.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

@@ -1,4 +1,4 @@
-// Some towns, each from its own seed (tests/sim/town.h). SIM_SEED=N runs one town, SIM_TOWNS=N runs
+// Some towns, each from its own seed (tests/sim/town/town.h). SIM_SEED=N runs one town, SIM_TOWNS=N runs
 // N.
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <iostream>
 #include <string>
 
-#include "tests/sim/town.h"
+#include "tests/sim/town/town.h"
 
 namespace convergia::sim {
 namespace {

@@ -8,10 +8,10 @@
 #include "edge/directory/directory.h"
 #include "edge/directory/location_exchange.h"
 #include "edge/relay/switchboard.h"
-#include "tests/sim/edge_attach.h"
-#include "tests/sim/edge_clients.h"
-#include "tests/sim/edge_links.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/edge_attach.h"
+#include "tests/sim/nodes/edge_clients.h"
+#include "tests/sim/nodes/edge_links.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

@@ -5,10 +5,10 @@
 
 #include "common/base/ids.h"
 #include "convergia/v1/cluster.pb.h"
-#include "tests/sim/event_queue.h"
-#include "tests/sim/history.h"
-#include "tests/sim/ledger.h"
-#include "tests/sim/network.h"
+#include "tests/sim/network/event_queue.h"
+#include "tests/sim/network/history.h"
+#include "tests/sim/network/ledger.h"
+#include "tests/sim/network/network.h"
 
 namespace convergia::sim {
 

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "tests/sim/event_queue.h"
+#include "tests/sim/network/event_queue.h"
 
 namespace convergia::sim {
 

@@ -1,4 +1,4 @@
-#include "tests/sim/edge_attach.h"
+#include "tests/sim/nodes/edge_attach.h"
 
 #include <algorithm>
 #include <memory>
@@ -7,8 +7,8 @@
 
 #include "common/node/attach_options.h"
 #include "edge/upstream/mgmt_codec.h"
-#include "tests/sim/edge.h"
-#include "tests/sim/mgmt.h"
+#include "tests/sim/nodes/edge.h"
+#include "tests/sim/nodes/mgmt.h"
 
 namespace convergia::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/sim/edge.h"
+#include "tests/sim/nodes/edge.h"
 
 #include <algorithm>
 
