@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "tests/model/command.h"
+#include "tests/model/core/command.h"
 
 namespace convergia::testing {
 

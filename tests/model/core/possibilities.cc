@@ -1,4 +1,4 @@
-#include "tests/model/possibilities.h"
+#include "tests/model/core/possibilities.h"
 
 #include <algorithm>
 #include <set>

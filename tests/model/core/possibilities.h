@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/model/command.h"
-#include "tests/model/model.h"
+#include "tests/model/core/command.h"
+#include "tests/model/core/model.h"
 
 namespace convergia::testing {
 

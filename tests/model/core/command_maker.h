@@ -5,8 +5,8 @@
 
 #include "absl/strings/string_view.h"
 #include "common/base/random.h"
-#include "tests/model/command.h"
-#include "tests/model/model.h"
+#include "tests/model/core/command.h"
+#include "tests/model/core/model.h"
 
 namespace convergia::testing {
 

@@ -1,10 +1,10 @@
 // Tests the model itself, and the classes that judge answers by it.
-#include "tests/model/model.h"
+#include "tests/model/core/model.h"
 
 #include <gtest/gtest.h>
 
-#include "tests/model/possibilities.h"
-#include "tests/model/shared_file.h"
+#include "tests/model/core/possibilities.h"
+#include "tests/model/core/shared_file.h"
 
 namespace convergia::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/model/mail_model.h"
+#include "tests/model/core/mail_model.h"
 
 #include <algorithm>
 #include <utility>

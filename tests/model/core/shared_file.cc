@@ -1,4 +1,4 @@
-#include "tests/model/shared_file.h"
+#include "tests/model/core/shared_file.h"
 
 #include <algorithm>
 #include <optional>

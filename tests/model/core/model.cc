@@ -1,4 +1,4 @@
-#include "tests/model/model.h"
+#include "tests/model/core/model.h"
 
 #include <algorithm>
 #include <optional>

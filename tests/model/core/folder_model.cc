@@ -1,4 +1,4 @@
-#include "tests/model/folder_model.h"
+#include "tests/model/core/folder_model.h"
 
 #include <algorithm>
 #include <utility>

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/model/command.h"
-#include "tests/model/folder_model.h"
+#include "tests/model/core/command.h"
+#include "tests/model/core/folder_model.h"
 
 namespace convergia::testing {
 

@@ -1,4 +1,4 @@
-#include "tests/model/command_maker.h"
+#include "tests/model/core/command_maker.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"

@@ -1,4 +1,4 @@
-#include "tests/model/command.h"
+#include "tests/model/core/command.h"
 
 #include <algorithm>
 #include <utility>
