@@ -1,4 +1,4 @@
-#include "bench/lineup.h"
+#include "bench/load/lineup.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "bench/dialect.h"
+#include "bench/load/dialect.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::bench {

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "bench/dialect.h"
+#include "bench/load/dialect.h"
 #include "common/base/limits.h"
 #include "common/line/framer.h"
 #include "common/line/reply.h"

@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "bench/load.h"
-#include "bench/peers.h"
+#include "bench/load/load.h"
+#include "bench/load/peers.h"
 #include "tools/devcluster/cluster.h"
 
 namespace convergia::bench {

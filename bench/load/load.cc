@@ -1,4 +1,4 @@
-#include "bench/load.h"
+#include "bench/load/load.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

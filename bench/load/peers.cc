@@ -1,4 +1,4 @@
-#include "bench/peers.h"
+#include "bench/load/peers.h"
 
 #include <unistd.h>
 

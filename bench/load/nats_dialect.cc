@@ -4,7 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "bench/dialect.h"
+#include "bench/load/dialect.h"
 
 namespace convergia::bench {
 namespace {

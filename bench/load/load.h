@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "bench/dialect.h"
+#include "bench/load/dialect.h"
 
 namespace convergia::bench {
 
