@@ -19,7 +19,7 @@
 #include "common/base/hash/tree_hash.h"
 #include "common/base/limits.h"
 #include "common/base/testing/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 #include "common/rpc/auth/call_policy.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/auth/peer.h"

@@ -25,7 +25,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/random.h"
 #include "common/base/testing/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 #include "common/store/rocks/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/scheduler/request_scheduler.h"

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/testing/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 
 namespace convergia::rpc {
 namespace {

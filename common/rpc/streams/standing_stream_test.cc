@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/testing/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/testing/test_pki.h"

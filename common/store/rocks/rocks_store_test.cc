@@ -12,7 +12,7 @@
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/testing/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 #include "common/store/rocks/rocks_format.h"
 #include "common/store/testing/event_log.h"
 #include "common/store/testing/store_suite.h"

@@ -1,4 +1,4 @@
-#include "common/disk/faulty_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 
 #include <glog/logging.h>
 
