@@ -13,7 +13,7 @@
 #include "common/base/fail.h"
 #include "common/base/testing/status_testing.h"
 #include "common/lineserver/line_server.h"
-#include "common/lineserver/test_client.h"
+#include "common/lineserver/testing/test_client.h"
 #include "common/rpc/auth/call_policy.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/server.h"

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/clock.h"
 #include "common/identity/key.h"
-#include "common/lineserver/test_client.h"
+#include "common/lineserver/testing/test_client.h"
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/epochs/epoch_metadata.h"
 #include "convergia/v1/accounts.grpc.pb.h"

@@ -1,4 +1,4 @@
-#include "common/lineserver/test_client.h"
+#include "common/lineserver/testing/test_client.h"
 
 #include <utility>
 

@@ -13,7 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/lineserver/line_server.h"
-#include "common/lineserver/test_client.h"
+#include "common/lineserver/testing/test_client.h"
 #include "common/tls/context.h"
 
 namespace convergia::lineserver {

@@ -1,4 +1,4 @@
-#include "common/lineserver/session_test_fixture.h"
+#include "common/lineserver/testing/session_test_fixture.h"
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
