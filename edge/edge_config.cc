@@ -21,8 +21,10 @@ void ReadLimits(const v1::LineLimits& given, EdgeSettings* settings) {
   SetIfGiven(given.unauthenticated_per_address_max(), &limits.unauthenticated_per_address_max);
   SetIfGiven(given.signed_in_per_address_max(), &limits.signed_in_per_address_max);
   SetIfGiven(given.sessions_per_user_max(), &settings->sessions_per_user_max);
-  SetIfGiven(given.messages_per_second(), &limits.messages_per_second);
-  SetIfGiven(given.messages_burst(), &limits.messages_burst);
+  SetIfGiven(given.messages_per_second(), &limits.messages.per_second);
+  SetIfGiven(given.messages_burst(), &limits.messages.burst);
+  SetIfGiven(given.message_bytes_per_second(), &limits.message_bytes.per_second);
+  SetIfGiven(given.message_bytes_burst(), &limits.message_bytes.burst);
 }
 
 }  // namespace

@@ -30,17 +30,20 @@ TEST(EdgeConfigTest, FillsInTheDefaults) {
   EXPECT_EQ(settings.line_listen, "0.0.0.0:64473");
   EXPECT_GE(settings.io_threads, 1);
   EXPECT_EQ(settings.sessions_per_user_max, limits::kSessionsPerUserMax);
-  EXPECT_EQ(settings.limits.messages_burst, limits::kMessagesBurst);
+  EXPECT_EQ(settings.limits.messages.burst, limits::kMessagesBurst);
+  EXPECT_EQ(settings.limits.message_bytes.burst, limits::kMessageBytesBurst);
 }
 
 TEST(EdgeConfigTest, TakesWhatIsGiven) {
   v1::EdgeConfig config = Good();
   config.set_io_threads(3);
   config.mutable_line_limits()->set_messages_per_second(7);
+  config.mutable_line_limits()->set_message_bytes_per_second(500);
   config.mutable_line_limits()->set_sessions_per_user_max(2);
   ASSERT_OK_AND_ASSIGN(const EdgeSettings settings, ReadSettings(config));
   EXPECT_EQ(settings.io_threads, 3);
-  EXPECT_EQ(settings.limits.messages_per_second, 7);
+  EXPECT_EQ(settings.limits.messages.per_second, 7);
+  EXPECT_EQ(settings.limits.message_bytes.per_second, 500);
   EXPECT_EQ(settings.sessions_per_user_max, 2);
 }
 

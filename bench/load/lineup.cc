@@ -34,6 +34,8 @@ void Unbind(v1::EdgeConfig* config) {
   limits->set_signed_in_per_address_max(100'000);
   limits->set_messages_per_second(100'000'000);
   limits->set_messages_burst(100'000'000);
+  limits->set_message_bytes_per_second(4'000'000'000);
+  limits->set_message_bytes_burst(4'000'000'000);
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ inline constexpr int kUnauthenticatedPerAddressMax = 16;
 inline constexpr int kSignedInPerAddressMax = 1000;  // Offices share one address.
 inline constexpr double kMessagesPerSecond = 100;    // Sustained, a session; reading pauses.
 inline constexpr double kMessagesBurst = 1000;
+inline constexpr double kMessageBytesPerSecond = 2 * 1024 * 1024;  // Likewise.
+inline constexpr double kMessageBytesBurst = 32 * 1024 * 1024;
 
 // Relay channels and links between edges.
 inline constexpr size_t kLinkQueueBytesMax = 16 * 1024 * 1024;  // Then FAIL BUSY.

@@ -221,9 +221,44 @@ TEST_F(SessionTest, AllOutboxesTogetherAreBounded) {
   EXPECT_EQ(alice->Ask("PING\n"), "OK");
 }
 
+TEST_F(SessionTest, PastTheBoundOfAllTheOneThatHoldsMostIsClosed) {
+  options_.limits.memory_bytes_max = 200'000;
+  options_.shards = 3;
+  StartServer();
+  const auto alice = ConnectAndSignIn("alice");
+  const auto hoarder = ConnectWithSmallBuffer("bob");
+  const auto slow = ConnectWithSmallBuffer("carol");
+  while (server_->memory_bytes() < 120'000) {
+    ASSERT_THAT(alice->Ask("FLOOD bob~\n10\n"), StartsWith("OK "));
+  }
+  // Carol is the one that grows past the bound.
+  while (CounterOf(Counter::kClosedMemory) == 0) {
+    ASSERT_THAT(alice->Ask("FLOOD carol~\n10\n"), StartsWith("OK "));
+  }
+  observer_.WaitForSessions("bob", 0);
+  WaitForConnections(2);
+  EXPECT_EQ(CounterOf(Counter::kClosedMemory), 1u);
+  EXPECT_EQ(alice->Ask("PING\n"), "OK");
+}
+
+TEST_F(SessionTest, BytesOfMessagesPastTheRateWait) {
+  options_.limits.message_bytes = {.per_second = 100, .burst = 30};
+  StartServer();
+  const auto client = Connect();
+  const std::string text(20, 'x');
+  std::string packets;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&packets, i, " SAY ", text, "\n");
+  ASSERT_TRUE(client->Send(packets));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(client->ReadPacket(), absl::StrCat(i, " OK ", text));
+  EXPECT_EQ(CounterOf(Counter::kPacketsIn), 2);
+  for (int i = 2; i < 4; ++i) {
+    Advance(absl::Milliseconds(301));
+    EXPECT_EQ(client->ReadPacket(), absl::StrCat(i, " OK ", text));
+  }
+}
+
 TEST_F(SessionTest, MessagesPastTheRateWaitAndNobodyIsClosed) {
-  options_.limits.messages_per_second = 10;
-  options_.limits.messages_burst = 5;
+  options_.limits.messages = {.per_second = 10, .burst = 5};
   StartServer();
   const auto client = Connect();
   std::string packets;
@@ -238,7 +273,7 @@ TEST_F(SessionTest, MessagesPastTheRateWaitAndNobodyIsClosed) {
 }
 
 TEST_F(SessionTest, OtherCommandsDoNotCountAsMessages) {
-  options_.limits.messages_burst = 1;
+  options_.limits.messages.burst = 1;
   StartServer();
   const auto client = Connect();
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client->Ask("PING\n"), "OK");

@@ -153,7 +153,7 @@ void Session::RunCommand(const CommandSpec& command, absl::string_view data, boo
       !line::SplitFields(data, has_data, wanted)) {
     return responder.Fail(WrongFields(command));
   }
-  if (command.counts_as_message) connection_.CountMessage();
+  if (command.counts_as_message) connection_.CountMessage(data.size());
   pending_.Reserve(responder.key(), command.answer_bytes_max);
   command.handler(*this, wanted, std::move(responder));
 }

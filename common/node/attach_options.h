@@ -7,9 +7,9 @@
 
 namespace convergia::node {
 
-// How a node holds its stream to mgmt. An end is final if it cannot pass by itself: the certificate
-// was revoked (kPermissionDenied, kUnauthenticated), or a newer start of this node is attached
-// (kFailedPrecondition).
+// The options of a node's stream to mgmt. An end is final if another try cannot help: the
+// certificate was revoked (kPermissionDenied, kUnauthenticated), or a newer start of this node is
+// attached (kFailedPrecondition).
 inline rpc::StandingPlan::Options AttachOptions() {
   rpc::StandingPlan::Options options;
   options.backoff_max = absl::Seconds(5);

@@ -21,10 +21,11 @@ constexpr char kRevocationsFile[] = "revocations.textproto";
 constexpr char kEdgesFile[] = "edges.textproto";
 constexpr char kRoutesFile[] = "routes.textproto";
 
-// Routes change with every link; the disk need not know each.
+// Routes change with every link, and the disk need not have each change.
 constexpr absl::Duration kSaveWaysEvery = absl::Seconds(5);
 
-// Entries of roles that this version does not know are left out: they cannot call it anyway.
+// Leaves out entries of roles that this version does not know: they cannot call it anyway. Also
+// leaves out entries beyond limits::kPinsMax.
 std::vector<rpc::PinEntry> EntriesOf(const v1::Pins& pins) {
   std::vector<rpc::PinEntry> entries;
   for (const v1::PinEntry& entry : pins.valid()) {
@@ -117,6 +118,7 @@ absl::Status MgmtMemory::Save(absl::Duration elapsed) {
   std::optional<v1::Revocations> revocations;
   bool pins = false;
   {
+    // The marks are cleared before the writes, so a change during a write is due again.
     absl::MutexLock lock(&mu_);
     if (std::exchange(welcome_due_, false)) welcome = welcome_;
     pins = std::exchange(pins_due_, false);
@@ -205,9 +207,9 @@ v1::Revocations MgmtMemory::revocations() const {
 void MgmtMemory::Merge(const v1::Revocations& revocations, absl::Time now) {
   for (const v1::TicketRevocation& row : revocations.tickets()) {
     v1::TicketRevocation& kept = revocations_[row.account_id()];
-    if (kept.generation() <= row.generation()) kept = row;
+    if (kept.generation() <= row.generation()) kept = row;  // A generation never goes back.
   }
-  // By then the tickets of the generations before have expired by themselves.
+  // After that time the tickets of earlier generations have expired by themselves.
   const int64_t expired_anyway_ms = absl::ToUnixMillis(now - limits::kGenerationsToldFor);
   std::erase_if(revocations_, [expired_anyway_ms](const auto& item) {
     return item.second.raised_ms() < expired_anyway_ms;

@@ -21,45 +21,52 @@
 
 namespace convergia::node {
 
-// What mgmt said last that must outlive a restart: who may connect, which tickets are void, the
-// keys to check tickets with, and for an edge where the others are and the ways there. With it a
-// node serves while mgmt is away, lets in whom it should, and an edge finds the others.
+// The latest data from mgmt that a node needs after a restart without mgmt: the valid pins, the
+// void tickets, the keys that check tickets, and for an edge the addresses of the other edges and
+// the routes to them. With it the node serves while mgmt is away.
 //
-// Thread-safe. Only Load() and Save() touch the disk.
+// Thread-safe. Only Load() and Save() touch the disk, and Save() is for one thread at a time.
 class MgmtMemory {
  public:
-  // `files` must outlive the memory. No file of it has more than `file_bytes_max`.
+  // `files` must outlive the memory. Each file has at most `file_bytes_max` bytes.
   explicit MgmtMemory(const NodeFiles& files,
                       size_t file_bytes_max = limits::kMgmtMemoryFileBytesMax)
       : files_(files), file_bytes_max_(file_bytes_max) {}
 
-  // Reads the files. What is missing or cannot be read counts as never said; the latter is logged.
+  // Reads the files. A missing file leaves its part empty. So does an unreadable one, which is also
+  // logged.
   void Load(absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Writes what has changed since the last Save(); where the others are and the ways there, which
-  // may change often, every few seconds. `elapsed` is Clock::Elapsed(), or infinite: all now.
-  // Errors: of the disk; kResourceExhausted for what is too large for its file, which stays as it
-  // was. What was not written stays due.
+  // Writes the parts that have changed since the last Save(). Edges and routes may change often, so
+  // they are written at most every 5 s. `elapsed` is Clock::Elapsed(), or infinite to write all
+  // parts now.
+  //
+  // Errors: those of the disk; kResourceExhausted if a part is too large for its file, which then
+  // keeps the old part. The next Save() writes again after an error.
   absl::Status Save(absl::Duration elapsed) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Keeps `welcome` with its ticket keys.
   void TakeWelcome(const v1::Welcome& welcome) ABSL_LOCKS_EXCLUDED(mu_);
-  // Changes pins(), which cuts the streams of those who left.
+  // Changes pins(), whose listeners cut the streams of revoked keys.
   void TakePins(const v1::Pins& pins) ABSL_LOCKS_EXCLUDED(mu_);
-  // Forgets those raised limits::kGenerationsToldFor before `now`.
+  // Adds `revocations`, or replaces all if they are whole. Then forgets those that were raised more
+  // than limits::kGenerationsToldFor before `now`.
   void TakeRevocations(const v1::Revocations& revocations, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Keeps Edges, Routes and TicketKeys; others are none of its business.
+  // Keeps Edges and Routes, and puts TicketKeys into the kept Welcome. Ignores other messages.
   void TakeMessage(const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
 
   const rpc::PinSet& pins() const { return pins_; }
+  // The number of this node; 0 without a Welcome.
   NodeId node_id() const ABSL_LOCKS_EXCLUDED(mu_);
   std::optional<v1::Welcome> welcome() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Always whole.
+  // All void tickets, as a whole message.
   v1::Revocations revocations() const ABSL_LOCKS_EXCLUDED(mu_);
-  // The last ones that TakeMessage() kept.
+  // The latest Edges and the latest Routes, as far as mgmt sent them.
   std::vector<v1::ToNode> messages() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // Writes edges and routes.
   absl::Status SaveWays(absl::Duration elapsed) ABSL_LOCKS_EXCLUDED(mu_);
   void Merge(const v1::Revocations& revocations, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

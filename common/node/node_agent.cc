@@ -21,11 +21,11 @@ namespace convergia::node {
 namespace {
 
 constexpr absl::Duration kRenewTimeout = absl::Seconds(10);
-// What mgmt says often is on the disk so much later at the latest (and MgmtMemory's own pause).
+// The longest time between two saves (MgmtMemory has its own pause for parts that change often).
 constexpr absl::Duration kSaveEvery = absl::Seconds(2);
-// How often a stop is looked for while nothing can be awaited: before Start() there is no thread.
+// EnsureEnrolled() polls `cancelled` in this step, because no thread runs yet that could wake it.
 constexpr absl::Duration kGiveUpEvery = absl::Milliseconds(100);
-// A goodbye that mgmt does not answer is not waited for longer.
+// The longest wait for mgmt's answer to the end of the stream.
 constexpr absl::Duration kCloseTimeout = absl::Seconds(1);
 
 absl::Duration OfTimeval(const timeval& time) { return absl::DurationFromTimeval(time); }
@@ -47,7 +47,7 @@ std::string Describe(const NodeAgent::Options& options) {
   return absl::StrCat(RoleWord(options.role), " ", options.name);
 }
 
-// Of a node whose certificate has expired.
+// The error of a node whose certificate has expired and that cannot enrol.
 absl::Status CannotComeBack(const absl::Status& why) {
   return absl::Status(
       why.code(),
@@ -184,7 +184,7 @@ void NodeAgent::Stop() {
   calls_.Stop();
   stream_.Retire(kCloseTimeout);
   stream_.Stop();
-  actor_.Stop();
+  actor_.Stop();  // Last: the others post to it, and its last turn saves the memory.
 }
 
 void NodeAgent::Wake() {
@@ -272,12 +272,12 @@ absl::Status NodeAgent::Beat() {
   cpu_read_at_ = at;
   heartbeat->set_memory_bytes(ReadMemoryBytes());
   handler_->FillHeartbeat(heartbeat);
-  Send(std::move(message)).IgnoreError();  // A stream that has ended says so itself.
+  Send(std::move(message)).IgnoreError();  // OnStreamClosed() reports the end of a stream.
   return absl::OkStatus();
 }
 
 void NodeAgent::OnExpelled(const absl::Status& why) {
-  LOG(ERROR) << Describe(options_) << " has no place in the cluster any more: " << why.message();
+  LOG(ERROR) << Describe(options_) << " no longer has a place in the cluster: " << why.message();
   handler_->OnExpelled(why);
 }
 
@@ -361,7 +361,7 @@ void NodeAgent::OnWelcome(const Stream::Line& line, const v1::Welcome& welcome) 
     leader_plan_.OnAttached(line.epoch());
   }
   attached_ = true;
-  actor_.Wake();  // To write it down.
+  actor_.Wake();  // The turn saves the Welcome.
   LOG(INFO) << Describe(options_) << " is attached to mgmt as node " << welcome.node_id();
   handler_->OnAttached(welcome);
 }
@@ -375,7 +375,7 @@ void NodeAgent::OnStreamMessage(v1::ToNode& message) {
         stream_.GiveUp(absl::PermissionDeniedError("the certificate of this node was revoked"));
       }
     }
-    return actor_.Wake();  // To write them down.
+    return actor_.Wake();  // The turn saves the pins.
   }
   if (message.has_revocations()) {
     memory_.TakeRevocations(message.revocations(), options_.clock->Now());
@@ -390,7 +390,7 @@ void NodeAgent::OnStreamClosed(const Stream::End& end) {
     absl::MutexLock lock(&mu_);
     leader_plan_.OnDetached();
   }
-  // The stream goes there by itself, if the address is in the ring.
+  // If the address is in the ring already, the stream dials it by itself.
   if (!end.redirect.empty()) {
     actor_.PostUrgent([this, address = end.redirect] { Learn(address); });
   }

@@ -32,47 +32,50 @@
 
 namespace convergia::node {
 
-// What a node does with what mgmt says. Calls must not block. OnRestored() to OnDetached() come one
-// at a time.
+// A node's reactions to mgmt. Calls must not block. OnRestored(), OnAttached(), OnMessage() and
+// OnDetached() run one at a time. They run in NodeAgent::Start() with data from the disk, and on
+// gRPC threads with messages of mgmt.
 class AttachHandler {
  public:
   virtual ~AttachHandler() = default;
 
-  // From the disk, in NodeAgent::Start(), before anything else: what mgmt said last before this
-  // start, so that the node can serve while mgmt is away. Not called if it never said anything. If
-  // it said Edges and Routes, OnMessage() with the last of each follows.
+  // Called first, in NodeAgent::Start(), with the latest data from mgmt that is on the disk, so
+  // that the node can serve while mgmt is away. Not called if the disk has no Welcome. OnMessage()
+  // with the latest Edges and Routes follows, as far as they are on the disk.
   virtual void OnRestored(const v1::Welcome& /*welcome*/, const v1::Revocations& /*revocations*/) {}
 
-  // mgmt has welcomed us and knows nothing of us but Hello: now is the time to Send() the whole.
+  // Called after each Welcome. mgmt knows only the Hello of this node, so Send() all reports again.
   virtual void OnAttached(const v1::Welcome& welcome) = 0;
 
-  // All but Welcome and Pins, which the agent keeps itself. `message` may be moved from.
+  // Called with all messages except Welcome and Pins, which the agent keeps itself. `message` may
+  // be moved from.
   virtual void OnMessage(v1::ToNode& message) = 0;
 
-  // The stream of the last OnAttached() has ended; the agent is trying again already.
+  // Called when the stream of the last OnAttached() has ended. The agent dials again by itself.
   virtual void OnDetached() = 0;
 
-  // On the agent's own thread: add what only the node knows (sessions, draining); the rest is
-  // there.
+  // Called on the agent's own thread before each heartbeat. Adds the facts that only the node knows
+  // (sessions, draining). The agent has set the others.
   virtual void FillHeartbeat(v1::Heartbeat* /*heartbeat*/) {}
 
-  // On the agent's own thread: node.pem was renewed. gRPC reads it by itself; reload what does not.
+  // Called on the agent's own thread after node.pem was renewed. gRPC reads the file by itself;
+  // other users of the certificate must load it here.
   virtual void OnRenewed(const std::string& /*certificate_chain_pem*/) {}
 
-  // On the agent's own thread, last and at most once: the cluster has no place for this node any
-  // more (revoked, replaced by a newer start, expired). The program should say so and stop.
+  // Called on the agent's own thread, last and at most once: the cluster no longer has a place for
+  // this node (revoked, replaced by a newer start, expired). The program should report it and stop.
   virtual void OnExpelled(const absl::Status& /*why*/) {}
 };
 
-// A node's membership in the cluster: it enrols once, keeps the certificate fresh, holds the stream
-// to mgmt and knows the valid pins, also across a restart while mgmt is away. The same for every
-// role but mgmt.
+// A node's membership in the cluster: it enrols once, renews the certificate, holds the stream to
+// mgmt and knows the valid pins. It keeps them across a restart while mgmt is away. Every role but
+// mgmt uses it.
 //
-// It listens only to the latest start of mgmt: an earlier one, by the epoch that comes with Welcome
-// and with refusals, is like one that cannot be reached. If it knows several addresses of mgmt, it
-// dials the next when one fails, and moves as soon as any mgmt names a new leader.
+// Only the latest start of mgmt counts. The epoch comes with Welcome and with refusals; the agent
+// treats a mgmt of an earlier epoch as one that cannot be reached. If it knows several addresses of
+// mgmt, it dials the next when one fails, and moves as soon as any mgmt names a new leader.
 //
-// Life: Create() → EnsureEnrolled() → (make servers with tls_files() and pins()) → Start() →
+// Life: Create() -> EnsureEnrolled() -> (make servers with tls_files() and pins()) -> Start() ->
 // Stop(). Thread-safe.
 class NodeAgent {
  public:
@@ -80,66 +83,72 @@ class NodeAgent {
     Role role = Role::kEdge;
     std::string name;
     std::string dir;  // Of the node's files (node_files.h); made if missing.
-    std::vector<std::string> mgmt_addresses;  // "host:port"; empty: as mgmt said at enrolment.
-    std::string join_token_file;              // Needed until enrolled.
+    std::vector<std::string> mgmt_addresses;  // "host:port"; empty: those of the enrolment.
+    std::string join_token_file;              // Needed only for the enrolment.
     std::string version;
     rpc::StandingPlan::Options plan = AttachOptions();
     absl::Duration renew_retry = absl::Minutes(1);
     const Clock* clock = &RealClock::Get();
   };
 
-  // Reads what is in the folder, and counts this start (epoch()).
+  // Reads the files in the folder, and counts this start (epoch()).
   //
-  // Errors: a folder that cannot be used, or that belongs to another node; names the file.
+  // Errors: those of NodeFiles and HighestEpoch::Open(); kInvalidArgument if the folder belongs to
+  // another node, or if the node is enrolled but no address of mgmt is known.
   static absl::StatusOr<std::unique_ptr<NodeAgent>> Create(const Options& options);
 
   ~NodeAgent();  // Stop().
 
-  // Returns once this node has a certificate: at once if it is enrolled. Else, and if its
-  // certificate has expired, it enrols, for as long as mgmt cannot be reached, asking `cancelled`
-  // several times a second. Blocks.
+  // Returns at once if this node has a valid certificate. Otherwise it enrols, and tries again as
+  // long as mgmt cannot be reached. Blocks. It calls `cancelled` ten times a second between two
+  // tries; one try may take 10 s for each address.
   //
-  // Errors: kCancelled when given up; else what trying again would not change: no token file, a
-  // token that mgmt refuses (with its reason), or a server that is not the mgmt that made the
-  // token.
+  // Errors: kCancelled if `cancelled` returns true; else the errors of EnrolOnce() that another try
+  // cannot help: no token file, a token that mgmt refuses (with its reason), or a server that is
+  // not of the cluster that made the token.
   absl::Status EnsureEnrolled(const std::function<bool()>& cancelled);
 
-  // Attaches from now on, for ever. `hello` says where this node is reached; the agent adds epoch
-  // and version. `handler` must outlive Stop().
+  // Attaches, and again after each end, until Stop() or AttachHandler::OnExpelled(). `hello` has
+  // the addresses of this node; the agent adds epoch and version. `handler` must outlive Stop().
+  // Once, after EnsureEnrolled().
   void Start(v1::Hello hello, AttachHandler* handler);
 
-  // Ends the stream in order and returns when no handler call is under way or will come.
-  // Idempotent.
+  // Ends the stream in order, and cancels it after 1 s. After it returns no handler call is under
+  // way, and none comes. Idempotent; not from a handler.
   void Stop();
 
-  // Queues `message` for mgmt. Errors: kUnavailable while not attached (OnAttached() is the time to
-  // say it again); kBusy if too much waits, then the stream is given up and all is announced anew.
+  // Queues `message` for mgmt.
+  //
+  // Errors: kUnavailable while not attached; OnAttached() is the time to send it again. kBusy if
+  // the queue is full; the stream then ends, and OnAttached() follows on the next one.
   absl::Status Send(v1::FromNode message) { return stream_.Send(std::move(message)); }
 
-  // A heartbeat now and not only at the next beat; for news such as draining.
+  // Sends a heartbeat now, for news that should not wait (draining).
   void BeatNow() { stream_.BeatNow(); }
 
   bool attached() const { return attached_; }
-  // OK, or why OnExpelled() was (or is about to be) called.
+  // OK, or the reason for OnExpelled(), which was called or follows.
   absl::Status final_status() const { return stream_.final_status(); }
-  // 0 until the first Welcome, also of an earlier start.
+  // The number that mgmt gave this node; 0 until the first Welcome of all its starts.
   NodeId node_id() const { return memory_.node_id(); }
+  // The number of this start of the node.
   Epoch epoch() const { return epoch_; }
 
-  // Of mgmt's gRPC, the first of the list. After EnsureEnrolled().
+  // The first address of mgmt's gRPC in the list. After EnsureEnrolled().
   const std::string& mgmt_address() const { return mgmt_addresses_.front(); }
 
   const rpc::PinSet& pins() const { return memory_.pins(); }
   const NodeFiles& files() const { return files_; }
   rpc::TlsFiles tls_files() const { return files_.tls_files(); }
-  // For the other services of mgmt: to the mgmt that this node was attached to last, so ask for it
-  // at each call. Before the first attach, to the first of the list. After EnsureEnrolled().
+  // A channel for the other services of mgmt. It leads to the mgmt that this node was attached to
+  // last, so ask for it before each call. Before the first Welcome it leads to mgmt_address().
+  // After EnsureEnrolled().
   std::shared_ptr<grpc::Channel> mgmt_channel() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // How often it has opened the stream to mgmt, in vain or not.
+  // The number of times that it has dialled mgmt for the stream.
   uint64_t attaches() const { return stream_.dials(); }
 
-  // For tests that move a FakeClock: look at it again now.
+  // Reads the clock again. For tests that move a FakeClock.
   void Wake();
 
  private:
@@ -163,7 +172,7 @@ class NodeAgent {
   absl::Status KeepRenewed(const std::string& chain_pem) ABSL_LOCKS_EXCLUDED(mu_);
   void OnExpelled(const absl::Status& why);
   void OnLeader(const LeaderWord& word) ABSL_LOCKS_EXCLUDED(mu_);
-  // Adds `address` to the ring. False: it is full.
+  // Adds `address` to the ring. False if the ring is full.
   bool Learn(const std::string& address);
   void SetAddresses();
 
@@ -177,7 +186,7 @@ class NodeAgent {
   const NodeFiles files_;
   const Epoch epoch_;
   identity::Pin own_pin_;
-  std::vector<std::string> mgmt_addresses_;  // As configured or told at the enrolment.
+  std::vector<std::string> mgmt_addresses_;  // Of the configuration, or of the enrolment.
   bool has_certificate_ = false;
   absl::Time certificate_ends_;  // At the start.
   v1::Hello hello_;
@@ -190,7 +199,7 @@ class NodeAgent {
   rpc::CallPool calls_{/*calls_max=*/4};
 
   // Only on the executor.
-  std::vector<std::string> ring_;  // mgmt_addresses_ and those that mgmts have named.
+  std::vector<std::string> ring_;  // mgmt_addresses_, and addresses that mgmts have named.
   absl::Duration cpu_used_ = absl::ZeroDuration();
   absl::Duration cpu_read_at_ = absl::ZeroDuration();
 
@@ -198,9 +207,9 @@ class NodeAgent {
   CertificatePlan certificate_plan_ ABSL_GUARDED_BY(mu_);
   LeaderPlan leader_plan_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::shared_ptr<grpc::Channel>> channels_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<grpc::Channel> attached_channel_ ABSL_GUARDED_BY(mu_);  // The last.
+  std::shared_ptr<grpc::Channel> attached_channel_ ABSL_GUARDED_BY(mu_);  // Of the last Welcome.
 
-  // The agent's own thread, and what runs on it.
+  // The agent's own thread, and the objects that use it.
   ThreadExecutor executor_;
   Actor actor_;
   Stream stream_;

@@ -149,7 +149,7 @@ TEST_F(NodeAgentTest, AStreamThatIsNeverWelcomedIsTriedAgain) {
   FakeClock clock(RealClock::Get().Now());
   NodeAgent::Options options = Options();
   options.clock = &clock;
-  options.plan.backoff_first = absl::ZeroDuration();  // The fake clock stands still then.
+  options.plan.backoff_first = absl::ZeroDuration();  // The fake clock would never end a back-off.
   mgmt_.SetWelcomes(false);
   const auto agent = Launch(options);
   mgmt_.AwaitHellos(1);
@@ -243,7 +243,7 @@ TEST_F(NodeAgentTest, ARefusalOfAMgmtThatWasReplacedEndsNoNode) {
   mgmt_.SetEpoch(5);
   const auto agent = Launch();
   listener_.Await(&Listener::attached, 1);
-  // What is at mgmt's address now is an earlier start, and does not know this node.
+  // An earlier start of mgmt has the address now. It does not know this node.
   mgmt_.SetEpoch(4);
   int refusals = 0;
   for (const absl::Status& refusal :
@@ -274,7 +274,7 @@ TEST_F(NodeAgentTest, AnEarlierStartOfMgmtIsNotListenedToAlsoAfterARestart) {
   mgmt_.SetEpoch(4);
   const auto agent = Launch();
   const size_t hellos = mgmt_.AwaitHellos(1).size();
-  mgmt_.Push(PinsMessage({}, {OwnPin(*agent)}));  // What it says besides counts neither.
+  mgmt_.Push(PinsMessage({}, {OwnPin(*agent)}));  // Its other messages do not count either.
   mgmt_.AwaitHellos(hellos + 3);
   EXPECT_EQ(listener_.Get(&Listener::attached), 1);
   EXPECT_EQ(listener_.Get(&Listener::messages), 0);
@@ -283,7 +283,7 @@ TEST_F(NodeAgentTest, AnEarlierStartOfMgmtIsNotListenedToAlsoAfterARestart) {
   listener_.Await(&Listener::attached, 2);
 }
 
-// The serial number of what `server` shows to a new connection.
+// The serial number of the certificate that the server at `address` shows to a new connection.
 std::string ServedSerial(const std::string& address) {
   return identity::ReadCertificate(rpc::ServedCertificate(address))->serial;
 }
@@ -340,7 +340,7 @@ TEST_F(NodeAgentTest, ANodeThatIsAwayTooLongIsToldSo) {
 
 TEST_F(NodeAgentTest, ANodeWhoseCertificateHasExpiredComesBackWithANewToken) {
   Launch()->Stop();
-  // A certificate for its key that ended yesterday.
+  // Replaces its certificate by one for the same key that ended yesterday.
   const std::string key_pem = rpc::ReadOrDie(Options().dir + "/node.key");
   ASSERT_OK_AND_ASSIGN(const auto key, identity::PrivateKey::FromPem(key_pem));
   const FakeClock past(RealClock::Get().Now() - absl::Hours(48));

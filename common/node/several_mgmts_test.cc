@@ -1,4 +1,4 @@
-// The agent and several mgmts, of which one leads.
+// The agent and several mgmts. One of them leads.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -19,11 +19,11 @@ class SeveralMgmtsTest : public NodeAgentTest {
     second_.SetEpoch(6);
   }
 
-  // An agent that is attached to the first, and listens to all.
+  // Makes an agent that is attached to the first mgmt and listens to both.
   std::unique_ptr<NodeAgent> LaunchAttached() {
     NodeAgent::Options options = Options();
     options.mgmt_addresses = {mgmt_.address(), second_.address()};
-    options.plan.backoff_first = options.plan.backoff_max = absl::Minutes(1);  // As good as never.
+    options.plan.backoff_first = options.plan.backoff_max = absl::Minutes(1);  // Beyond the test.
     auto agent = Launch(options);
     second_.pins().Replace(mgmt_.pins().All());
     listener_.Await(&Listener::attached, 1);
@@ -45,7 +45,7 @@ class SeveralMgmtsTest : public NodeAgentTest {
 TEST_F(SeveralMgmtsTest, OneThatSaysNothingIsLeftAsSoonAsAnotherLeads) {
   const auto agent = LaunchAttached();
   const auto channel = agent->mgmt_channel();
-  second_.Announce(LeaderAt(6));  // The first keeps its streams, as one that is frozen does.
+  second_.Announce(LeaderAt(6));  // The first keeps its streams, like a frozen process.
   listener_.Await(&Listener::attached, 2);
   EXPECT_EQ(second_.AwaitHellos(1).size(), 1u);
   EXPECT_EQ(listener_.Get(&Listener::detached), 1);
@@ -56,7 +56,7 @@ TEST_F(SeveralMgmtsTest, OneThatSaysNothingIsLeftAsSoonAsAnotherLeads) {
 TEST_F(SeveralMgmtsTest, AnEarlierStartThatSaysItLeadsIsNotFollowed) {
   const auto agent = LaunchAttached();
   second_.Announce(LeaderAt(4));
-  second_.Announce(LeaderAt(5));  // Another address of the one that it is attached to.
+  second_.Announce(LeaderAt(5));  // This could be another address of the first mgmt.
   second_.Announce(LeaderAt(6));
   listener_.Await(&Listener::attached, 2);
   EXPECT_EQ(agent->attaches(), 2u);
@@ -88,7 +88,7 @@ TEST_F(SeveralMgmtsTest, OneThatDoesNotLeadNamesTheOneThatDoes) {
   ASSERT_OK((*agent)->EnsureEnrolled(Never));
   (*agent)->Start(v1::Hello(), &listener);
   listener.Await(&Listener::attached, 1);
-  EXPECT_EQ((*agent)->attaches(), 2u);  // Not by way of the one in between.
+  EXPECT_EQ((*agent)->attaches(), 2u);  // It skips the address in the middle.
   (*agent)->Stop();
 }
 

@@ -23,9 +23,9 @@ namespace convergia::rpc {
 namespace {
 
 constexpr int kBacklog = 1024;
-// When there is no descriptor left, asking at once again would only burn the CPU.
+// The listener stays readable while no descriptor is free, so a retry at once would burn the CPU.
 constexpr int kRetryMilliseconds = 100;
-constexpr int kRefusedPerLook = 64;
+constexpr int kRefusedPerLook = 64;  // At the bound, one of so many looks for closed connections.
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
@@ -69,7 +69,7 @@ int PortOf(int listener) {
                    : reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
-// "" if it is gone already.
+// The host without its port, as a number. "" if it cannot be read.
 std::string AddressOf(const sockaddr_storage& peer, socklen_t size) {
   char host[NI_MAXHOST];
   const int error = getnameinfo(reinterpret_cast<const sockaddr*>(&peer), size, host, sizeof(host),
@@ -148,7 +148,7 @@ void Acceptor::AcceptAll() {
       continue;
     }
     const int on = 1;
-    // Without it a message waits for the acknowledgement of the last one.
+    // Nagle's algorithm would delay a message until the last one is acknowledged.
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
     parameters.listener_fd = listener_;
@@ -158,7 +158,7 @@ void Acceptor::AcceptAll() {
 }
 
 bool Acceptor::Admit(int fd, const std::string& address) {
-  // Looking at all of them costs milliseconds, so a flood does not bring it about each time.
+  // A look at all connections costs milliseconds, so a flood must not cause one each time.
   if (count_ >= shares_.nodes_max && refused_++ % kRefusedPerLook == 0) ForgetAllClosed();
   std::vector<Connection>& own = connections_[address];
   const int own_max = std::max(1, shares_.nodes_max / 4);

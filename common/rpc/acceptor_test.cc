@@ -1,4 +1,4 @@
-// How many connections reach gRPC, and which.
+// Which connections reach gRPC, and how many.
 #include "common/rpc/acceptor.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@
 namespace convergia::rpc {
 namespace {
 
-// In gRPC's place: keeps what it is given.
+// Stands for gRPC: keeps the connections that it gets.
 struct Sink {
   absl::Mutex mu;
   std::vector<int> fds;

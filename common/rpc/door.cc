@@ -23,8 +23,9 @@ constexpr absl::string_view kOurServices = "/convergia.";
 class GuardedContexts final : public grpc::ContextAllocator {
  public:
   grpc::CallbackServerContext* NewCallbackServerContext() override { return new GuardedContext; }
-  // For methods that no service has. gRPC gives contexts of both kinds to the first Release(), so
-  // both must come from here: one of gRPC's own is part of a larger object and cannot be deleted.
+  // For methods that no service has. gRPC passes contexts of both kinds to the first Release(), so
+  // both must come from here. A context of gRPC's own is part of a larger object, and `delete` of
+  // it would be wrong.
   grpc::GenericCallbackServerContext* NewGenericCallbackServerContext() override {
     return new grpc::GenericCallbackServerContext;
   }
@@ -32,7 +33,7 @@ class GuardedContexts final : public grpc::ContextAllocator {
   void Release(grpc::GenericCallbackServerContext* context) override { delete context; }
 };
 
-// The caller gets the status at once; what the method still does with the call goes nowhere.
+// Sends the caller the status at once. Later steps of the method on this call have no effect.
 void Cancel(const absl::Status& why, grpc::ServerContextBase* context) {
   const grpc::Status status = ToGrpcStatus(why);
   grpc_call_cancel_with_status(context->c_call(),
@@ -46,7 +47,7 @@ absl::Status Judge(const Authorizer& authorizer, absl::string_view method,
   return authorizer.Admit(method, auth == nullptr ? "" : PeerPem(*auth));
 }
 
-// Cancels a call of the synchronous API that may not pass, before its method runs.
+// Cancels a refused call of the synchronous API before its method runs.
 class Canceller final : public grpc::experimental::Interceptor {
  public:
   Canceller(const Authorizer& authorizer, grpc::experimental::ServerRpcInfo* info)
@@ -68,8 +69,8 @@ class Canceller final : public grpc::experimental::Interceptor {
 };
 
 // gRPC asks for the interceptors of each call. A call of the callback API is bound to its context
-// by then, so all is decided at once and it needs no interceptor; one of the synchronous API is
-// not.
+// by then, so it is judged at once and needs no interceptor. A call of the synchronous API is bound
+// later, so an interceptor judges it.
 class Door final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   Door(const CallPolicy& policy, const PinSet& pins) : authorizer_(policy, pins) {}

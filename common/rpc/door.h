@@ -7,13 +7,13 @@
 
 namespace convergia::rpc {
 
-// Has `builder`'s server judge each call by Authorizer before a method sees it.
+// Makes the server of `builder` judge each call with an Authorizer before a method sees it.
 //
-// Calls of our own services get the verdict in their context (guarded_call.h), and the base of
-// their reactors answers with it. Calls of gRPC's own services (reflection, health, channelz),
-// which know nothing of ours, are cancelled with the verdict as their status, if it is a refusal.
+// A call of our own services gets the verdict in its context (guarded_call.h). Reply(),
+// ReplyLater() and ServerStream answer a refusal with it. A refused call of gRPC's own services
+// (reflection, health, channelz) is cancelled with the refusal as its status.
 //
-// Both outlive the server.
+// `policy` and `pins` outlive the server.
 void PutDoor(const CallPolicy& policy, const PinSet& pins, grpc::ServerBuilder* builder);
 
 }  // namespace convergia::rpc

@@ -22,14 +22,14 @@
 namespace convergia::rpc {
 namespace {
 
-// These plugins of gRPC are for the whole process, and must be there before the first server.
+// Installs gRPC's plugins of the process. They must be there before the first server.
 void InstallFurniture() {
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::channelz::experimental::InitChannelzService();
-    // Being named is what links the description in, for reflection.
+    // This use makes the linker keep the description of the health service, for reflection.
     CHECK_NOTNULL(grpc::health::v1::HealthCheckRequest::descriptor());
     KeepCallbackThreads();
   });
@@ -49,7 +49,7 @@ void SetLimits(grpc::ServerBuilder* builder) {
                               static_cast<int>(limits::kRpcMetadataBytesMax));
   builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                               Milliseconds(limits::kRpcHandshakeTimeout));
-  // Nobody of ours compresses, and a small message could become a large one.
+  // No node compresses, and a small compressed message could become a large one.
   builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kRpcStreamsPerConnectionMax);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits::kRpcKeepalive));
@@ -57,10 +57,10 @@ void SetLimits(grpc::ServerBuilder* builder) {
                               Milliseconds(limits::kRpcKeepaliveTimeout));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  // Callers ping every kRpcKeepalive; half of it leaves room for clocks that differ.
+  // Callers ping every kRpcKeepalive. Half of it leaves room for timers that run unevenly.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               Milliseconds(limits::kRpcKeepalive / 2));
-  // Reflection is the one synchronous service: it gets one thread, not a pool.
+  // Only reflection and channelz are synchronous: one queue and at most two polling threads do.
   builder->SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);

@@ -15,8 +15,9 @@ namespace convergia::rpc {
 
 class Acceptor;
 
-// A gRPC server with the furniture of every node: reflection, health, channelz, keep-alive, bounded
-// messages, memory and connections. Serving from Create() until Stop(). Thread-safe.
+// A gRPC server with the services of every node (reflection, health, channelz), keep-alive, and
+// bounds on messages, memory and connections (limits.h). It serves from Create() until Stop().
+// Thread-safe, but only one thread may be in Stop().
 class Server {
  public:
   struct Options {
@@ -25,7 +26,7 @@ class Server {
     std::vector<grpc::Service*> services;  // Outlive the server.
   };
 
-  // Errors: kInvalidArgument for an address that is none; kUnavailable if it is taken.
+  // Errors: those of Acceptor::Create() for `listen`; kInternal if gRPC does not start.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const Options& options);
 
   ~Server();  // Stop(absl::ZeroDuration()).
@@ -33,11 +34,11 @@ class Server {
   // "host:port" with the real port, the host as in Options::listen.
   const std::string& address() const { return address_; }
 
-  // Health answers NOT_SERVING from now on; calls go on.
+  // Makes the health service answer NOT_SERVING. Calls go on.
   void Drain();
 
-  // Takes no more calls, gives those under way `grace` to end, then cancels them; returns when all
-  // reactors are done. Idempotent.
+  // Takes no further calls and gives the calls under way `grace` to end, then cancels them. Returns
+  // when all reactors are done. Idempotent.
   void Stop(absl::Duration grace);
 
  private:

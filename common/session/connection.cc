@@ -21,7 +21,8 @@ Connection::Connection(uint64_t id, ServerState& server, std::shared_ptr<Shard> 
       last_heard_(since_),
       last_progress_(since_),
       stream_(std::in_place, std::move(socket), server.tls),
-      tokens_(since_, server.limits.messages_burst) {}
+      messages_(since_, server.limits.messages),
+      message_bytes_(since_, server.limits.message_bytes) {}
 
 // This may run on any thread if an owner on that thread held the last reference. By then TearDown()
 // has returned everything that belongs to the shard.

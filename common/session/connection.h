@@ -89,8 +89,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // False while the peer must not be read: its outbox is too full, it sent too many messages, its
   // sign-in is unanswered, or the connection ends.
   bool CanRead() const;
-  // Counts a message from the peer. Past Limits::messages_per_second, reading pauses.
-  void CountMessage();
+  // Counts a message of `bytes` from the peer. Past Limits::messages or Limits::message_bytes,
+  // reading pauses.
+  void CountMessage(size_t bytes);
   // Checks at the end of this turn whether to read, close, or account for memory.
   void MarkDirty() { shard_->MarkDirty(*this); }
 
@@ -122,6 +123,10 @@ class Connection final : public std::enable_shared_from_this<Connection>,
 
   // Only for this room: registers with the shard and begins the handshake.
   void Start();
+  // Only for this room: what it holds of Limits::memory_bytes_max, and its end because it holds
+  // most. On the shard's thread.
+  size_t memory_bytes() const { return accounted_bytes_; }
+  void CloseForMemory() { Abort(Counter::kClosedMemory); }
 
  private:
   friend class Shard;
@@ -174,7 +179,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool awaits_writable_ = false;  // Likewise; the socket was full.
   bool is_stalled_ = false;       // The outbox waits for the socket since last_progress_.
   bool is_paused_ = false;        // Open, and not reading.
-  bool is_rate_paused_ = false;   // Paused because tokens_ is empty.
+  bool is_rate_paused_ = false;   // Paused because a bucket is empty.
   bool is_ending_ = false;        // Reads no further; closes once the dialect is done.
   bool is_draining_ = false;      // Ends with a last word.
   bool signs_in_ = false;         // Between BeginSignIn() and EndSignIn().
@@ -193,7 +198,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // Pushes in the outbox. Flush() deducts everything it writes, so this can be too low.
   size_t push_bytes_ = 0;
   size_t accounted_bytes_ = 0;  // Our part of the server's memory_bytes.
-  TokenBucket tokens_;
+  TokenBucket messages_;
+  TokenBucket message_bytes_;
 };
 
 }  // namespace convergia::session

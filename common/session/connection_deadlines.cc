@@ -28,7 +28,8 @@ absl::Duration Connection::NextDeadline() const {
       std::min(next, last_heard_ + (was_idle_ ? limits.idle_close_after : limits.idle_ping_after));
   if (is_stalled_) next = std::min(next, last_progress_ + limits.outbox_stall_max);
   if (is_rate_paused_) {
-    next = std::min(next, shard_->now() + absl::Seconds(1 / limits.messages_per_second));
+    next = std::min(next, std::max(messages_.NextToken(limits.messages),
+                                   message_bytes_.NextToken(limits.message_bytes)));
   }
   return next;
 }
@@ -36,8 +37,8 @@ absl::Duration Connection::NextDeadline() const {
 void Connection::OnDeadline() {
   const absl::Duration now = shard_->now();
   if (OnOverdue(now)) return;
-  if (is_rate_paused_ &&
-      tokens_.HasToken(now, server_.limits.messages_per_second, server_.limits.messages_burst)) {
+  if (is_rate_paused_ && messages_.HasToken(now, server_.limits.messages) &&
+      message_bytes_.HasToken(now, server_.limits.message_bytes)) {
     is_rate_paused_ = false;
     MarkDirty();
   }

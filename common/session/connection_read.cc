@@ -75,9 +75,12 @@ bool Connection::CanRead() const {
          outbox_.bytes() < server_.limits.outbox_bytes_soft;
 }
 
-void Connection::CountMessage() {
+void Connection::CountMessage(size_t bytes) {
   const Limits& limits = server_.limits;
-  if (tokens_.Take(shard_->now(), limits.messages_per_second, limits.messages_burst)) return;
+  const bool may_send = messages_.Take(shard_->now(), limits.messages);
+  const bool may_send_bytes =
+      message_bytes_.Take(shard_->now(), limits.message_bytes, static_cast<double>(bytes));
+  if (may_send && may_send_bytes) return;
   is_rate_paused_ = true;
   SetDeadline();
 }

@@ -68,10 +68,7 @@ void Connection::Account() {
   if (bytes == accounted_bytes_) return;
   const int64_t change = static_cast<int64_t>(bytes) - static_cast<int64_t>(accounted_bytes_);
   accounted_bytes_ = bytes;
-  const int64_t total = server_.memory_bytes.fetch_add(change) + change;
-  if (change > 0 && total > static_cast<int64_t>(server_.limits.memory_bytes_max)) {
-    Abort(Counter::kClosedMemory);
-  }
+  server_.memory.Add(change);
 }
 
 }  // namespace convergia::session

@@ -72,7 +72,7 @@ class Echo final : public Dialect {
 
   void OnFrame() {
     ++log_.frames;
-    connection_.CountMessage();
+    connection_.CountMessage(frame_.size());
     if (frame_ == Frame("me") && !connection_.SignIn()) {
       connection_.Close(FailCode::kBusy, "");
     } else {
@@ -93,7 +93,7 @@ class DialectTest : public testing::Test {
     options_.listen = {MakePort(1)};
     options_.shards = 2;
     options_.tick = absl::Milliseconds(1);
-    options_.limits.messages_burst = 1e6;
+    options_.limits.messages.burst = 1e6;
   }
   ~DialectTest() override {
     if (server_ == nullptr) return;
@@ -230,8 +230,7 @@ TEST_F(DialectTest, PushesPastTheHardBoundCloseThePeer) {
 }
 
 TEST_F(DialectTest, MessagesPastTheRateWait) {
-  options_.limits.messages_per_second = 10;
-  options_.limits.messages_burst = 3;
+  options_.limits.messages = {.per_second = 10, .burst = 3};
   StartServer();
   const auto client = ConnectAndGreet();
   std::string stream;
@@ -242,6 +241,25 @@ TEST_F(DialectTest, MessagesPastTheRateWait) {
   for (int i = 3; i < 5; ++i) {
     AdvanceBy(absl::Milliseconds(101));
     EXPECT_EQ(ReadFrame(*client), absl::StrCat(i));
+  }
+}
+
+TEST_F(DialectTest, BytesPastTheRateWait) {
+  options_.limits.message_bytes = {.per_second = 100, .burst = 25};
+  StartServer();
+  const auto client = ConnectAndGreet();
+  const std::string body(19, 'b');  // With its length, twenty bytes.
+  std::string stream;
+  for (int i = 0; i < 5; ++i) stream += Echo::Frame(body);
+  ASSERT_TRUE(client->Send(stream));
+  // The second one goes into debt: 15 bytes, and one must be left to read on.
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ReadFrame(*client), body);
+  AdvanceBy(absl::Milliseconds(140));
+  OnConnection([](Connection&) {});  // The tick has passed.
+  EXPECT_EQ(log_.frames, 2);
+  for (int i = 2; i < 5; ++i) {
+    AdvanceBy(absl::Milliseconds(201));
+    EXPECT_EQ(ReadFrame(*client), body);
   }
 }
 

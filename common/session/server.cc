@@ -17,11 +17,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Deps& deps, Options
 
 Server::Server(const Deps& deps, const Options& options) {
   CHECK(options.shards > 0 && deps.tls != nullptr);
-  CHECK(options.limits.messages_per_second > 0 && options.limits.messages_burst >= 1);
+  for (const Rate& rate : {options.limits.messages, options.limits.message_bytes}) {
+    CHECK(rate.per_second > 0 && rate.burst >= 1);
+  }
   for (int index = 0; index < options.shards; ++index) {
     shards_.push_back(std::make_shared<Shard>(index, *deps.clock, options.tick));
   }
-  state_ = std::make_unique<ServerState>(options.limits, *deps.tls);
+  state_ = std::make_unique<ServerState>(options.limits, *deps.tls, shards_);
 }
 
 Server::~Server() { Stop(); }
@@ -83,7 +85,7 @@ std::vector<std::string> Server::addresses() const {
 
 int64_t Server::connections() const { return state_->addresses.connections(); }
 int64_t Server::signed_in() const { return state_->addresses.signed_in(); }
-int64_t Server::memory_bytes() const { return state_->memory_bytes; }
+int64_t Server::memory_bytes() const { return state_->memory.bytes(); }
 
 CounterValues Server::counters() const {
   CounterValues sums = {};

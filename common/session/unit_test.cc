@@ -79,16 +79,28 @@ TEST_F(TimingWheelTest, WhatIsSetWhileCallingIsForLater) {
 }
 
 TEST(TokenBucketTest, GivesABurstAndThenTheRate) {
-  TokenBucket bucket(absl::ZeroDuration(), /*burst=*/3);
-  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), 2, 3));
-  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), 2, 3));
-  EXPECT_FALSE(bucket.Take(absl::ZeroDuration(), 2, 3)) << "this one may go, the next waits";
-  EXPECT_FALSE(bucket.HasToken(absl::Milliseconds(400), 2, 3));
-  EXPECT_TRUE(bucket.HasToken(absl::Milliseconds(500), 2, 3));
-  EXPECT_FALSE(bucket.Take(absl::Milliseconds(500), 2, 3));
-  EXPECT_TRUE(bucket.Take(absl::Hours(1), 2, 3)) << "never more than the burst";
-  EXPECT_TRUE(bucket.Take(absl::Hours(1), 2, 3));
-  EXPECT_FALSE(bucket.Take(absl::Hours(1), 2, 3));
+  constexpr Rate kRate = {.per_second = 2, .burst = 3};
+  TokenBucket bucket(absl::ZeroDuration(), kRate);
+  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), kRate));
+  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), kRate));
+  EXPECT_FALSE(bucket.Take(absl::ZeroDuration(), kRate)) << "this one may go, the next waits";
+  EXPECT_EQ(bucket.NextToken(kRate), absl::Milliseconds(500));
+  EXPECT_FALSE(bucket.HasToken(absl::Milliseconds(400), kRate));
+  EXPECT_TRUE(bucket.HasToken(absl::Milliseconds(500), kRate));
+  EXPECT_FALSE(bucket.Take(absl::Milliseconds(500), kRate));
+  EXPECT_TRUE(bucket.Take(absl::Hours(1), kRate)) << "never more than the burst";
+  EXPECT_TRUE(bucket.Take(absl::Hours(1), kRate));
+  EXPECT_FALSE(bucket.Take(absl::Hours(1), kRate));
+}
+
+TEST(TokenBucketTest, ATakeOfManyGoesIntoDebt) {
+  constexpr Rate kRate = {.per_second = 10, .burst = 100};
+  TokenBucket bucket(absl::ZeroDuration(), kRate);
+  EXPECT_TRUE(bucket.Take(absl::ZeroDuration(), kRate, /*cost=*/99));
+  EXPECT_FALSE(bucket.Take(absl::ZeroDuration(), kRate, /*cost=*/50));
+  EXPECT_EQ(bucket.NextToken(kRate), absl::Seconds(5));
+  EXPECT_FALSE(bucket.HasToken(absl::Milliseconds(4'900), kRate));
+  EXPECT_TRUE(bucket.HasToken(absl::Seconds(5), kRate));
 }
 
 TEST(AddressBookTest, BoundsStrangersPerAddressAndTellsOnlySome) {

@@ -5,12 +5,13 @@
 
 namespace convergia::datamgr {
 
-// One stream of one data server: hands to the hub what comes, and packs small requests. The hub
-// outlives OnClosed().
+// One stream of one data server. Hands its messages to the hub, and packs small requests into one
+// message. The hub outlives OnClosed(). Thread-safe, as rpc::Stream is.
 class DataServerStream final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataServer> {
  public:
   DataServerStream(grpc::CallbackServerContext* context, ServerHub* hub, const rpc::Peer& peer)
-      // The windows bound what is sent; this is only the last line.
+      // The hub keeps requests within the window of the data server. This bound only matters if
+      // that window is huge.
       : ServerStream(context, {.queue_bytes_max = kQueueBytesMax,
                                .when_full = rpc::StreamOptions::WhenFull::kCancel}),
         hub_(hub),

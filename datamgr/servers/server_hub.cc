@@ -14,12 +14,12 @@
 namespace convergia::datamgr {
 namespace {
 
-// What each request costs of a window besides its bytes, as chunks.proto says.
+// Each request costs so much of the window besides its bytes, as chunks.proto says.
 constexpr size_t kRequestBytes = 512;
-// Waits for one server's window; then BUSY.
+// The bound of the requests that wait for the window of one server. Past it they read BUSY.
 constexpr size_t kWaitingBytesMax = 64 * 1024 * 1024;
 constexpr size_t kWindowBytesMin = 2 * limits::kChunkBytesMax;
-// Reports are told as the newest only, so this is far above what servers can do.
+// Past this number of events reports are dropped. Only a reader of events that is stuck gets there.
 constexpr size_t kEventsMax = 100'000;
 
 absl::Status StatusOf(const v1::ChunkError& error) {
@@ -73,7 +73,7 @@ void ServerHub::PushEvent(Event event, Outbox* out) {
 
 void ServerHub::Carry(Outbox out) {
   for (auto& [stream, message] : out.sends) {
-    // A stream that has ended says so by itself, and what was asked on it fails then.
+    // If the stream has ended, OnClosed() answers the requests on it.
     stream->Send(std::move(message)).IgnoreError();
   }
   for (auto& [done, answer] : out.answers) done(std::move(answer));
@@ -110,6 +110,7 @@ absl::Status ServerHub::OnHello(DataServerStream* stream, const v1::DataServerHe
     if (known != servers_.end() && hello.epoch() < known->second.epoch) {
       return absl::FailedPreconditionError("a newer start of this data server is here");
     }
+    // A newer start of the data server cuts the streams of the older one.
     if (known != servers_.end() && hello.epoch() > known->second.epoch) RemoveServer(id, &out);
     out.cut_reason = absl::FailedPreconditionError("a newer start of this data server is here");
     const auto [it, is_new] = servers_.try_emplace(id);
@@ -200,7 +201,7 @@ void ServerHub::RemoveLane(NodeId id, DataServerStream* stream, Outbox* out) {
     if (asked->second.done) {
       out->answers.emplace_back(std::move(asked->second.done), NotHere(server.name));
     } else {
-      --server.late;  // No sign that it has caught up.
+      --server.late;  // Without an answer the server has not caught up, so there is no event.
     }
     asked = server.asked.erase(asked);
   }
@@ -233,6 +234,7 @@ bool ServerHub::MayBegin(const Server& server, const Asked& asked) const {
 }
 
 void ServerHub::Begin(Server* server, Asked asked, Outbox* out) {
+  // The stream with the least unanswered bytes.
   const auto stream =
       std::min_element(server->streams.begin(), server->streams.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -260,6 +262,7 @@ void ServerHub::Pump(Server* server, Outbox* out) {
       server->waiting_bytes -= asked.cost;
       Begin(server, std::move(asked), out);
     }
+    // While a client's request waits for room, repair must not take it.
     if (!queue.empty() && queue.front().priority == Priority::kClient) return;
   }
 }
@@ -330,7 +333,7 @@ void ServerHub::Expire() {
       for (auto& [request_id, asked] : server.asked) {
         if (!asked.done || asked.deadline > now) continue;
         out.answers.emplace_back(std::move(asked.done), late);
-        asked.done = nullptr;  // Its part of the window is free when the answer comes.
+        asked.done = nullptr;  // The server still works on it, so it keeps its part of the window.
         ++server.late;
         slow = true;
       }

@@ -8,7 +8,7 @@
 namespace convergia::datamgr {
 namespace {
 
-constexpr size_t kDeparturesKept = 16;  // More than any flap_count that makes sense.
+constexpr size_t kDeparturesKept = 16;  // More than any useful flap_count.
 
 }  // namespace
 
@@ -86,7 +86,7 @@ void ServerTable::OnSlow(NodeId id, bool slow) {
 void ServerTable::SetHoldings(NodeId id, std::map<VolumeId, Holding> holdings) {
   const auto it = servers_.find(id);
   if (it == servers_.end() || !it->second.connected) return;
-  // What came since it was asked stays.
+  // std::map::merge() adds only volumes that the list does not have.
   holdings.merge(it->second.holdings);
   it->second.holdings = std::move(holdings);
   it->second.holdings_known = true;
@@ -139,7 +139,7 @@ bool ServerTable::IsFlapping(NodeId id, absl::Duration now) const {
 
 std::string ServerTable::Describe(NodeId id) const {
   const ServerView* const server = Find(id);
-  if (server == nullptr) return absl::StrCat("data server ", id, " (not known any more)");
+  if (server == nullptr) return absl::StrCat("data server ", id, " (no longer known)");
   if (server->connected) return server->config.name;
   if (server->last_seen_ms == 0) return absl::StrCat(server->config.name, " (offline)");
   return absl::StrCat(

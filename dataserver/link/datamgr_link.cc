@@ -9,7 +9,7 @@ namespace convergia::dataserver {
 namespace {
 
 constexpr size_t kSlackBytes = 1024 * 1024;
-// Small responses go together; large ones gain nothing by waiting for each other.
+// Responses are packed into one message up to this size. Larger ones gain nothing from packing.
 constexpr size_t kMergedBytesMax = 128 * 1024;
 
 bool Merge(v1::FromDataServer& waiting, v1::FromDataServer& next) {
@@ -58,7 +58,7 @@ DatamgrLink::Stream::Options DatamgrLink::StreamOptions(int index) const {
   if (is_first) options.plan.first_beat = options.plan.beat = options_.report_period;
   options.plan.final_codes = {absl::StatusCode::kFailedPrecondition};
   options.plan.seed = RandomSeed();
-  // datamgr asks no more than the window before it has read the answers.
+  // datamgr counts a request until it has read the answer, so the window bounds this queue too.
   options.queue = {.queue_bytes_max = options_.handler->window_bytes() + kSlackBytes,
                    .when_full = rpc::StreamOptions::WhenFull::kCancel};
   options.self = std::string(RoleWord(Role::kDataserver));
@@ -107,7 +107,7 @@ v1::FromDataServer DatamgrLink::MakeHello(int index) const {
 absl::Status DatamgrLink::SendReport() {
   v1::FromDataServer message;
   *message.mutable_report() = MakeReport();
-  streams_[0]->Send(std::move(message)).IgnoreError();  // A stream that has ended says so itself.
+  streams_[0]->Send(std::move(message)).IgnoreError();  // The next hello has a report too.
   return absl::OkStatus();
 }
 
@@ -145,7 +145,7 @@ void DatamgrLink::OnMessage(int index, Stream::Line& line, v1::ToDataServer& mes
         if (stream == nullptr) return;
         v1::FromDataServer answer;
         *answer.add_responses() = std::move(response);
-        // A stream that has ended takes nothing; datamgr asks again on another.
+        // If the stream has ended, datamgr repeats the request on another.
         stream->Send(std::move(answer)).IgnoreError();
       };
   for (v1::ChunkRequest& request : *message.mutable_requests()) {
@@ -171,7 +171,7 @@ void DatamgrLink::Configure(const v1::NodeConfiguration& configuration) {
     configuration_ = configuration;
   }
   ApplyCapacity();
-  streams_[0]->BeatNow();  // datamgr should see at once what it comes to.
+  streams_[0]->BeatNow();  // datamgr should get the new capacity at once.
 }
 
 uint64_t DatamgrLink::WantedCapacity() const {
@@ -180,7 +180,8 @@ uint64_t DatamgrLink::WantedCapacity() const {
 }
 
 void DatamgrLink::ApplyCapacity() {
-  // mgmt and datamgr may speak at the same time; who comes last makes it right.
+  // Two threads may be here at once, for mgmt and for datamgr. The one that sets the capacity last
+  // checks it again, so the store ends with the wanted value.
   while (true) {
     const uint64_t bytes = WantedCapacity();
     options_.store->SetCapacity(bytes);
@@ -204,6 +205,7 @@ void DatamgrLink::OnFinal(const absl::Status& why) {
 void DatamgrLink::Drain(absl::Duration deadline) {
   const absl::Duration until = options_.clock->Elapsed() + deadline;
   options_.handler->Drain(deadline);
+  // First begin the end of all streams, then wait for each.
   for (const auto& stream : streams_) stream->Retire(absl::ZeroDuration());
   for (const auto& stream : streams_) stream->Retire(until - options_.clock->Elapsed());
 }

@@ -22,54 +22,57 @@
 
 namespace convergia::dataserver {
 
-// Keeps the standing streams to datamgr (chunks.proto), and reports on the first of them.
+// Keeps the standing streams to datamgr (chunks.proto), and sends reports on the first of them.
 //
-// It listens only to the latest start of datamgr, and cuts the streams of earlier ones, by the
-// epoch with which a stream begins. The highest epoch is on the disk before anything is done under
-// it.
+// Only the latest start of datamgr counts. Each stream begins with an epoch; when a higher one
+// comes, the streams of lower ones are cut. The highest epoch is on the disk before any request of
+// it is carried out.
 //
-// Life: constructor → Start() → Drain() → Stop(). Thread-safe.
+// Life: constructor -> Start() -> Drain() -> Stop(). Thread-safe.
 class DatamgrLink {
  public:
   struct Options {
     std::string address;  // Of datamgr, for the log.
     std::shared_ptr<grpc::Channel> channel;
-    ChunkStore* store = nullptr;  // These outlive the link.
+    ChunkStore* store = nullptr;  // Outlives the link, like the two below.
     ChunkRequestHandler* handler = nullptr;
     const Clock* clock = nullptr;
-    Epoch epoch = 0;
+    Epoch epoch = 0;  // Of this data server.
     int streams = 4;
     std::string version;
     absl::Duration report_period = absl::Seconds(2);
     absl::Duration backoff_first = absl::Milliseconds(200);
     absl::Duration backoff_max = absl::Seconds(3);
-    // Where capacity and scrub rate go back to when datamgr does not say.
+    // The scrub rate while datamgr sets none.
     uint64_t scrub_bytes_per_second = 0;
   };
-  // `on_replaced` is called at most once, from any thread: a newer start of this data server is at
-  // datamgr, and this one must stop.
+  // Called at most once, on the link's own thread: a newer start of this data server is connected
+  // to datamgr, so this one must stop. Must not call Stop().
   using OnReplaced = std::function<void(const absl::Status& why)>;
 
   DatamgrLink(const Options& options, OnReplaced on_replaced);
   ~DatamgrLink();  // Stop().
 
+  // Begins to dial. Once.
   void Start();
 
-  // Lets what was asked be answered, then ends the streams; at the deadline in any case.
+  // Refuses further requests, waits for the answers of the others, then ends the streams in order.
+  // Returns after `deadline` at the latest.
   void Drain(absl::Duration deadline);
 
-  // Ends all and waits for it. Idempotent.
+  // Cancels the streams and waits for their end. Idempotent.
   void Stop();
 
-  // What mgmt says of how this data server is to be used. Once it has said anything, its capacity
-  // goes before datamgr's.
+  // Takes mgmt's configuration of this data server. After the first call the capacity in it
+  // overrides that of datamgr.
   void Configure(const v1::NodeConfiguration& configuration) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Lanes on which datamgr has sent its settings.
+  // The number of streams on which datamgr has sent its settings.
   int streams_up() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Streams that were cut because a later start of datamgr was here. Since the start.
+  // The number of greetings that did not count since the start: their epoch was lower than the
+  // highest, or could not be written to the disk.
   uint64_t streams_refused() const;
-  // The last that datamgr sent.
+  // The settings that datamgr sent last.
   v1::DataServerSettings settings() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -81,7 +84,7 @@ class DatamgrLink {
   absl::Status SendReport();
   v1::DataServerReport MakeReport() const;
 
-  // In bytes; 0: as the node's own configuration says.
+  // In bytes. 0 stands for the value in the node's own configuration.
   uint64_t WantedCapacity() const ABSL_LOCKS_EXCLUDED(mu_);
   void ApplyCapacity() ABSL_LOCKS_EXCLUDED(mu_);
 

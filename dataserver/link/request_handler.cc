@@ -13,7 +13,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// What a request costs besides bytes; also bounds how many there are.
+// The cost of a request besides its bytes. It also bounds the number of requests.
 constexpr size_t kRequestBytes = 512;
 
 ChunkKey FromProto(const v1::ChunkKey& key) { return {key.volume(), key.chunk()}; }
@@ -31,7 +31,7 @@ void SetError(const absl::Status& status, v1::ChunkResponse* response) {
   response->clear_result();
   v1::ChunkError* const error = response->mutable_error();
   error->set_code(static_cast<int>(status.code()));
-  // Codes that are exact by themselves; the nearest FAIL word would only blur them.
+  // Three codes are exact by themselves, so they go without the nearest FAIL word.
   if (!absl::IsDataLoss(status) && !absl::IsOutOfRange(status) &&
       !absl::IsInvalidArgument(status)) {
     error->set_fail_code(std::string(FailCodeWord(FailCodeOf(status))));
@@ -77,7 +77,7 @@ void ChunkRequestHandler::Raise(Epoch epoch) {
     overtaken_ += std::exchange(unanswered_, 0);
     overtaken.swap(held_);
   }
-  for (Held& held : overtaken) Post(std::move(held));  // To be refused.
+  for (Held& held : overtaken) Post(std::move(held));  // The thread refuses them.
 }
 
 bool ChunkRequestHandler::IsOver(Epoch epoch) const {
@@ -110,7 +110,8 @@ void ChunkRequestHandler::Release(Epoch epoch, size_t cost) {
 
 bool ChunkRequestHandler::Hold(const Held& held) {
   absl::MutexLock lock(&mu_);
-  // If it was overtaken itself meanwhile, it is answered at once, so that no one waits for it.
+  // A higher epoch may have come since Admit(). Then the request must not be held, because the
+  // requests of that epoch wait for its answer.
   if (overtaken_ == 0 || held.epoch < epoch_) return false;
   held_.push_back(held);
   return true;
@@ -156,7 +157,7 @@ void ChunkRequestHandler::Handle(Epoch epoch, v1::ChunkRequest request, Respond 
     respond(std::move(response));
     Release(epoch, cost);
   };
-  // std::function wants what can be copied; the bytes of a put must not be.
+  // std::function copies its captures. The shared pointer keeps the bytes of a put from that.
   Held asked{std::make_shared<v1::ChunkRequest>(std::move(request)), epoch, std::move(answer)};
   if (!Hold(asked)) Post(std::move(asked));
 }

@@ -16,45 +16,52 @@
 
 namespace convergia::dataserver {
 
-// Carries out what datamgr asks: admits a request if the window has room for it, works on it with a
-// thread of its own, and gives the response. Responses come in any order.
+// Carries out the requests of datamgr. Admits a request if the window has room for it, works on it
+// on threads of its own, and gives the response. Responses come in any order.
 //
-// A request belongs to an epoch of datamgr. When a higher one comes, what was asked under lower
-// ones is answered UNAVAILABLE and not done, unless it has begun; that is finished before anything
-// is done under the higher one. So the new datamgr sees the store as its own requests leave it.
+// A request belongs to an epoch of datamgr. When a higher epoch comes, requests of lower ones that
+// have not begun are answered UNAVAILABLE and not carried out. Requests that have begun are
+// finished before any request of the higher epoch begins. So the new datamgr sees only the effects
+// of finished requests and of its own.
 //
-// Thread-safe. Handle() never blocks, so it may be called on gRPC's threads.
+// Thread-safe. Handle() never blocks, so gRPC threads may call it.
 class ChunkRequestHandler {
  public:
   struct Options {
     ChunkStore* store = nullptr;  // Outlives the handler.
     int threads = 4;
-    size_t window_bytes = 0;  // What may be unanswered; beyond it BUSY.
+    size_t window_bytes = 0;  // The bound on the cost of unanswered requests.
   };
   explicit ChunkRequestHandler(const Options& options);
   ~ChunkRequestHandler();  // Stop().
 
-  // Called once, on any thread; must not block.
+  // Called once with the response, whose id is that of the request. On any thread, perhaps before
+  // Handle() returns; must not block.
   using Respond = std::function<void(v1::ChunkResponse response)>;
+
+  // Carries out `request` of `epoch`. Besides the errors that chunks.proto lists, the response may
+  // be UNAVAILABLE (stopping, or a later datamgr is there), or BUSY (the window or the queue of the
+  // threads is full). Neither has changed anything.
   void Handle(Epoch epoch, v1::ChunkRequest request, Respond respond) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Requests of lower epochs than `epoch` count no longer.
+  // Makes `epoch` the highest: requests of lower epochs no longer count.
   void Raise(Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What `request` takes of the window: the same on both sides.
+  // The cost of `request` in bytes of the window, as chunks.proto counts it. A read costs at most
+  // one chunk.
   static size_t CostOf(const v1::ChunkRequest& request);
 
   size_t window_bytes() const { return options_.window_bytes; }
 
-  // Takes no more; returns when all is answered, or false at the deadline.
+  // Refuses further requests. Returns true when all are answered, or false after `deadline`.
   bool Drain(absl::Duration deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes no more; returns when the handler's threads have ended. What the store has not answered
-  // then it answers when it stops.
+  // Refuses further requests, and returns when the handler's threads have ended. Requests that are
+  // in the store then are answered when the store stops. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // What waits until all requests of lower epochs are answered.
+  // A request that waits until all requests of lower epochs are answered.
   struct Held {
     std::shared_ptr<v1::ChunkRequest> request;
     Epoch epoch = 0;
@@ -63,10 +70,10 @@ class ChunkRequestHandler {
 
   absl::Status Admit(Epoch epoch, size_t cost) ABSL_LOCKS_EXCLUDED(mu_);
   void Release(Epoch epoch, size_t cost) ABSL_LOCKS_EXCLUDED(mu_);
-  // False: it need not wait.
+  // Keeps `held` for later. False if it need not wait.
   bool Hold(const Held& held) ABSL_LOCKS_EXCLUDED(mu_);
   void Post(Held held) ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether a higher epoch than `epoch` has come.
+  // True if a higher epoch than `epoch` has come.
   bool IsOver(Epoch epoch) const ABSL_LOCKS_EXCLUDED(mu_);
   bool IsIdle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_bytes_ == 0; }
 
@@ -80,9 +87,9 @@ class ChunkRequestHandler {
   const Options options_;
   mutable absl::Mutex mu_;
   Epoch epoch_ ABSL_GUARDED_BY(mu_) = 0;         // The highest.
-  size_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;   // Of it.
-  size_t overtaken_ ABSL_GUARDED_BY(mu_) = 0;    // Unanswered ones of lower epochs.
-  std::vector<Held> held_ ABSL_GUARDED_BY(mu_);  // Of `epoch_`, while some are overtaken.
+  size_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;   // Requests of `epoch_`.
+  size_t overtaken_ ABSL_GUARDED_BY(mu_) = 0;    // Unanswered requests of lower epochs.
+  std::vector<Held> held_ ABSL_GUARDED_BY(mu_);  // Of `epoch_`, while overtaken_ is not 0.
   size_t unanswered_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   WorkQueue work_;  // Last: its threads use the rest.

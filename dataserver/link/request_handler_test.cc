@@ -1,4 +1,4 @@
-// What becomes of requests when a later start of datamgr comes.
+// The handler's requests when a later start of datamgr comes.
 #include "dataserver/link/request_handler.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ class RequestHandlerTest : public testing::Test {
   }
   void Free() { free_.Notify(); }
 
-  // Puts "<what>: OK", or the FAIL code, into the order of answers.
+  // Sends `request`. Its answer adds "<what>: OK", or the FAIL code, to the answers.
   void Ask(Epoch epoch, v1::ChunkRequest request, const std::string& what) {
     handler_->Handle(epoch, std::move(request), [this, what](const v1::ChunkResponse& response) {
       absl::MutexLock lock(&mu_);
@@ -91,7 +91,7 @@ TEST_F(RequestHandlerTest, WhatWaitsUnderALowerEpochIsNotDone) {
   Ask(1, Drop(1), "old");
   handler_->Raise(2);
   Ask(2, ListVolumes(), "new");
-  EXPECT_THAT(Await(0), IsEmpty());  // Something of the old datamgr is still under way.
+  EXPECT_THAT(Await(0), IsEmpty());  // A request of the old datamgr is still under way.
   Free();
   EXPECT_THAT(Await(2), ElementsAre("old: UNAVAILABLE", "new: OK"));
   EXPECT_EQ(volumes(), 1);

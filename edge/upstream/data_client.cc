@@ -12,11 +12,11 @@
 namespace convergia::edge {
 namespace {
 
-// What waits to be sent to datamgr. Sessions are held back long before by their own bound.
+// The queue to datamgr. The bound of each session holds its client back long before this one.
 constexpr size_t kQueueBytesMax = 64 * 1024 * 1024;
-// What waits is packed into one message up to here.
+// Waiting requests are packed into one message of at most this size.
 constexpr size_t kPackedBytesMax = 1024 * 1024;
-// Longer than datamgr itself waits for data servers: then it does not work at all.
+// datamgr waits for data servers less long than this. Past it datamgr itself is stuck.
 constexpr absl::Duration kAnswerMax = absl::Seconds(90);
 constexpr absl::Duration kWatchEvery = absl::Seconds(1);
 
@@ -112,7 +112,7 @@ void DataClient::Ask(v1::DataRequest request, Done done) {
   absl::Status sent;
   {
     // Sent under the lock, so that requests leave in the order of their numbers. Send() only
-    // queues, and calls nothing of ours.
+    // queues, and calls nothing that takes this lock.
     absl::MutexLock lock(&mu_);
     const uint64_t id = ++last_id_;
     const bool changes = Changes(request);
@@ -155,13 +155,14 @@ void DataClient::OnDown(const Stream::End& end) {
     absl::MutexLock lock(&mu_);
     lost.swap(pending_);
   }
-  // A datamgr that ends in order has answered all that it has done.
+  // A datamgr that stops in order (STORAGEDOWN) has answered every request that it applied.
   const bool in_order = HasFailCode(end.status) && FailCodeOf(end.status) == FailCode::kStorageDown;
   for (auto& [id, pending] : lost) pending.done(Lost(pending.changes && !in_order));
 }
 
 absl::Status DataClient::Watch() {
   absl::MutexLock lock(&mu_);
+  // The lowest number is the oldest request.
   const bool is_stuck =
       !pending_.empty() && options_.clock->Elapsed() - pending_.begin()->second.since > kAnswerMax;
   return is_stuck ? absl::UnavailableError("it does not answer") : absl::OkStatus();

@@ -20,15 +20,18 @@
 
 namespace convergia::edge {
 
-// What the edge asks of datamgr in the name of its clients, over one standing stream, which it
-// dials again for as long as it is away. Every error is one that the client may read: datamgr's
-// own; STORAGEDOWN, at once, while datamgr cannot be reached; UNCONFIRMED if it was lost while at
-// it.
+// The edge's requests to datamgr for its clients, over one standing stream. The stream is dialled
+// again as long as datamgr is away. Every error has a FailCode and a text for the client:
+//   datamgr's own
+//   STORAGEDOWN  at once while datamgr cannot be reached; also if the connection was lost, or
+//                datamgr stopped in order, and nothing was changed.
+//   UNCONFIRMED  the connection was lost during a request that changes something.
+//   BUSY         too much waits to be sent.
 //
-// It listens only to the latest start of datamgr: an earlier one, by its epoch, is like one that
-// cannot be reached.
+// Only the latest start of datamgr counts. One of an earlier epoch is treated like one that cannot
+// be reached. A datamgr that does not answer a request for 90 s is dialled again.
 //
-// Thread-safe. `done` is called once, on any thread, perhaps before the call returns; must not
+// Thread-safe. `done` is called once, on any thread, perhaps before the call returns; it must not
 // block.
 class DataClient {
  public:
@@ -38,38 +41,38 @@ class DataClient {
     std::function<std::shared_ptr<grpc::Channel>(const std::string& name,
                                                  const std::string& address)>
         make_channel;
-    // Both on a gRPC thread; must not block.
+    // Both are called on a gRPC thread and must not block.
     std::function<void(const v1::MessageArrival&)> on_arrival;
-    std::function<void()> on_up;  // datamgr is there, for the first time or again.
-    // Of datamgr. Outlives the client.
+    std::function<void()> on_up;  // datamgr has greeted, for the first time or again.
+    // The epochs of datamgr. Outlives the client.
     rpc::HighestEpoch* epochs = nullptr;
     const Clock* clock = &RealClock::Get();
   };
   explicit DataClient(Options options);
   ~DataClient() { Stop(); }
 
-  // Where datamgr is, each time mgmt says it.
+  // Sets the name and address ("host:port") of datamgr. Called with each message of mgmt about it.
   void SetDatamgr(const std::string& name, const std::string& address);
 
-  // All but `id` is the caller's to fill in. Requests of one session are done in the order of
-  // these calls.
+  // Sends `request`. The caller fills in all fields but `id`. datamgr carries out the requests of
+  // one session in the order of these calls.
   void Ask(v1::DataRequest request, Done done) ABSL_LOCKS_EXCLUDED(mu_);
 
   bool is_up() const { return stream_.is_up(); }
 
-  // Ends what is under way; each `done` has returned then. Idempotent.
+  // Ends the stream. Returns when each `done` has returned. Idempotent; not from `done`.
   void Stop() { stream_.Stop(); }
 
  private:
   using Stream = rpc::StandingStream<v1::DataToEdge, v1::DataFromEdge>;
   struct Pending {
     Done done;
-    bool changes = false;  // Something, if it was done.
+    bool changes = false;  // The request changes something.
     absl::Duration since;
   };
 
   Stream::Hooks MakeHooks();
-  // An error if nothing is answered.
+  // An error if the oldest request waits too long.
   absl::Status Watch() ABSL_LOCKS_EXCLUDED(mu_);
   void OnMessage(v1::DataToEdge& message) ABSL_LOCKS_EXCLUDED(mu_);
   void OnDown(const Stream::End& end) ABSL_LOCKS_EXCLUDED(mu_);
@@ -84,7 +87,7 @@ class DataClient {
   Stream stream_;
 };
 
-// STORAGEDOWN.
+// The error STORAGEDOWN.
 absl::Status StorageIsDown();
 
 }  // namespace convergia::edge

@@ -8,8 +8,9 @@
 
 namespace convergia::edge {
 
-// As GETSERVERMAP and SERVERMAPUPDATE show them: id, name, type, online|offline|removed, notes, ids
-// of the servers it is connected to.
+// The rows of GETSERVERMAP and SERVERMAPUPDATE as text: id, name, type, online|offline|removed,
+// notes, and the ids of the connected servers with commas between them. `rows` is any sequence of
+// v1::ServerMapRow.
 template <typename Rows>
 std::string MapRowsText(const Rows& rows) {
   line::RowWriter writer;

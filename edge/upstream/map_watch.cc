@@ -17,8 +17,8 @@
 namespace convergia::edge {
 namespace {
 
-// The method streams in one direction. A call in both, on which this side sends one message and
-// ends, is the same on the wire.
+// The method streams in one direction only. A bidirectional call, on which this side sends one
+// message and ends, is the same on the wire, and so StandingStream can be used.
 constexpr char kMethod[] = "/convergia.v1.Accounts/WatchServerMap";
 using Calls = grpc::TemplatedGenericStub<v1::WatchServerMapRequest, v1::ServerMapUpdate>;
 
@@ -45,7 +45,7 @@ MapWatch::Stream::Options MapWatch::StreamOptions(absl::Duration open_timeout) {
   options.plan.greet_timeout = open_timeout;
   options.plan.seed = RandomSeed();
   options.server = std::string(RoleWord(Role::kMgmt));
-  options.logs_ends = false;  // That mgmt is gone, the agent logs.
+  options.logs_ends = false;  // The agent logs that mgmt is gone.
   options.says_only_hello = true;
   return options;
 }
@@ -65,17 +65,17 @@ MapWatch::Stream::Hooks MapWatch::MakeHooks(ChannelSource channel) {
   return hooks;
 }
 
-// Under the lock, so that the last of two changes stays. It calls nothing of ours.
+// Needs the lock, so that the later of two changes stays. SetWanted() calls nothing that takes it.
 void MapWatch::UpdateWanted() {
   const bool is_wanted = attached_ && !stopped_ && !IsIdle();
-  if (!is_wanted) is_open_ = false;  // Those who come meanwhile wait for the next stream.
+  if (!is_wanted) is_open_ = false;  // Sessions that come now wait for the next stream.
   stream_.SetWanted(is_wanted);
 }
 
 void MapWatch::OnAttached() {
   absl::MutexLock lock(&mu_);
   attached_ = true;
-  // Perhaps another mgmt, so another address: its channel is asked for.
+  // This may be another mgmt. A new address makes the stream ask for a new channel.
   stream_.SetAddresses({{.address = absl::StrCat("mgmt ", ++attaches_), .name = ""}});
   UpdateWanted();
 }
@@ -167,7 +167,7 @@ void MapWatch::OnDown(const Stream::End& end) {
     absl::MutexLock lock(&mu_);
     is_open_ = false;
     for (auto& [id, watcher] : watchers_) watcher.missed = true;
-    // Those who wait while a stream is ended that nobody watched wait for the next one.
+    // If this side ended the stream, because no session watched, later sessions wait for the next.
     if (end.was_wanted) in_vain.swap(waiting_);
     UpdateWanted();
   }

@@ -20,11 +20,12 @@
 namespace convergia::edge {
 
 // WATCHSERVERMAP: the sessions that watch the map, and the one standing stream from mgmt for all of
-// them. The stream is there while anyone watches and mgmt is attached; each update is made a packet
-// once.
+// them. The stream is up while a session watches and mgmt is attached. Each update becomes a packet
+// once, and all sessions share it.
 //
-// A session is answered OK once mgmt has said that the stream watches. When a stream breaks, one
-// who watched may miss changes; as soon as there is a new one, a NOTICE tells them to read the map.
+// A session gets OK when mgmt has confirmed the stream with its initial metadata. A watcher may
+// miss changes while the stream is broken. After the next confirmation it gets a NOTICE to read the
+// map again.
 //
 // Thread-safe.
 class MapWatch {
@@ -33,19 +34,23 @@ class MapWatch {
 
   using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 
-  // `channel` returns one that leads to the present mgmt. It is called after each OnAttached().
+  // `channel` returns a channel to the present mgmt. It is called at the first dial after each
+  // OnAttached(), on a thread of this object. A stream that mgmt does not confirm within
+  // `open_timeout` counts as failed.
   explicit MapWatch(ChannelSource channel, absl::Duration open_timeout = kOpenTimeout);
   ~MapWatch() { Stop(); }
 
-  // mgmt has come or gone.
+  // Report that mgmt is attached, or gone.
   void OnAttached() ABSL_LOCKS_EXCLUDED(mu_);
   void OnDetached() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Answers `responder` OK once the session watches, or MANAGEMENTDOWN.
+  // Makes `session` watch. Answers `responder` OK as soon as it watches, or MANAGEMENTDOWN if mgmt
+  // is away or refuses.
   void Add(lineserver::Session& session, lineserver::Responder responder) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends the watch of `session`. A responder that still waits for it gets OK.
   void Remove(lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the stream; returns when it has. Idempotent.
+  // Ends the stream and waits for its end. Responders that wait get MANAGEMENTDOWN. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -76,8 +81,8 @@ class MapWatch {
   uint64_t attaches_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_map<uint64_t, Watcher> watchers_ ABSL_GUARDED_BY(mu_);
-  std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mu_);  // For the stream to open.
-  bool is_open_ ABSL_GUARDED_BY(mu_) = false;          // mgmt has said that the stream watches.
+  std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mu_);  // Until the stream is confirmed.
+  bool is_open_ ABSL_GUARDED_BY(mu_) = false;          // mgmt has confirmed the stream.
 
   ThreadExecutor executor_;
   Stream stream_;

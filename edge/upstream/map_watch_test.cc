@@ -1,4 +1,4 @@
-// Sessions of a real line server that watch the map of an mgmt which does as it is told.
+// Sessions of a real line server that watch the map of a mgmt that the test controls.
 #include "edge/upstream/map_watch.h"
 
 #include <grpcpp/create_channel.h>
@@ -34,7 +34,7 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 constexpr char kNotice[] =
     "NOTICE changes of the server map may have been missed; read it again with GETSERVERMAP";
 
-// One stream of it; gone with OnDone().
+// One stream of the fake mgmt. It deletes itself in OnDone().
 class FakeStream final : public grpc::ServerWriteReactor<v1::ServerMapUpdate> {
  public:
   explicit FakeStream(std::function<void(FakeStream*)> done) : done_(std::move(done)) {}
@@ -74,7 +74,7 @@ class FakeMgmt final : public v1::Accounts::CallbackService {
     return stream;
   }
 
-  // The next stream that is opened and not refused.
+  // Waits for the next stream that is not refused.
   FakeStream* AwaitStream() {
     absl::MutexLock lock(&mu_);
     const auto is_there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return newest_ != nullptr; };
@@ -132,7 +132,7 @@ class MapWatchTest : public testing::Test,
     return client;
   }
 
-  // Answered OK; the stream that is new for it.
+  // Makes `client` watch, and returns the new stream of mgmt for it.
   FakeStream* Watch(TestClient* client) {
     client->Send("1 WATCHSERVERMAP on\n");
     FakeStream* const stream = mgmt_.AwaitStream();
@@ -195,7 +195,7 @@ TEST_F(MapWatchTest, IsAnsweredWhenMgmtWatchesAndNotBefore) {
 TEST_F(MapWatchTest, AnMgmtThatRefusesOrSaysNothingIsDown) {
   const auto alice = SignIn("alice");
   alice->Send("1 WATCHSERVERMAP on\n");
-  mgmt_.AwaitStream();  // And says nothing.
+  mgmt_.AwaitStream();  // mgmt never confirms it.
   EXPECT_EQ(alice->ReadPacket().substr(0, 21), "1 FAIL MANAGEMENTDOWN");
   mgmt_.set_refuses(true);
   EXPECT_EQ(alice->Ask("2 WATCHSERVERMAP on\n").substr(0, 21), "2 FAIL MANAGEMENTDOWN");

@@ -7,10 +7,10 @@
 namespace convergia::edge {
 namespace {
 
-// Hashing a password may wait behind others; past this the client should know.
+// Hashing a password may wait behind others. After this time the client gets MANAGEMENTDOWN.
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
-// A status that mgmt did not choose means that it was not there to choose one.
+// Keeps an error that mgmt chose. Any other comes from gRPC: mgmt did not answer.
 absl::Status ForClient(const absl::Status& status) {
   if (HasFailCode(status) || absl::IsResourceExhausted(status)) return status;
   return ManagementIsDown();

@@ -13,16 +13,18 @@
 
 namespace convergia::edge {
 
-// What the edge asks of mgmt in the name of clients. Every error is one that the client may read:
-// mgmt's own, or MANAGEMENTDOWN if mgmt did not answer. Thread-safe; `done` is called once, on any
-// thread, perhaps before the call returns.
+// The edge's requests to mgmt for its clients. Every error is one that the client may read: mgmt's
+// own, BUSY, or MANAGEMENTDOWN if mgmt does not answer within 10 s.
+//
+// Thread-safe. `done` is called once, on any thread, perhaps before the call returns; it must not
+// block.
 class MgmtClient {
  public:
   template <typename Response>
   using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 
-  // `channel` returns one that leads to the present mgmt. At most `calls_max` calls at once, the
-  // others read BUSY.
+  // `channel` returns a channel to the present mgmt; it is called at each call, on its thread. At
+  // most `calls_max` calls are under way. Any further call gets BUSY.
   MgmtClient(std::function<std::shared_ptr<grpc::Channel>()> channel, int calls_max)
       : channel_(std::move(channel)), calls_(calls_max) {}
 
@@ -33,7 +35,8 @@ class MgmtClient {
   void EndSession(v1::EndSessionRequest request, Done<v1::EndSessionResponse> done);
   void GetServerMap(v1::GetServerMapRequest request, Done<v1::GetServerMapResponse> done);
 
-  // Ends what is under way and returns when each `done` has returned. Idempotent.
+  // Cancels the calls under way, which get MANAGEMENTDOWN. Returns when each `done` has returned.
+  // Idempotent.
   void Stop() { calls_.Stop(); }
 
  private:
@@ -49,7 +52,7 @@ class MgmtClient {
   rpc::CallPool calls_;
 };
 
-// MANAGEMENTDOWN, for what cannot be done without mgmt.
+// The error MANAGEMENTDOWN, for commands that need mgmt.
 absl::Status ManagementIsDown();
 
 }  // namespace convergia::edge

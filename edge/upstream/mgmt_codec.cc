@@ -7,13 +7,14 @@
 namespace convergia::edge {
 namespace {
 
-// What stands at place `place` of the destinations; nullopt if there is none.
+// The destination at `place`, counted from 1; nullopt if there is none.
 std::optional<NodeId> EdgeAt(const v1::Routes& routes, uint32_t place) {
   if (place == 0 || place > routes.destinations_size()) return std::nullopt;
   return routes.destinations(static_cast<int>(place) - 1);
 }
 
-// `*next`: where its edges begin among all second_edges, and then where those of the next do.
+// Reads the second route of destination `index` into `second`. `*next` is the index of its first
+// edge in second_edges, and moves on to that of the next destination. False if it is malformed.
 bool UnpackSecond(const v1::Routes& routes, int index, int* next, Hops* second) {
   const uint32_t hops = routes.second_hops(index);
   if (hops == 0) return true;
@@ -38,7 +39,7 @@ std::optional<std::vector<RouteTable::Pair>> UnpackRoutes(const v1::Routes& rout
   int next = 0;
   for (int i = 0; i < count; ++i) {
     const uint32_t before = routes.before(i);
-    if (before > i) return std::nullopt;  // It would have to stand before this one.
+    if (before > i) return std::nullopt;  // `before` counts from 1 and must name an earlier one.
     RouteTable::Pair pair{.destination = routes.destinations(i)};
     if (before > 0) pair.best = pairs[before - 1].best;
     if (pair.best.size() >= limits::kRouteEdgesMax) return std::nullopt;
@@ -53,7 +54,7 @@ std::optional<std::vector<RouteTable::Pair>> UnpackRoutes(const v1::Routes& rout
 v1::LinkReport PackLinks(absl::Span<const Switchboard::LinkView> links) {
   v1::LinkReport report;
   for (const Switchboard::LinkView& link : links) {
-    if (link.rtt_us == 0) continue;  // Its first answer is under way; then it is told.
+    if (link.rtt_us == 0) continue;  // A later report has it, after its first answer.
     v1::LinkState* const state = report.add_links();
     state->set_peer(link.peer);
     state->set_rtt_us(link.rtt_us);

@@ -8,14 +8,15 @@
 #include "edge/relay/routes/route_table.h"
 #include "edge/relay/switchboard.h"
 
-// Between the protos of the attach stream and the structs of the edge's cores.
+// Converts between the protos of the attach stream and the structs of the edge's cores.
 namespace convergia::edge {
 
-// The routes that mgmt packed; nullopt if the message cannot be taken apart. Whether each makes
-// sense is RouteTable's to say.
+// Unpacks the routes of mgmt. nullopt if the message is malformed or a route has more than
+// limits::kRouteEdgesMax edges. RouteTable checks whether each route makes sense.
 std::optional<std::vector<RouteTable::Pair>> UnpackRoutes(const v1::Routes& routes);
 
-// What mgmt is to hear: the links that are up and measured.
+// Makes the report of `links` for mgmt. Leaves out a link whose round-trip time is not measured
+// yet.
 v1::LinkReport PackLinks(absl::Span<const Switchboard::LinkView> links);
 
 }  // namespace convergia::edge

@@ -5,7 +5,7 @@
 namespace convergia::edge {
 namespace {
 
-// From 1: 2 and 3 are neighbours, 4 is behind both.
+// Routes of edge 1, whose neighbours are 2 and 3; both lead to 4.
 v1::Routes Sound() {
   v1::Routes routes;
   for (const uint32_t edge : {2, 3, 4}) routes.add_destinations(edge);
@@ -51,7 +51,7 @@ TEST(MgmtCodecTest, RoutesThatCannotBeTakenApartAreRefused) {
     c.spoil(&routes);
     EXPECT_FALSE(UnpackRoutes(routes).has_value());
   }
-  v1::Routes chain;  // Of 17.
+  v1::Routes chain;  // One edge longer than allowed.
   for (uint32_t i = 0; i <= limits::kRouteEdgesMax; ++i) {
     chain.add_destinations(100 + i);
     chain.add_before(i);

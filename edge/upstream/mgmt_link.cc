@@ -66,9 +66,9 @@ void MgmtLink::OnMessage(v1::ToNode& message) {
       return deps_.data->SetDatamgr(message.datamgr().name(), message.datamgr().address());
     case v1::ToNode::kOrder:
       return deps_.relocator->OnOrder(message.order());
-    case v1::ToNode::kWelcome:  // The agent's.
+    case v1::ToNode::kWelcome:  // The agent handles this and Pins.
     case v1::ToNode::kPins:
-    case v1::ToNode::kConfiguration:  // Of data nodes.
+    case v1::ToNode::kConfiguration:  // For data nodes, like DataServers.
     case v1::ToNode::kDataServers:
     case v1::ToNode::KIND_NOT_SET:
       return;
@@ -125,7 +125,7 @@ void MgmtLink::OnSessionsQuestion(const v1::SessionsQuestion& question) {
 
 void MgmtLink::ReportLinks(const std::vector<Switchboard::LinkView>& links) {
   v1::FromNode message;
-  *message.mutable_links() = PackLinks(links);  // None is news too.
+  *message.mutable_links() = PackLinks(links);  // An empty report is news too.
   {
     absl::MutexLock lock(&mu_);
     links_ = message.links();

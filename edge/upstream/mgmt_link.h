@@ -20,10 +20,12 @@
 
 namespace convergia::edge {
 
-// The edge's side of the attach stream: hands what mgmt says to whom it concerns, and tells mgmt
-// links and locations, all of them after each attach and changes after it.
+// The edge's side of the attach stream. Hands each message of mgmt to the unit that it concerns.
+// Reports links to mgmt: all of them after each attach, and again at each change. Makes
+// LocationLoop report locations in the same way.
 //
-// Callbacks of the agent come one at a time; ReportLinks() is thread-safe.
+// The agent calls it as node::AttachHandler says. ReportLinks(), welcomed() and node_id() are
+// thread-safe.
 class MgmtLink final : public node::AttachHandler {
  public:
   struct Deps {  // All must outlive the agent's Stop().
@@ -48,12 +50,12 @@ class MgmtLink final : public node::AttachHandler {
 
   MgmtLink(const Deps& deps, Callbacks callbacks) : deps_(deps), callbacks_(std::move(callbacks)) {}
 
-  // Notified at the first Welcome: the node's id is known.
+  // Notified at the first Welcome. From then on node_id() is known.
   const absl::Notification& welcomed() const { return welcomed_; }
-  // Of the last Welcome. Only once welcomed() has been notified.
+  // The number of this node in the last Welcome. After welcomed().
   NodeId node_id() const { return node_id_; }
 
-  // All links that are up now.
+  // Reports `links`, all that are up now, and keeps them for the next attach.
   void ReportLinks(const std::vector<Switchboard::LinkView>& links) ABSL_LOCKS_EXCLUDED(mu_);
 
   // node::AttachHandler:
@@ -76,10 +78,10 @@ class MgmtLink final : public node::AttachHandler {
   const Callbacks callbacks_;
   absl::Notification welcomed_;
   std::atomic<NodeId> node_id_ = 0;
-  std::atomic<bool> attached_ = false;  // Else what comes is what mgmt said before this start.
+  std::atomic<bool> attached_ = false;  // While false, messages come from the disk.
 
   absl::Mutex mu_;
-  v1::LinkReport links_ ABSL_GUARDED_BY(mu_);
+  v1::LinkReport links_ ABSL_GUARDED_BY(mu_);  // The last report.
 };
 
 }  // namespace convergia::edge

@@ -44,6 +44,8 @@ class LinkCutTest : public ClusterTest {
       config->mutable_advertise()->add_grpc((*wire)->address());
       config->mutable_line_limits()->set_messages_per_second(1'000'000);
       config->mutable_line_limits()->set_messages_burst(1'000'000);
+      config->mutable_line_limits()->set_message_bytes_per_second(1'000'000'000);
+      config->mutable_line_limits()->set_message_bytes_burst(1'000'000'000);
       Wires()[config->name()] = *std::move(wire);
     };
     StartCluster(std::move(options));

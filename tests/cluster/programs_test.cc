@@ -117,6 +117,22 @@ TEST_F(ProgramsTest, AClientWithClosedOutputSaysSoAndWritesNowhere) {
   EXPECT_THAT(closed.err, HasSubstr("standard output: Bad file descriptor"));
 }
 
+// The user 54321 exists in a user namespace, and in no user database.
+TEST_F(ProgramsTest, AClientWithoutAnyHomeNamesTheVariableToSet) {
+  const std::string homeless =
+      "unshare --user --map-user=54321 env --unset=HOME --unset=CONVERGIA_HOME ";
+  if (Shell(homeless + "true").exit_code != 0) {
+    GTEST_SKIP() << "this kernel lets nobody make user namespaces";
+  }
+  const Outcome listed = Shell(homeless + "client/convergia ls /");
+  EXPECT_EQ(listed.exit_code, 1);
+  EXPECT_EQ(listed.out, "");
+  EXPECT_EQ(listed.err,
+            "convergia: there is no folder for the profile: neither CONVERGIA_HOME nor HOME is "
+            "set, and the system knows no home for this user; set CONVERGIA_HOME\n");
+  EXPECT_EQ(Shell(homeless + "client/convergia --version").exit_code, 0);
+}
+
 TEST_F(ProgramsTest, FilesThatCannotGrowAreAnErrorAndNoSignal) {
   // Its output goes through a pipe, because a file could not grow either.
   const Outcome init = Shell(absl::StrCat(

@@ -64,6 +64,8 @@ void OfficesTest::StartLab(const std::vector<std::string>& accounts) {
     config->set_line_listen(at(config->name(), config->line_listen()));
     config->mutable_line_limits()->set_messages_per_second(1'000'000);
     config->mutable_line_limits()->set_messages_burst(1'000'000);
+    config->mutable_line_limits()->set_message_bytes_per_second(1'000'000'000);
+    config->mutable_line_limits()->set_message_bytes_burst(1'000'000'000);
   };
   StartCluster(std::move(options));
 }

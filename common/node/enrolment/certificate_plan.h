@@ -5,33 +5,35 @@
 
 namespace convergia::node {
 
-// Decides when a node asks for a new certificate, and when the one that it has is of no use.
+// Decides when a node asks for a new certificate, and when its certificate is of no use. A renewal
+// is due after two thirds of the certificate's life.
 //
-// A core: only the decisions (the shell is node_agent.h). Not thread-safe. `now` is the wall clock,
-// `elapsed` the one that never goes back.
+// A core: no thread, no I/O, no clock (the shell is node_agent.h). Not thread-safe. `now` is the
+// wall clock, `elapsed` is Clock::Elapsed(), which never goes back.
 class CertificatePlan {
  public:
   enum class Step {
-    kWait,    // Until `wait` has passed or something is reported.
+    kWait,    // Wait until `wait` has passed, or until a call reports something.
     kRenew,   // Ask for a new certificate. Report OnCertificate() or OnRenewFailed().
-    kExpire,  // The certificate has expired, and so mgmt cannot be reached again.
+    kExpire,  // The certificate has expired and no stream is up, so mgmt is out of reach.
   };
   struct Next {
     Step step = Step::kWait;
     absl::Duration wait;  // For kWait.
   };
 
-  // `renew_retry`: between two requests for a new certificate, whatever came of the first.
+  // `renew_retry` is the least time between two requests for a new certificate.
   explicit CertificatePlan(absl::Duration renew_retry) : renew_retry_(renew_retry) {}
 
-  // The certificate that the node has now.
+  // Reports the certificate that the node has now.
   void OnCertificate(absl::Time not_before, absl::Time not_after);
   void OnRenewFailed() { renewing_ = false; }
 
-  // Advances: a step that it returns counts as begun. A stream that is up survives the certificate.
+  // Returns the step to take now, and assumes that the caller takes it. A stream that is up
+  // outlives the certificate, so `is_attached` delays kExpire.
   Next NextStep(absl::Time now, absl::Duration elapsed, bool is_attached);
 
-  // Of an expired certificate: FailCode::kExpired and what to do.
+  // The error for an expired certificate: FailCode::kExpired, with a text that says what to do.
   absl::Status Expired() const;
 
  private:

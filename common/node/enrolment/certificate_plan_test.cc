@@ -11,7 +11,7 @@ using Step = CertificatePlan::Step;
 
 const absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
 
-// A plan and its two clocks. The certificate is good for 30 hours.
+// A plan and its two clocks. The certificate lasts 30 hours.
 class CertificatePlanTest : public testing::Test {
  protected:
   CertificatePlanTest() { plan_.OnCertificate(kStart, kStart + absl::Hours(30)); }
@@ -19,7 +19,7 @@ class CertificatePlanTest : public testing::Test {
   CertificatePlan::Next Next(bool is_attached = true) {
     return plan_.NextStep(kStart + elapsed_, elapsed_, is_attached);
   }
-  // What the plan waits for next; it must be waiting.
+  // The wait of the next step, which must be kWait.
   absl::Duration Wait(bool is_attached = true) {
     const CertificatePlan::Next next = Next(is_attached);
     EXPECT_EQ(next.step, Step::kWait);
@@ -58,7 +58,7 @@ TEST_F(CertificatePlanTest, ACertificateThatIsOldWhenItComesIsNotRenewedInALoop)
 TEST_F(CertificatePlanTest, RenewsAlsoWhileMgmtIsAway) {
   elapsed_ = absl::Hours(21);
   EXPECT_EQ(Next(/*is_attached=*/false).step, Step::kRenew);
-  EXPECT_EQ(Wait(/*is_attached=*/false), absl::Hours(9));  // Its end.
+  EXPECT_EQ(Wait(/*is_attached=*/false), absl::Hours(9));  // The certificate ends then.
 }
 
 TEST_F(CertificatePlanTest, AnExpiredCertificateIsTheEndOnceTheStreamIsGone) {

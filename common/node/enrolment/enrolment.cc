@@ -29,8 +29,8 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr absl::Duration kDialTimeout = absl::Seconds(5);  // All addresses of the name together.
-constexpr absl::Duration kEnrolTimeout = absl::Seconds(10);
+constexpr absl::Duration kDialTimeout = absl::Seconds(5);    // For all addresses of a host name.
+constexpr absl::Duration kEnrolTimeout = absl::Seconds(10);  // For the whole conversation.
 constexpr size_t kAnswerBytesMax = 64 * 1024;
 constexpr size_t kReadBytes = 4096;
 
@@ -55,7 +55,8 @@ class Enroller {
   }
 
  private:
-  // The CA that the token names, if it vouches for a mgmt at the other end.
+  // The CA that the token names, after a check that it signed a mgmt's certificate at the other
+  // end.
   absl::StatusOr<std::string> FindCa(const tls::TlsStream& stream) const {
     const absl::StatusOr<std::string> ca =
         identity::FindByFingerprint(stream.PeerChainPem(), token_.ca_fingerprint);
@@ -86,7 +87,7 @@ class Enroller {
     co_return absl::OkStatus();
   }
 
-  // What is pushed before the answer is not for us.
+  // Skips the pushed packets before the answer.
   static asio::awaitable<absl::StatusOr<Admission>> ReadAnswer(tls::TlsStream* stream) {
     line::Framer framer(kAnswerBytesMax);
     std::string buffer(kReadBytes, '\0');
@@ -149,7 +150,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& token_file, Role role) 
   return text;
 }
 
-// At each address in order. What mgmt itself answers is final.
+// Asks at each address in order. An answer of mgmt itself is final.
 absl::StatusOr<Admission> AskOneOf(const std::vector<std::string>& addresses,
                                    const std::string& token, const std::string& name,
                                    const std::string& csr_pem, absl::Time now) {
@@ -159,7 +160,7 @@ absl::StatusOr<Admission> AskOneOf(const std::vector<std::string>& addresses,
     if (admission.ok()) return admission;
     const absl::Status& why = admission.status();
     if (!absl::IsUnavailable(why) && !absl::IsFailedPrecondition(why)) return why;
-    // An address that may answer later outweighs one where somebody else is.
+    // If one address may answer later and another has a foreign server, report the former.
     if (worst.ok() || !IsWorthRetrying(worst)) worst = why;
   }
   return worst;
@@ -193,7 +194,7 @@ absl::Status EnrolOnce(const identity::NodeIdentity& identity, const std::string
                        const NodeFiles& files, absl::Time now) {
   CVG_ASSIGN_OR_RETURN(const std::string text, ReadToken(token_file, identity.role));
   CVG_ASSIGN_OR_RETURN(const identity::JoinToken token, identity::DecodeJoinToken(text));
-  // The key is on disk before mgmt knows it: what it signs must not be lost in a crash.
+  // The key is on the disk before mgmt learns it. After a crash the certificate still has its key.
   CVG_ASSIGN_OR_RETURN(const identity::PrivateKey key, files.LoadOrMakeKey());
   CVG_ASSIGN_OR_RETURN(const Admission admission, AskOneOf(token.addresses, text, identity.name,
                                                            identity::MakeCsr(key, identity), now));

@@ -12,7 +12,7 @@
 
 namespace convergia::node {
 
-// What mgmt answers to ENROL.
+// The answer of mgmt to ENROL.
 struct Admission {
   NodeId node = 0;
   std::vector<std::string> grpc_addresses;  // Of mgmt.
@@ -20,24 +20,27 @@ struct Admission {
   std::string ca_pem;                       // As the server presented it.
 };
 
-// Asks mgmt's line port at `address` ("host:port") to make a node of `name` with `token`, the text
-// of a join token, for the key that signed `csr_pem`. Before a byte of the token leaves, the server
-// has shown that it is a mgmt of the CA that the token names. Blocks, some seconds at most.
+// Asks mgmt's line port at `address` ("host:port") to make a node of `name` for the key that signed
+// `csr_pem`. `token` is the text of a join token. Before a byte of the token leaves, the server
+// proves that it is a mgmt of the CA that the token names. Blocks for 10 s at most.
 //
-// Errors: kUnavailable; kFailedPrecondition: it is another server; kInvalidArgument: no token, no
-// address; else what mgmt answered.
+// Errors: kUnavailable if mgmt does not answer; kFailedPrecondition if the server is no mgmt of
+// that CA, or its answer is too long or no answer to ENROL; kInvalidArgument for a bad `token` or
+// `address`, or a packet against the grammar; else the FAIL of mgmt.
 absl::StatusOr<Admission> AskToEnrol(const std::string& address, const std::string& token,
                                      const std::string& name, const std::string& csr_pem,
                                      absl::Time now);
 
-// One try to make a node of `identity` with the join token in `token_file`, at each of its
-// addresses until one answers. Keeps the CA, the certificate and where mgmt's gRPC is. Blocks.
+// Tries once to make a node of `identity` with the join token in `token_file`. Asks the addresses
+// in the token in order until a mgmt answers. Writes the CA, the certificate and the addresses of
+// mgmt's gRPC to `files`. Blocks for 10 s at most for each address.
 //
-// Errors: IsWorthRetrying() tells those apart that may pass.
+// Errors: those of AskToEnrol(); kFailedPrecondition if `token_file` is empty, or the token is for
+// another role; those of reading and writing files. IsWorthRetrying() tells which may pass.
 absl::Status EnrolOnce(const identity::NodeIdentity& identity, const std::string& token_file,
                        const NodeFiles& files, absl::Time now);
 
-// True for errors of EnrolOnce() that another try may not meet: mgmt is away or busy.
+// True for errors of EnrolOnce() that may pass with another try: mgmt is away or busy.
 bool IsWorthRetrying(const absl::Status& status);
 
 }  // namespace convergia::node

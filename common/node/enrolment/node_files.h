@@ -17,44 +17,56 @@ namespace convergia::node {
 //   node.pem   its certificate, then the CA's
 //   ca.pem     the cluster's CA
 //   mgmt       addresses of mgmt's gRPC, a line each, as of the enrolment
-//   epoch      how often the node was started
+//   epoch      the number of starts of the node
 //   mgmt_epoch, datamgr_epoch
-//              the highest epochs of these two that the node has seen (common/rpc/epochs/highest_epoch.h)
+//              the highest epochs of mgmt and datamgr that the node has seen (HighestEpoch)
 //   welcome.textproto, pins.textproto, revocations.textproto, edges.textproto, routes.textproto
-//              what mgmt said last
+//              the latest data from mgmt (MgmtMemory)
 //
-// Thread-safe, as far as two writers of one file are.
+// All calls but PathOf() and tls_files() block on the disk, and their errors include those of the
+// disk, with the path. Thread-safe, but only one thread at a time may change a file.
 class NodeFiles {
  public:
   explicit NodeFiles(std::string dir) : dir_(std::move(dir)) {}
 
-  // Makes the folder (0700) if it is missing.
+  // Makes the folder (0700) if it is missing; the folder above it must exist.
   absl::Status MakeDir() const;
 
-  // One more than the last time, on disk before it is returned.
+  // Returns the number of the last call plus one. The number is on the disk before it returns.
   //
   // Errors: kDataLoss if the file holds no number.
   absl::StatusOr<Epoch> NextEpoch() const;
 
-  // Makes the key at the first call.
+  // The key of the node. The first call makes it.
+  //
+  // Errors: kInvalidArgument if the file holds no key of ours.
   absl::StatusOr<identity::PrivateKey> LoadOrMakeKey() const;
 
-  // kNotFound: not enrolled yet. kInvalidArgument: not of `identity`, or not of our CA or key.
-  // That it has expired is no error.
+  // The facts of node.pem, even if it has expired. Whether it fits ca.pem and node.key is not
+  // checked here; SaveCertificate() has checked it.
+  //
+  // Errors: kNotFound if node.pem, ca.pem or node.key is missing: the node is not enrolled.
+  // kInvalidArgument if node.pem holds no certificate of a node, or that of another node.
   absl::StatusOr<identity::CertificateFacts> LoadCertificate(
       const identity::NodeIdentity& identity) const;
 
-  // Checks that `chain_pem` is for `identity` and our key and signed by `ca_pem`, then keeps it.
+  // Writes `chain_pem` to node.pem. Before that it checks that the certificate is for `identity`
+  // and our key, is valid at `now`, and is signed by the CA in ca.pem.
+  //
+  // Errors: kUnauthenticated if the CA did not sign it or it is not valid at `now`;
+  // kInvalidArgument if it is no certificate, or is for another node or key.
   absl::StatusOr<identity::CertificateFacts> SaveCertificate(const std::string& chain_pem,
                                                              const identity::NodeIdentity& identity,
                                                              absl::Time now) const;
 
   absl::Status SaveCa(const std::string& ca_pem) const;
 
-  // Where mgmt's gRPC is, as it said at enrolment; nothing if it never said.
+  // Write and read the addresses of mgmt's gRPC, as mgmt sent them at the enrolment. The list is
+  // empty if the file is missing or cannot be read.
   absl::Status SaveMgmtAddresses(const std::vector<std::string>& addresses) const;
   std::vector<std::string> LoadMgmtAddresses() const;
 
+  // The path of `file` in the folder.
   std::string PathOf(absl::string_view file) const;
   rpc::TlsFiles tls_files() const {
     return {PathOf("ca.pem"), PathOf("node.pem"), PathOf("node.key")};

@@ -11,7 +11,7 @@ std::unique_ptr<LeaderWatch::Stream> LeaderWatch::Listen(const std::string& addr
   Stream::Options options;
   options.plan.seed = RandomSeed();
   options.server = std::string(RoleWord(Role::kMgmt));
-  options.logs_ends = false;  // A mgmt that does not run is no news.
+  options.logs_ends = false;  // Some of several mgmts may be down; that is not worth a log line.
   Stream::Hooks hooks;
   hooks.make_channel = deps_.make_channel;
   hooks.open = [](const auto& channel, grpc::ClientContext* context, auto* reactor) {

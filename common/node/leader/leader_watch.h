@@ -15,26 +15,29 @@
 
 namespace convergia::node {
 
-// Listens to Cluster.WhoLeads of all mgmts of a list, so that a node hears of a new leader also
-// while the old one is frozen. With one address there is nothing to choose, and it does not listen.
+// Listens to Cluster.WhoLeads of all mgmts of a list. So a node learns of a new leader even while
+// the old one is frozen. With a single address there is no choice, and it does not listen.
 //
 // Life: constructor -> SetAddresses() -> Stop(). Thread-safe.
 class LeaderWatch {
  public:
   struct Deps {
-    Executor* executor = nullptr;  // These outlive the watch.
-    const Clock* clock = nullptr;
+    Executor* executor = nullptr;  // Outlives the watch.
+    const Clock* clock = nullptr;  // Outlives the watch.
+    // Called on the executor.
     std::function<std::shared_ptr<grpc::Channel>(const rpc::ServerAddress&)> make_channel;
-    // On gRPC threads; must not block.
+    // Called on gRPC threads, for several mgmts at once. Must not block.
     std::function<void(LeaderWord word)> on_word;
   };
   explicit LeaderWatch(Deps deps) : deps_(std::move(deps)) {}
   ~LeaderWatch() { Stop(); }
 
-  // Adds those that are new. After Stop() nothing happens.
+  // Begins to listen to each new address. It never stops listening to an old one. No effect with a
+  // single address, or after Stop().
   void SetAddresses(const std::vector<std::string>& addresses) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // No word comes after it returns. Idempotent; not from the executor.
+  // Ends all streams. on_word is not called after it returns. Idempotent; not from on_word, nor on
+  // the executor.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

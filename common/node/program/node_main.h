@@ -20,10 +20,11 @@ namespace convergia::node {
 //         [](edge::EdgeServer& server) { server.Drain(kByeDeadline); });
 //   }
 //
-// `Server` has Create(settings, on_expelled), with on_failed as well if it may find that it cannot
-// go on; Start(is_cancelled), Stop(), grpc_address(), and line_address() if clients connect to it.
-// `read` checks a configuration. `drain` is called between the signal to end and Stop(). Returns an
-// exit status of program.h.
+// `Server` has Create(settings, on_expelled), or Create(settings, on_expelled, on_failed) if it can
+// meet a fatal error. It also has Start(is_cancelled), Stop(), grpc_address(), and line_address()
+// if clients connect to it. Any thread may call on_expelled and on_failed; the program then ends.
+// `read` checks a configuration. `drain` is called after the signal to end and before Stop().
+// Returns an exit status of program.h.
 template <typename Server, typename Config, typename Settings, typename Drain>
 int NodeMain(int argc, char** argv, const ProgramFacts& facts,
              absl::StatusOr<Settings> (*read)(const Config& config), Drain drain);
@@ -73,7 +74,7 @@ int ServeNode(const std::string& role, const Settings& settings, Drain drain,
 template <typename Server, typename Config, typename Settings, typename Drain>
 int NodeMain(int argc, char** argv, const ProgramFacts& facts,
              absl::StatusOr<Settings> (*read)(const Config& config), Drain drain) {
-  ShutdownSignal shutdown;  // First of all: before any thread.
+  ShutdownSignal shutdown;  // Before any thread.
   ProgramFlags flags;
   if (auto done = StartProgram(argc, argv, facts, &flags)) return *done;
   Config config;

@@ -10,23 +10,26 @@
 
 namespace convergia::node {
 
-// What the configuration of every node that joins a cluster says; each role adds its own.
+// The settings of every node that joins a cluster. Each role adds its own. Addresses are
+// "host:port".
 struct NodeSettings {
   std::string name;
-  std::string dir;
-  std::vector<std::string> mgmt_addresses;  // Empty: as mgmt said at the enrolment.
-  std::string join_token_file;
+  std::string dir;                          // Of the node's files (NodeFiles).
+  std::vector<std::string> mgmt_addresses;  // Empty: those of the enrolment.
+  std::string join_token_file;              // Needed only for the enrolment.
   std::string grpc_listen;
-  std::vector<std::string> advertise_grpc;  // Empty: where it listens.
+  std::vector<std::string> advertise_grpc;  // Empty: the address on which it listens.
 };
 
-// Errors: kInvalidArgument, beginning with `field`.
+// OK if `address` is "host:port". Errors: kInvalidArgument; the text begins with `field`.
 absl::Status CheckAddress(absl::string_view field, absl::string_view address);
 
-// Errors: kInvalidArgument, naming the field and what is wrong with it.
+// Checks all fields, and returns them with `name` in its normal form. Errors: kInvalidArgument; the
+// text begins with the field and says what is wrong.
 absl::StatusOr<NodeSettings> CheckNodeSettings(NodeSettings settings);
 
-// `Config` is the role's message of config.proto. `grpc_listen`: where it listens unless it says.
+// Reads and checks the settings in `config`, a message of config.proto. `grpc_listen` is the
+// default of that field. Errors: those of CheckNodeSettings().
 template <typename Config>
 absl::StatusOr<NodeSettings> ReadNodeSettings(const Config& config, absl::string_view grpc_listen) {
   return CheckNodeSettings(

@@ -35,7 +35,7 @@ class ErrorLines final : public google::protobuf::io::ErrorCollector {
  public:
   explicit ErrorLines(absl::string_view path) : path_(path) {}
 
-  // Lines and columns count from 0 here; -1 is "at the end".
+  // Lines and columns count from 0 here. Line -1 means the end of the text.
   void AddError(int line, int column, const std::string& message) override {
     lines_.push_back(line < 0 ? absl::StrCat(path_, ": ", message)
                               : absl::StrCat(path_, ":", line + 1, ":", column + 1, ": ", message));
@@ -48,7 +48,8 @@ class ErrorLines final : public google::protobuf::io::ErrorCollector {
   std::vector<std::string> lines_;
 };
 
-// What gRPC says is partly what strangers sent to it, such as the server name of a handshake.
+// Strangers can put text into the messages of gRPC: the server name of a handshake, for one. So
+// they go through a LogSampler.
 void LogOfGrpc(gpr_log_func_args* args) {
   static auto* const sampler = new LogSampler;
   const bool is_error = args->severity == GPR_LOG_SEVERITY_ERROR;
@@ -56,13 +57,14 @@ void LogOfGrpc(gpr_log_func_args* args) {
   const auto line =
       sampler->Take(rpc::WithPlainAddresses(args->message), RealClock::Get().Elapsed());
   if (!line.has_value()) return;
-  // Mostly handshakes that failed: worth knowing, not worth more than a warning.
+  // Most errors are failed handshakes, which deserve a warning at most.
   google::LogMessage(args->file, args->line, is_error ? google::GLOG_WARNING : google::GLOG_INFO)
           .stream()
       << "grpc: " << *line;
 }
 
-// Keys and passwords are in memory: no file of it, and nobody but root looks into it.
+// The memory has keys and passwords. So there are no core dumps, and only root may trace the
+// process.
 void KeepMemoryPrivate() {
 #ifndef __SANITIZE_ADDRESS__  // The leak check traces the process.
   const rlimit none = {0, 0};
@@ -103,13 +105,13 @@ std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;  // --help and --version are errors to the parser, too.
+    std::ostringstream out;  // The parser throws for --help and --version too.
     if (app.exit(error, out, std::cerr) != 0) return kExitUsage;
     return ExitWith(PrintToStandardOutput(out.str()));
   }
   RaiseDescriptorLimit();
   if (!core_dumps) KeepMemoryPrivate();
-  // Debian builds Abseil with its debugging checks; this one costs a global lock at each lock.
+  // Debian builds Abseil with debugging checks. This check takes a global lock for each Mutex lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   FLAGS_logtostderr = true;
   FLAGS_log_prefix = true;
@@ -145,8 +147,8 @@ void PrintReady(const std::vector<std::pair<std::string, std::string>>& facts) {
 ShutdownSignal::ShutdownSignal() {
   const sigset_t signals = AwaitedSignals();
   CHECK_EQ(pthread_sigmask(SIG_BLOCK, &signals, nullptr), 0);
-  signal(SIGPIPE, SIG_IGN);  // A peer that goes away is an error of the write, not ours.
-  signal(SIGXFSZ, SIG_IGN);  // So is a file that may not grow: EFBIG.
+  signal(SIGPIPE, SIG_IGN);  // A write to a peer that is gone then fails with EPIPE.
+  signal(SIGXFSZ, SIG_IGN);  // A write beyond the size limit of files then fails with EFBIG.
 }
 
 void ShutdownSignal::Await() {

@@ -11,20 +11,18 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-// What the main() of every server has in common: flags, configuration, signals, the READY line, the
-// log.
+// The common parts of the main() of every server: flags, configuration, signals, the READY line,
+// the log. NodeMain() (node_main.h) puts them together for nodes that join a cluster.
 //
 //   int main(int argc, char** argv) {
-//     node::ShutdownSignal shutdown;  // First of all: before any thread.
+//     node::ShutdownSignal shutdown;  // Before any thread.
 //     node::ProgramFlags flags;
-//     if (auto done = node::StartProgram(argc, argv, {"edge", "Serves clients."}, &flags)) return
-//     *done; v1::EdgeConfig config; if (absl::Status read = node::ReadConfig(flags.config,
-//     &config); !read.ok()) {
-//       return node::ExitWith(read);
-//     }
-//     if (flags.check) return node::ExitWith(edge::CheckConfig(config));
+//     if (auto done = node::StartProgram(argc, argv, {"mgmt", "..."}, &flags)) return *done;
+//     v1::MgmtConfig config;
+//     const absl::Status read = node::ReadConfig(flags.config, &config);
+//     if (!read.ok() || flags.check) return node::ExitWith(read);
 //     ...
-//     node::PrintReady({{"name", config.name()}, {"role", "edge"}, ...});
+//     node::PrintReady({{"name", config.name()}, {"role", "mgmt"}, ...});
 //     shutdown.Await();
 //     ...
 //   }
@@ -32,9 +30,9 @@ namespace convergia::node {
 
 struct ProgramFlags {
   std::string config;        // --config=FILE
-  bool check = false;        // --check: say what is wrong with the configuration, and exit.
-  bool init = false;         // --init, and
-  std::string new_operator;  // --new-operator=NAME: for programs that have them.
+  bool check = false;        // --check: report mistakes in the configuration, and exit.
+  bool init = false;         // --init, only with ProgramFacts::has_init.
+  std::string new_operator;  // --new-operator=NAME, only with ProgramFacts::has_init.
 };
 
 struct ProgramFacts {
@@ -45,43 +43,50 @@ struct ProgramFacts {
 
 // Exit statuses, for scripts.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitFailed = 1;    // What the program tried failed.
+inline constexpr int kExitFailed = 1;    // The program met an error.
 inline constexpr int kExitUsage = 2;     // Flags or configuration are wrong.
-inline constexpr int kExitExpelled = 3;  // The cluster has no place for this node any more.
+inline constexpr int kExitExpelled = 3;  // The cluster no longer has a place for this node.
 
-// Reads the flags, and starts the log (glog, to stderr; gRPC's messages go there too). Returns an
-// exit status if the program is to end now: after --help and --version, or with wrong flags, about
-// which it has then told people. Opens closed standard streams: see common/base/standard_streams.h.
+// Reads the flags, starts the log (glog, to stderr, with the messages of gRPC), raises the limit of
+// file descriptors, and forbids core dumps unless --core-dumps allows them. Opens closed standard
+// streams (common/base/standard_streams.h). Call it before any server or client.
+//
+// Returns an exit status if the program is to end now: after --help and --version, or after wrong
+// flags, which it reports on stderr.
 std::optional<int> StartProgram(int argc, char** argv, const ProgramFacts& facts,
                                 ProgramFlags* flags);
 
-// Reads a textproto. Errors: kNotFound and the like for the file; kInvalidArgument with one line
-// "FILE:LINE:COLUMN: what is wrong" for each mistake; unknown fields are mistakes.
+// Reads a textproto. Errors: those of identity::ReadFileToString(); kInvalidArgument with one line
+// "FILE:LINE:COLUMN: text" for each mistake. An unknown field is a mistake.
 absl::Status ReadConfig(const std::string& path, google::protobuf::Message* config);
 // The same for text that came from `path`.
 absl::Status ParseConfig(absl::string_view text, absl::string_view path,
                          google::protobuf::Message* config);
 
-// Tells people (stderr) what is wrong, if anything, and returns the exit status for it.
+// Writes the text of an error to stderr. Returns kExitOk for OK, kExitUsage for kInvalidArgument
+// and kNotFound, and kExitFailed for other errors.
 int ExitWith(const absl::Status& status);
 
-// "READY key=value ..." on stdout, flushed: the sign for whoever started this program.
+// Writes the line "READY key=value ..." to stdout and flushes it. The process that started this
+// one can wait for the line.
 void PrintReady(const std::vector<std::pair<std::string, std::string>>& facts);
 
-// SIGTERM and SIGINT, awaited instead of handled. Make it before the first thread: threads inherit
-// that these signals wait. A second one of them, after Await() has returned, ends the process at
-// once. One a process. Also ignores SIGPIPE and SIGXFSZ: such writes fail instead.
+// Blocks SIGTERM and SIGINT, so that Await() can wait for them. Make it before the first thread,
+// because threads inherit the blocked signals. After Await() has returned, a further signal ends
+// the process at once. One object in a process. It also ignores SIGPIPE and SIGXFSZ, so that such
+// writes fail instead.
 class ShutdownSignal {
  public:
   ShutdownSignal();
 
-  // Returns at the first SIGTERM, SIGINT or Trigger().
+  // Returns at the first SIGTERM, SIGINT or Trigger(). Once.
   void Await();
 
-  // Whether Await() would return at once.
+  // True if Await() would return at once.
   bool pending() const;
 
-  // The same as a signal, from within: any thread.
+  // Sends SIGTERM to this process. Any thread may call it. Like any further signal, it ends the
+  // process at once after Await() has returned.
   void Trigger();
 };
 

@@ -71,7 +71,7 @@ TEST(StartProgramTest, WrongFlagsAndHelpEndTheProgram) {
   };
   EXPECT_EQ(start({"edge"}), kExitUsage);
   EXPECT_EQ(start({"edge", "--config=f", "--nonsense"}), kExitUsage);
-  EXPECT_EQ(start({"edge", "--config=f", "--init"}), kExitUsage);  // Only for those that have it.
+  EXPECT_EQ(start({"edge", "--config=f", "--init"}), kExitUsage);  // An edge has no --init.
   EXPECT_EQ(start({"edge", "--help"}), kExitOk);
   EXPECT_EQ(start({"edge", "--version"}), kExitOk);
   EXPECT_EQ(start({"edge", "--config=f", "--check"}), std::nullopt);

@@ -12,7 +12,7 @@ std::string ReachableAddress(absl::string_view bound, absl::string_view mgmt_add
   const absl::StatusOr<HostPort> mgmt = HostPort::Parse(mgmt_address);
   if (!ours.ok() || !mgmt.ok()) return std::string(bound);
   if (ours->host != "0.0.0.0" && ours->host != "::") return std::string(bound);
-  // Connecting a UDP socket sends nothing; it only asks the kernel which way it would go.
+  // Connecting a UDP socket sends nothing. The kernel only chooses the route, and so the address.
   asio::io_context context;
   asio::error_code error;
   asio::ip::udp::resolver resolver(context);

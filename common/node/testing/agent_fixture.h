@@ -1,4 +1,4 @@
-// Tests of the agent against a fake mgmt over real TLS on loopback.
+// The fixture for tests of the agent, against a fake mgmt over real TLS on loopback.
 #pragma once
 
 #include <glog/logging.h>
@@ -21,7 +21,7 @@ namespace convergia::node {
 
 inline bool Never() { return false; }
 
-// Counts what the agent says, and lets a test wait for it.
+// Counts the calls of the agent, and lets a test wait for them.
 class Listener final : public AttachHandler {
  public:
   void OnRestored(const v1::Welcome& welcome, const v1::Revocations& revocations) override {
@@ -104,7 +104,7 @@ class NodeAgentTest : public testing::Test {
     return options;
   }
 
-  // An agent that is enrolled and started.
+  // Makes an agent, enrols it and starts it.
   std::unique_ptr<NodeAgent> Launch(const NodeAgent::Options& options) {
     auto agent = NodeAgent::Create(options);
     CHECK(agent.ok()) << agent.status();

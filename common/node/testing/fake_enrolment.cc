@@ -25,7 +25,7 @@ std::unique_ptr<tls::TlsContext> ContextOf(const std::string& chain, const std::
   return *std::move(context);
 }
 
-// Small packets fit whatever socket there is.
+// One write is enough, because the packets fit into the buffer of any socket.
 void WriteAll(tls::TlsStream* stream, absl::string_view bytes) {
   const absl::StatusOr<size_t> count = stream->TryWrite(bytes);
   CHECK(count.ok() && *count == bytes.size()) << count.status();

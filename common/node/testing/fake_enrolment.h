@@ -15,14 +15,14 @@
 
 namespace convergia::node {
 
-// The line port of a mgmt for tests: greets, and knows ENROL alone.
+// The line port of a mgmt, for tests. Greets, and serves only ENROL.
 class FakeEnrolment {
  public:
-  // The data of the answer to these fields. On the server's own thread.
+  // Returns the data of the answer to `fields`. Called on the server's own thread.
   using Answer =
       std::function<absl::StatusOr<std::string>(const std::vector<absl::string_view>& fields)>;
 
-  // Serves at once, on `listen` ("127.0.0.1:port"; port 0 picks a free one).
+  // Serves at once on `listen` ("127.0.0.1:port"; port 0 picks a free one). Aborts on an error.
   FakeEnrolment(const std::string& listen, const std::string& chain_pem, const std::string& key_pem,
                 Answer answer);
   ~FakeEnrolment();

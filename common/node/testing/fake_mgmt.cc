@@ -184,7 +184,7 @@ void FakeMgmt::Heard(FakeSession& session, const v1::FromNode& message) {
     answer.mutable_welcome()->set_node_id(kNodeId);
     answer.mutable_welcome()->set_mgmt_epoch(epoch_.value_or(0));
     answer.mutable_welcome()->add_ticket_public_keys("a key");
-    // Under the lock: it goes before all that a test pushes once it knows of the Hello.
+    // Sent under the lock, so it comes before all that a test pushes after AwaitHellos().
     (void)session.Send(answer);
   }
 }

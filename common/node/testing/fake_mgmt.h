@@ -22,46 +22,46 @@ namespace convergia::node {
 class FakeListener;
 class FakeSession;
 
-// A mgmt for tests: ENROL and the Cluster service over real TLS, which does as told and keeps what
-// it hears. Thread-safe.
+// A mgmt for tests: ENROL and the Cluster service over real TLS. A test sets its answers, and reads
+// the messages that it received. Thread-safe, but Start() and Stop() are for one thread.
 class FakeMgmt final : public v1::Cluster::CallbackService {
  public:
-  // Serves at once. With `pki` it is another mgmt of the cluster that has this `pki`; without, it
-  // has a `pki` of its own.
+  // Serves at once. With `pki` it is another mgmt of the cluster of this `pki`. With null it makes
+  // its own.
   explicit FakeMgmt(rpc::TestPki* pki = nullptr);
   ~FakeMgmt() override;
 
-  // A text for a join token file, good for one node. An empty fingerprint is the right one.
+  // The text of a join token file, good for one node. An empty `ca_fingerprint` stands for that of
+  // the CA.
   std::string MakeToken(Role role, const std::string& ca_fingerprint = "");
 
-  // Kills the server and brings it back, at the same address.
+  // Stops the server, and starts it again at the same address.
   void Stop();
   void Start();
   const std::string& address() const { return address_; }
 
-  // To all streams.
+  // Sends `message` on all streams; ends all streams.
   void Push(const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void EndStreams(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Set what Attach answers from now on: the status, or no Welcome at all.
+  // Sets the answer of Attach from now on: the status of refusals, and whether a Welcome follows.
   void RefuseAttach(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void SetWelcomes(bool welcomes) ABSL_LOCKS_EXCLUDED(mu_);
-  // Which start of mgmt it says that it is, on streams opened from now on; 1 at first. nullopt: it
-  // says none.
+  // Sets the epoch that streams get which are opened from now on; 1 at first. nullopt: none.
   void SetEpoch(std::optional<Epoch> epoch) ABSL_LOCKS_EXCLUDED(mu_);
   void RefuseRenew(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
-  // Refusals of Attach name the leader at `address`.
+  // Makes refusals of Attach name the leader at `address`.
   void RedirectTo(const std::string& address) ABSL_LOCKS_EXCLUDED(mu_);
-  // To all who listen to WhoLeads. Those who come later hear nothing of it.
+  // Sends `leader` on all streams of WhoLeads. Later streams do not get it.
   void Announce(const v1::Leader& leader) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitListeners(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What was heard; Await...() die if it does not come.
+  // The messages that were received. Await...() abort the test after 30 s.
   std::vector<v1::Hello> AwaitHellos(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   void AwaitRenewCalls(int count) ABSL_LOCKS_EXCLUDED(mu_);
-  // Attaches that were refused since the start, welcomed or not.
+  // Waits for `count` refusals of Attach since the start.
   void AwaitRefusals(int count) ABSL_LOCKS_EXCLUDED(mu_);
-  // So many more.
+  // Waits for `count` further heartbeats.
   void AwaitHeartbeats(int count) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<v1::FromNode> AwaitOthers(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   int enrol_calls() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -70,7 +70,7 @@ class FakeMgmt final : public v1::Cluster::CallbackService {
   rpc::TestPki& pki() { return *pki_; }
   rpc::PinSet& pins() { return pins_; }
 
-  // Cluster.
+  // The service Cluster.
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
                                   const v1::RenewRequest* request,
                                   v1::RenewResponse* response) override;

@@ -24,7 +24,7 @@ absl::Status Authorizer::Admit(absl::string_view method, absl::string_view pem) 
 }
 
 absl::Status CheckPin(const identity::CertificateFacts& facts, const PinSet& pins) {
-  // The set knows roles too, so that a certificate is never more than mgmt says of its key.
+  // Role and name count too: a certificate grants nothing beyond what mgmt registered for its key.
   const std::optional<PinEntry> entry = pins.Find(facts.pin);
   const identity::NodeIdentity& who = facts.identity;
   if (entry.has_value() && entry->role == who.role && entry->name == who.name) {

@@ -7,15 +7,16 @@
 
 namespace convergia::rpc {
 
-// Decides at the door of a server (door.h) who may call what. Thread-safe, never blocks. `policy`
-// and `pins` outlive it.
+// Decides for the door of a server (door.h) which caller may call which method. Thread-safe; does
+// no I/O. `policy` and `pins` outlive it.
 class Authorizer {
  public:
   Authorizer(const CallPolicy& policy, const PinSet& pins) : policy_(policy), pins_(pins) {}
 
-  // Whether a caller with the certificate `pem`, which TLS has checked, may call `method`.
+  // OK if a caller with the certificate `pem` may call `method`. TLS has checked `pem` before.
   //
-  // Errors: those of CallPolicy::Judge(), and those of CheckPin().
+  // Errors: kUnauthenticated if `pem` is empty or names no node or operator; those of CheckPin();
+  // those of CallPolicy::Judge().
   absl::Status Admit(absl::string_view method, absl::string_view pem) const;
 
  private:
@@ -23,9 +24,9 @@ class Authorizer {
   const PinSet& pins_;
 };
 
-// That the key of the certificate `facts` is in `pins`, under the same role and name.
+// OK if `pins` has the key of the certificate `facts` under the same role and name.
 //
-// Errors: kUnauthenticated, saying why.
+// Errors: kUnauthenticated; the text says whether the key is revoked or `pins` is still empty.
 absl::Status CheckPin(const identity::CertificateFacts& facts, const PinSet& pins);
 
 }  // namespace convergia::rpc

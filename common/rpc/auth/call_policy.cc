@@ -18,7 +18,7 @@ constexpr Callers kDataServers = {Role::kDataserver};
 constexpr Callers kDatamgr = {Role::kDatamgr};
 constexpr Callers kOperators = {Role::kOperator};
 
-// Every method of every node. A new method is served to nobody until it stands here.
+// Every method of every node. A method that is missing here is refused to every caller.
 constexpr CallRule kClusterRules[] = {
     {"/convergia.v1.Cluster/Renew", kNodes},
     {"/convergia.v1.Cluster/Attach", kNodes},

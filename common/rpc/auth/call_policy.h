@@ -24,12 +24,12 @@ class Callers {
 };
 
 struct CallRule {
-  absl::string_view method;  // "/package.Service/Method", or "/package.Service/*" for all of one.
+  absl::string_view method;  // "/package.Service/Method", or "/package.Service/*" for all methods.
   Callers callers;
 };
 
-// Which role may call which method: one table for all nodes, enforced before any service sees a
-// call (door.h). What is not in the table is refused. Immutable, thread-safe.
+// Which role may call which method: one table for all nodes. The door (door.h) enforces it before
+// any service sees a call. A method that is not in the table is refused. Immutable, thread-safe.
 class CallPolicy {
  public:
   // `rules` must outlive the policy. The first rule that matches decides.
@@ -38,13 +38,14 @@ class CallPolicy {
   // The table of this system.
   static const CallPolicy& Cluster();
 
-  // Whether a caller of `role` may call `method`.
+  // OK if a caller of `role` may call `method`.
   //
-  // Errors, with a text that names the method and who may:
-  //   kUnimplemented     not in the table, so no node serves it.
-  //   kPermissionDenied  not in this role.
+  // Errors, with a text that names the method:
+  //   kUnimplemented     the method is not in the table, so no node serves it.
+  //   kPermissionDenied  the rule does not have this role; the text names the roles that it has.
   absl::Status Judge(absl::string_view method, Role role) const;
 
+  // The first rule that matches `method`; null if none does.
   const CallRule* Find(absl::string_view method) const;
   absl::Span<const CallRule> rules() const { return rules_; }
 

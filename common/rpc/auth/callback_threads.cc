@@ -11,8 +11,8 @@
 namespace convergia::rpc {
 namespace {
 
-// A call that fails at once on a channel that leads nowhere, both kept for ever: gRPC counts the
-// users of its threads, and has no other door to that count.
+// A call that fails at once, on a channel without an address. Both are kept for ever. gRPC counts
+// the users of its threads, and a call of this kind is the only way to raise that count.
 struct Keeper {
   grpc::ClientContext context;
   grpc::Slice nothing;

@@ -2,9 +2,9 @@
 
 namespace convergia::rpc {
 
-// Keeps gRPC's callback threads for the life of the process. Without it they end with the last
-// server or channel; and if that goes on one of these very threads (as a channel may whose last
-// call ends after its owner is gone), gRPC 1.51 waits for itself there and crashes. Idempotent.
+// Keeps gRPC's callback threads for the life of the process. gRPC 1.51 ends them with the last
+// server or channel. A channel may end on one of these threads: its last call ends there after the
+// owner is gone. Then the thread would wait for itself, and gRPC crashes. Idempotent, thread-safe.
 void KeepCallbackThreads();
 
 }  // namespace convergia::rpc

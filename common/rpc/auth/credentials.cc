@@ -45,8 +45,8 @@ std::shared_ptr<CertificateProviderInterface> WatcherOf(const TlsFiles& files) {
   return watcher;
 }
 
-// What the other side's certificate must say, beyond being signed by our CA. gRPC asks when the TLS
-// handshake is done, before a byte of HTTP/2.
+// Checks the names in the other side's certificate. gRPC has checked that our CA signed it. gRPC
+// calls this at the end of the TLS handshake, before a byte of HTTP/2.
 class Verifier : public grpc::experimental::ExternalCertificateVerifier {
  public:
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
@@ -111,29 +111,29 @@ int Milliseconds(absl::Duration duration) {
 
 grpc::ChannelArguments ArgumentsFor(const identity::NodeIdentity& server) {
   grpc::ChannelArguments arguments;
-  // No sharing of connections between channels, which may stand for different nodes of a process.
+  // Channels share no connection, since each may act for another node in this process.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(static_cast<int>(limits::kRpcMessageBytesMax));
   arguments.SetMaxSendMessageSize(static_cast<int>(limits::kRpcMessageBytesMax));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits::kRpcKeepalive));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits::kRpcKeepaliveTimeout));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // Keep-alive goes on when quiet.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // 0: no limit on idle pings.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcReconnectFirst));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcReconnectMax));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(limits::kRpcConnectTimeout));
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // Connects to all addresses of a name at once, TLS included, and uses those that answer.
-  // pick_first would give each dead one before a living one kRpcConnectTimeout, at each connecting.
+  // pick_first tries them in turn, so each dead address would cost kRpcConnectTimeout at a connect.
   arguments.SetLoadBalancingPolicyName("round_robin");
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whoever calls decides what may be done twice.
-  // What is asked for in the handshake (SNI). A server of any name is probably called as its role.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // The caller decides what may be repeated.
+  // The name to ask for in the handshake (SNI). If any name will do, the role is the best guess.
   const std::string name = server.name.empty() ? std::string(RoleWord(server.role)) : server.name;
   arguments.SetSslTargetNameOverride(identity::TlsName({server.role, name}));
   return arguments;
 }
 
-// Told apart here, at the start, because gRPC would only log it and then refuse all handshakes.
+// Reports unusable files at the start. gRPC would only log the error and refuse all handshakes.
 absl::Status CheckFiles(const TlsFiles& files) {
   CVG_ASSIGN_OR_RETURN(const std::string ca, identity::ReadFileToString(files.ca));
   CVG_ASSIGN_OR_RETURN(const std::string chain,

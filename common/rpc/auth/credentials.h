@@ -14,8 +14,8 @@
 namespace convergia::rpc {
 
 // Paths of PEM files. They are read again every second, so a renewed certificate takes effect
-// without a restart; a renewal that changes the key must replace key and chain in one step (nodes
-// keep theirs).
+// without a restart. A renewal keeps the key. (A new key would need both files replaced between two
+// reads.)
 struct TlsFiles {
   std::string ca;
   std::string certificate_chain;  // Leaf first.
@@ -24,13 +24,13 @@ struct TlsFiles {
 
 // Which keys may shake hands with a server.
 enum class Handshake {
-  kKnownKeys,  // Those in its set of pins.
-  // Any of our CA. mgmt's way: it tells nodes that are revoked that they are, and the node ends. No
-  // call of such a key gets through all the same.
+  kKnownKeys,  // Keys in the server's set of pins.
+  // Any key with a certificate of our CA. mgmt uses this: a revoked node then reads in the refusal
+  // of its call that it is revoked, and ends. The door refuses all its calls.
   kOurCa,
 };
 
-// How a server meets those who connect: TLS, and who may call what. `policy` and `pins` outlive the
+// What a server demands of callers: TLS, and the rules of the door. `policy` and `pins` outlive the
 // server.
 struct ServerCredentials {
   std::shared_ptr<grpc::ServerCredentials> tls;
@@ -38,26 +38,27 @@ struct ServerCredentials {
   const PinSet* pins = nullptr;
 };
 
-// TLS that ends in the handshake, before a byte of HTTP/2 is read, unless the caller shows a
-// certificate of our CA that names a node or an operator, and its key may shake hands. Then each
-// call that `policy` forbids its caller, or whose key is not in `pins`, is refused (door.h).
+// TLS with certificates on both sides. The handshake fails, before a byte of HTTP/2 is read, unless
+// the caller shows a certificate of our CA that names a node or an operator, and `handshake` admits
+// its key. After that the door (door.h) judges each call by `policy` and `pins`.
 //
-// Errors: what is wrong with the files, naming the one.
+// Errors: those of identity::ReadFileToString(), with the path; kInvalidArgument if a file holds no
+// certificate or key that we can use. Whether key and chain belong together is not checked.
 absl::StatusOr<ServerCredentials> MakeServerCredentials(
     const TlsFiles& files, const CallPolicy& policy, const PinSet& pins,
     Handshake handshake = Handshake::kKnownKeys);
 
-// A channel that shows our certificate, and connects only to `server`: its certificate must be of
-// our CA and name exactly that role and name (an empty name: any of that role). With `pins`, the
-// server's key must also be in it, at the moment of connecting; `pins` must then outlive the
+// A channel that shows our certificate and connects only to `server`. The certificate of the server
+// must be of our CA and have exactly that role and name; an empty name admits any of the role. If
+// `pins` is given, it must have the server's key at the moment of connecting; it outlives the
 // channel.
 //
-// `address` is "host:port". A name may stand for several addresses of that server: all are
-// connected to at once and those that answer are used, so a dead one delays nothing. A channel to a
-// name may so have several connections, and calls (not messages of one stream) may overtake each
-// other.
+// `address` is "host:port". A name may resolve to several addresses of that server. The channel
+// connects to all at once and uses those that answer, so a dead one delays nothing. The channel may
+// therefore have several connections. Calls may overtake each other; the messages of one stream
+// keep their order.
 //
-// Never fails: what is wrong shows as kUnavailable at the first call. Reconnects by itself.
+// Never fails: an error shows as kUnavailable at the first call. Reconnects by itself. Thread-safe.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const TlsFiles& files,
                                            const identity::NodeIdentity& server,
                                            const PinSet* pins = nullptr);

@@ -1,4 +1,4 @@
-// A real server and real channels over TLS on loopback: who gets in, and as whom.
+// A real server and real channels over TLS on loopback: which callers get in, and under which name.
 #include "common/rpc/auth/credentials.h"
 
 #include <arpa/inet.h>
@@ -40,7 +40,7 @@ class EchoCluster final : public v1::Cluster::CallbackService {
  public:
   explicit EchoCluster(const PinSet& pins) : pins_(pins) {}
 
-  // Answers with who the caller is.
+  // Answers with the role and name of the caller.
   grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context, const v1::RenewRequest*,
                                   v1::RenewResponse* response) override {
     return Reply(context, [&]() -> absl::Status {
@@ -199,7 +199,7 @@ TEST_F(CredentialsTest, AServerWhoseKeyIsNotInTheSetIsNotTalkedTo) {
   EXPECT_OK(Renew(open()));
 }
 
-// A name whose first address is dead. The kernel takes connections here, and nobody answers them.
+// A name whose first address is dead: the kernel accepts connections there, but nothing answers.
 TEST_F(CredentialsTest, ASilentFirstAddressDoesNotKeepTheSecondWaiting) {
   const int silent = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
@@ -213,7 +213,7 @@ TEST_F(CredentialsTest, ASilentFirstAddressDoesNotKeepTheSecondWaiting) {
       MakeChannel(absl::StrCat("ipv4:127.0.0.1:", ntohs(address.sin_port), ",", server_->address()),
                   pki_.FilesOf(kEdge), kMgmt);
   EXPECT_OK(Renew(channel));
-  // The silent address was tried as well, and not given up before the other was.
+  // The silent address was dialled as well, and its dial did not end before the other answered.
   const int tried = accept4(silent, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   PCHECK(tried >= 0);
   char bytes[4096];
@@ -246,7 +246,7 @@ TEST_F(CredentialsTest, MissingOrBrokenFilesAreNamed) {
   EXPECT_FALSE(MakeServerCredentials(files, CallPolicy::Cluster(), pins_).ok());
 }
 
-// The serial number of what the server shows to a new connection.
+// The serial number of the certificate that the server shows to a new connection.
 std::string ServedSerial(TestPki& pki, const std::string& address) {
   grpc::ClientContext context;
   v1::RenewResponse response;
@@ -361,7 +361,7 @@ TEST_F(CredentialsTest, TheFurnitureOfANodeIsForOperatorsAndHealthForAll) {
   EXPECT_OK(CallRaw(edge, health));
   pins_.Apply({}, {pki_.PinOf(kEdge).pin});
   EXPECT_THAT(CallRaw(edge, health), StatusIs(absl::StatusCode::kUnauthenticated));
-  // Clients of newer reflection fall back to what is here if told "unimplemented".
+  // Clients of a newer reflection fall back to this one if the server answers "unimplemented".
   EXPECT_THAT(
       CallRaw(ChannelAs(kOperator), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
       StatusIs(absl::StatusCode::kUnimplemented));

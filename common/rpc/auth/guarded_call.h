@@ -8,10 +8,11 @@
 
 namespace convergia::rpc {
 
-// The context of every call of the callback API, with the verdict of the server's door (door.h)
-// whether the caller may have it. Before the door has looked, the verdict is a refusal.
+// The context of every call of the callback API. It holds the verdict of the server's door
+// (door.h): OK if the caller may call the method. Before the door sets it, the verdict is a
+// refusal.
 //
-// The verdict is set once, before the method runs; then it may be read from any thread.
+// The door sets the verdict once, before the method runs. After that any thread may read it.
 class GuardedContext final : public grpc::CallbackServerContext {
  public:
   void set_verdict(absl::Status verdict) { verdict_ = std::move(verdict); }
@@ -21,10 +22,10 @@ class GuardedContext final : public grpc::CallbackServerContext {
   absl::Status verdict_ = absl::UnauthenticatedError("the door has not looked at this caller");
 };
 
-// The verdict on a call of ours. Reply(), ReplyLater(), PeerOf() and ServerStream ask here, so a
-// method that uses one of them never acts for a caller that may not call it.
+// The verdict on a call of one of our services. Reply(), ReplyLater(), PeerOf() and ServerStream
+// check it, so a method that uses one of them never acts for a caller that may not call it.
 //
-// Errors: those of Authorizer::Admit(); kUnauthenticated for a context that no door has seen.
+// Errors: those of Authorizer::Admit(); kUnauthenticated if no door has judged the call.
 inline absl::Status Admission(const grpc::ServerContextBase& context) {
   const auto* const guarded = dynamic_cast<const GuardedContext*>(&context);
   if (guarded == nullptr) {

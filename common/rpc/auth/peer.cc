@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kBracketedBytesMax = 64;  // An IPv6 address with an interface's name.
 
-// Parsing a certificate costs some 50 µs and each call needs it; looking up its text costs less
+// Each call needs the facts of a certificate. Parsing takes some 50 µs, looking up the text less
 // than one.
 class CertificateCache {
  public:
@@ -34,7 +34,8 @@ class CertificateCache {
 
   void Keep(absl::string_view pem, Facts facts) ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
-    // Only certificates that our CA signed get here, so this is a bound and not a policy.
+    // Only certificates that our CA signed get here, so the bound is hardly ever reached. Clearing
+    // everything then is simpler than an eviction policy, and costs only some parsing.
     if (facts_.size() >= limits::kCertificatesKept) facts_.clear();
     facts_.emplace(pem, std::move(facts));
   }
@@ -49,7 +50,7 @@ CertificateCache& Cache() {
   return *cache;
 }
 
-// Takes "%5B" and the like from the start of `text`; false: there is none.
+// Takes one percent-encoded byte ("%5B") from the start of `text`. False if there is none.
 bool ConsumePercentByte(absl::string_view* text, char* byte) {
   if (text->size() < 3 || !absl::ascii_isxdigit((*text)[1]) || !absl::ascii_isxdigit((*text)[2])) {
     return false;
@@ -60,8 +61,8 @@ bool ConsumePercentByte(absl::string_view* text, char* byte) {
   return true;
 }
 
-// Takes an address "[...]" from the start of `text`, in brackets or escaped ones; empty: there is
-// none, and `text` stays.
+// Takes an address "[...]" from the start of `text`; the brackets may be percent-encoded. If there
+// is none, returns "" and leaves `text` as it is.
 std::string ConsumeBracketed(absl::string_view* text) {
   absl::string_view rest = *text;
   std::string address;

@@ -24,7 +24,7 @@ TEST(WithPlainAddressesTest, ShowsAddressesAsPeopleWriteThem) {
       {"unix:/tmp/socket", "unix:/tmp/socket"},
       {"inproc", "inproc"},
       {"", ""},
-      // What is no address of gRPC's stays as it is.
+      // Other texts stay as they are.
       {"ipv6:", "ipv6:"},
       {"ipv6:%5B::1", "ipv6:%5B::1"},
       {"ipv6:%5B no %5D", "ipv6:%5B no %5D"},

@@ -42,7 +42,8 @@ bool PinSet::filled() const {
 std::shared_ptr<void> PinSet::AddRevocationListener(Listener listener) const {
   auto token = std::make_shared<Listener>(std::move(listener));
   absl::MutexLock lock(&mu_);
-  // The dead are swept only when they may be half of all: registering stays cheap.
+  // Expired listeners are removed only when the vector is full, and the vector then gets room for
+  // as many again. So a registration costs O(1) on average.
   if (listeners_.size() == listeners_.capacity()) {
     std::erase_if(listeners_, [](const auto& weak) { return weak.expired(); });
     listeners_.reserve(std::max<size_t>(16, 2 * listeners_.size()));

@@ -24,42 +24,46 @@ struct PinEntry {
   friend bool operator==(const PinEntry&, const PinEntry&) = default;
 };
 
-// The valid keys of the cluster. mgmt fills it from its registry, every other node from what mgmt
-// sends on the attach stream. Who is not in it is refused at the next call, and the streams of a
-// key that leaves it are cut.
+// The valid keys of the cluster. mgmt fills it from its registry, every other node from mgmt's
+// messages on the attach stream. A caller whose key is not in it is refused at its next call. A
+// listener cuts the streams of a key that leaves it (ServerStream::Start()).
 //
-// Thread-safe. Listeners are called without any lock held, on the thread that changed the set.
+// Thread-safe. Listeners run on the thread that changed the set, with no lock held.
 class PinSet {
  public:
   PinSet() = default;
   PinSet(const PinSet&) = delete;
   PinSet& operator=(const PinSet&) = delete;
 
-  // These are all. Pins that were here and are not among them are revoked.
+  // Makes `valid` the whole set. All other pins are revoked. A pin whose role or name changes
+  // counts as revoked too, but stays in the set with the new ones.
   void Replace(const std::vector<PinEntry>& valid) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // `revoked` first, then `valid`; a pin whose role or name changes is revoked on the way.
+  // Removes `revoked`, then adds `valid`. A pin whose role or name changes counts as revoked, as
+  // in Replace().
   void Apply(const std::vector<PinEntry>& valid, const std::vector<identity::Pin>& revoked)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The entry of `pin`, or nullopt if the key is not valid.
   std::optional<PinEntry> Find(const identity::Pin& pin) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // In no particular order.
+  // All entries, in no particular order.
   std::vector<PinEntry> All() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // False until the first Replace() or Apply(): nothing is known yet.
+  // False until the first Replace() or Apply(): mgmt has told this node nothing yet.
   bool filled() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Calls `listener` each time a pin is revoked, for as long as the returned token lives. A call
-  // that is under way when the token goes may still end after that: a listener holds what it needs
-  // by shared or weak pointer.
+  // Calls `listener` for each revoked pin, as long as the returned token lives. A call that is
+  // under way when the token ends may still return later. So a listener holds its objects by shared
+  // or weak pointer.
   using Listener = std::function<void(const identity::Pin& pin)>;
   [[nodiscard]] std::shared_ptr<void> AddRevocationListener(Listener listener) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   using Pins = absl::flat_hash_map<identity::Pin, PinEntry>;
-  // Puts `next` in place and tells the listeners of what left.
+  // Applies `change` to a copy of the set, puts the copy in place, and calls the listeners for each
+  // revoked pin.
   void Swap(std::function<void(Pins&)> change) ABSL_LOCKS_EXCLUDED(mu_);
 
   mutable absl::Mutex mu_;

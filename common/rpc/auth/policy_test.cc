@@ -1,4 +1,4 @@
-// What needs no connection: the table of who may call what, statuses, the set of pins, the door.
+// Units that need no connection: the table of permissions, statuses, the set of pins, the door.
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
@@ -149,7 +149,7 @@ TEST(PinSetTest, TellsListenersExactlyWhatLeft) {
   pins.Replace({Entry("b"), Entry("d")});
   EXPECT_EQ(revoked, std::vector<std::string>{"c"});
   revoked.clear();
-  pins.Apply({Entry("b", Role::kOperator, 0)}, {});  // Not the same any more: streams must go.
+  pins.Apply({Entry("b", Role::kOperator, 0)}, {});  // Its role changes, so its streams must end.
   EXPECT_EQ(revoked, std::vector<std::string>{"b"});
   EXPECT_EQ(pins.All().size(), 2u);
 }

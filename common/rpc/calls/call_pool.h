@@ -18,8 +18,8 @@
 
 namespace convergia::rpc {
 
-// Unary calls under way to other nodes: each with a deadline, all together bounded, all ended by
-// Stop(). Thread-safe.
+// Unary calls under way to other nodes. Each has a deadline, their number is bounded, and Stop()
+// ends them all. Thread-safe.
 //
 //   calls.Call(stub->async(), &v1::Accounts::StubInterface::async_interface::SignIn, request,
 //              absl::Seconds(10), [](absl::StatusOr<v1::SignInResponse> response) { ... });
@@ -28,9 +28,13 @@ class CallPool {
   explicit CallPool(int calls_max) : calls_max_(calls_max) {}
   ~CallPool() { Stop(); }
 
-  // `done` is called exactly once: on a gRPC thread, or at once, on this one, with FailCode::kBusy
-  // when `calls_max` are under way and kCancelled after Stop(). It must not block, nor Stop() the
-  // pool. `stub`, from `->async()`, must outlive the call.
+  // Calls `method` of `stub`, which comes from `->async()` and outlives the call. `timeout` counts
+  // from now.
+  //
+  // `done` is called exactly once, with the response or the error of FromGrpcStatus(). It runs on a
+  // gRPC thread. It runs on the caller's thread, at once, with FailCode::kBusy if `calls_max` calls
+  // are under way, and with kCancelled after Stop(). It must not block, and must not Stop() the
+  // pool.
   template <typename Async, typename Request, typename Response>
   void Call(std::type_identity_t<Async>* stub,
             void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
@@ -47,6 +51,7 @@ class CallPool {
     pending->request = std::move(request);
     pending->done = std::move(done);
     pending->context.set_deadline(DeadlineIn(timeout));
+    // Shares `pending`, so that Stop() may cancel the context even while the call ends.
     const std::shared_ptr<grpc::ClientContext> context(pending, &pending->context);
     if (const absl::Status admitted = Admit(context); !admitted.ok()) {
       pending->done(admitted);
@@ -59,13 +64,13 @@ class CallPool {
                       } else {
                         pending->done(FromGrpcStatus(status));
                       }
-                      Forget(&pending->context);
+                      Forget(&pending->context);  // Last: Stop() waits for it.
                     });
   }
 
   int calls_under_way() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Cancels what is under way and returns when each `done` has returned. Idempotent.
+  // Cancels the calls under way and returns when each `done` has returned. Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -7,8 +7,8 @@
 
 namespace convergia::rpc {
 
-// What ClientContext::set_deadline() takes for "in so long". gRPC counts on the machine's own
-// clock.
+// The instant `timeout` from now, for ClientContext::set_deadline(). It is of the machine's clock,
+// because gRPC compares it with that.
 inline std::chrono::system_clock::time_point DeadlineIn(absl::Duration timeout) {
   return absl::ToChronoTime(RealClock::Get().Now() + timeout);
 }

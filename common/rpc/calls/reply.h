@@ -11,8 +11,8 @@
 
 namespace convergia::rpc {
 
-// Answers a unary callback method with what `fn`, which returns absl::Status, makes of it. `fn`
-// runs now, on a gRPC thread: it must not block. A caller that may not call the method gets the
+// Answers a unary callback method with the absl::Status that `fn` returns. `fn` runs now, on the
+// gRPC thread of the method, and must not block. A caller that may not call the method gets the
 // refusal, and `fn` does not run.
 //
 //   return rpc::Reply(context, [&]() -> absl::Status { ...; return absl::OkStatus(); });
@@ -25,8 +25,8 @@ grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, Fn&& fn) {
 }
 
 // The answer to a unary method that is given later, from any thread. Request and response live
-// until then. Dropped without an answer it answers kInternal, so a forgotten path cannot hang a
-// caller. Made by ReplyLater().
+// until then. Its destructor answers kInternal if nothing has answered, so a forgotten path cannot
+// hang a caller. ReplyLater() makes it.
 class LaterReply {
  public:
   LaterReply(LaterReply&& other) noexcept : reactor_(std::exchange(other.reactor_, nullptr)) {}
@@ -35,7 +35,7 @@ class LaterReply {
     if (reactor_ != nullptr) Finish(absl::InternalError("the server dropped this request"));
   }
 
-  // Once.
+  // Answers with `status`. Once.
   void Finish(const absl::Status& status) {
     std::exchange(reactor_, nullptr)->Finish(ToGrpcStatus(status));
   }
@@ -49,8 +49,9 @@ class LaterReply {
   grpc::ServerUnaryReactor* reactor_;
 };
 
-// Hands the answer of a unary method to `fn`, which runs now, on a gRPC thread, and must not block.
-// A caller that may not call the method gets the refusal, and `fn` does not run.
+// Hands the answer of a unary method to `fn` as a LaterReply. `fn` runs now, on the gRPC thread of
+// the method, and must not block. A caller that may not call the method gets the refusal, and `fn`
+// does not run.
 //
 //   return rpc::ReplyLater(context, [&](rpc::LaterReply reply) {
 //     if (!queue.TryPost([reply = std::move(reply)]() mutable { reply.Finish(...); })) ...

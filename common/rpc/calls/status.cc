@@ -9,10 +9,10 @@
 namespace convergia::rpc {
 namespace {
 
-// Before the code's word in the error details, to tell it from what others put there.
+// Stands before the word of the code in the error details. It marks the details as ours.
 constexpr absl::string_view kDetailsPrefix = "convergia.v1/fail-code:";
 
-// Texts travel in HTTP/2 headers, which gRPC bounds at 8 KiB, escapes included.
+// A text travels in the HTTP/2 headers, which gRPC bounds at 8 KiB. An escaped byte takes three.
 constexpr size_t kTextBytesMax = 2000;
 
 }  // namespace

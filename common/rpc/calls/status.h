@@ -4,13 +4,15 @@
 
 #include "absl/status/status.h"
 
-// One of the two places where errors change their form (the other is common/line).
+// Errors change their form here and in common/line, and nowhere else.
 namespace convergia::rpc {
 
-// Code and text stay; a FailCode that Fail() gave travels along in the error details, so that
-// FailCodeOf() answers the same on both sides. gRPC cuts very long texts off. Addresses in the
-// texts of gRPC itself get their usual form.
+// Keeps code and text; the text is cut after 2000 bytes. A FailCode that Fail() gave travels in the
+// error details, so FailCodeOf() returns the same on both sides.
 grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// The reverse. In a text without a FailCode, which may be of gRPC itself, addresses get their usual
+// form (WithPlainAddresses()).
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
 }  // namespace convergia::rpc

@@ -11,19 +11,20 @@
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
 
-// With how a call ends, a server says which start of it ended the call: also a refusal has an
-// epoch, and a node that has seen a higher one does not believe it.
+// A server sends its epoch and the leader's address with the end of a call, as trailing metadata.
+// A refusal has an epoch too, so a node that has seen a higher one can ignore the refusal.
 namespace convergia::rpc {
 
-// Trailing metadata: the epoch, in decimal digits.
+// The epoch of the server, in decimal digits.
 inline constexpr char kEpochMetadata[] = "convergia-epoch";
 
-// Before anything is answered.
+// Adds `epoch` to the end of the call. Call it before any answer.
 inline void SayEpoch(grpc::ServerContextBase* context, Epoch epoch) {
   context->AddTrailingMetadata(kEpochMetadata, absl::StrCat(epoch));
 }
 
-// Once the call has ended. nullopt: the server did not say it, or the end is our own doing.
+// The epoch of the server that ended the call. Call it after the end. nullopt if the server sent
+// none (or no number), or if this side ended the call.
 inline std::optional<Epoch> SaidEpoch(const grpc::ClientContext& context) {
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto found = metadata.find(kEpochMetadata);
@@ -35,15 +36,15 @@ inline std::optional<Epoch> SaidEpoch(const grpc::ClientContext& context) {
   return epoch;
 }
 
-// Trailing metadata: "host:port" of the server that leads, of one that does not and so refuses.
+// "host:port" of the leader. A server that refuses a call because it does not lead sends this.
 inline constexpr char kLeaderMetadata[] = "convergia-leader";
 
-// Before anything is answered.
+// Adds `address` to the end of the call. Call it before any answer.
 inline void SayLeader(grpc::ServerContextBase* context, const std::string& address) {
   context->AddTrailingMetadata(kLeaderMetadata, address);
 }
 
-// Once the call has ended. Empty: the server did not say it.
+// The leader that the server named. Call it after the end of the call. Empty if it named none.
 inline std::string SaidLeader(const grpc::ClientContext& context) {
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto found = metadata.find(kLeaderMetadata);

@@ -13,29 +13,30 @@
 namespace convergia::rpc {
 
 // The highest epoch that this node has seen of a server of which only one may act: mgmt or datamgr.
-// One small file remembers it across restarts and power cuts. A process of a lower epoch was
-// replaced by a later start, even if it does not know that yet: what it says counts no longer.
+// One small file keeps it across restarts and power cuts. A later start has replaced a process of a
+// lower epoch, even if that process does not know it yet. Its messages no longer count.
 //
-// Thread-safe. Admit() blocks on the disk only when the epoch rises, at most once for each start of
-// that server.
+// Thread-safe. Admit() writes to the disk only when the epoch rises, or when an earlier write has
+// failed. All calls wait while one of them writes.
 class HighestEpoch {
  public:
-  // Reads the file at `path`; a missing one is epoch 0. `disk` must outlive this. `server` is for
-  // error texts: "mgmt", "datamgr".
+  // Reads the file at `path`; a missing file means epoch 0. `disk` must outlive this. `server` is
+  // "mgmt" or "datamgr", for error texts.
   //
-  // Errors: kDataLoss if the file holds no number; those of the disk.
+  // Errors: kDataLoss if the file holds no number; those of disk::ReadFile().
   static absl::StatusOr<std::unique_ptr<HighestEpoch>> Open(disk::Disk& disk,
                                                             const std::string& path,
                                                             absl::string_view server);
 
-  // Whether to listen to a process that says `epoch` (0: it says none). OK: yes, and `epoch` is on
-  // the disk.
+  // OK if a process of `epoch` counts, and `epoch` is on the disk. 0 stands for a process that
+  // names no epoch.
   //
-  // Errors: kUnavailable for a lower epoch than the highest; else those of the disk. After these
-  // the epoch counts as the highest until the restart, and the next call writes it again.
+  // Errors: kUnavailable if `epoch` is lower than the highest; else those of the disk. After an
+  // error of the disk the epoch still counts as the highest, but a restart may forget it. The next
+  // call writes it again.
   absl::Status Admit(Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Writes what Admit() could not. Errors: those of the disk.
+  // Writes the epoch if the last write of Admit() failed. Errors: those of the disk.
   absl::Status Save() ABSL_LOCKS_EXCLUDED(mu_);
 
   Epoch highest() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -22,6 +22,7 @@ StandingPlan::Next Begin(StandingPlan::Step step) {
 
 bool StandingPlan::IsFinal(const absl::Status& why, std::optional<Epoch> said,
                            Epoch highest) const {
+  // An end without an epoch may be of a server that was replaced, so it is never final.
   const auto& codes = options_.final_codes;
   const bool may_be_final = std::find(codes.begin(), codes.end(), why.code()) != codes.end();
   return may_be_final && said.has_value() && *said >= highest;
@@ -77,7 +78,7 @@ void StandingPlan::OnEnded(const absl::Status& why, std::optional<Epoch> said, E
   beat_at_ = absl::InfiniteDuration();
   if (IsFinal(why, said, highest)) GiveUp(why);
   if (std::exchange(leaves_, false)) {
-    dial_at_ = elapsed;
+    dial_at_ = elapsed;  // This side ended it, so it is no failure.
   } else if (was_up) {
     dial_at_ = elapsed + backoff_.Next();
   } else {

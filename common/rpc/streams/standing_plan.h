@@ -15,20 +15,21 @@
 
 namespace convergia::rpc {
 
-// Where a server may be.
+// An address at which a server may be.
 struct ServerAddress {
   std::string address;  // "host:port".
-  std::string name;     // As in the server's certificate. Empty: any of its role.
+  std::string name;     // As in the server's certificate. Empty: any name of its role.
 
   friend bool operator==(const ServerAddress&, const ServerAddress&) = default;
 };
 
-// Decides for a standing stream (standing_stream.h): when to dial and at which address, when to
-// give up a server that does not greet, when to beat, and which end is final.
+// Decides for a standing stream (standing_stream.h): when to dial and which address, when to cancel
+// a stream whose server does not greet, when to beat, and which end is final.
 //
-// The addresses form a ring. A dial that fails is followed by the next address at once. After as
-// many failures as there are addresses comes a wait: exponential back-off with jitter. A greeting
-// starts the back-off over; when that stream ends, its own address is dialled first.
+// The addresses form a ring. After a dial fails, the next address is dialled at once. After as many
+// failures as there are addresses comes a wait: exponential back-off with jitter (Backoff). A
+// greeting resets the back-off. When a greeted stream ends, the same address is dialled again after
+// one wait.
 //
 // A core: no thread, no clock, no I/O. `elapsed` is Clock::Elapsed(). Not thread-safe.
 class StandingPlan {
@@ -36,25 +37,25 @@ class StandingPlan {
   struct Options {
     absl::Duration backoff_first = limits::kRpcReconnectFirst;
     absl::Duration backoff_max = limits::kRpcReconnectMax;
-    // A stream that is not greeted for so long is cancelled and counts as failed.
+    // A stream without a greeting is cancelled after this time and counts as failed.
     absl::Duration greet_timeout = absl::InfiniteDuration();
-    // The first beat comes so long after the greeting, the others so long after the last one.
+    // The time from the greeting to the first beat, and from one beat to the next.
     absl::Duration first_beat = absl::ZeroDuration();
     absl::Duration beat = absl::InfiniteDuration();
-    // After GiveUp() the stream may end in order for so long.
+    // The time that the stream has to end in order after GiveUp(). Then it is cancelled.
     absl::Duration farewell = absl::Seconds(1);
-    // An end with such a code is final if it is the word of the highest epoch.
+    // An end with one of these codes is final if a server of the highest epoch sent it.
     std::vector<absl::StatusCode> final_codes;
-    uint64_t seed = 0;
+    uint64_t seed = 0;  // Of the jitter.
   };
 
   enum class Step {
-    kWait,    // Until `wait` has passed or something is reported.
-    kDial,    // Open a stream to `address`. Report OnEnded() when it ends, however it does.
+    kWait,    // Wait until `wait` has passed, or until a call changes the plan.
+    kDial,    // Open a stream to `address`. Report OnEnded() at its end, whatever ends it.
     kClose,   // End the stream in order.
     kCancel,  // Cancel the stream with the status `why`.
-    kBeat,
-    kFinal,  // Once, and nothing follows: the stream is over for good, as final_status() says.
+    kBeat,    // Send a sign of life.
+    kFinal,   // The stream is over for good; final_status() has the reason. Once, as the last step.
   };
   struct Next {
     Step step = Step::kWait;
@@ -66,51 +67,58 @@ class StandingPlan {
   explicit StandingPlan(const Options& options)
       : options_(options), backoff_(options.backoff_first, options.backoff_max, options.seed) {}
 
-  // The ring from now on; it may be empty. A stream to an address that is not in it is cancelled,
-  // and the first of the new ones is dialled without a wait.
+  // Makes `addresses` the ring; it may be empty. If the address of the stream (or, without one, the
+  // next address) stays in the ring, only the count of failures starts again. Otherwise the stream
+  // is cancelled, and the first address is dialled without a wait. The first address also follows a
+  // stream that was being left at the time.
   void SetAddresses(std::vector<ServerAddress> addresses, absl::Duration elapsed);
 
-  // Whether there is to be a stream; true at first. One that is no longer wanted is cancelled, also
-  // if a stream is wanted again before that is done. The next is dialled without a wait.
+  // Says whether a stream is wanted; at first one is. A stream that is no longer wanted is
+  // cancelled, even if SetWanted(true) comes before its end. The next dial has no wait.
   void SetWanted(bool wanted, absl::Duration elapsed);
 
-  // `address` is the one to be at. If it is in the ring, a stream to another is cancelled, and
-  // `address` is dialled next, without a wait.
+  // If `address` is in the ring, a stream to any other address is cancelled, and `address` is
+  // dialled next, without a wait. Otherwise nothing changes.
   void Prefer(const std::string& address, absl::Duration elapsed);
 
-  // The server has greeted, and counts.
+  // Reports that the server has greeted with an epoch that counts.
   void OnGreeted(absl::Duration elapsed);
 
-  // The stream has ended with `why`. `said`: the epoch that came with the end, if any. `highest`:
-  // the highest that was seen. `redirect`: where the server says to go, or empty.
+  // Reports that the stream has ended with `why`. `said` is the epoch that the server sent with the
+  // end, if any; `highest` is the highest known epoch. `redirect` is the leader's address, or
+  // empty; it is dialled next if the stream was never greeted and the address is in the ring.
   void OnEnded(const absl::Status& why, std::optional<Epoch> said, Epoch highest,
                absl::Duration elapsed, const std::string& redirect = "");
 
-  // Ends the stream in order and dials no more.
+  // Ends the stream in order, however long that takes, and never dials again. kFinal does not
+  // follow.
   void Retire() { retired_ = true; }
-  // The same, and kFinal follows. Only the first reason counts.
+  // Ends the stream in order, or cancels it after Options::farewell, and never dials again. kFinal
+  // follows, unless Retire() was called. Only the first `why` counts.
   void GiveUp(const absl::Status& why);
 
+  // Makes the next beat due now. No effect unless the stream is up.
   void BeatNow(absl::Duration elapsed) { beat_at_ = std::min(beat_at_, elapsed); }
 
-  // Advances: a step that it returns counts as begun.
+  // Returns the step to take now, and assumes that the caller takes it. Call it again after each
+  // step except kWait.
   Next NextStep(absl::Duration elapsed);
 
   bool is_wanted() const { return wanted_; }
   bool is_up() const { return stream_ == Stream::kUp; }
-  // This side ends the stream that is there.
+  // True if this side is to end the stream.
   bool is_leaving() const { return leaves_ || retired_ || !final_.ok(); }
-  // There is no stream, not even one that is ending.
+  // True if there is no stream, not even one that is ending.
   bool is_down() const { return stream_ == Stream::kNone; }
-  const ServerAddress& address() const { return address_; }  // Last dialled.
+  const ServerAddress& address() const { return address_; }  // Dialled last.
   const std::vector<ServerAddress>& addresses() const { return ring_; }
-  const absl::Status& final_status() const { return final_; }  // OK while there is hope.
+  const absl::Status& final_status() const { return final_; }  // OK until an end is final.
 
  private:
   enum class Stream { kNone, kOpening, kUp };
 
   bool IsFinal(const absl::Status& why, std::optional<Epoch> said, Epoch highest) const;
-  // The place in the ring, or nullopt.
+  // The index in the ring, or nullopt.
   std::optional<size_t> Find(const std::string& address) const;
   void OnFailed(const std::string& redirect, absl::Duration elapsed);
   Next Dial(absl::Duration elapsed);
@@ -120,7 +128,7 @@ class StandingPlan {
   const Options options_;
   Backoff backoff_;
   std::vector<ServerAddress> ring_;
-  size_t next_ = 0;      // In the ring, to be dialled.
+  size_t next_ = 0;      // Index in the ring of the address to dial next.
   size_t failures_ = 0;  // In a row, since the last wait.
   bool wanted_ = true;
   bool retired_ = false;
@@ -128,12 +136,12 @@ class StandingPlan {
   bool final_said_ = false;
   absl::Duration dial_at_ = -absl::InfiniteDuration();
 
-  // Of the stream.
+  // Of the current stream.
   Stream stream_ = Stream::kNone;
   ServerAddress address_;
   bool leaves_ = false;     // This side no longer wants it, or wants another address.
-  bool closing_ = false;    // kClose was said.
-  bool cancelled_ = false;  // kCancel was said.
+  bool closing_ = false;    // NextStep() has returned kClose.
+  bool cancelled_ = false;  // NextStep() has returned kCancel.
   absl::Duration since_ = -absl::InfiniteDuration();
   absl::Duration close_by_ = absl::InfiniteDuration();
   absl::Duration beat_at_ = absl::InfiniteDuration();

@@ -31,7 +31,7 @@ std::vector<ServerAddress> Ring(const std::vector<std::string>& addresses) {
   return ring;
 }
 
-// A plan, its clock, and a script of what happens and what it then does.
+// A plan with its clock, driven by a script of events and expected steps.
 class Script {
  public:
   explicit Script(const std::vector<std::string>& addresses,
@@ -70,7 +70,7 @@ class Script {
     }
     return "";
   }
-  // Lets the time pass that the plan waits for.
+  // Moves the clock by the wait of the plan.
   void PassWait() {
     EXPECT_EQ(Next(), "wait");
     elapsed += wait;
@@ -280,10 +280,10 @@ TEST(StandingPlanFinalTest, OnlyFinalErrorsOfTheHighestEpochAreFinal) {
   } kCases[] = {
       {revoked, 5, 5, true},
       {revoked, 6, 5, true},   // A start that has not greeted yet.
-      {revoked, 1, 0, true},   // The first that is met.
+      {revoked, 1, 0, true},   // The first server that this node meets.
       {revoked, 4, 5, false},  // A server that was replaced.
       {revoked, 0, 5, false},
-      {revoked, std::nullopt, 5, false},  // Nobody knows whose word it is.
+      {revoked, std::nullopt, 5, false},  // An end without an epoch may be of any server.
       {revoked, std::nullopt, 0, false},
       {absl::UnauthenticatedError("not in the list"), 5, 5, false},
       {absl::UnavailableError("x"), 5, 5, false},
@@ -296,7 +296,7 @@ TEST(StandingPlanFinalTest, OnlyFinalErrorsOfTheHighestEpochAreFinal) {
     EXPECT_EQ(s.Next(), row.is_final ? "final" : "wait")
         << row.why << " of epoch " << row.said.value_or(0) << ", highest " << row.highest;
     EXPECT_EQ(s.plan.final_status(), row.is_final ? row.why : absl::OkStatus());
-    EXPECT_EQ(s.Next(), "wait");  // Said once.
+    EXPECT_EQ(s.Next(), "wait");  // kFinal comes only once.
   }
 }
 

@@ -7,7 +7,7 @@
 namespace convergia::rpc {
 namespace {
 
-constexpr size_t kComplaintsMax = 32;
+constexpr size_t kComplaintsMax = 32;  // Above that the texts are forgotten, and logged again.
 
 }  // namespace
 
@@ -108,6 +108,7 @@ absl::Duration StandingStreamBase::Turn(absl::Duration now) {
       final_status = plan_.final_status();
       if (next.step == StandingPlan::Step::kDial) ++dials_;
     }
+    // Taken without the lock, because steps call hooks.
     switch (next.step) {
       case StandingPlan::Step::kWait:
         return next.wait;
@@ -134,7 +135,7 @@ absl::Status StandingStreamBase::Admit(Epoch epoch) {
   if (deps_.epochs == nullptr) return absl::OkStatus();
   const absl::Status admitted = deps_.epochs->Admit(epoch);
   if (admitted.ok() || absl::IsUnavailable(admitted) || options_.must_keep_epoch) return admitted;
-  // A disk that takes nothing must not keep this node from the server.
+  // A failing disk must not keep this node from the server.
   LogNotKept(admitted);
   return absl::OkStatus();
 }
@@ -176,7 +177,7 @@ void StandingStreamBase::OnEnded(const End& end, std::optional<Epoch> said) {
   actor_.Wake();
   if (!options_.logs_ends || !end.was_wanted) return;
   const std::string complaint = Complaint(end.status, said);
-  // A server that is away for long is logged once and not every few seconds.
+  // A server that stays away is logged once, not every few seconds.
   if (complaints_.size() >= kComplaintsMax) complaints_.clear();
   if (!complaints_.insert(complaint).second && !end.was_up) return;
   LOG(WARNING) << options_.self << (end.was_up ? " lost " : " cannot reach ") << options_.server

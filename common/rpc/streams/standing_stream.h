@@ -33,9 +33,9 @@ namespace convergia::rpc {
 class StandingStreamBase {
  public:
   struct Deps {
-    Executor* executor = nullptr;  // These outlive the stream.
+    Executor* executor = nullptr;  // Outlives the stream, like the two below.
     const Clock* clock = nullptr;
-    // Of the server. Null: the server has no epochs.
+    // The highest epoch of the server. Null if the server has no epochs.
     HighestEpoch* epochs = nullptr;
   };
   struct Options {
@@ -43,44 +43,47 @@ class StandingStreamBase {
     StreamOptions queue;
     std::string self;    // For the log: "edge e1".
     std::string server;  // For the log and for errors: "mgmt".
-    // A greeting counts only once its epoch is on the disk. Else a disk that takes nothing is
-    // logged, and HighestEpoch::Save() is the caller's to try again.
+    // If true, a greeting counts only after its epoch is on the disk. If false, a failed write is
+    // only logged, and the caller repeats HighestEpoch::Save().
     bool must_keep_epoch = false;
-    bool logs_ends = true;
-    // The first message of this side is also its last.
+    bool logs_ends = true;  // Logs ends that this side did not cause.
+    // The hello is the only message of this side; it closes its direction after that.
     bool says_only_hello = false;
   };
 
-  // How one stream ended.
+  // The end of one stream.
   struct End {
     bool was_up = false;
-    bool was_wanted = false;  // Else this side ended it: SetWanted(), SetAddresses() and so on.
+    // False if this side ended it: SetWanted(), SetAddresses(), Prefer(), GiveUp(), Retire(),
+    // Stop().
+    bool was_wanted = false;
     absl::Status status;
-    std::string redirect;  // Where the server says that the leader is, or empty.
+    std::string redirect;  // The leader's address that the server sent, or empty.
   };
 
   StandingStreamBase(const StandingStreamBase&) = delete;
   StandingStreamBase& operator=(const StandingStreamBase&) = delete;
 
-  // Dials from now on. Once.
+  // Begins to dial. Once.
   void Start() { actor_.Start(); }
 
-  // These five are those of StandingPlan.
+  // The calls of the same names of StandingPlan. The steps follow on the executor.
   void SetAddresses(std::vector<ServerAddress> addresses) ABSL_LOCKS_EXCLUDED(mu_);
   void SetWanted(bool wanted) ABSL_LOCKS_EXCLUDED(mu_);
   void Prefer(const std::string& address) ABSL_LOCKS_EXCLUDED(mu_);
   void GiveUp(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
   void BeatNow() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the stream in order, dials no more, and returns when it has ended or `patience` is over.
+  // Ends the stream in order and never dials again. Returns at its end, or after `patience`. Not
+  // from a hook, nor on the executor.
   void Retire(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For tests that move a FakeClock: looks at it again now.
+  // Reads the clock again. For tests that move a FakeClock.
   void Wake() { actor_.Wake(); }
 
-  // OK while there is hope.
+  // OK until an end is final or GiveUp() is called; then the reason.
   absl::Status final_status() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Since the start: how often it has dialled, and servers whose greeting did not count.
+  // Since the start: the number of dials, and of greetings that did not count.
   uint64_t dials() const ABSL_LOCKS_EXCLUDED(mu_);
   uint64_t refusals() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -88,23 +91,25 @@ class StandingStreamBase {
   StandingStreamBase(const Deps& deps, Options options);
   virtual ~StandingStreamBase() = default;
 
-  // On the executor.
+  // The steps of StandingPlan. Called on the executor.
   virtual void Dial(const ServerAddress& address) = 0;
   virtual void CloseLine() = 0;
   virtual void CancelLine(const absl::Status& why) = 0;
   virtual absl::Status Beat() = 0;
   virtual void OnFinal(const absl::Status& why) = 0;
 
-  // No step is taken after this. Idempotent.
+  // Waits for a step that is under way; no step is taken after that. Idempotent.
   void StopSteps() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The one place of the epoch rule: whether a server that greets as `epoch` counts.
-  // Errors: kUnavailable if a later start of it was seen; those of the disk (must_keep_epoch).
+  // The one place of the epoch rule: OK if a server that greets with `epoch` counts. May write to
+  // the disk.
+  //
+  // Errors: kUnavailable if a later start is known; with must_keep_epoch those of the disk.
   absl::Status Admit(Epoch epoch);
-  // Errors: kUnavailable if a later start was seen since Admit().
+  // Reports the greeting to the plan. Errors: kUnavailable if a later start greeted after Admit().
   absl::Status OnAdmitted(Epoch epoch) ABSL_LOCKS_EXCLUDED(mu_);
   void OnRefused() ABSL_LOCKS_EXCLUDED(mu_);
-  // Also an end is the word of an epoch: earlier starts no longer count.
+  // Raises the highest epoch to the one that came with an end: earlier starts no longer count.
   void Hear(std::optional<Epoch> said);
   bool IsWanted() const ABSL_LOCKS_EXCLUDED(mu_);
   void OnEnded(const End& end, std::optional<Epoch> said) ABSL_LOCKS_EXCLUDED(mu_);
@@ -124,19 +129,20 @@ class StandingStreamBase {
   StandingPlan plan_ ABSL_GUARDED_BY(mu_);
   uint64_t dials_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t refusals_ ABSL_GUARDED_BY(mu_) = 0;
-  // Those logged since it was up. One for each address, most of the time.
+  // Texts that were logged since the last greeting, to log each once. Mostly one for each address.
   absl::flat_hash_set<std::string> complaints_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
 
   Actor actor_;
 };
 
-// A bidirectional stream to a server that is dialled again each time it ends: it dials the next of
-// a list of addresses, backs off, greets, and listens only to the latest start of the server
-// (StandingPlan, HighestEpoch). Each stream in the row is a Line.
+// A bidirectional stream to a server that is dialled again each time it ends. StandingPlan chooses
+// the address and the time of each dial. HighestEpoch makes sure that only the latest start of the
+// server counts. Each stream of the series is a Line.
 //
-//   StandingStream<v1::ToNode, v1::FromNode> stream({.executor = ...}, {.server = "mgmt"},
-//                                                   {.make_channel = ..., .open = ...});
+//   StandingStream<v1::ToNode, v1::FromNode> stream(
+//       {.executor = ..., .clock = ...}, {.server = "mgmt"},
+//       {.make_channel = ..., .open = ..., .on_up = ..., .on_message = ...});
 //   stream.SetAddresses({{.address = "10.0.0.1:64480"}});
 //   stream.Start();
 //
@@ -147,29 +153,32 @@ class StandingStream final : public StandingStreamBase {
   class Line;
 
   // on_up, on_message and on_down run on gRPC threads, one at a time, and must not block. The next
-  // stream is dialled after on_down has returned. on_beat and on_final run on the executor.
+  // stream is dialled after on_down has returned. The others run on the executor, except epoch_of
+  // (as on_up) and merge (under the stream's lock). make_channel, open, on_up and on_message must
+  // be set; the others may be null.
   struct Hooks {
-    // Called once for each address, as long as it stays in the list.
+    // Makes a channel. Called once for each address, as long as the address stays in the list.
     std::function<std::shared_ptr<grpc::Channel>(const ServerAddress& address)> make_channel;
-    // Calls the method of the service that is the stream.
+    // Calls the streaming method of the service.
     std::function<void(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context,
                        grpc::ClientBidiReactor<Out, In>* reactor)>
         open;
-    // The first message of this side. Null: it says nothing first.
+    // Makes the first message of this side. Null: this side sends none at first.
     std::function<Out()> hello;
-    // The epoch with which the server's first message greets. Errors: it is no greeting. Null: the
-    // initial metadata are the greeting, and on_up gets an empty message.
+    // The epoch in the server's first message, which is its greeting. An error refuses the server.
+    // Null: the initial metadata are the greeting, of epoch 0, and on_up gets an empty message.
     std::function<absl::StatusOr<Epoch>(const In& first)> epoch_of;
+    // Called with a greeting that counts.
     std::function<void(Line& line, In& greeting)> on_up;
-    // All messages after the greeting.
+    // Called with each message after the greeting.
     std::function<void(Line& line, In& message)> on_message;
-    // Each end, also of streams that were never up.
+    // Called at each end, also of a stream that was never up.
     std::function<void(const End& end)> on_down;
-    // An error ends the stream, and it is dialled again.
+    // Called when a beat is due. An error cancels the stream, and it is dialled again.
     std::function<absl::Status()> on_beat;
-    // Last and at most once: an end was final, or GiveUp() was called and the stream has ended.
+    // Called at most once, last: after a final end, or after the end that follows GiveUp().
     std::function<void(const absl::Status& why)> on_final;
-    // Stream::Merge().
+    // See Stream::Merge().
     std::function<bool(Out& waiting, Out& next)> merge;
   };
 
@@ -177,9 +186,11 @@ class StandingStream final : public StandingStreamBase {
       : StandingStreamBase(deps, std::move(options)), hooks_(std::move(hooks)) {}
   ~StandingStream() override { Stop(); }
 
-  // Greeted and not ended.
+  // True from a greeting to the end of its stream. It turns true just before on_up.
   bool is_up() const ABSL_LOCKS_EXCLUDED(line_mu_) { return up_line() != nullptr; }
 
+  // Queues `message` on the stream that is up. It is lost if that stream ends first.
+  //
   // Errors: kUnavailable if no stream is up; those of Stream::Send().
   absl::Status Send(Out message) ABSL_LOCKS_EXCLUDED(line_mu_);
 
@@ -221,15 +232,15 @@ class StandingStream final : public StandingStreamBase {
 
   const Hooks hooks_;
 
-  // Only on the executor. Of addresses that were dialled and are in the list.
+  // Only on the executor. The channels of addresses that were dialled and are still in the list.
   std::vector<std::pair<ServerAddress, std::shared_ptr<grpc::Channel>>> channels_;
 
   mutable absl::Mutex line_mu_;
-  std::shared_ptr<Line> line_ ABSL_GUARDED_BY(line_mu_);     // The newest, also if ended.
+  std::shared_ptr<Line> line_ ABSL_GUARDED_BY(line_mu_);     // The newest, even after its end.
   std::shared_ptr<Line> up_line_ ABSL_GUARDED_BY(line_mu_);  // The same while it is up.
 };
 
-// One stream in the row. It may outlive the standing stream once it has ended.
+// One stream of the series. It may outlive the standing stream after its end.
 template <typename In, typename Out>
 class StandingStream<In, Out>::Line final : public ClientStream<In, Out> {
  public:
@@ -237,7 +248,7 @@ class StandingStream<In, Out>::Line final : public ClientStream<In, Out> {
       : ClientStream<In, Out>(queue), owner_(*owner), channel_(std::move(channel)) {}
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-  // With which the server has greeted. Only in hooks.
+  // The epoch in the greeting. Only for hooks.
   Epoch epoch() const { return epoch_; }
 
  private:
@@ -260,7 +271,7 @@ class StandingStream<In, Out>::Line final : public ClientStream<In, Out> {
 
   StandingStream& owner_;  // Until OnClosed() has returned.
   const std::shared_ptr<grpc::Channel> channel_;
-  State state_ = State::kNew;  // Only in reactions, which come one at a time.
+  State state_ = State::kNew;  // Only in reactions, which run one at a time.
   Epoch epoch_ = 0;            // Constant once the line is up.
 };
 
@@ -314,7 +325,7 @@ void StandingStream<In, Out>::Dial(const ServerAddress& address) {
   fresh->Start([this, &channel](grpc::ClientContext* context, auto* reactor) {
     hooks_.open(channel, context, reactor);
   });
-  // A stream that has ended by now says so itself.
+  // A stream that has already ended refuses the hello; on_down reports its end.
   if (hooks_.hello != nullptr) fresh->Send(hooks_.hello()).IgnoreError();
   if (options_.says_only_hello) fresh->Close();
 }
@@ -326,8 +337,9 @@ void StandingStream<In, Out>::OnFirst(Line& line, In& message) {
   absl::Status admitted = epoch.ok() ? Admit(*epoch) : epoch.status();
   if (admitted.ok()) {
     line.epoch_ = *epoch;
-    // First visible to EndBelow(), then compared: of two starts that greet at once on two standing
-    // streams, the earlier ends in any order of these steps.
+    // Two starts of the server may greet at once, on two standing streams. The line is first made
+    // visible to EndBelow(), and then OnAdmitted() compares epochs. So the earlier start ends in
+    // any order of these steps.
     SetUpLine(std::static_pointer_cast<Line>(line.shared_from_this()));
     admitted = OnAdmitted(*epoch);
   }

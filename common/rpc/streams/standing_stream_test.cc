@@ -1,4 +1,4 @@
-// A standing stream over TLS on loopback, to servers that do as told.
+// A standing stream over TLS on loopback, to servers that the test controls.
 #include "common/rpc/streams/standing_stream.h"
 
 #include <gtest/gtest.h>
@@ -30,14 +30,14 @@ v1::Frame Ping(uint64_t number) {
   return frame;
 }
 
-// What happened, in order, and a way to wait for it.
+// Keeps events in order, and lets a test wait for them.
 class Log {
  public:
   void Add(const std::string& line) {
     absl::MutexLock lock(&mu_);
     lines_.push_back(line);
   }
-  // The next lines that were added, which must be these.
+  // Waits for the next lines, which must be these.
   void Await(const std::vector<std::string>& lines) {
     absl::MutexLock lock(&mu_);
     const size_t end = read_ + lines.size();
@@ -60,7 +60,7 @@ class Log {
   size_t read_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-// The far end of one stream: logs what comes.
+// The server's end of one stream. Logs the messages that arrive.
 class Far final : public ServerStream<v1::Frame, v1::Frame> {
  public:
   Far(grpc::CallbackServerContext* context, Log* log)
@@ -204,7 +204,7 @@ class StandingStreamTest : public testing::Test {
   void Stop() {
     if (stream_ != nullptr) stream_->Stop();
   }
-  // Lets the back-off pass until `log` has these lines.
+  // Moves the clock over back-offs until `log` has these lines.
   void AwaitTurning(const std::vector<std::string>& lines) {
     const absl::Duration start = RealClock::Get().Elapsed();
     while (log_.unread() < lines.size() && RealClock::Get().Elapsed() - start < kPatience) {
@@ -255,7 +255,7 @@ TEST_F(StandingStreamTest, AnEndIsHeardAndDialledAgain) {
 TEST_F(StandingStreamTest, TheNextAddressIsTakenAtOnceIfOneCannotBeReachedOrRefuses) {
   a_.Refuse(absl::UnavailableError("not I"));
   Start({"127.0.0.1:1", a_.address(), b_.address()});
-  log_.Await({"up 5"});  // The clock stands still: no back-off is waited for.
+  log_.Await({"up 5"});  // The clock stands still, so there was no back-off.
   a_.AwaitDials(1);
   EXPECT_EQ(stream_->dials(), 3);
 }

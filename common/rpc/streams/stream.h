@@ -15,27 +15,29 @@
 namespace convergia::rpc {
 
 struct StreamOptions {
-  // Bound of what waits to be sent, in bytes of messages, with the one being sent. A single message
-  // is taken whatever its size when nothing waits.
+  // The bound of the queue in bytes of messages, including the message being sent. An empty queue
+  // takes one message of any size.
   size_t queue_bytes_max = 0;
 
-  // Past the bound: refuse the message (kBusy), or give up a peer that reads too slowly.
+  // Past the bound the message is refused (kBusy). kCancel also cancels the stream, because its
+  // peer reads too slowly.
   enum class WhenFull { kRefuse, kCancel };
   WhenFull when_full = WhenFull::kRefuse;
 };
 
 // One end of a bidirectional stream of gRPC's callback API: reads `In`, writes `Out`. Derive from
-// ServerStream or ClientStream (stream_reactor.h), which say how it is started.
+// ServerStream or ClientStream (stream_reactor.h), which have Start().
 //
-// Here, once, are the rules of that API: one read and one write in flight, one end, nothing after
-// the end, no use of a call that is gone. To get there every step on the call is taken by one
-// thread at a time (Pump), and never under the lock.
+// This class keeps the rules of that API: one read and one write in flight, one end, nothing after
+// the end, no use of a call that is gone. One thread at a time takes the steps on the call (Pump),
+// and never under the lock.
 //
-// Life: held by shared_ptr, and by itself from Start() until OnClosed() has returned; so it may be
-// forgotten, and whoever keeps it may call it at any time, also after its end.
+// Life: held by shared_ptr. It holds itself too, from Start() until OnClosed() has returned, so the
+// owner may drop it. A holder may call it at any time, also after its end.
 //
-// Thread-safe. OnMessage() and OnWritable() are called on gRPC threads and must not block;
-// OnMessage() one at a time, in order; OnClosed() exactly once, after all others have returned.
+// Thread-safe. The reactions (On...) run on gRPC threads and must not block. OnMessage() runs one
+// at a time, in the order of the messages. OnClosed() runs exactly once, after all others have
+// returned.
 template <typename In, typename Out>
 class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
  public:
@@ -43,37 +45,38 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Queues `message`. OK says no more than that.
+  // Queues `message`. OK means only that it is in the queue.
   //
-  // Errors: FailCode::kBusy when full (StreamOptions), kUnavailable when closing or closed. The
-  // message was then not taken.
+  // Errors: FailCode::kBusy past the bound (StreamOptions); kUnavailable when closing or closed.
+  // After an error the message is not sent.
   absl::Status Send(Out message) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the stream once all that waits is sent; takes no more. A server's peer gets `reason` as
-  // the status of the call; a client's only sees the end. A peer that does not read can delay this
-  // for ever: then Cancel(). Messages may still arrive until OnClosed().
+  // Refuses further messages, sends the queue, and then ends the stream. The peer of a server gets
+  // `reason` as the status of the call; the peer of a client only sees the end. A peer that does
+  // not read can delay the end for ever; Cancel() helps. Messages may arrive until OnClosed().
   void Close(absl::Status reason = absl::OkStatus()) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the stream now; what waits is dropped. The peer gets kCancelled, OnClosed() gets `reason`.
+  // Drops the queue and ends the stream now. The peer gets kCancelled, OnClosed() gets `reason`.
   void Cancel(absl::Status reason = absl::CancelledError("cancelled here"))
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the stream of a peer that has no right to it any more: what waits is dropped, and what
-  // still comes is not looked at. A server's peer gets `reason` as the status, once a write that is
-  // under way is done; one that does not read can delay that for ever: then Cancel().
+  // Ends the stream of a peer that no longer has a right to it: drops the queue and all messages
+  // that still arrive. The peer of a server gets `reason` as the status after the write that is
+  // under way. A peer that does not read can delay that for ever; Cancel() helps.
   void Expel(absl::Status reason) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // While paused no further message is read, so that the peer feels it and waits. Ends at Close().
-  // A client notices the end of a stream only when it reads.
+  // Stops reading after the message that is under way, so the flow control of HTTP/2 makes the peer
+  // wait. A pause ends at ResumeReading() and when the stream closes. A client notices the end of
+  // its stream only when it reads.
   void PauseReading() ABSL_LOCKS_EXCLUDED(mu_);
   void ResumeReading() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Bytes queued or being sent.
   size_t queued_bytes() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Returns when OnClosed() has. Not from a reaction of this stream, nor before Start().
+  // Waits until OnClosed() has returned. Not from a reaction of this stream, nor before Start().
   void AwaitClosed() const { closed_.WaitForNotification(); }
-  // The same, but false if that takes longer than `timeout`.
+  // The same, but returns false after `timeout`.
   bool AwaitClosedFor(absl::Duration timeout) const {
     return closed_.WaitForNotificationWithTimeout(timeout);
   }
@@ -81,26 +84,27 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
  protected:
   explicit Stream(const StreamOptions& options) : options_(options) {}
 
-  // At a client, once: the server has accepted the stream and sent its initial metadata. A stream
-  // that is refused goes without. Called before the first OnMessage(), and must not block.
+  // Called once at a client, when the server has accepted the stream and sent its initial metadata.
+  // Called before the first OnMessage(). Not called if the server refuses the stream.
   virtual void OnOpened() {}
 
-  // `message` may be moved from.
+  // Called with each message. It may be moved from.
   virtual void OnMessage(In& message) = 0;
 
-  // `status`: the reason given to Close() or Cancel(), if any; else how the peer ended it.
+  // Called at the end. `status` is the first error given to Close(), Cancel() or Expel(); without
+  // one, it is the status with which the peer ended the stream.
   virtual void OnClosed(const absl::Status& status) = 0;
 
   // Called when at most half the queue is left, if a message was refused before.
   virtual void OnWritable() {}
 
-  // Called when the last message that waited has been written: time to gather the next one, for
-  // those who pack all that waits into one message. `spare` is the one just written, cleared: to
-  // fill it again takes hardly any allocation. May be moved from.
+  // Called when the last message of the queue has been written. An owner that packs all its data
+  // into one message can now make the next. `spare` is the written message, cleared, so filling it
+  // takes hardly any allocation. It may be moved from.
   virtual void OnDrained(Out& /*spare*/) {}
 
   // Packs `next` into `waiting`, the newest message in the queue that is not being sent yet, or
-  // returns false to leave both untouched. Called under the stream's lock: only look at these two.
+  // returns false and changes neither. Called under the stream's lock: touch only these two.
   virtual bool Merge(Out& /*waiting*/, Out& /*next*/) { return false; }
 
  private:
@@ -124,7 +128,7 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   virtual void DoEnd(const absl::Status& reason) = 0;
   virtual void DoCancel() = 0;
 
-  // What gRPC reports; called by the two derived reactors.
+  // The reports of gRPC. The two derived reactors call them.
   void Started() ABSL_LOCKS_EXCLUDED(mu_);
   void Opened(bool accepted) ABSL_LOCKS_EXCLUDED(mu_);
   void ReadDone(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
@@ -132,7 +136,7 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   void PeerCancelled() ABSL_LOCKS_EXCLUDED(mu_);
   void Closed(absl::Status status_of_call) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Takes every step that is due. If another thread is at it, that one takes them.
+  // Takes every step that is due. If another thread is in Pump(), that thread takes them.
   void Pump() ABSL_LOCKS_EXCLUDED(mu_);
   Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool MayEnd() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -142,7 +146,7 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   const StreamOptions options_;
   absl::Notification closed_;
 
-  // Belong to gRPC between DoRead/DoWrite and the report that it is done; to Pump() else.
+  // They belong to gRPC between DoRead() or DoWrite() and its report, and to Pump() otherwise.
   In incoming_;
   Out outgoing_;
 
@@ -156,15 +160,15 @@ class Stream : public std::enable_shared_from_this<Stream<In, Out>> {
   bool reading_ ABSL_GUARDED_BY(mu_) = false;  // A read is in flight.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;  // A write is in flight.
   bool paused_ ABSL_GUARDED_BY(mu_) = false;
-  bool refused_ ABSL_GUARDED_BY(mu_) = false;    // Somebody waits for OnWritable().
-  bool read_over_ ABSL_GUARDED_BY(mu_) = false;  // The peer will send no more.
-  bool broken_ ABSL_GUARDED_BY(mu_) = false;     // Nothing can be sent any more.
+  bool refused_ ABSL_GUARDED_BY(mu_) = false;    // A sender may wait for OnWritable().
+  bool read_over_ ABSL_GUARDED_BY(mu_) = false;  // The peer sends nothing further.
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;     // Sending is no longer possible.
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
-  bool half_closed_ ABSL_GUARDED_BY(mu_) = false;  // A client has said that it sends no more.
+  bool half_closed_ ABSL_GUARDED_BY(mu_) = false;  // A client has closed its direction.
   bool expelled_ ABSL_GUARDED_BY(mu_) = false;
   bool cancel_due_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;   // The last step was taken.
-  absl::Status reason_ ABSL_GUARDED_BY(mu_);  // The first one given to Close() or Cancel().
+  absl::Status reason_ ABSL_GUARDED_BY(mu_);  // The first error of Close(), Cancel(), Expel().
 };
 
 // ---- implementation
@@ -272,6 +276,7 @@ template <typename In, typename Out>
 void Stream<In, Out>::Opened(bool accepted) {
   if (accepted) OnOpened();
   {
+    // A client reads only from here on, so OnOpened() comes before the first OnMessage().
     absl::MutexLock lock(&mu_);
     opened_ = true;
   }
@@ -310,7 +315,7 @@ void Stream<In, Out>::WriteDone(bool ok) {
     drained = ok && queue_.empty() && !closing_;
     if (!ok) {
       broken_ = true;
-      paused_ = false;  // Reading shows the reason.
+      paused_ = false;  // Only a read brings the status of the call.
       DropQueue();
     } else if (refused_ && queued_bytes_ <= options_.queue_bytes_max / 2 && !closing_) {
       refused_ = false;
@@ -353,13 +358,14 @@ void Stream<In, Out>::Pump() {
     bool more_follow;
     {
       absl::MutexLock lock(&mu_);
-      if (pumping_) return;  // That thread looks again when it has taken its step.
+      if (pumping_) return;  // That thread asks for the next step after its own.
       step = NextStep();
       if (step == Step::kNone) return;
       pumping_ = true;
       more_follow = !queue_.empty();
     }
-    // The end leaves pumping_ set: after it the call, and with it this object, may be gone.
+    // After kEnd the call, and with it this object, may be gone. So pumping_ stays set, and no
+    // other thread takes a step.
     Take(step, more_follow);
     if (step == Step::kEnd) return;
     absl::MutexLock lock(&mu_);
@@ -390,7 +396,7 @@ typename Stream<In, Out>::Step Stream<In, Out>::NextStep() {
     half_closed_ = true;
     return Step::kHalfClose;
   }
-  // A closing server has nothing to learn from its peer; a client waits for the status.
+  // A closing server needs nothing further from its peer. A client reads on to get the status.
   const bool reads = side() == Side::kClient ? opened_ : !closing_;
   if (reads && !reading_ && !read_over_ && !paused_) {
     reading_ = true;

@@ -33,8 +33,9 @@ namespace convergia::rpc {
 template <typename In, typename Out>
 class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In, Out> {
  public:
-  // Once, by whoever made it with make_shared. Returns what the service's method returns. A caller
-  // that may not call the method is refused; PeerOf() tells it earlier.
+  // Begins the stream, which must come from make_shared. Once. The method of the service returns
+  // the result. A caller that may not call the method gets the refusal of the door; PeerOf()
+  // returns the same error earlier.
   grpc::ServerBidiReactor<In, Out>* Start() {
     if (const absl::Status admitted = Admission(*context_); !admitted.ok()) this->Expel(admitted);
     self_ = this->shared_from_this();
@@ -42,15 +43,16 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
     return this;
   }
 
-  // The same, and ends the stream once `pin` is revoked in `pins`, which must outlive it: the peer
-  // gets kPermissionDenied, and is cut off if it does not take that in limits::kFarewellMax.
+  // The same, and ends the stream when `pin` is revoked in `pins`, which must outlive it. The peer
+  // gets kPermissionDenied. The stream is cancelled if the peer does not read that within
+  // limits::kFarewellMax.
   grpc::ServerBidiReactor<In, Out>* Start(const PinSet& pins, const identity::Pin& pin) {
     std::weak_ptr<Base> weak = this->weak_from_this();
     revocation_ = pins.AddRevocationListener([weak, pin](const identity::Pin& revoked) {
       if (revoked != pin) return;
       if (const auto stream = weak.lock()) static_cast<ServerStream*>(stream.get())->Dismiss();
     });
-    // Revoked between the door and here.
+    // The pin may have been revoked between the door's check and the registration above.
     if (!pins.Find(pin).has_value()) Dismiss();
     return Start();
   }
@@ -62,7 +64,7 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
  private:
   using Base = Stream<In, Out>;
 
-  // The pin is gone.
+  // Ends the stream of a revoked pin.
   void Dismiss() {
     if (dismissed_.exchange(true)) return;
     const absl::Status reason = absl::PermissionDeniedError("the peer's certificate was revoked");
@@ -78,8 +80,9 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
   void DoRead(In* message) final { this->StartRead(message); }
   void DoWrite(const Out& message, bool more_follow) final {
     grpc::WriteOptions options;
-    // The first message goes out with the initial metadata, and gRPC does not report it written
-    // before both have left: with a hint to buffer it, they would wait for what waits for them.
+    // The first message goes out with the initial metadata, and gRPC reports it only when both have
+    // left. If a hint made gRPC buffer it, it would wait for the second message, which waits for
+    // that report.
     if (more_follow && has_written_) options.set_buffer_hint();
     has_written_ = true;
     this->StartWrite(&message, options);
@@ -105,7 +108,7 @@ class ServerStream : public Stream<In, Out>, private grpc::ServerBidiReactor<In,
   std::shared_ptr<Stream<In, Out>> self_;
 };
 
-// The answer of a method to a stream it does not take.
+// The answer of a method that refuses a stream: ends it with `status`.
 template <typename In, typename Out>
 grpc::ServerBidiReactor<In, Out>* RefuseStream(const absl::Status& status) {
   class Refusal final : public grpc::ServerBidiReactor<In, Out> {
@@ -127,16 +130,17 @@ class ClientStream : public Stream<In, Out>, private grpc::ClientBidiReactor<Out
  public:
   using Open = std::function<void(grpc::ClientContext*, grpc::ClientBidiReactor<Out, In>*)>;
 
-  // Once, by whoever made it with make_shared. The channel must outlive OnClosed().
+  // Begins the stream, which must come from make_shared. Once. `open` calls the method of a stub,
+  // at once. The channel must outlive OnClosed().
   void Start(const Open& open) {
     self_ = this->shared_from_this();
     open(&context_, this);
-    this->AddHold();  // Steps are taken from any thread; gRPC must not end the call under them.
+    this->AddHold();  // Any thread may take a step, so gRPC must keep the call until DoEnd().
     this->StartCall();
     this->Started();
   }
 
-  // For metadata or a deadline, before Start().
+  // For metadata or a deadline before Start(), and for trailing metadata after the end.
   grpc::ClientContext& context() { return context_; }
 
  protected:

@@ -33,7 +33,7 @@ v1::Frame Ping(uint64_t number, size_t padding = 0) {
   return frame;
 }
 
-// What both ends of a test have: it keeps what came, and says when it ended.
+// The part of both ends: keeps the messages that came, and reports the end.
 struct Record {
   absl::Mutex mu;
   std::vector<uint64_t> pings ABSL_GUARDED_BY(mu);
@@ -48,7 +48,7 @@ struct Record {
   }
   void End(const absl::Status& why) {
     status = why;
-    closed.Notify();  // Twice would abort.
+    closed.Notify();  // A second call would abort.
   }
   void AwaitPings(size_t count) {
     absl::MutexLock lock(&mu);
@@ -216,8 +216,8 @@ TEST_F(StreamTest, AServerClosesWithItsReasonAfterWhatWaits) {
   EXPECT_EQ(near_->pings.size(), 100u);
 }
 
-// gRPC holds a first message back that is said to be followed by others; on a connection that is
-// busy for other reasons one does not notice, hence more than one stream.
+// gRPC holds a first message back if a hint says that others follow. A busy connection hides that,
+// so the test has several streams.
 TEST_F(StreamTest, WhatAServerQueuedBeforeTheStartArrivesAtOnce) {
   relay_.greeting = 3;
   relay_.record_for_each = true;
@@ -279,7 +279,7 @@ TEST_F(StreamTest, ARevokedPeersStreamEnds) {
   EXPECT_THAT(near_->status, StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
-// Whatever was about to be sent or said to it otherwise.
+// The refusal comes first, even if messages wait and the owner closes the stream meanwhile.
 TEST_F(StreamTest, ARevokedPeerHearsThatItIsOne) {
   relay_.record_for_each = true;
   relay_.behaviour = [](auto& stream, v1::Frame&) {
@@ -326,7 +326,7 @@ TEST_F(StreamTest, AFullQueueRefusesAndTellsWhenThereIsRoomAgain) {
   ASSERT_OK(stream->Send(Ping(0)));
   relay_.record->AwaitPings(1);
   uint64_t sent = 1;
-  // gRPC's own windows take some megabytes before the queue fills.
+  // The flow control of gRPC takes some megabytes before the queue fills.
   while ((status = stream->Send(Ping(sent, 100'000))).ok()) {
     ++sent;
     ASSERT_LT(sent, 1000u);
@@ -341,7 +341,7 @@ TEST_F(StreamTest, AFullQueueRefusesAndTellsWhenThereIsRoomAgain) {
   const absl::Time deadline = RealClock::Get().Now() + absl::Seconds(30);
   while (near_->writable == 0 && RealClock::Get().Now() < deadline) far->ResumeReading();
   EXPECT_EQ(near_->writable, 1);
-  // Each message pauses again; the peer of a stream that closes is read to its end.
+  // Each message pauses again. A stream that closes still reads its peer to the end.
   stream->Close();
   while (!near_->closed.HasBeenNotified() && RealClock::Get().Now() < deadline)
     far->ResumeReading();
@@ -354,7 +354,7 @@ TEST_F(StreamTest, APeerThatReadsTooSlowlyIsGivenUpWhereAskedFor) {
   relay_.behaviour = [](auto& stream, v1::Frame&) { stream.PauseReading(); };
   const auto stream =
       Dial({.queue_bytes_max = 1 << 20, .when_full = StreamOptions::WhenFull::kCancel});
-  ASSERT_OK(stream->Send(Ping(0)));  // Connected: else the call would be given up unseen.
+  ASSERT_OK(stream->Send(Ping(0)));  // Without a connection the server would never see the call.
   relay_.record->AwaitPings(1);
   uint64_t sent = 1;
   while (stream->Send(Ping(sent, 100'000)).ok()) ASSERT_LT(++sent, 1000u);

@@ -16,18 +16,20 @@
 
 namespace convergia::rpc {
 
-// A cluster's CA and the files of its nodes, in a folder of its own under the test's. For tests.
+// The CA of a cluster and the files of its nodes, in a new folder in the test's. For tests. Aborts
+// on any error. Not thread-safe.
 class TestPki {
  public:
   TestPki();
 
-  // The files of `identity`, made at the first call.
+  // The files of `identity`. The first call makes them.
   TlsFiles FilesOf(const identity::NodeIdentity& identity);
 
-  // What mgmt would tell of it. `node` as it is said.
+  // The entry that mgmt would send for `identity`, with the number `node`. Makes its files if there
+  // are none.
   PinEntry PinOf(const identity::NodeIdentity& identity, NodeId node = 0);
 
-  // A new certificate for the same key, in the place of the old one.
+  // Replaces the certificate of `identity`, which has files already, by a new one for the same key.
   void Renew(const identity::NodeIdentity& identity, absl::Duration lifetime = absl::Hours(2));
 
   identity::CertificateAuthority& ca() { return ca_; }
@@ -41,14 +43,14 @@ class TestPki {
   std::map<std::string, identity::PrivateKey> keys_;  // By SPIFFE URI.
 };
 
-// A channel without a certificate of our own, for a stranger that knows the CA.
+// A channel that knows the CA but shows no certificate. It acts as a stranger.
 std::shared_ptr<grpc::Channel> MakeStrangersChannel(const std::string& address,
                                                     const std::string& ca_pem);
 
-// The certificate that the TLS server at `address` shows to anybody, as PEM.
+// The certificate that the TLS server at `address` shows to any client, as PEM.
 std::string ServedCertificate(const std::string& address);
 
-// The contents of a file that must be there.
+// The contents of the file at `path`. Aborts if it cannot be read.
 std::string ReadOrDie(const std::string& path);
 
 }  // namespace convergia::rpc

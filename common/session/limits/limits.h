@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "common/base/limits.h"
+#include "common/session/limits/token_bucket.h"
 
 namespace convergia::session {
 
@@ -28,8 +29,9 @@ struct Limits {
   // The bound for all connections together: outboxes and Dialect::held_bytes(). In bytes.
   size_t memory_bytes_max = QuarterOfMemory();
 
-  double messages_per_second = limits::kMessagesPerSecond;
-  double messages_burst = limits::kMessagesBurst;
+  // Messages of one peer, and the bytes of their packets. Past either rate, reading pauses.
+  Rate messages = {limits::kMessagesPerSecond, limits::kMessagesBurst};
+  Rate message_bytes = {limits::kMessageBytesPerSecond, limits::kMessageBytesBurst};
 
   int unauthenticated_per_address_max = limits::kUnauthenticatedPerAddressMax;
   int signed_in_per_address_max = limits::kSignedInPerAddressMax;
