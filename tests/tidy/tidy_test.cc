@@ -40,6 +40,9 @@ TEST_P(TidyTest, HoldsInTheWholeTree) {
 
 INSTANTIATE_TEST_SUITE_P(Rules, TidyTest,
                          testing::ValuesIn<NamedRule>({{"Walls", CheckWalls},
+                                                       {"Rooms", CheckRooms},
+                                                       {"Directions", CheckDirections},
+                                                       {"Visibility", CheckVisibility},
                                                        {"Sizes", CheckSizes},
                                                        {"Sleeps", CheckSleeps},
                                                        {"Clocks", CheckClocks},

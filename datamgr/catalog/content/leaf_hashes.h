@@ -21,8 +21,8 @@ inline constexpr uint64_t kLeavesAtOnceMax = 1'024;
 std::string HashForWrite(uint64_t offset, absl::string_view bytes,
                          uint64_t leaf_bytes = kHashLeafBytes);
 
-// The hashes of the leaves of files (common/base/hash/tree_hash.h): one row for each known leaf. A row
-// for a leaf within the file is always right. Rows past its end mean nothing. Not thread-safe.
+// The hashes of the leaves of files (common/base/hash/tree_hash.h): one row for each known leaf. A
+// row for a leaf within the file is always right. Rows past its end mean nothing. Not thread-safe.
 class LeafHashes {
  public:
   explicit LeafHashes(CatalogEnv* env) : env_(*env) {}

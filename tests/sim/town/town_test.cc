@@ -1,5 +1,5 @@
-// Some towns, each from its own seed (tests/sim/town/town.h). SIM_SEED=N runs one town, SIM_TOWNS=N runs
-// N.
+// Some towns, each from its own seed (tests/sim/town/town.h). SIM_SEED=N runs one town, SIM_TOWNS=N
+// runs N.
 
 #include <gtest/gtest.h>
 
