@@ -140,6 +140,11 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
     *exit_code = kExitUsage;
     return false;
   }
+  if (const std::string wrong = OptionWithoutValue(app, arguments); !wrong.empty()) {
+    std::cerr << ErrorLine(absl::StrCat(wrong, " has no value"));
+    *exit_code = kExitUsage;
+    return false;
+  }
   try {
     // The parser expects them in this order.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -213,11 +213,27 @@ class MoveAll {
 
   absl::Status MoveTo(const std::string& place, const std::string& from) {
     const absl::Status moved = storage_.Move(from, place);
-    if (moved.ok() || FailCodeOf(moved) != FailCode::kExists) return About(from, moved);
+    if (moved.ok() || FailCodeOf(moved) != FailCode::kExists)
+      return AboutEither(from, place, moved);
     if (keep_) return About(place, moved);
     const absl::Status replaced = storage_.Move(from, place, /*replace=*/true);
-    if (replaced.ok() || FailCodeOf(replaced) != FailCode::kNotAFile) return About(from, replaced);
+    if (replaced.ok() || FailCodeOf(replaced) != FailCode::kNotAFile) {
+      return AboutEither(from, place, replaced);
+    }
     return About(place, moved);  // A folder is not replaced, and replaces nothing.
+  }
+
+  // MOVE does not say which of its two paths an error is about.
+  absl::Status AboutEither(const std::string& from, const std::string& place,
+                           const absl::Status& status) {
+    if (status.ok()) return status;
+    if (FailCodeOf(status) == FailCode::kDenied) {
+      return About(absl::StrCat(from, " to ", place), status);
+    }
+    if (FailCodeOf(status) != FailCode::kNotFound || !storage_.GetInfo(from).ok()) {
+      return About(from, status);
+    }
+    return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", SplitPath(place).first));
   }
 
   Storage& storage_;

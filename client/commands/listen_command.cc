@@ -53,7 +53,7 @@ void AddListenCommand(CLI::App& app, CommandLine* line) {
   CLI::App* command =
       app.add_subcommand("listen", "Print messages when they arrive. Times are in local time");
   command->add_option("--count", arguments->count, "End after this number of messages")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   command->callback([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Listen(context, *arguments); };
   });

@@ -79,7 +79,12 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const Descriptor message, OpenMessage(arguments.file));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Mailbox mailbox(client.get());
-  CVG_ASSIGN_OR_RETURN(const std::string draft, mailbox.Begin(to));
+  const absl::StatusOr<std::string> begun = mailbox.Begin(to);
+  if (!begun.ok() && to.size() > 1) {
+    return Fail(FailCodeOf(begun.status()),
+                absl::StrCat(begun.status().message(), "; nobody got the message"));
+  }
+  CVG_ASSIGN_OR_RETURN(const std::string draft, begun);
   absl::Cleanup cancel = [&] { mailbox.Cancel(draft).IgnoreError(); };
   CVG_RETURN_IF_ERROR(About(arguments.file == "-" ? "standard input" : arguments.file,
                             AppendAll(mailbox, draft, message.get())));

@@ -84,6 +84,9 @@ void AddMetaCommands(CLI::App& app, CommandLine* line) {
       "set", "Publish a value about yourself; everybody signed in can read it");
   set->add_option("key", arguments->key, "Its key")->required();
   set->add_option("value", arguments->value, "The value")->required();
+  set->footer(
+      "The argument after KEY is the value, also if it begins with a dash: options stand before\n"
+      "KEY, or after VALUE.");
   set->callback([run] { run(&Set); });
 
   CLI::App* get = meta->add_subcommand("get", "Show one value");

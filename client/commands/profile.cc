@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "client/files/created_names.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
 #include "common/base/status_macros.h"
@@ -118,8 +119,10 @@ absl::Status Profile::Write(absl::string_view file, absl::string_view contents, 
   if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot make the folder ", folder_));
   }
+  // A link, as programs that keep dotfiles elsewhere make them, stays a link.
   return identity::WriteFileAtomically(
-      PathOf(file), contents, secret ? identity::kSecretFileMode : identity::kPublicFileMode);
+      NameBehindLinks(PathOf(file)), contents,
+      secret ? identity::kSecretFileMode : identity::kPublicFileMode);
 }
 
 absl::Status Profile::ReadSettings() {

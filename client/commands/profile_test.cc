@@ -121,6 +121,14 @@ TEST_F(ProfileTest, WhatOnlySavesTimeIsLeftOutWhereItIsDamaged) {
   }
 }
 
+TEST_F(ProfileTest, ALinkToAFileOfTheProfileStaysALink) {
+  WriteFile("kept elsewhere", "old");
+  std::filesystem::create_symlink("kept elsewhere", home_ + "/work/ca.pem");
+  ASSERT_OK(Load().PinCa("-- a certificate --\n"));
+  EXPECT_TRUE(std::filesystem::is_symlink(home_ + "/work/ca.pem"));
+  EXPECT_EQ(Load().ca_pem(), "-- a certificate --\n");
+}
+
 TEST_F(ProfileTest, NameCannotLeaveTheHome) {
   for (const char* name : {"", "..", "../x", "a/b", "/etc"}) {
     EXPECT_FALSE(Profile::Load(home_, name).ok()) << name;

@@ -57,11 +57,13 @@ void ProgressBar::OnThere(uint64_t bytes) {
 
 void ProgressBar::OnFile(absl::string_view name, bool moved) {
   ++(moved ? files_moved_ : files_left_);
+  bytes_of_files_ += done_ - std::exchange(settled_, done_);
   name_ = std::string(name);
   Draw(false);
 }
 
 void ProgressBar::OnTrouble(absl::string_view name, const absl::Status& why) {
+  settled_ = done_;  // Its bytes are not those of a file that was moved.
   Tell(ErrorLine(About(name, why).message()));
 }
 

@@ -31,7 +31,7 @@ class ProgressBar final : public TransferObserver {
 
   uint64_t files_moved() const { return files_moved_; }
   uint64_t files_left() const { return files_left_; }
-  uint64_t bytes() const { return done_; }
+  uint64_t bytes() const { return bytes_of_files_; }  // Of these files.
 
  private:
   // A line of its own, unless it is the same as the last.
@@ -49,7 +49,9 @@ class ProgressBar final : public TransferObserver {
   bool is_drawn_ = false;
   uint64_t expected_ = 0;
   uint64_t done_ = 0;
-  uint64_t there_ = 0;  // Of done_: not transferred.
+  uint64_t there_ = 0;           // Of done_: not transferred.
+  uint64_t settled_ = 0;         // Of done_: of files that have ended, well or not.
+  uint64_t bytes_of_files_ = 0;  // Of settled_: of files that are whole.
   uint64_t files_moved_ = 0;
   uint64_t files_left_ = 0;
   std::string name_;

@@ -61,8 +61,8 @@ void AddSendCommand(CLI::App& app, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("send", "Send one message");
   command->footer(
-      "Without TEXT, the message is standard input. After TO, everything but the options above\n"
-      "is text, also if it begins with a dash.");
+      "Without TEXT, the message is standard input. The argument after TO is the text, also if\n"
+      "it begins with a dash: options stand before TO, or after TEXT.");
   command->add_option("to", arguments->to, "The recipient, a username")->required();
   CLI::Option* text =
       command->add_option("text", arguments->text, "The message; - is standard input");

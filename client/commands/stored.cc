@@ -25,6 +25,7 @@ StoredPath StoredPath::Of(absl::string_view text) {
 }
 
 absl::Status CheckPath(absl::string_view text) {
+  if (text.empty()) return Fail(FailCode::kBadField, "\"\": a path cannot be empty");
   if (!absl::StrContains(text, '\n')) return absl::OkStatus();
   return Fail(FailCode::kBadField, absl::StrCat(text, ": a path cannot contain line breaks"));
 }

@@ -46,6 +46,11 @@ std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::st
   std::vector<std::string> options, positionals;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
+    const bool is_text = positionals.size() == 1 && argument != "--";
+    if (is_text) {
+      positionals.push_back(argument);
+      continue;
+    }
     if (const CLI::Option* option = OptionOf(command, argument)) {
       options.push_back(argument);
       if (TakesNext(*option, argument) && i + 1 < arguments.size()) {
@@ -64,14 +69,27 @@ std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::st
       positionals.insert(positionals.end(), arguments.begin() + i + 1, arguments.end());
       break;
     }
-    const bool is_text = !positionals.empty();
-    if (absl::StartsWith(argument, "-") && argument != "-" && !is_text) return arguments;
+    if (absl::StartsWith(argument, "-") && argument != "-") return arguments;
     positionals.push_back(argument);
   }
   if (positionals.empty()) return arguments;
   options.push_back("--");
   options.insert(options.end(), positionals.begin(), positionals.end());
   return options;
+}
+
+std::string OptionWithoutValue(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = &app;
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& argument = arguments[i];
+    if (const CLI::Option* const option = OptionOf(command, argument)) {
+      if (TakesNext(*option, argument)) ++i;
+      if (absl::EndsWith(argument, "=")) return argument;
+    } else if (const CLI::App* const next = CommandOf(*command, argument)) {
+      command = next;
+    }
+  }
+  return "";
 }
 
 std::string HelpAmongFlags(const CLI::App& app, const std::vector<std::string>& arguments) {

@@ -43,17 +43,20 @@ constexpr char kPutHelp[] =
     "into PATH; FOLDER/ stores its content only. Several go into the folder PATH.\n"
     "PATH/ is always a folder that exists. LOCAL - is standard input.\n"
     "After an interruption, repeat the command to continue. Files with the same content\n"
-    "on both sides are skipped. Two files of one command never get the same name: the\n"
-    "second is left out. So are symbolic links in folders, unless -L follows them.\n"
+    "on both sides are skipped. A file that changes while it is read is left out; pipe it\n"
+    "into `put - PATH` to store what is there. Two files of one command never get the same\n"
+    "name: the second is left out. So are symbolic links in folders, unless -L follows them.\n"
     "Owners, modes (rwx) and times of local files are not stored.";
 constexpr char kGetHelp[] =
     "A file goes into LOCAL if that is a folder; else LOCAL is its new name. A folder goes\n"
     "into LOCAL; FOLDER/ fetches its content only. Several go into the folder LOCAL.\n"
     "LOCAL/ is always a folder that exists, - is standard output. Without LOCAL it is the\n"
     "current folder.\n"
-    "After an interruption, repeat the command to continue. Files with the same content\n"
+    "After an interruption, repeat the command to continue: until then a large file leaves a\n"
+    "hidden part, .convergia-*.part, which put does not store. Files with the same content\n"
     "on both sides are skipped. Two files of one command never get the same name: the\n"
     "second is left out.\n"
+    "A file that is there is replaced in one step: hard links to it keep the old content.\n"
     "A new file gets the mode of any new file, and the time of the stored one. A file\n"
     "that is there keeps its owner and mode.";
 constexpr char kRecursiveHelp[] = "Copy folders whole; they are copied so without it, too";
@@ -118,6 +121,8 @@ class Several {
     if (!status.ok()) Tell(from, status);
   }
   CreatedNames* created() { return &created_; }
+  // True if each further source would fail as the last one did.
+  bool ended() const { return ended_; }
   // Without a text, since each was reported.
   absl::Status Result() const { return first_; }
 
@@ -125,12 +130,14 @@ class Several {
   void Tell(const std::string& name, const absl::Status& status) {
     transfer_.observer().OnTrouble(name, status);
     if (first_.ok()) first_ = Fail(FailCodeOf(status), "");
+    ended_ = ended_ || EndsAllTransfers(status);
   }
 
   Transfer& transfer_;
   Tally& tally_;
   CreatedNames created_;
   absl::Status first_;
+  bool ended_ = false;
 };
 
 // Each path once, in the order of the first.
@@ -168,6 +175,12 @@ absl::Status PutTree(Transfer& transfer, const fs::path& local, std::string to,
   return status;
 }
 
+// The error of a put whose source is there: if something is not found, it is the target's folder.
+absl::Status AboutTarget(const std::string& to, const absl::Status& status) {
+  if (status.ok() || FailCodeOf(status) != FailCode::kNotFound) return About(to, status);
+  return Fail(FailCode::kNotFound, absl::StrCat("there is no folder ", SplitPath(to).first));
+}
+
 absl::Status PutStandardInput(CommandContext& context, const Arguments& arguments) {
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
@@ -179,11 +192,11 @@ absl::Status PutStandardInput(CommandContext& context, const Arguments& argument
   // With a slash at its end it must be a folder.
   if (to.is_folder) CVG_RETURN_IF_ERROR(PlaceFor(storage, to, "").status());
   return WithBar(context, *client, arguments, false, [&](Transfer& transfer, Tally*) {
-    return About(to.path, transfer.PutStream(STDIN_FILENO, to.path));
+    return AboutTarget(to.path, transfer.PutStream(STDIN_FILENO, to.path));
   });
 }
 
-// Each goes into the folder `to`, also if others fail.
+// Each goes into the folder `to`, also if others fail; but an error that all would meet ends it.
 absl::Status PutSeveral(CommandContext& context, const Arguments& arguments) {
   if (absl::c_linear_search(arguments.from, kStandardInput)) {
     return Fail(FailCode::kBadField,
@@ -198,10 +211,11 @@ absl::Status PutSeveral(CommandContext& context, const Arguments& arguments) {
     Several several(&transfer, tally);
     const TreeOptions options = {arguments.follow_links, several.created()};
     for (const std::string& from : EachOnce(arguments.from)) {
+      if (several.ended()) break;
       const fs::path local = fs::path(from).lexically_normal();
       const std::string name = local.filename().string();
       std::error_code error;
-      if (const absl::Status valid = CheckPath(name); !valid.ok()) {
+      if (const absl::Status valid = CheckPath(from); !valid.ok()) {
         several.AddError(from, valid);
       } else if (fs::is_directory(local, error)) {
         several.AddTree(from, PutTree(transfer, local, to.path, options, tally));
@@ -226,8 +240,8 @@ absl::Status Put(CommandContext& context, const Arguments& arguments) {
   CVG_RETURN_IF_ERROR(CheckPath(arguments.to));
   if (arguments.from.size() > 1) return PutSeveral(context, arguments);
   const std::string& from = arguments.from.front();
-  // It gives the stored file its name.
-  CVG_RETURN_IF_ERROR(CheckPath(fs::path(from).filename().string()));
+  // Its last name becomes that of the stored file.
+  CVG_RETURN_IF_ERROR(CheckPath(from));
   if (from == kStandardInput) return PutStandardInput(context, arguments);
   const fs::path local = fs::path(from).lexically_normal();
   std::error_code error;
@@ -246,7 +260,7 @@ absl::Status Put(CommandContext& context, const Arguments& arguments) {
   return WithBar(context, *client, arguments, is_tree, [&](Transfer& transfer, Tally* tally) {
     const TreeOptions options = {arguments.follow_links};
     return is_tree ? PutTree(transfer, local, to, options, tally)
-                   : About(to, transfer.Put(local, to));
+                   : AboutTarget(to, transfer.Put(local, to));
   });
 }
 
@@ -271,7 +285,7 @@ absl::Status GetTree(Transfer& transfer, const std::string& from, const std::str
   return status;
 }
 
-// Each goes into the folder `to`, also if others fail.
+// Each goes into the folder `to`, as with PutSeveral().
 absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
   if (arguments.to == kStandardOutput) {
     return Fail(FailCode::kBadField, "- stands alone: only one file can go to standard output");
@@ -283,6 +297,7 @@ absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
     Several several(&transfer, tally);
     const TreeOptions options = {.created = several.created()};
     for (const std::string& from : EachOnce(arguments.from)) {
+      if (several.ended()) break;
       if (const absl::Status valid = CheckPath(from); !valid.ok()) {
         several.AddError(from, valid);
         continue;
@@ -303,6 +318,7 @@ absl::Status GetSeveral(CommandContext& context, const Arguments& arguments) {
 }
 
 absl::Status Get(CommandContext& context, const Arguments& arguments) {
+  if (arguments.to.empty()) return CheckPath(arguments.to);
   if (arguments.from.size() > 1) return GetSeveral(context, arguments);
   CVG_RETURN_IF_ERROR(CheckPath(arguments.from.front()));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));

@@ -42,7 +42,7 @@ void StartPlan::DropUnwanted(std::vector<MainServer>* servers) const {
 absl::Status StartPlan::NoServers(absl::string_view why) const {
   const std::string which =
       options_.only.empty() ? "no main server" : absl::StrCat("no main server ", options_.only);
-  return Fail(FailCode::kUnavailable, absl::StrCat(which, " ", why, "; this client keeps trying"));
+  return Fail(FailCode::kUnavailable, absl::StrCat(which, " ", why));
 }
 
 StartPlan::Actions StartPlan::Begin() {

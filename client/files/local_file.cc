@@ -259,6 +259,11 @@ absl::Status LocalOutput::OpenNew() {
     ForgetUnfinished(std::exchange(slot_, -1));
   }
   part_.clear();
+  // It is the folder that takes no new file.
+  const fs::path parent = target_.path.parent_path();
+  if (error == EACCES || error == EROFS) {
+    return LocalFail(error, "make a file in", parent.empty() ? "." : parent);
+  }
   return LocalFail(error, "write", target_.path);
 }
 
@@ -354,6 +359,10 @@ void EndByBrokenPipe() {
   std::signal(SIGPIPE, SIG_DFL);
   raise(SIGPIPE);
   std::_Exit(128 + SIGPIPE);  // SIGPIPE is blocked.
+}
+
+bool IsPartName(absl::string_view name) {
+  return absl::StartsWith(name, kPartPrefix) && absl::EndsWith(name, kPartSuffix);
 }
 
 std::string RandomPartName() {

@@ -69,6 +69,9 @@ absl::StatusOr<std::string> ReadPieceOf(int fd, uint64_t offset, uint64_t bytes)
 // ReadPieceOf().
 absl::StatusOr<std::string> ReadNextOf(int fd, uint64_t bytes);
 
+// Whether a file of this name is the part of a transfer, under way or broken off.
+bool IsPartName(absl::string_view name);
+
 struct ContentHash {
   uint64_t bytes = 0;
   std::string hash;  // As in common/base/hash/tree_hash.h, hexadecimal.

@@ -77,6 +77,12 @@ bool MayPassLater(const absl::Status& status) {
   }
 }
 
+bool EndsAllTransfers(const absl::Status& status) {
+  const FailCode code = FailCodeOf(status);
+  return code == FailCode::kNoSpace || code == FailCode::kQuota ||
+         (MayPassLater(status) && code != FailCode::kBusy);
+}
+
 absl::Status Storage::Do(absl::string_view word, std::vector<std::string> fields) {
   return requester_->Request(std::string(word), std::move(fields)).status();
 }

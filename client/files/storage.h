@@ -135,4 +135,8 @@ inline constexpr int kStoredRowsMax = 1'000;
 // it cannot be reached now.
 bool MayPassLater(const absl::Status& status);
 
+// Whether a transfer of any further file would fail in the same way: no room on either side, or the
+// servers stay away.
+bool EndsAllTransfers(const absl::Status& status);
+
 }  // namespace convergia::client

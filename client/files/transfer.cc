@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/backoff.h"
+#include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
@@ -21,6 +22,9 @@ namespace {
 
 constexpr absl::Duration kPauseFirst = absl::Milliseconds(200);
 constexpr absl::Duration kPauseMax = absl::Seconds(5);
+// So much of an attempt's time counts as waiting: connecting gives up after that time, and an
+// answer of a server that has just fallen silent may take longer.
+constexpr absl::Duration kAttemptCounted = absl::Seconds(20);
 // After so many changes during reading, the file cannot be fetched whole.
 constexpr int kVersionsMax = 20;
 
@@ -99,12 +103,14 @@ absl::Status Transfer::Persist(absl::string_view name,
   absl::Duration waited;
   while (true) {
     const uint64_t moved_before = moved_;
+    const absl::Duration begun = RealClock::Get().Elapsed();
     const absl::Status status = attempt();
     if (status.ok() || !MayPassLater(status)) return status;
     if (moved_ != moved_before) {
       backoff.Reset();
       waited = absl::ZeroDuration();
     }
+    waited += std::min(RealClock::Get().Elapsed() - begun, kAttemptCounted);
     if (waited >= options_.patience) return status;
     observer_->OnRetry(name, status);
     const absl::Duration pause = backoff.Next();

@@ -56,13 +56,6 @@ absl::Status HasLineBreak() {
   return Fail(FailCode::kBadField, "has a line break in its name; left out");
 }
 
-// Whether all later files would fail in the same way.
-bool EndsAll(const absl::Status& status) {
-  const FailCode code = FailCodeOf(status);
-  return code == FailCode::kNoSpace || code == FailCode::kQuota ||
-         (MayPassLater(status) && code != FailCode::kBusy);
-}
-
 // Whether `info`, an answer to GETINFO, describes a file with this content.
 bool TellsOf(absl::string_view info, const ContentHash& content) {
   return line::ValueInRows(info, "type") == "file" &&
@@ -73,7 +66,7 @@ bool TellsOf(absl::string_view info, const ContentHash& content) {
 
 absl::Status TreeTransfer::Judge(const std::string& name, const absl::Status& status) {
   if (status.ok()) return status;
-  if (EndsAll(status)) return About(name, status);
+  if (EndsAllTransfers(status)) return About(name, status);
   transfer_.observer().OnTrouble(name, status);
   ++failed_;
   if (first_failure_.ok()) first_failure_ = About(name, status);
@@ -147,6 +140,7 @@ absl::Status TreeTransfer::PutEntries(const fs::path& local, const std::string& 
   std::error_code error;
   Entries files, folders;
   for (fs::directory_iterator at(local, error), end; !error && at != end; at.increment(error)) {
+    if (IsPartName(at->path().filename().string())) continue;
     std::error_code ignored;
     const bool is_folder =
         at->is_directory(ignored) && (options_.follow_links || !at->is_symlink(ignored));
@@ -313,15 +307,17 @@ absl::Status TreeTransfer::GetFolder(const std::string& remote, const fs::path& 
       continue;
     }
     const auto have = FactsBehindLinks(path);
-    const bool seems_same =
-        have.has_value() && have->bytes == entry.bytes && have->changed == entry.changed;
-    (seems_same                     ? perhaps_same
+    const bool is_same_size = have.has_value() && have->bytes == entry.bytes;
+    (is_same_size                   ? perhaps_same
      : entry.bytes < kPieceBytesMax ? small
                                     : others)
         .push_back({path, JoinPath(remote, entry.name), {entry.bytes, entry.changed, {}}, created});
   }
   CVG_RETURN_IF_ERROR(LeaveSame(perhaps_same, [&](const Small& file) {
-    others.push_back(file);
+    // A file of the same time may be the same one without a hash: Get() compares the content.
+    const auto have = FactsBehindLinks(file.local);
+    const bool is_same_time = have.has_value() && have->changed == file.facts.changed;
+    (file.facts.bytes < kPieceBytesMax && !is_same_time ? small : others).push_back(file);
     return absl::OkStatus();
   }));
   CVG_RETURN_IF_ERROR(GetSmall(small));

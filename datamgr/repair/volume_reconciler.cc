@@ -70,7 +70,7 @@ void VolumeReconciler::TakeEvents(absl::Duration now) {
         break;
     }
   }
-  for (const NodeId id : watch_.TakeForgiven(now)) SetSlow(id, false);
+  for (const NodeId id : watch_.TakeForgiven(now, planner_.rules().slow_pause)) SetSlow(id, false);
 }
 
 void VolumeReconciler::SetSlow(NodeId id, bool slow) {

@@ -48,8 +48,9 @@ absl::Status NobodyReached(const std::optional<FailCode>& why, absl::string_view
                                      " now; try again in a moment"));
     case FailCode::kOffline:
       return Fail(code, absl::StrCat(to,
-                                     " is not signed in; try again when GETSERVERMAP shows them "
-                                     "online"));
+                                     " is not signed in, or is no account; try again when "
+                                     "GETSERVERMAP shows them online, or leave a message with "
+                                     "SENDOFFLINEMESSAGE"));
     case FailCode::kUnavailable:
       return Fail(code, absl::StrCat("the main server of ", to,
                                      " could not check this message in time; try again in some "

@@ -217,7 +217,7 @@ TEST_F(MessageCoreTest, NobodyThereIsOffline) {
   SignIn("alice", 1);
   Send(1, "bob");
   EXPECT_EQ(Log(), "m1 FAIL OFFLINE");
-  EXPECT_TRUE(absl::StrContains(last_failure_.message(), "bob is not signed in"));
+  EXPECT_TRUE(absl::StrContains(last_failure_.message(), "bob is not signed in, or is no account"));
 }
 
 TEST_F(MessageCoreTest, OfTwoReasonsTheSenderReadsTheMoreImportant) {

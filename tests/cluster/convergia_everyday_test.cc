@@ -104,6 +104,13 @@ TEST_F(ConvergiaEverydayTest, SamenessIsDecidedByContent) {
   EXPECT_THAT(alice_.Run({"put", Local("new"), In("flag")}), ExitsWith(kDone));
   EXPECT_THAT(alice_.Run({"put", Local("old"), In("flag")}).out, StartsWith("1 file copied"));
   EXPECT_EQ(alice_.Run({"cat", In("flag")}).out, "enabled=0\n");
+  // No time of a fetched file makes it another one.
+  fs::create_directories(Local("back"));
+  EXPECT_THAT(alice_.Run({"get", folder_, Local("back")}).out, StartsWith("1 file copied"));
+  const std::string fetched = Local("back" + folder_ + "/flag");
+  fs::last_write_time(fetched, fs::last_write_time(fetched) - std::chrono::hours(1));
+  EXPECT_EQ(alice_.Run({"get", folder_, Local("back")}).out,
+            "0 files copied, 1 already there, 10 B\n");
   fs::last_write_time(Local("old"),
                       fs::last_write_time(Local("old")) + std::chrono::hours(24 * 3650));
   EXPECT_EQ(alice_.Run({"put", Local("old"), In("flag")}).out,
@@ -371,10 +378,14 @@ TEST_F(ConvergiaEverydayTest, AProfileThatCannotBeWrittenIsOneWarning) {
     EXPECT_EQ(LinesIn(listed.err), 1) << listed.err;
     EXPECT_THAT(listed.err, HasSubstr("nothing is saved"));
   }
-  // Without HOME the system's user database knows the profile's place.
-  const Outcome homeless =
-      Launched({"/usr/bin/env", "--unset=CONVERGIA_HOME", "--unset=HOME"}).Run({"ls", folder_});
-  EXPECT_THAT(homeless, ExitsWith(kDone));
+  // A user whom no database knows has no place for a profile.
+  const std::vector<std::string> homeless = {"/usr/bin/unshare", "--user",
+                                             "--map-user=54321", "/usr/bin/env",
+                                             "--unset=HOME",     "--unset=CONVERGIA_HOME"};
+  const Outcome listed = Launched(homeless).Run({"ls", folder_});
+  EXPECT_THAT(listed, ExitsWith(kDone));
+  EXPECT_EQ(LinesIn(listed.err), 1) << listed.err;
+  EXPECT_THAT(listed.err, HasSubstr("there is no folder for the profile"));
 }
 
 TEST_F(ConvergiaEverydayTest, TextIsText) {
@@ -382,13 +393,15 @@ TEST_F(ConvergiaEverydayTest, TextIsText) {
   const std::vector<std::vector<std::string>> commands = {{"send", "bob", "-host db1 is down"},
                                                           {"send", "bob", "-h2"},
                                                           {"send", "-q", "bob", "--", "-q"},
-                                                          {"send", "bob", "--quiet=no way", "-q"}};
+                                                          {"send", "bob", "--quiet=no way", "-q"},
+                                                          {"send", "bob", "--help"},
+                                                          {"send", "bob", "--server=db1 is down"}};
   for (const auto& command : commands) {
     EXPECT_THAT(alice_.Run(command), ExitsWith(kDone)) << command.back();
   }
   EXPECT_THAT(alice_.Run({"send", "bob", "-"}, "from a pipe\n"), ExitsWith(kDone));
-  for (const char* const text :
-       {"-host db1 is down", "-h2", "-q", "--quiet=no way", "from a pipe"}) {
+  for (const char* const text : {"-host db1 is down", "-h2", "-q", "--quiet=no way", "--help",
+                                 "--server=db1 is down", "from a pipe"}) {
     EXPECT_THAT(bob->NextPush(), Holds(::testing::EndsWith(text)));
   }
   EXPECT_THAT(alice_.Run({"meta", "set", "mood", "-1 of 5"}), ExitsWith(kDone));
@@ -460,6 +473,21 @@ TEST_F(ConvergiaEverydayTest, RmGoesOnAndErrorsSayWhatAndWhere) {
   EXPECT_EQ(LinesIn(broken.err), 1) << broken.err;
   EXPECT_THAT(alice_.Run({"ls", In("nix")}), FailsWith(kNotFound, In("nix")));
   EXPECT_THAT(alice_.Run({"--version"}).out, StartsWith("convergia "));
+}
+
+TEST_F(ConvergiaEverydayTest, MvNamesThePathThatIsMissing) {
+  Put("a", "a");
+  EXPECT_THAT(alice_.Run({"mv", In("a"), In("nix/b")}),
+              FailsWith(kNotFound, "there is no folder " + In("nix")));
+  EXPECT_THAT(alice_.Run({"mv", In("b"), In("c")}), FailsWith(kNotFound, In("b")));
+}
+
+TEST_F(ConvergiaEverydayTest, APartOfABrokenOffGetIsNotStored) {
+  fs::create_directories(Local("tree"));
+  WriteWholeFile(Local("tree/.convergia-ab12-cd34.part"), "half a file");
+  WriteWholeFile(Local("tree/.convergia-notes"), "mine");
+  EXPECT_EQ(alice_.Run({"put", Local("tree/"), folder_}).out, "1 file copied, 4 B\n");
+  EXPECT_EQ(alice_.Run({"ls", "-a", folder_}).out, ".convergia-notes\n");
 }
 
 TEST_F(ConvergiaEverydayTest, MvReplacesAFileAsMvDoes) {

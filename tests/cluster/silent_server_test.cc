@@ -51,7 +51,7 @@ TEST_F(SilentServerTest, IsNotFullAndIsWrittenToAgainAtOnce) {
                                "there now"));
   EXPECT_THAT(told, HasSubstr("volatile2"));
   ASSERT_OK(cluster().Continue("volatile2"));
-  // ServerWatchTest holds that a server that answers again is used at once.
+  // SlowServerTest holds that a server that answers again is used at once.
   std::string last;
   EXPECT_TRUE(Eventually(
       [&] {

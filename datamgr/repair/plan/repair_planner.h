@@ -21,6 +21,9 @@ struct RepairRules {
   // flapping one.
   absl::Duration grace_volatile = absl::Minutes(15);
   absl::Duration grace_non_volatile = absl::Hours(1);
+  // A server that did not answer in time gets no new chunks until it has caught up, or for this
+  // time. A shorter one would make a hanging server fail each write.
+  absl::Duration slow_pause = absl::Seconds(15);
   // If more than this share of all servers is away, the network or the power has probably failed.
   // Nothing is copied until enough are back, or an operator releases the brake.
   double brake_fraction = 0.25;

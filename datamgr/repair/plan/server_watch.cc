@@ -3,8 +3,6 @@
 namespace convergia::datamgr {
 namespace {
 
-// Then a slow server gets another chance; one that has caught up gets it at once.
-constexpr absl::Duration kSlowFor = absl::Seconds(15);
 constexpr absl::Duration kHoldingsAgain = absl::Seconds(30);  // Longer than one answer may take.
 constexpr uint64_t kScrubNowRate = uint64_t{1} << 30;         // As fast as any disk.
 
@@ -15,10 +13,10 @@ void ServerWatch::OnUp(NodeId id) {
   damage_seen_.erase(id);
 }
 
-std::vector<NodeId> ServerWatch::TakeForgiven(absl::Duration now) {
+std::vector<NodeId> ServerWatch::TakeForgiven(absl::Duration now, absl::Duration pause) {
   std::vector<NodeId> forgiven;
   for (auto it = slow_since_.begin(); it != slow_since_.end();) {
-    if (now - it->second < kSlowFor) {
+    if (now - it->second < pause) {
       ++it;
       continue;
     }

@@ -18,11 +18,11 @@ class ServerWatch {
   void OnDown(NodeId id) { slow_since_.erase(id); }
 
   // A server that did not answer in time takes no new chunks until it has caught up, or until it is
-  // forgiven some seconds later.
+  // forgiven after RepairRules::slow_pause.
   void OnSlow(NodeId id, absl::Duration now) { slow_since_[id] = now; }
   void OnCaughtUp(NodeId id) { slow_since_.erase(id); }
-  // The slow servers that get another chance at `now`; each is told once.
-  std::vector<NodeId> TakeForgiven(absl::Duration now);
+  // The slow servers that get another chance at `now`: they were slow for `pause`. Each is told once.
+  std::vector<NodeId> TakeForgiven(absl::Duration now, absl::Duration pause);
 
   // What a report of `id` asks for.
   struct Asked {
