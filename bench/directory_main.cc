@@ -14,7 +14,7 @@
 #include "absl/flags/parse.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "common/base/user_hash.h"
+#include "common/base/hash/user_hash.h"
 #include "edge/directory/directory.h"
 #include "edge/directory/location_exchange.h"
 #include "mgmt/cluster/directory.h"

@@ -17,8 +17,8 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bench/lineup.h"
-#include "bench/load.h"
+#include "bench/load/lineup.h"
+#include "bench/load/load.h"
 #include "common/base/status_macros.h"
 
 ABSL_FLAG(int, pairs, 50, "pairs of one sender and one receiver");

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/limits.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 #include "mgmt/accounts/account_store.h"
 #include "mgmt/cluster/cluster.h"
 #include "mgmt/views/server_map.h"

@@ -5,7 +5,7 @@
 #include "absl/strings/strip.h"
 #include "common/base/ids.h"
 #include "common/base/status_macros.h"
-#include "datamgr/catalog/path.h"
+#include "datamgr/catalog/tree/path.h"
 
 namespace convergia::datamgr {
 namespace {

@@ -6,9 +6,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/base/ids.h"
-#include "common/node/node_settings.h"
+#include "common/node/program/node_settings.h"
 #include "convergia/v1/config.pb.h"
-#include "datamgr/catalog/catalog_env.h"
+#include "datamgr/catalog/transactions/catalog_env.h"
 #include "datamgr/chunk_layer.h"
 
 namespace convergia::datamgr {

@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::datamgr {
 namespace {

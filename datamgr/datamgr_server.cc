@@ -10,9 +10,9 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
-#include "common/node/reachable_address.h"
-#include "common/rpc/call_policy.h"
-#include "common/rpc/credentials.h"
+#include "common/node/program/reachable_address.h"
+#include "common/rpc/auth/call_policy.h"
+#include "common/rpc/auth/credentials.h"
 #include "common/store/start_counter.h"
 
 namespace convergia::datamgr {

@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/node/node_agent.h"
 #include "common/rpc/server.h"
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 #include "datamgr/catalog/catalog.h"
 #include "datamgr/datamgr_config.h"
 #include "datamgr/scheduler/request_scheduler.h"

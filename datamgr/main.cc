@@ -1,4 +1,4 @@
-#include "common/node/node_main.h"
+#include "common/node/program/node_main.h"
 #include "datamgr/datamgr_server.h"
 
 int main(int argc, char** argv) {

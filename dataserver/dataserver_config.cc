@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::dataserver {

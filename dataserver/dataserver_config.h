@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "common/node/node_settings.h"
+#include "common/node/program/node_settings.h"
 #include "convergia/v1/config.pb.h"
 
 namespace convergia::dataserver {

@@ -19,9 +19,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/files.h"
-#include "common/node/fake_mgmt.h"
+#include "common/node/testing/fake_mgmt.h"
 #include "dataserver/testing/fake_datamgr.h"
 #include "dataserver/testing/store_testing.h"
 

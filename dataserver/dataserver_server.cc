@@ -9,8 +9,8 @@
 #include "common/disk/real_disk.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
-#include "common/rpc/call_policy.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/call_policy.h"
+#include "common/rpc/auth/credentials.h"
 
 namespace convergia::dataserver {
 namespace {

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/lineserver/session_limits.h"
-#include "common/node/node_settings.h"
+#include "common/node/program/node_settings.h"
 #include "convergia/v1/config.pb.h"
 
 namespace convergia::edge {

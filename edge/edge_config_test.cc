@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
-#include "common/node/reachable_address.h"
+#include "common/base/testing/status_testing.h"
+#include "common/node/program/reachable_address.h"
 
 namespace convergia::edge {
 namespace {

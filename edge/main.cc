@@ -1,5 +1,5 @@
 #include "absl/time/time.h"
-#include "common/node/node_main.h"
+#include "common/node/program/node_main.h"
 #include "edge/edge_server.h"
 
 int main(int argc, char** argv) {

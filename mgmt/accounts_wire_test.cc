@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "mgmt/testing/server_fixture.h"
 
 namespace convergia::mgmt {

@@ -8,7 +8,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/join_token.h"
-#include "common/node/node_settings.h"
+#include "common/node/program/node_settings.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -1,6 +1,6 @@
 #include "mgmt/config.h"
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

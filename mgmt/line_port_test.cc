@@ -1,7 +1,7 @@
 // Clients on mgmt's two ports, over real TLS.
 
 #include "absl/strings/str_split.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/line/rows.h"
 #include "mgmt/testing/server_fixture.h"
 

@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "common/base/clock.h"
-#include "common/node/program.h"
+#include "common/node/program/program.h"
 #include "mgmt/config.h"
 #include "mgmt/init.h"
 #include "mgmt/mgmt_server.h"

@@ -12,7 +12,7 @@
 #include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/config.pb.h"
 #include "mgmt/accounts/accounts_executor.h"
-#include "mgmt/accounts/captcha.h"
+#include "mgmt/accounts/registration/captcha.h"
 
 namespace convergia::mgmt {
 

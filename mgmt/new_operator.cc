@@ -13,7 +13,7 @@
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/identity/key.h"
-#include "common/store/rocks_store.h"
+#include "common/store/rocks/rocks_store.h"
 #include "mgmt/config.h"
 #include "mgmt/members/node_registry.h"
 

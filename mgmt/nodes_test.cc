@@ -3,10 +3,10 @@
 #include <set>
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
-#include "common/rpc/status.h"
+#include "common/rpc/calls/status.h"
 #include "mgmt/config.h"
 #include "mgmt/init.h"
 #include "mgmt/testing/server_fixture.h"

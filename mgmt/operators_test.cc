@@ -3,7 +3,7 @@
 #include <string>
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate.h"
 #include "common/identity/files.h"
 #include "common/identity/key.h"

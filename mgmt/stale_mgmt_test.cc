@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/files.h"
 #include "common/node/node_agent.h"
 #include "mgmt/testing/server_fixture.h"

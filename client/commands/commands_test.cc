@@ -10,7 +10,7 @@
 #include "client/commands/trust.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate_authority.h"
 
 namespace convergia::client {

@@ -16,7 +16,7 @@
 #include "client/testing/fake_server.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/line/rows.h"
 
 namespace convergia::client {

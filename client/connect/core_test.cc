@@ -3,7 +3,7 @@
 #include "client/connect/address.h"
 #include "client/connect/move_filter.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::client {
 namespace {

@@ -17,9 +17,9 @@
 #include "absl/strings/strip.h"
 #include "client/files/unfinished_files.h"
 #include "common/base/fail.h"
+#include "common/base/hash/tree_hash.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "common/base/tree_hash.h"
 
 namespace convergia::client {
 namespace {

@@ -74,7 +74,7 @@ bool IsPartName(absl::string_view name);
 
 struct ContentHash {
   uint64_t bytes = 0;
-  std::string hash;  // As in common/base/tree_hash.h, hexadecimal.
+  std::string hash;  // As in common/base/hash/tree_hash.h, hexadecimal.
 };
 
 // The hash of the whole file, which is read to its end.

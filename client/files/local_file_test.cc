@@ -15,8 +15,8 @@
 
 #include "absl/strings/match.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
-#include "common/base/tree_hash.h"
+#include "common/base/hash/tree_hash.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::client {
 namespace {

@@ -33,7 +33,7 @@ struct StoredInfo {
   bool is_part = false;
   uint64_t id = 0;       // It stays after a move and is never given to another file or folder.
   uint64_t version = 0;  // Of a file's content; no other content of any file ever has it.
-  // Of a file's content, in hexadecimal (common/base/tree_hash.h). It is not always known.
+  // Of a file's content, in hexadecimal (common/base/hash/tree_hash.h). It is not always known.
   std::optional<std::string> hash;
   std::vector<std::vector<std::string>> rows;  // Every row of the answer: key, values.
 };

@@ -20,7 +20,7 @@
 #include "client/testing/fake_storage.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::client {
 namespace {

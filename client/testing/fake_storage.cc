@@ -4,8 +4,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
+#include "common/base/hash/tree_hash.h"
 #include "common/base/status_macros.h"
-#include "common/base/tree_hash.h"
 #include "common/line/rows.h"
 
 namespace convergia::client {

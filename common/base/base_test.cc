@@ -8,7 +8,7 @@
 #include "common/base/fail.h"
 #include "common/base/ids.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/base/work_queue.h"
 
 namespace convergia {

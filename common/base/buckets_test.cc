@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia {
 namespace {

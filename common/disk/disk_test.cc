@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/base/testing/status_testing.h"
 #include "common/disk/real_disk.h"
+#include "common/disk/testing/faulty_disk.h"
 
 namespace convergia::disk {
 namespace {

@@ -4,8 +4,8 @@
 #include <rocksdb/db.h>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/base/testing/status_testing.h"
+#include "common/disk/testing/faulty_disk.h"
 
 namespace convergia::disk {
 namespace {

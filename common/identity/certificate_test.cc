@@ -9,7 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate_authority.h"
 
 namespace convergia::identity {

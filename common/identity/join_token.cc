@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/fail.h"
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 
 namespace convergia::identity {
 namespace {

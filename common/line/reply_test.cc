@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/line/rows.h"
 
 namespace convergia::line {

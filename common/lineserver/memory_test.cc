@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/lineserver/session_test_fixture.h"
+#include "common/lineserver/testing/session_test_fixture.h"
 
 namespace convergia::lineserver {
 namespace {

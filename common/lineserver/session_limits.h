@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "common/base/limits.h"
-#include "common/session/limits.h"
+#include "common/session/limits/limits.h"
 
 namespace convergia::lineserver {
 

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
-#include "common/lineserver/session_test_fixture.h"
+#include "common/base/testing/status_testing.h"
+#include "common/lineserver/testing/session_test_fixture.h"
 
 namespace convergia::lineserver {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/lineserver/session_test_fixture.h"
+#include "common/lineserver/testing/session_test_fixture.h"
 
 namespace convergia::lineserver {
 namespace {

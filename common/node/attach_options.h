@@ -3,7 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/limits.h"
-#include "common/rpc/standing_plan.h"
+#include "common/rpc/streams/standing_plan.h"
 
 namespace convergia::node {
 

@@ -10,7 +10,7 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
-#include "common/rpc/role_proto.h"
+#include "common/rpc/auth/role_proto.h"
 
 namespace convergia::node {
 namespace {

@@ -15,8 +15,8 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
-#include "common/node/node_files.h"
-#include "common/rpc/pin_set.h"
+#include "common/node/enrolment/node_files.h"
+#include "common/rpc/auth/pin_set.h"
 #include "convergia/v1/cluster.pb.h"
 
 namespace convergia::node {

@@ -15,7 +15,7 @@
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/disk/real_disk.h"
-#include "common/node/enrolment.h"
+#include "common/node/enrolment/enrolment.h"
 
 namespace convergia::node {
 namespace {

@@ -13,14 +13,14 @@
 #include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate_authority.h"
 #include "common/identity/files.h"
 #include "common/identity/join_token.h"
 #include "common/identity/key.h"
-#include "common/node/agent_fixture.h"
-#include "common/node/enrolment.h"
-#include "common/node/fake_mgmt.h"
+#include "common/node/enrolment/enrolment.h"
+#include "common/node/testing/agent_fixture.h"
+#include "common/node/testing/fake_mgmt.h"
 #include "common/rpc/server.h"
 
 namespace convergia::node {

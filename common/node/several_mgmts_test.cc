@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "common/base/status_testing.h"
-#include "common/node/agent_fixture.h"
-#include "common/node/fake_mgmt.h"
+#include "common/base/testing/status_testing.h"
 #include "common/node/node_agent.h"
+#include "common/node/testing/agent_fixture.h"
+#include "common/node/testing/fake_mgmt.h"
 
 namespace convergia::node {
 namespace {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "common/rpc/authorizer.h"
-#include "common/rpc/guarded_call.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/status.h"
+#include "common/rpc/auth/authorizer.h"
+#include "common/rpc/auth/guarded_call.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/calls/status.h"
 
 namespace convergia::rpc {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <grpcpp/server_builder.h>
 
-#include "common/rpc/call_policy.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/call_policy.h"
+#include "common/rpc/auth/pin_set.h"
 
 namespace convergia::rpc {
 

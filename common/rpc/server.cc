@@ -14,8 +14,8 @@
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/acceptor.h"
-#include "common/rpc/callback_threads.h"
-#include "common/rpc/deadline.h"
+#include "common/rpc/auth/callback_threads.h"
+#include "common/rpc/calls/deadline.h"
 #include "common/rpc/door.h"
 #include "grpc/health/v1/health.pb.h"
 

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 
 namespace convergia::rpc {
 

@@ -13,10 +13,10 @@
 #include "common/base/fail.h"
 #include "common/session/counters.h"
 #include "common/session/dialect.h"
+#include "common/session/limits/token_bucket.h"
 #include "common/session/outbox.h"
 #include "common/session/shard.h"
 #include "common/session/timing_wheel.h"
-#include "common/session/token_bucket.h"
 #include "common/tls/stream.h"
 
 namespace convergia::session {

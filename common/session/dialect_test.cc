@@ -14,7 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/session/server.h"
 #include "common/session/testing/raw_client.h"
 #include "common/session/testing/session_testing.h"

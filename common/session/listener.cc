@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/descriptors.h"
-#include "common/base/host_port.h"
 #include "common/base/limits.h"
+#include "common/base/net/host_port.h"
 #include "common/base/status_macros.h"
 #include "common/session/connection.h"
 

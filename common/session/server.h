@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "common/session/connection.h"
 #include "common/session/counters.h"
-#include "common/session/limits.h"
+#include "common/session/limits/limits.h"
 #include "common/session/listener.h"
 #include "common/session/shard.h"
 #include "common/tls/context.h"

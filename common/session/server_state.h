@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "common/session/connection_limiter.h"
-#include "common/session/limits.h"
+#include "common/session/limits/connection_limiter.h"
+#include "common/session/limits/limits.h"
 #include "common/session/memory_bound.h"
 #include "common/session/shard.h"
 #include "common/tls/context.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "common/base/actor.h"
+#include "common/base/actor/actor.h"
 
 namespace convergia::session {
 namespace {

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/session/connection_limiter.h"
 #include "common/session/counters.h"
+#include "common/session/limits/connection_limiter.h"
+#include "common/session/limits/token_bucket.h"
 #include "common/session/timing_wheel.h"
-#include "common/session/token_bucket.h"
 
 namespace convergia::session {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
-#include "common/base/status_testing.h"
-#include "common/store/held_store.h"
-#include "common/store/mem_store.h"
+#include "common/base/testing/status_testing.h"
+#include "common/store/testing/held_store.h"
+#include "common/store/testing/mem_store.h"
 
 namespace convergia::store {
 namespace {

@@ -13,8 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/base/address_race.h"
-#include "common/base/host_port.h"
+#include "common/base/net/address_race.h"
+#include "common/base/net/host_port.h"
 
 // TCP connections to names: what carries out an AddressRace.
 namespace convergia::tls {

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "common/base/clock.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate_authority.h"
 #include "common/tls/verify.h"
 

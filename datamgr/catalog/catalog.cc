@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {
 

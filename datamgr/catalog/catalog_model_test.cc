@@ -12,12 +12,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
+#include "common/base/hash/tree_hash.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
-#include "common/base/tree_hash.h"
-#include "common/store/held_store.h"
+#include "common/base/testing/status_testing.h"
+#include "common/store/testing/held_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/keys.h"
+#include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {
 namespace {

@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
-#include "datamgr/catalog/keys.h"
+#include "common/base/testing/status_testing.h"
+#include "common/store/testing/mem_store.h"
+#include "datamgr/catalog/transactions/keys.h"
 
 namespace convergia::datamgr {
 namespace {

@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
+#include "common/base/testing/status_testing.h"
+#include "common/store/testing/mem_store.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/keys.h"
-#include "datamgr/catalog/path.h"
+#include "datamgr/catalog/transactions/keys.h"
+#include "datamgr/catalog/tree/path.h"
 
 namespace convergia::datamgr {
 namespace {

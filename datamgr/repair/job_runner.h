@@ -9,9 +9,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "datamgr/repair/job_order.h"
-#include "datamgr/repair/volume_copy.h"
-#include "datamgr/repair/volume_scan.h"
+#include "datamgr/repair/copy/volume_copy.h"
+#include "datamgr/repair/copy/volume_scan.h"
+#include "datamgr/repair/plan/job_order.h"
 #include "datamgr/servers/server_hub.h"
 
 namespace convergia::datamgr {

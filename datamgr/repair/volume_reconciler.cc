@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "datamgr/repair/repair_policy.h"
+#include "datamgr/repair/plan/repair_policy.h"
 
 namespace convergia::datamgr {
 namespace {

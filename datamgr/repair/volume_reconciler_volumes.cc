@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
-#include "datamgr/repair/volume_opening.h"
+#include "datamgr/repair/plan/volume_opening.h"
 #include "datamgr/repair/volume_reconciler.h"
 
 namespace convergia::datamgr {

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "common/base/actor.h"
+#include "common/base/actor/actor.h"
+#include "common/base/actor/executor.h"
 #include "common/base/clock.h"
-#include "common/base/executor.h"
 
 namespace convergia::datamgr {
 

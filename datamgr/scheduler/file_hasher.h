@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "common/base/tree_hash.h"
+#include "common/base/hash/tree_hash.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/hash_work.h"
+#include "datamgr/catalog/content/hash_work.h"
 #include "datamgr/chunk_layer.h"
 
 namespace convergia::datamgr {

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "datamgr/catalog/catalog.h"
-#include "datamgr/catalog/join_work.h"
+#include "datamgr/catalog/content/join_work.h"
 #include "datamgr/chunk_layer.h"
 
 namespace convergia::datamgr {

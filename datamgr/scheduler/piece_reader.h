@@ -5,7 +5,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "datamgr/catalog/extents.h"
+#include "datamgr/catalog/content/extents.h"
 #include "datamgr/chunk_layer.h"
 
 namespace convergia::datamgr {

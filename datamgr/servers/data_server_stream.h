@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/streams/stream_reactor.h"
 #include "datamgr/servers/server_hub.h"
 
 namespace convergia::datamgr {

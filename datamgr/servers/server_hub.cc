@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/rpc/epoch_metadata.h"
+#include "common/rpc/epochs/epoch_metadata.h"
 #include "datamgr/servers/data_server_stream.h"
 
 namespace convergia::datamgr {

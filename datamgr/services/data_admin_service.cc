@@ -4,8 +4,8 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "common/rpc/reply.h"
-#include "datamgr/repair/repair_policy.h"
+#include "common/rpc/calls/reply.h"
+#include "datamgr/repair/plan/repair_policy.h"
 
 namespace convergia::datamgr {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "convergia/v1/data_admin.grpc.pb.h"
-#include "datamgr/repair/repair_planner.h"
+#include "datamgr/repair/plan/repair_planner.h"
 #include "datamgr/repair/volume_reconciler.h"
 #include "datamgr/volumes/volume_state.h"
 

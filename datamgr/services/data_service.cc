@@ -8,8 +8,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/streams/stream_reactor.h"
 #include "datamgr/scheduler/operations.h"
 
 namespace convergia::datamgr {

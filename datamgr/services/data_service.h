@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/ids.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "convergia/v1/data.grpc.pb.h"
 #include "datamgr/scheduler/request_scheduler.h"
 

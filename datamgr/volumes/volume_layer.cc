@@ -5,7 +5,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
-#include "datamgr/repair/repair_policy.h"
+#include "datamgr/repair/plan/repair_policy.h"
 #include "datamgr/services/data_admin_service.h"
 
 namespace convergia::datamgr {

@@ -9,8 +9,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "common/base/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/base/testing/status_testing.h"
+#include "common/disk/testing/faulty_disk.h"
 #include "dataserver/testing/store_testing.h"
 
 namespace convergia::dataserver {

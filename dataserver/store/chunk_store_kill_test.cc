@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/disk/real_disk.h"
 #include "dataserver/store/chunk_store.h"
 #include "dataserver/testing/store_testing.h"

@@ -7,8 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
-#include "common/disk/faulty_disk.h"
+#include "common/base/testing/status_testing.h"
+#include "common/disk/testing/faulty_disk.h"
 #include "dataserver/testing/store_testing.h"
 
 namespace convergia::dataserver {

@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataserver/store/active_segments.h"
-#include "dataserver/store/chunk_reader.h"
-#include "dataserver/store/chunk_writer.h"
+#include "dataserver/store/chunks/active_segments.h"
+#include "dataserver/store/chunks/chunk_reader.h"
+#include "dataserver/store/chunks/chunk_writer.h"
 
 namespace convergia::dataserver {
 

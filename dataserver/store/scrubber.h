@@ -7,9 +7,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
-#include "dataserver/store/chunk_index.h"
-#include "dataserver/store/chunk_reader.h"
-#include "dataserver/store/store_ledger.h"
+#include "dataserver/store/chunks/chunk_reader.h"
+#include "dataserver/store/index/chunk_index.h"
+#include "dataserver/store/index/store_ledger.h"
 
 namespace convergia::dataserver {
 

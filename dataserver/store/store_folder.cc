@@ -9,7 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 namespace convergia::dataserver {
 namespace {

@@ -20,7 +20,7 @@ struct StoreOwner {
 //
 //   LOCK          held while it is in use
 //   IDENTITY      its owner and store ID
-//   EPOCH         the highest epoch of datamgr that was seen (common/rpc/highest_epoch.h)
+//   EPOCH         the highest epoch of datamgr that was seen (common/rpc/epochs/highest_epoch.h)
 //   segments/     the data
 //   index/        RocksDB; may be deleted, and is rebuilt
 //   RESERVE       room kept for deletes and compaction

@@ -13,7 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "dataserver/store/segment_scan.h"
+#include "dataserver/store/segments/segment_scan.h"
 
 namespace convergia::dataserver {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "dataserver/store/write_group.h"
+#include "dataserver/store/chunks/write_group.h"
 
 namespace convergia::dataserver {
 

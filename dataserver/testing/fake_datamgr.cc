@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/synchronization/notification.h"
-#include "common/rpc/credentials.h"
-#include "common/rpc/epoch_metadata.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/auth/credentials.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/epochs/epoch_metadata.h"
+#include "common/rpc/streams/stream_reactor.h"
 
 namespace convergia::dataserver {
 namespace {

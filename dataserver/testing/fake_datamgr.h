@@ -9,11 +9,11 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/ids.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "common/rpc/server.h"
-#include "common/rpc/test_pki.h"
+#include "common/rpc/testing/test_pki.h"
 #include "convergia/v1/chunks.grpc.pb.h"
-#include "dataserver/store/segment_format.h"
+#include "dataserver/store/segments/segment_format.h"
 
 namespace convergia::dataserver {
 

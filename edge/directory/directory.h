@@ -18,8 +18,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "common/base/hash/user_hash.h"
 #include "common/base/ids.h"
-#include "common/base/user_hash.h"
 
 namespace convergia::edge {
 

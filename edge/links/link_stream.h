@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "common/base/limits.h"
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/streams/stream_reactor.h"
 #include "convergia/v1/relay.grpc.pb.h"
 #include "edge/relay/link_table.h"
 

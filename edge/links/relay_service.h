@@ -1,7 +1,7 @@
 #pragma once
 
-#include "common/rpc/peer.h"
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/streams/stream_reactor.h"
 #include "convergia/v1/relay.grpc.pb.h"
 #include "edge/links/peer_links.h"
 

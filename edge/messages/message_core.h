@@ -20,7 +20,7 @@
 #include "edge/directory/sender_check.h"
 #include "edge/messages/heavy_hitters.h"
 #include "edge/messages/send_order.h"
-#include "edge/relay/relay_sender.h"
+#include "edge/relay/channel/relay_sender.h"
 #include "edge/sessions/session_hub.h"
 
 namespace convergia::edge {

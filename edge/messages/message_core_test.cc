@@ -12,7 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::edge {
 namespace {

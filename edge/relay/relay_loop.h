@@ -9,9 +9,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/base/actor.h"
+#include "common/base/actor/actor.h"
+#include "common/base/actor/executor.h"
 #include "common/base/clock.h"
-#include "common/base/executor.h"
 #include "edge/relay/switchboard.h"
 
 namespace convergia::edge {

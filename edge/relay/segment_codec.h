@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "convergia/v1/relay.pb.h"
-#include "edge/relay/forwarder.h"
-#include "edge/relay/relay_channel.h"
+#include "edge/relay/channel/relay_channel.h"
+#include "edge/relay/routes/forwarder.h"
 
 // Converts between the protos of a link and the structs of its cores.
 namespace convergia::edge {

@@ -17,11 +17,11 @@
 #include "common/base/limits.h"
 #include "convergia/v1/locations.pb.h"
 #include "convergia/v1/relay.pb.h"
-#include "edge/relay/forwarder.h"
+#include "edge/relay/channel/relay_channel.h"
 #include "edge/relay/link_health.h"
 #include "edge/relay/link_table.h"
-#include "edge/relay/relay_channel.h"
-#include "edge/relay/route_table.h"
+#include "edge/relay/routes/forwarder.h"
+#include "edge/relay/routes/route_table.h"
 #include "edge/relay/segment_codec.h"
 
 namespace convergia::edge {

@@ -10,7 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/key.h"
 
 namespace convergia::edge {

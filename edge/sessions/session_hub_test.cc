@@ -6,7 +6,7 @@
 #include <map>
 #include <thread>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::edge {
 namespace {

@@ -12,10 +12,10 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/actor/executor.h"
 #include "common/base/clock.h"
-#include "common/base/executor.h"
-#include "common/rpc/highest_epoch.h"
-#include "common/rpc/standing_stream.h"
+#include "common/rpc/epochs/highest_epoch.h"
+#include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/data.grpc.pb.h"
 
 namespace convergia::edge {

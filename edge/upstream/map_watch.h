@@ -11,10 +11,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/base/executor.h"
+#include "common/base/actor/executor.h"
 #include "common/lineserver/responder.h"
 #include "common/lineserver/session.h"
-#include "common/rpc/standing_stream.h"
+#include "common/rpc/streams/standing_stream.h"
 #include "convergia/v1/server_map.pb.h"
 
 namespace convergia::edge {

@@ -20,8 +20,8 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/lineserver/line_server.h"
-#include "common/lineserver/test_client.h"
-#include "common/rpc/test_pki.h"
+#include "common/lineserver/testing/test_client.h"
+#include "common/rpc/testing/test_pki.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "edge/commands/edge_commands.h"
 

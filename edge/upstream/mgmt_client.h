@@ -8,7 +8,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "common/rpc/call_pool.h"
+#include "common/rpc/calls/call_pool.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 
 namespace convergia::edge {

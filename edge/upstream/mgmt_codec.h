@@ -5,7 +5,7 @@
 
 #include "absl/types/span.h"
 #include "convergia/v1/cluster.pb.h"
-#include "edge/relay/route_table.h"
+#include "edge/relay/routes/route_table.h"
 #include "edge/relay/switchboard.h"
 
 // Converts between the protos of the attach stream and the structs of the edge's cores.

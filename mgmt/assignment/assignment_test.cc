@@ -4,7 +4,7 @@
 #include <map>
 
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -8,9 +8,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/base/actor.h"
+#include "common/base/actor/actor.h"
+#include "common/base/actor/executor.h"
 #include "common/base/clock.h"
-#include "common/base/executor.h"
 #include "common/base/fail.h"
 #include "mgmt/cluster/cluster.h"
 

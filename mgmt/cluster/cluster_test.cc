@@ -5,8 +5,8 @@
 #include <set>
 
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
-#include "common/store/mem_store.h"
+#include "common/base/testing/status_testing.h"
+#include "common/store/testing/mem_store.h"
 #include "mgmt/views/cluster_queries.h"
 #include "mgmt/views/server_map.h"
 

@@ -13,8 +13,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "common/base/hash/user_hash.h"
 #include "common/base/ids.h"
-#include "common/base/user_hash.h"
 #include "convergia/v1/cluster.pb.h"
 #include "convergia/v1/locations.pb.h"
 

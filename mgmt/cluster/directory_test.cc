@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -1,6 +1,6 @@
 #include "mgmt/cluster/liveness.h"
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -5,9 +5,9 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/join_token.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -17,7 +17,7 @@
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
 #include "common/identity/certificate_authority.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "common/store/store.h"
 #include "convergia/v1/admin.pb.h"
 #include "convergia/v1/types.pb.h"

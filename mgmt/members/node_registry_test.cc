@@ -1,9 +1,9 @@
 #include "mgmt/members/node_registry.h"
 
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/join_token.h"
-#include "common/store/mem_store.h"
+#include "common/store/testing/mem_store.h"
 #include "mgmt/members/pin_diff.h"
 
 namespace convergia::mgmt {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "common/rpc/role_proto.h"
+#include "common/rpc/auth/role_proto.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "convergia/v1/cluster.pb.h"
 
 namespace convergia::mgmt {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "common/base/limits.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "common/base/limits.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/reply.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/calls/reply.h"
 #include "mgmt/services/map_stream.h"
 #include "mgmt/views/server_map.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "convergia/v1/accounts.grpc.pb.h"
 #include "mgmt/accounts/accounts_executor.h"
 #include "mgmt/cluster/cluster_loop.h"

@@ -9,9 +9,9 @@
 
 #include "common/base/fail.h"
 #include "common/base/limits.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/reply.h"
-#include "common/rpc/role_proto.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/auth/role_proto.h"
+#include "common/rpc/calls/reply.h"
 #include "mgmt/views/cluster_queries.h"
 #include "mgmt/views/link_lists.h"
 #include "mgmt/views/traffic_queries.h"

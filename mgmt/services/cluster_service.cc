@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/rpc/epoch_metadata.h"
-#include "common/rpc/peer.h"
-#include "common/rpc/reply.h"
-#include "common/rpc/stream_reactor.h"
+#include "common/rpc/auth/peer.h"
+#include "common/rpc/calls/reply.h"
+#include "common/rpc/epochs/epoch_metadata.h"
+#include "common/rpc/streams/stream_reactor.h"
 
 namespace convergia::mgmt {
 namespace {

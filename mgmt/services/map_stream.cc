@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "common/base/limits.h"
-#include "common/rpc/deadline.h"
-#include "common/rpc/status.h"
+#include "common/rpc/calls/deadline.h"
+#include "common/rpc/calls/status.h"
 #include "mgmt/views/server_map.h"
 
 namespace convergia::mgmt {

@@ -12,7 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "common/rpc/pin_set.h"
+#include "common/rpc/auth/pin_set.h"
 #include "convergia/v1/server_map.pb.h"
 #include "mgmt/cluster/cluster_loop.h"
 #include "mgmt/views/map_watchers.h"

@@ -10,7 +10,7 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
-#include "common/rpc/role_proto.h"
+#include "common/rpc/auth/role_proto.h"
 #include "mgmt/assignment/assignment.h"
 #include "mgmt/views/link_lists.h"
 #include "mgmt/views/traffic_queries.h"

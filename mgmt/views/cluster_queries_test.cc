@@ -2,7 +2,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::mgmt {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "mgmt/views/cluster_queries.h"
 
 namespace convergia::mgmt {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "mgmt/assignment/move_planner.h"
 #include "mgmt/views/cluster_queries.h"
 

@@ -12,7 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/line_client.h"
 #include "tools/devcluster/cluster.h"

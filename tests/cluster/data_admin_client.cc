@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/clock.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 
 namespace convergia::testing {
 namespace {

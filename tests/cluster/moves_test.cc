@@ -11,7 +11,7 @@
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
-#include "common/rpc/status.h"
+#include "common/rpc/calls/status.h"
 #include "convergia/v1/admin.grpc.pb.h"
 #include "tests/cluster/cluster_test_base.h"
 #include "tests/testing/talker.h"

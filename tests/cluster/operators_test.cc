@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "common/identity/files.h"
-#include "common/rpc/credentials.h"
-#include "common/rpc/test_pki.h"
+#include "common/rpc/auth/credentials.h"
+#include "common/rpc/testing/test_pki.h"
 #include "tests/cluster/cluster_test_base.h"
 #include "tests/cluster/reflection_client.h"
 #include "tests/testing/run_command.h"

@@ -6,7 +6,7 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 
-#include "common/rpc/status.h"
+#include "common/rpc/calls/status.h"
 
 namespace convergia::testing {
 namespace {

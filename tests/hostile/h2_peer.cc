@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/host_port.h"
+#include "common/base/net/host_port.h"
 
 namespace convergia::testing {
 namespace {

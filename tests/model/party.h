@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "tests/model/command_maker.h"
-#include "tests/model/possibilities.h"
+#include "tests/model/core/command_maker.h"
+#include "tests/model/core/possibilities.h"
 #include "tests/testing/line_client.h"
 
 namespace convergia::testing {

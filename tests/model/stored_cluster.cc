@@ -7,7 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "common/base/clock.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 
 namespace convergia::testing {
 namespace {

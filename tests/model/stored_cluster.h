@@ -9,8 +9,8 @@
 
 #include "convergia/v1/data_admin.grpc.pb.h"
 #include "tests/cluster/cluster_test_base.h"
+#include "tests/model/core/shared_file.h"
 #include "tests/model/party.h"
-#include "tests/model/shared_file.h"
 
 namespace convergia::testing {
 

@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
-#include "tests/sim/rogue.h"
+#include "tests/sim/nodes/rogue.h"
 
 namespace convergia::sim {
 namespace {

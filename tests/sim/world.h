@@ -8,9 +8,9 @@
 
 #include "common/base/ids.h"
 #include "edge/relay/switchboard.h"
-#include "tests/sim/edge.h"
-#include "tests/sim/mgmt.h"
-#include "tests/sim/world_parts.h"
+#include "tests/sim/nodes/edge.h"
+#include "tests/sim/nodes/mgmt.h"
+#include "tests/sim/nodes/world_parts.h"
 
 namespace convergia::sim {
 

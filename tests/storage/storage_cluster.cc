@@ -9,7 +9,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/limits.h"
 #include "common/disk/real_disk.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 
 namespace convergia::testing {
 namespace {

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "convergia/v1/chunks.grpc.pb.h"
 #include "convergia/v1/data_admin.grpc.pb.h"
 #include "tests/storage/storage_cluster.h"

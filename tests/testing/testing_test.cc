@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "tests/testing/eventually.h"
 #include "tests/testing/line_client.h"
 #include "tests/testing/run_command.h"

@@ -12,6 +12,17 @@ namespace convergia::tidy {
 // and third-party libraries (each only where it belongs).
 std::vector<Finding> CheckWalls(const SourceTree& tree);
 
+// Folders that are too large (15 units, some 2,000 lines without tests), sources in a folder
+// without a build file, and targets that only tests use outside testing/.
+std::vector<Finding> CheckRooms(const SourceTree& tree);
+
+// Two folders of one subsystem ("common/rpc/...") that include each other, tests aside.
+std::vector<Finding> CheckDirections(const SourceTree& tree);
+
+// Targets of a role that another role may depend on: each sees its own rooms only. Tests, bench and
+// tools, which put whole servers together, see what the build files show them.
+std::vector<Finding> CheckVisibility(const SourceTree& tree);
+
 // Functions of more than 70 lines; files of more than 600 unless their first comment says why.
 std::vector<Finding> CheckSizes(const SourceTree& tree);
 

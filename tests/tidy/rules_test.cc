@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
          1,
          {{"edge/a_test.cc", "#include <gtest/gtest.h>\n"},
           {"edge/test_client.h", "#include <gtest/gtest.h>\n"},
-          {"common/store/store_suite.cc", "#include <gmock/gmock.h>\n"}}},
+          {"common/store/testing/store_suite.cc", "#include <gmock/gmock.h>\n"}}},
         {"OperationsKnowNoDialect",
          CheckWalls,
          {{"edge/core/a.h", "#include \"common/lineserver/session.h\"\n"}},
@@ -114,6 +114,79 @@ INSTANTIATE_TEST_SUITE_P(
          "edge/a.cc",
          2,
          {{"edge/a.cc", "/*\n#include \"mgmt/b.h\"\n*/\n"}}},
+    }),
+    NameOf);
+
+// A room of so many units, each a header and a source of one line, and its build file.
+SourceTree RoomOf(int units) {
+  SourceTree tree = {{"edge/BUILD.bazel", ""}};
+  for (int i = 0; i < units; ++i) {
+    tree.push_back({absl::StrCat("edge/a", i, ".h"), "int a;\n"});
+    tree.push_back({absl::StrCat("edge/a", i, ".cc"), "int a;\n"});
+  }
+  tree.push_back({"edge/one_test.cc", Lines(3000, "int a;")});
+  return tree;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rooms, RuleTest,
+    testing::ValuesIn<RuleCase>({
+        {"ManyUnits", CheckRooms, RoomOf(16), "edge", 0, RoomOf(15)},
+        {"ManyLines",
+         CheckRooms,
+         {{"edge/a/BUILD.bazel", ""}, {"edge/a/b.cc", Lines(2201, "int a;")}},
+         "edge/a",
+         0,
+         {{"edge/a/BUILD.bazel", ""},
+          {"edge/a/b.cc", Lines(2200, "int a;")},
+          {"edge/a/c/BUILD.bazel", ""},
+          {"edge/a/c/d.cc", Lines(2200, "int a;")}}},
+        {"TestingMayNotGrowEither",
+         CheckRooms,
+         {{"edge/testing/BUILD.bazel", ""}, {"edge/testing/a.h", Lines(2201, "int a;")}},
+         "edge/testing",
+         0,
+         {{"edge/testing/BUILD.bazel", ""}, {"edge/testing/a.h", "int a;\n"}}},
+        {"FolderWithoutABuildFile",
+         CheckRooms,
+         {{"edge/BUILD.bazel", "\"a/b.cc\""}, {"edge/a/b.cc", "int a;\n"}},
+         "edge/a",
+         0,
+         {{"edge/a/BUILD.bazel", "\"b.cc\""}, {"edge/a/b.cc", "int a;\n"}}},
+        {"FakeOutsideTesting",
+         CheckRooms,
+         {{"edge/BUILD.bazel", "\ncc_library(\n    testonly = True,\n)\n"}},
+         "edge/BUILD.bazel",
+         2,
+         {{"edge/testing/BUILD.bazel", "cc_library(\n    testonly = True,\n)\n"},
+          {"tests/a/BUILD.bazel", "cc_library(\n    testonly = True,\n)\n"},
+          {"edge/BUILD.bazel", "cc_test(\n)\n"}}},
+        {"FoldersThatIncludeEachOther",
+         CheckDirections,
+         {{"edge/relay/a.h", "\n#include \"edge/relay/b/c.h\"\n"},
+          {"edge/relay/b/d.cc", "#include \"edge/relay/a.h\"\n"}},
+         "edge/relay/a.h",
+         2,
+         {{"edge/relay/a.h", "#include \"edge/relay/b/c.h\"\n"},
+          {"edge/relay/b/d_test.cc", "#include \"edge/relay/a.h\"\n"},
+          {"edge/a.h", "#include \"edge/relay/a.h\"\n"},
+          {"edge/relay/e.h", "#include \"edge/a.h\"\n"}}},
+        {"ARoomForAnotherRole",
+         CheckVisibility,
+         {{"datamgr/a/BUILD.bazel", "visibility = [\n    \"//edge:__subpackages__\",\n],\n"}},
+         "datamgr/a/BUILD.bazel",
+         2,
+         {{"datamgr/a/BUILD.bazel",
+           "package(default_visibility = [\"//datamgr:__subpackages__\"])\n"
+           "visibility = [\n    \"//:assemblers\",\n    \"//tests/sim:__subpackages__\",\n],\n"
+           "deps = [\"//edge/x\"],\n"},
+          {"common/a/BUILD.bazel", "visibility = [\"//visibility:public\"],\n"}}},
+        {"ARoomForAll",
+         CheckVisibility,
+         {{"edge/a/BUILD.bazel", "package(default_visibility = [\"//visibility:public\"])\n"}},
+         "edge/a/BUILD.bazel",
+         1,
+         {{"edge/a/BUILD.bazel", "package(default_visibility = [\"//visibility:private\"])\n"}}},
     }),
     NameOf);
 

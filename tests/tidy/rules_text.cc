@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "tests/tidy/build_scan.h"
 #include "tests/tidy/cxx_scan.h"
 #include "tests/tidy/rules.h"
 #include "tests/tidy/source_tree.h"
@@ -182,17 +183,10 @@ std::vector<Finding> CheckWarnings(const SourceTree& tree) {
   std::vector<Finding> findings;
   for (const SourceFile& file : tree) {
     if (!IsBuildFile(file.path) || absl::StartsWith(file.path, "third_party/")) continue;
-    const std::vector<absl::string_view> lines = absl::StrSplit(file.text, '\n');
-    for (size_t i = 0; i < lines.size(); ++i) {
-      if (!absl::StartsWith(lines[i], "cc_")) continue;
-      std::string rule;
-      for (size_t j = i; j < lines.size(); ++j) {
-        absl::StrAppend(&rule, lines[j], "\n");
-        if (lines[j] == ")") break;
-      }
-      if (absl::StrContains(rule, "srcs =") && !absl::StrContains(rule, "COPTS")) {
-        findings.push_back({file.path, static_cast<int>(i) + 1,
-                            "built without the house's warnings: copts = COPTS"});
+    for (const BuildRule& rule : FindBuildRules(file.text)) {
+      if (absl::StrContains(rule.text, "srcs =") && !absl::StrContains(rule.text, "COPTS")) {
+        findings.push_back(
+            {file.path, rule.line, "built without the house's warnings: copts = COPTS"});
       }
     }
   }

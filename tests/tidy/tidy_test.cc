@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "tests/tidy/rules.h"
 #include "tests/tidy/source_tree.h"
 
@@ -40,6 +40,9 @@ TEST_P(TidyTest, HoldsInTheWholeTree) {
 
 INSTANTIATE_TEST_SUITE_P(Rules, TidyTest,
                          testing::ValuesIn<NamedRule>({{"Walls", CheckWalls},
+                                                       {"Rooms", CheckRooms},
+                                                       {"Directions", CheckDirections},
+                                                       {"Visibility", CheckVisibility},
                                                        {"Sizes", CheckSizes},
                                                        {"Sleeps", CheckSleeps},
                                                        {"Clocks", CheckClocks},

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 
 namespace convergia::testing {
 namespace {

@@ -16,7 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/identity/files.h"
-#include "common/rpc/role_proto.h"
+#include "common/rpc/auth/role_proto.h"
 #include "tools/devcluster/cluster_json.h"
 #include "tools/devcluster/free_ports.h"
 

@@ -16,7 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 #include "tools/devcluster/node_kinds.h"
 #include "tools/devcluster/operator.h"
 #include "tools/devcluster/process.h"

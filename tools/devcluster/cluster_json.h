@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 #include "tools/devcluster/cluster.h"
 
 namespace convergia::devcluster {

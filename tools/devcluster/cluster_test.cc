@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/files.h"
 #include "tools/devcluster/cluster_json.h"
 #include "tools/devcluster/ready_line.h"

@@ -3,7 +3,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
-#include "common/rpc/status.h"
+#include "common/rpc/calls/status.h"
 
 namespace convergia::devcluster {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "common/rpc/credentials.h"
+#include "common/rpc/auth/credentials.h"
 #include "convergia/v1/admin.grpc.pb.h"
 
 namespace convergia::devcluster {

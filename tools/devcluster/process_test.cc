@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/random.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/files.h"
 #include "tools/devcluster/free_ports.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/synchronization/notification.h"
-#include "common/base/status_testing.h"
+#include "common/base/testing/status_testing.h"
 #include "common/identity/certificate_authority.h"
 
 namespace convergia::session {

@@ -1,0 +1,107 @@
+#include "common/store/rocks/rocks_format.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+
+namespace convergia::store::rocks_format {
+namespace {
+
+constexpr size_t kRevisionBytes = 8;
+
+absl::Status Damaged() { return absl::DataLossError("the store holds a damaged record"); }
+
+template <typename T>
+void AppendInteger(T number, std::string* out) {
+  for (int shift = (sizeof(T) - 1) * 8; shift >= 0; shift -= 8) {
+    out->push_back(static_cast<char>(number >> shift));
+  }
+}
+
+template <typename T>
+bool TakeInteger(absl::string_view* bytes, T* number) {
+  if (bytes->size() < sizeof(T)) return false;
+  *number = 0;
+  for (size_t i = 0; i < sizeof(T); ++i) {
+    *number = static_cast<T>(*number << 8) | static_cast<unsigned char>((*bytes)[i]);
+  }
+  bytes->remove_prefix(sizeof(T));
+  return true;
+}
+
+void AppendString(absl::string_view text, std::string* out) {
+  AppendInteger<uint32_t>(text.size(), out);
+  out->append(text.data(), text.size());
+}
+
+bool TakeString(absl::string_view* bytes, std::string* text) {
+  uint32_t size = 0;
+  if (!TakeInteger(bytes, &size) || bytes->size() < size) return false;
+  text->assign(bytes->data(), size);
+  bytes->remove_prefix(size);
+  return true;
+}
+
+bool TakeEvent(absl::string_view* bytes, Event* event) {
+  if (bytes->empty() || static_cast<unsigned char>(bytes->front()) > 1) return false;
+  event->kind = bytes->front() == 0 ? Mutation::Kind::kPut : Mutation::Kind::kDelete;
+  bytes->remove_prefix(1);
+  return TakeString(bytes, &event->key) && TakeString(bytes, &event->value);
+}
+
+}  // namespace
+
+std::string EncodeRevision(Revision revision) {
+  std::string bytes;
+  AppendInteger<uint64_t>(revision, &bytes);
+  return bytes;
+}
+
+absl::StatusOr<Revision> DecodeRevision(absl::string_view bytes) {
+  if (bytes.size() != kRevisionBytes) return Damaged();
+  return DecodeVersion(bytes);
+}
+
+std::string EncodeRow(Revision version, absl::string_view value) {
+  std::string bytes;
+  bytes.reserve(kRevisionBytes + value.size());
+  AppendInteger<uint64_t>(version, &bytes);
+  bytes.append(value.data(), value.size());
+  return bytes;
+}
+
+absl::StatusOr<KeyValue> DecodeRow(absl::string_view key, absl::string_view bytes) {
+  CVG_ASSIGN_OR_RETURN(const Revision version, DecodeVersion(bytes));
+  bytes.remove_prefix(kRevisionBytes);
+  return KeyValue{std::string(key), std::string(bytes), version};
+}
+
+absl::StatusOr<Revision> DecodeVersion(absl::string_view bytes) {
+  Revision version = 0;
+  if (!TakeInteger(&bytes, &version)) return Damaged();
+  return version;
+}
+
+std::string EncodeEvents(const std::vector<Event>& events) {
+  std::string bytes;
+  for (const Event& event : events) {
+    bytes.push_back(event.kind == Mutation::Kind::kPut ? 0 : 1);
+    AppendString(event.key, &bytes);
+    AppendString(event.value, &bytes);
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::vector<Event>> DecodeEvents(Revision revision, absl::string_view bytes) {
+  std::vector<Event> events;
+  while (!bytes.empty()) {
+    Event event;
+    if (!TakeEvent(&bytes, &event)) return Damaged();
+    event.revision = revision;
+    events.push_back(std::move(event));
+  }
+  if (events.empty()) return Damaged();
+  return events;
+}
+
+}  // namespace convergia::store::rocks_format
