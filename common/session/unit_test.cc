@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/session/connection_limiter.h"
 #include "common/session/counters.h"
+#include "common/session/push_meter.h"
 #include "common/session/timing_wheel.h"
 #include "common/session/token_bucket.h"
 
@@ -76,6 +77,28 @@ TEST_F(TimingWheelTest, WhatIsSetWhileCallingIsForLater) {
   });
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(AdvanceTo(absl::Seconds(5001)), "a");
+}
+
+TEST(PushMeterTest, AnswersThatLeaveFirstAreNotDeducted) {
+  PushMeter pushes;
+  pushes.OnPush(/*ahead=*/100, 10);
+  pushes.OnPush(/*ahead=*/110, 5);
+  pushes.OnPush(/*ahead=*/125, 20);  // Behind an answer of 10 bytes.
+  EXPECT_EQ(pushes.bytes(), 35);
+  pushes.OnWritten(90, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 35);
+  pushes.OnWritten(14, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 31);
+  pushes.OnWritten(16, /*is_empty=*/false);  // The rest of the first two, and half of the answer.
+  EXPECT_EQ(pushes.bytes(), 20);
+  pushes.OnPush(/*ahead=*/25, 3);
+  pushes.OnWritten(6, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 22);
+  pushes.OnWritten(22, /*is_empty=*/true);
+  EXPECT_EQ(pushes.bytes(), 0);
+  pushes.OnPush(/*ahead=*/7, 1);
+  pushes.OnWritten(7, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 1);
 }
 
 TEST(TokenBucketTest, GivesABurstAndThenTheRate) {
