@@ -95,12 +95,12 @@ void EdgeServer::MakeParts() {
                          .is_edge = [this](NodeId node) { return IsEdge(node); },
                          .on_fresh = [this](bool fresh) { messages_->SetDirectoryFresh(fresh); }});
   links_ = std::make_unique<PeerLinks>(
-      PeerLinks::Options{.loop = loop_.get(),
-                         .epoch = agent_->epoch(),
-                         .pins = &agent_->pins(),
-                         .locations = locations_.get(),
-                         .make_channel = make_channel},
-      [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
+      agent_->epoch(),
+      PeerLinks::Deps{.loop = loop_.get(),
+                      .pins = &agent_->pins(),
+                      .locations = locations_.get(),
+                      .make_channel = make_channel,
+                      .on_links = [this](const auto& links) { mgmt_link_->ReportLinks(links); }});
   relocator_ = std::make_unique<Relocator>(
       Relocator::Deps{.hub = &hub_,
                       .messages = messages_.get(),
@@ -185,9 +185,6 @@ absl::Status EdgeServer::MakeLineServer() {
                                                                    .data = data_core_.get()}));
   lineserver::LineServer::Options options;
   options.listen = {{.address = settings_.line_listen, .table = commands_.get()}};
-  options.tls = tls_.get();
-  options.authenticator = authenticator_.get();
-  options.observer = this;
   options.shards = settings_.io_threads;
   options.limits = settings_.limits;
   options.greeting = {{"protocol", "1"},
@@ -196,7 +193,11 @@ absl::Status EdgeServer::MakeLineServer() {
                       {"type", "mainserver"},
                       {"features", std::string(kStorageFeatures)},
                       {"sessions_per_user_max", absl::StrCat(settings_.sessions_per_user_max)}};
-  CVG_ASSIGN_OR_RETURN(line_server_, lineserver::LineServer::Create(std::move(options)));
+  CVG_ASSIGN_OR_RETURN(
+      line_server_,
+      lineserver::LineServer::Create(
+          {.tls = tls_.get(), .authenticator = authenticator_.get(), .observer = this},
+          std::move(options)));
   line_address_ = line_server_->addresses().front();
   return absl::OkStatus();
 }

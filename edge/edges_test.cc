@@ -44,19 +44,20 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     hub_.set_self(id);
     MakeRelay(id);
     links_ = std::make_unique<PeerLinks>(
-        PeerLinks::Options{
+        7 + id,
+        PeerLinks::Deps{
             .loop = loop_.get(),
-            .epoch = 7 + id,
             .pins = pins,
             .make_channel =
                 [files, pins](const DialPlan::Dial& dial) {
                   return rpc::MakeChannel(dial.address, files, {Role::kEdge, dial.name}, pins);
-                }},
-        [this](const std::vector<Switchboard::LinkView>& links) {
-          absl::MutexLock lock(&mu_);
-          up_.clear();
-          for (const auto& link : links) up_.push_back(link.peer);
-        });
+                },
+            .on_links =
+                [this](const auto& links) {
+                  absl::MutexLock lock(&mu_);
+                  up_.clear();
+                  for (const auto& link : links) up_.push_back(link.peer);
+                }});
     StartLineServer(files);
     service_ = std::make_unique<RelayService>(pins, links_.get());
     rpc_ = *rpc::Server::Create(
@@ -164,11 +165,9 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
     lineserver::LineServer::Options options;
     options.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
-    options.tls = tls_.get();
-    options.authenticator = this;
-    options.observer = this;
     options.shards = 3;
-    line_ = *lineserver::LineServer::Create(std::move(options));
+    line_ = *lineserver::LineServer::Create(
+        {.tls = tls_.get(), .authenticator = this, .observer = this}, std::move(options));
     messages_->Start(line_->shards());
     line_->Start();
   }

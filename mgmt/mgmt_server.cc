@@ -263,10 +263,6 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
       Joined({RegistrationCommands(*executor), EnrolCommands(*members, grpc_addresses)}));
   LineServer::Options line_options;
   line_options.listen = {{.address = config.line_listen(), .table = table.get()}};
-  line_options.tls = tls.get();
-  line_options.authenticator = sessions.get();
-  line_options.observer = sessions.get();
-  line_options.clock = &clock;
   line_options.shards = options.line_shards;
   line_options.limits = LimitsOf(config.line_limits());
   line_options.greeting = {
@@ -280,11 +276,16 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
   open_options.listen = {{.address = config.open_line_listen(),
                           .table = open_table.get(),
                           .sign_in_timeout = absl::InfiniteDuration()}};
-  open_options.authenticator = &nobody_signs_in;
-  open_options.observer = nullptr;
   open_options.shards = 1;
-  CVG_ASSIGN_OR_RETURN(line, LineServer::Create(std::move(line_options)));
-  CVG_ASSIGN_OR_RETURN(open_line, LineServer::Create(std::move(open_options)));
+  CVG_ASSIGN_OR_RETURN(line, LineServer::Create({.tls = tls.get(),
+                                                 .authenticator = sessions.get(),
+                                                 .observer = sessions.get(),
+                                                 .clock = &clock},
+                                                std::move(line_options)));
+  CVG_ASSIGN_OR_RETURN(
+      open_line,
+      LineServer::Create({.tls = tls.get(), .authenticator = &nobody_signs_in, .clock = &clock},
+                         std::move(open_options)));
   line_address = line->addresses().front();
   open_line_address = open_line->addresses().front();
   return absl::OkStatus();

@@ -345,10 +345,11 @@ TEST_F(SessionTest, BadAndTakenAddressesAreErrors) {
   StartServer();
   for (const char* bad : {"", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "nowhere:1", ":1"}) {
     options_.listen[0].address = bad;
-    EXPECT_THAT(LineServer::Create(options_), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
+    EXPECT_THAT(LineServer::Create(deps_, options_), StatusIs(absl::StatusCode::kInvalidArgument))
+        << bad;
   }
   options_.listen[0].address = address();
-  EXPECT_THAT(LineServer::Create(options_), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(LineServer::Create(deps_, options_), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST_F(SessionTest, TwoPortsServeTwoTables) {
