@@ -14,6 +14,7 @@
 #include "common/rpc/credentials.h"
 #include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
+#include "edge/commands/line_session.h"
 #include "edge/sessions/admission.h"
 
 namespace convergia::edge {
@@ -80,6 +81,7 @@ void EdgeServer::MakeParts() {
   people_ = std::make_unique<PeopleCore>(mgmt_.get());
   data_ = MakeDataClient();
   data_core_ = std::make_unique<DataCore>(data_.get());
+  mail_notifier_ = std::make_unique<MailNotifier>(data_core_.get(), messages_.get());
   const auto make_channel = [this](const DialPlan::Dial& dial) {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
                             &agent_->pins());
@@ -161,14 +163,9 @@ std::unique_ptr<DataClient> EdgeServer::MakeDataClient() {
   };
   options.epochs = datamgr_epochs_.get();
   options.on_arrival = [this](const v1::MessageArrival& arrival) {
-    messages_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE",
-                      AvailableText(MessageOf(arrival.message())));
+    mail_notifier_->OnArrival(arrival.user(), MessageOf(arrival.message()));
   };
-  // Who signed in while it was away hears of his messages now.
-  options.on_up = [this] {
-    messages_->ForEachSession(
-        [this](lineserver::Session& session) { PushWaitingMessages(*data_core_, session); });
-  };
+  options.on_up = [this] { mail_notifier_->NotifyAll(); };
   return std::make_unique<DataClient>(std::move(options));
 }
 
@@ -244,23 +241,24 @@ absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   const lineserver::SignedIn& who = *session.signed_in();
   CVG_RETURN_IF_ERROR(AdmitSignIn({.is_draining = relocator_->draining(),
                                    .is_revoked = revoked_.IsRevoked(who.account, who.generation)}));
-  CVG_RETURN_IF_ERROR(messages_->OnSignedIn(session));
+  auto line_session = std::make_unique<LineSession>(session);
+  CVG_RETURN_IF_ERROR(messages_->OnSignedIn(*line_session));
+  mail_notifier_->Notify(*line_session);  // Its client reads OK first.
+  session.set_extension(std::move(line_session));
   sessions_.Add(session, clock_.Now());
   locations_->OnChange();
-  // After the OK.
-  session.shard().Post([this, weak = session.handle().session] {
-    if (const auto signed_in = weak.lock()) PushWaitingMessages(*data_core_, *signed_in);
-  });
   return absl::OkStatus();
 }
 
-bool EdgeServer::HoldsQuit(lineserver::Session& session) { return relocator_->HoldsQuit(session); }
+bool EdgeServer::HoldsQuit(lineserver::Session& session) {
+  return relocator_->HoldsQuit(session.id());
+}
 
 void EdgeServer::OnClosed(lineserver::Session& session) {
-  relocator_->OnClosed(session);
+  relocator_->OnClosed(session.id());
   map_watch_->Remove(session);
   sessions_.Remove(session);
-  messages_->OnClosed(session);
+  messages_->OnClosed(*session.extension<LineSession>());
   locations_->OnChange();
 }
 

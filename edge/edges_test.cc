@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
+#include "common/base/status_macros.h"
 #include "common/base/status_testing.h"
 #include "common/lineserver/line_server.h"
 #include "common/lineserver/test_client.h"
@@ -18,6 +19,7 @@
 #include "common/rpc/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/test_pki.h"
+#include "edge/commands/line_session.h"
 #include "edge/links/peer_links.h"
 #include "edge/links/relay_service.h"
 #include "edge/messages/message_shell.h"
@@ -158,10 +160,7 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     commands.push_back({.word = "SENDMESSAGE",
                         .fields_min = 2,
                         .fields_max = 2,
-                        .handler = [this](lineserver::Session& session, lineserver::Fields fields,
-                                          lineserver::Responder responder) {
-                          messages_->Send(session, fields[0], fields[1], std::move(responder));
-                        }});
+                        .handler = SendMessageHandler(messages_.get())});
     table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
     lineserver::LineServer::Options options;
     options.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
@@ -178,12 +177,14 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     done(lineserver::SignedIn{.account = 1, .user = user});
   }
   absl::Status OnSignedIn(lineserver::Session& session) override {
-    const absl::Status added = messages_->OnSignedIn(session);
-    if (added.ok()) on_location_(id_, session.signed_in()->user.str(), true);
-    return added;
+    auto line_session = std::make_unique<LineSession>(session);
+    CVG_RETURN_IF_ERROR(messages_->OnSignedIn(*line_session));
+    session.set_extension(std::move(line_session));
+    on_location_(id_, session.signed_in()->user.str(), true);
+    return absl::OkStatus();
   }
   void OnClosed(lineserver::Session& session) override {
-    messages_->OnClosed(session);
+    messages_->OnClosed(*session.extension<LineSession>());
     const std::string& user = session.signed_in()->user.str();
     if (hub_.FindHere(user).empty()) on_location_(id_, user, false);
   }

@@ -69,10 +69,16 @@ class Session final : public session::Dialect {
   // session closes.
   bool Push(absl::string_view word, absl::string_view data);
 
-  // Does the same with a finished packet (line::AppendPush), so that many sessions can share one
-  // packet.
-  bool PushEscaped(absl::string_view packet);
-  bool PushEscaped(const std::shared_ptr<const std::string>& packet);
+  // Does the same with a packet that `write(std::string*)` appends as it goes on the wire. It has
+  // about `bytes` bytes.
+  template <typename Write>
+  bool PushPacket(size_t bytes, Write&& write) {
+    const bool pushed = connection_.Push(bytes, std::forward<Write>(write));
+    if (pushed) counters().Add(session::Counter::kPacketsOut);
+    return pushed;
+  }
+  // Does the same with a finished packet (line::AppendPush) that many sessions share.
+  bool PushShared(const std::shared_ptr<const std::string>& packet);
 
   // See session::Connection. If true, answer BUSY instead of pushing.
   bool IsCongested() { return connection_.IsCongested(); }

@@ -23,13 +23,6 @@ std::vector<lineserver::CommandSpec> MakeMetadataCommands(DataCore* data);
 // Features of these commands that older servers do not have (docs/PROTOCOL.md, INFO).
 inline constexpr absl::string_view kStorageFeatures = "replace part hash version";
 
-// Pushes OFFLINEMESSAGEAVAILABLE for each message in the mailbox of the session's user. On the
-// session's thread.
-void PushWaitingMessages(DataCore& data, lineserver::Session& session);
-
-// The data of OFFLINEMESSAGEAVAILABLE.
-std::string AvailableText(const WaitingMessage& message);
-
 // The user of a session, which must be signed in.
 Caller CallerOf(const lineserver::Session& session);
 

@@ -155,7 +155,7 @@ void MapWatch::OnUpdate(const v1::ServerMapUpdate& update) {
   for (auto& [shard, sessions] : shards) {
     shard->Post([shared, sessions = std::move(sessions)] {
       for (const std::weak_ptr<lineserver::Session>& weak : sessions) {
-        if (const auto session = weak.lock()) session->PushEscaped(shared);
+        if (const auto session = weak.lock()) session->PushShared(shared);
       }
     });
   }
