@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/session.h"
+#include "edge/commands/answer.h"
 #include "edge/core/data_core.h"
 
 namespace convergia::edge {
@@ -51,12 +52,7 @@ lineserver::Handler RunData(DataCore* data,
     absl::StatusOr<Operation> operation = parse(fields);
     if (!operation.ok()) return responder.Fail(operation.status());
     session.Weigh(responder.key(), WeightOf(fields, LengthOf(*operation)));
-    data->Do(CallerOf(session), *std::move(operation),
-             [responder = std::move(responder),
-              render](absl::StatusOr<typename Operation::Result> result) mutable {
-               if (!result.ok()) return responder.Fail(result.status());
-               responder.Ok(render(*result));
-             });
+    data->Do(CallerOf(session), *std::move(operation), AnswerWith(std::move(responder), render));
   };
 }
 
