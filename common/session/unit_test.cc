@@ -114,42 +114,42 @@ TEST(TokenBucketTest, GivesABurstAndThenTheRate) {
   EXPECT_FALSE(bucket.Take(absl::Hours(1), 2, 3));
 }
 
-TEST(AddressBookTest, BoundsStrangersPerAddressAndTellsOnlySome) {
-  ConnectionLimiter book({.unauthenticated_per_address_max = 2,
-                          .signed_in_per_address_max = 1,
-                          .connections_max = 100});
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kClose);
-  EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);
-  EXPECT_TRUE(book.SignIn("10.0.0.1"));
-  EXPECT_FALSE(book.SignIn("10.0.0.1"));
-  EXPECT_EQ(book.connections(), 5);
-  EXPECT_EQ(book.signed_in(), 1);
-  book.Leave("10.0.0.1", /*signed_in=*/true);
-  for (int i = 0; i < 3; ++i) book.Leave("10.0.0.1", /*signed_in=*/false);
-  EXPECT_FALSE(book.WaitUntilEmpty(absl::ZeroDuration()));
-  book.Leave("10.0.0.2", /*signed_in=*/false);
-  EXPECT_TRUE(book.WaitUntilEmpty(absl::ZeroDuration()));
+TEST(ConnectionLimiterTest, BoundsStrangersPerAddressAndTellsOnlySome) {
+  ConnectionLimiter limiter({.unauthenticated_per_address_max = 2,
+                             .signed_in_per_address_max = 1,
+                             .connections_max = 100});
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kTellAndClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kTellAndClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.2"), Welcome::kYes);
+  EXPECT_TRUE(limiter.SignIn("10.0.0.1"));
+  EXPECT_FALSE(limiter.SignIn("10.0.0.1"));
+  EXPECT_EQ(limiter.connections(), 5);
+  EXPECT_EQ(limiter.signed_in(), 1);
+  limiter.Leave("10.0.0.1", /*signed_in=*/true);
+  for (int i = 0; i < 3; ++i) limiter.Leave("10.0.0.1", /*signed_in=*/false);
+  EXPECT_FALSE(limiter.WaitUntilEmpty(absl::ZeroDuration()));
+  limiter.Leave("10.0.0.2", /*signed_in=*/false);
+  EXPECT_TRUE(limiter.WaitUntilEmpty(absl::ZeroDuration()));
 }
 
-TEST(AddressBookTest, OneIpv6NetworkIsOneAddress) {
-  ConnectionLimiter book({.unauthenticated_per_address_max = 1,
-                          .signed_in_per_address_max = 1,
-                          .connections_max = 100});
-  EXPECT_EQ(book.Arrive("2001:db8:1:2::1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("2001:db8:1:2:ffff::2"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("2001:db8:1:3::1"), Welcome::kYes);
+TEST(ConnectionLimiterTest, OneIpv6NetworkIsOneAddress) {
+  ConnectionLimiter limiter({.unauthenticated_per_address_max = 1,
+                             .signed_in_per_address_max = 1,
+                             .connections_max = 100});
+  EXPECT_EQ(limiter.Arrive("2001:db8:1:2::1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("2001:db8:1:2:ffff::2"), Welcome::kTellAndClose);
+  EXPECT_EQ(limiter.Arrive("2001:db8:1:3::1"), Welcome::kYes);
 }
 
-TEST(AddressBookTest, BoundsAllTogether) {
-  ConnectionLimiter book(
+TEST(ConnectionLimiterTest, BoundsAllTogether) {
+  ConnectionLimiter limiter(
       {.unauthenticated_per_address_max = 9, .signed_in_per_address_max = 9, .connections_max = 2});
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.3"), Welcome::kClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.2"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.3"), Welcome::kClose);
 }
 
 TEST(CountersTest, EveryCounterHasItsName) {

@@ -132,7 +132,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   void OnResponse(DataServerStream* stream, v1::ChunkResponse response) ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(DataServerStream* stream) ABSL_LOCKS_EXCLUDED(mu_);
 
-  void RemoveLane(NodeId id, DataServerStream* stream, Outbox* out)
+  void RemoveStream(NodeId id, DataServerStream* stream, Outbox* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveServer(NodeId id, Outbox* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sends what waits as far as the window goes.
@@ -148,7 +148,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   std::map<NodeId, Server> servers_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, v1::DataServerSettings> settings_ ABSL_GUARDED_BY(mu_);
   // All that have not closed, greeted or not.
-  std::map<DataServerStream*, std::weak_ptr<DataServerStream>> all_lanes_ ABSL_GUARDED_BY(mu_);
+  std::map<DataServerStream*, std::weak_ptr<DataServerStream>> all_streams_ ABSL_GUARDED_BY(mu_);
   std::vector<Event> events_ ABSL_GUARDED_BY(mu_);
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t client_bytes_ ABSL_GUARDED_BY(mu_) = 0;

@@ -65,7 +65,7 @@ class DatamgrLink {
   // goes before datamgr's.
   void Configure(const v1::NodeConfiguration& configuration) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Lanes on which datamgr has sent its settings.
+  // Streams on which datamgr has sent its settings.
   int streams_up() const ABSL_LOCKS_EXCLUDED(mu_);
   // Streams that were cut because a later start of datamgr was here. Since the start.
   uint64_t streams_refused() const;
