@@ -12,7 +12,7 @@ constexpr uint64_t kCapacityMin = 64 * 1024 * 1024;
 constexpr uint64_t kScrubDefault = 8 * 1024 * 1024;
 constexpr uint16_t kDatamgrPort = 64481;
 constexpr int kThreadsMax = 256;
-constexpr int kLanesMax = 16;
+constexpr int kStreamsMax = 16;
 
 absl::StatusOr<int> ReadCount(absl::string_view field, uint32_t given, int fallback, int max) {
   if (given > static_cast<uint32_t>(max)) {
@@ -46,7 +46,7 @@ absl::StatusOr<DataServerSettings> ReadSettings(const v1::DataServerConfig& conf
       config.scrub_bytes_per_second() == 0 ? kScrubDefault : config.scrub_bytes_per_second();
   CVG_ASSIGN_OR_RETURN(settings.disk_threads,
                        ReadCount("disk_threads", config.disk_threads(), 4, kThreadsMax));
-  CVG_ASSIGN_OR_RETURN(settings.streams, ReadCount("streams", config.streams(), 4, kLanesMax));
+  CVG_ASSIGN_OR_RETURN(settings.streams, ReadCount("streams", config.streams(), 4, kStreamsMax));
   return settings;
 }
 

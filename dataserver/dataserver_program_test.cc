@@ -28,7 +28,7 @@
 namespace convergia::dataserver {
 namespace {
 
-constexpr int kLanes = 3;
+constexpr int kStreams = 3;
 constexpr size_t kMiB = 1024 * 1024;
 constexpr int kSmallDiskMiB = 48;
 
@@ -46,7 +46,7 @@ class ProgramTest : public testing::Test {
     config << "name: 'd1' dir: '" << dir_ << "/node' mgmt: '" << mgmt_.address()
            << "' join_token_file: '" << dir_ << "/token' datamgr: '" << datamgr_.address()
            << "' data_dir: '" << dir_
-           << "/disk/data' grpc_listen: '127.0.0.1:0' streams: " << kLanes
+           << "/disk/data' grpc_listen: '127.0.0.1:0' streams: " << kStreams
            << " scrub_bytes_per_second: " << (1 << 30) << "\n";
   }
   ~ProgramTest() override {
@@ -76,7 +76,7 @@ class ProgramTest : public testing::Test {
       entry->set_node_id(pin.node);
       mgmt_.Push(message);
     }
-    datamgr_.AwaitLanes(kLanes);
+    datamgr_.AwaitStreams(kStreams);
   }
   // Returns its wait status.
   int End(int signal) {
@@ -84,12 +84,12 @@ class ProgramTest : public testing::Test {
     int status = 0;
     PCHECK(waitpid(pid_, &status, 0) == pid_);
     pid_ = 0;
-    datamgr_.AwaitNoLanes();
+    datamgr_.AwaitNoStreams();
     return status;
   }
 
   v1::ChunkResponse Ask(v1::ChunkRequest request) {
-    const auto response = datamgr_.Ask(asked_++ % kLanes, std::move(request));
+    const auto response = datamgr_.Ask(asked_++ % kStreams, std::move(request));
     EXPECT_OK(response);
     return response.value_or(v1::ChunkResponse());
   }
@@ -176,7 +176,7 @@ class Load {
       ++acknowledged_;
       if (is_only_one) owed_[chunk] = deletes ? Owed::kGone : Owed::kThere;
     });
-    datamgr_->Send(static_cast<int>(chunk % kLanes), std::move(requests), std::move(dones));
+    datamgr_->Send(static_cast<int>(chunk % kStreams), std::move(requests), std::move(dones));
   }
 
   FakeDatamgr* const datamgr_;

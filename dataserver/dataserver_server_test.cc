@@ -64,7 +64,7 @@ class DataServerTest : public testing::Test {
     entry->set_name(pin.name);
     entry->set_node_id(pin.node);
     mgmt_.Push(message);
-    datamgr_.AwaitLanes(streams);
+    datamgr_.AwaitStreams(streams);
   }
 
   void ExpectHolds(int stream, const ChunkKey& key, const std::string& bytes) {
@@ -86,8 +86,8 @@ class DataServerTest : public testing::Test {
   absl::Status expelled_ ABSL_GUARDED_BY(mu_);
 };
 
-TEST_F(DataServerTest, GreetsOnEveryLaneAndReports) {
-  const auto hellos = datamgr_.AwaitLanes(3);
+TEST_F(DataServerTest, GreetsOnEveryStreamAndReports) {
+  const auto hellos = datamgr_.AwaitStreams(3);
   ASSERT_EQ(hellos.size(), 3);
   for (uint32_t i = 0; i < 3; ++i) {
     EXPECT_EQ(hellos[i].stream(), i);
@@ -105,7 +105,7 @@ TEST_F(DataServerTest, GreetsOnEveryLaneAndReports) {
   EXPECT_GT(report.disk_total_bytes(), report.free_bytes());
 }
 
-TEST_F(DataServerTest, StoresReadsListsAndDeletesOnAnyLane) {
+TEST_F(DataServerTest, StoresReadsListsAndDeletesOnAnyStream) {
   const std::string bytes = BytesOf(1, kMiB);
   ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, bytes))->has_error());
   ASSERT_FALSE(datamgr_.Ask(1, MakePut({2, 1}, "small"))->has_error());
@@ -172,7 +172,7 @@ TEST_F(DataServerTest, ManyRequestsInFlightAreAllAnswered) {
 }
 
 TEST_F(DataServerTest, BeyondTheWindowIsBusyAndNothingElseSuffers) {
-  const uint64_t window = datamgr_.AwaitLanes(3)[0].window_bytes();
+  const uint64_t window = datamgr_.AwaitStreams(3)[0].window_bytes();
   const std::string bytes = BytesOf(1, kMiB);
   const int requests = static_cast<int>(2 * window / kMiB);
   absl::BlockingCounter answered(requests);
@@ -236,9 +236,9 @@ TEST_F(DataServerTest, WhatMgmtSaysOfCapacityIsInForceAtOnceAndGoesFirst) {
 TEST_F(DataServerTest, ComesBackWhenDatamgrDoes) {
   ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
   datamgr_.Stop();
-  datamgr_.AwaitNoLanes();
+  datamgr_.AwaitNoStreams();
   datamgr_.Start();
-  datamgr_.AwaitLanes(3);
+  datamgr_.AwaitStreams(3);
   ExpectHolds(2, {1, 1}, "hello");
 }
 
@@ -248,10 +248,10 @@ TEST_F(DataServerTest, ARestartKeepsWhatWasStored) {
   const std::string store_id = server_->store().store_id();
   server_->Drain(absl::Seconds(10));
   server_.reset();
-  datamgr_.AwaitNoLanes();
+  datamgr_.AwaitNoStreams();
   StartServer();
   EXPECT_EQ(server_->store().store_id(), store_id);
-  EXPECT_EQ(datamgr_.AwaitLanes(3)[0].epoch(), 2);
+  EXPECT_EQ(datamgr_.AwaitStreams(3)[0].epoch(), 2);
   ExpectHolds(0, {1, 1}, bytes);
 }
 
@@ -270,7 +270,7 @@ TEST_F(DataServerTest, ADatamgrThatWasReplacedDropsNoVolume) {
   for (const bool restart : {false, true}) {
     if (restart) {
       server_.reset();
-      datamgr_.AwaitNoLanes();
+      datamgr_.AwaitNoStreams();
     }
     // Each stream that the data server opens to it is asked to drop the volume.
     datamgr_.Stop();
@@ -283,7 +283,7 @@ TEST_F(DataServerTest, ADatamgrThatWasReplacedDropsNoVolume) {
     datamgr_.SetEpoch(5);
     datamgr_.AskAtOnce(MakeRead({1, 1}, 0, 1));
     datamgr_.Start();
-    datamgr_.AwaitLanes(3);
+    datamgr_.AwaitStreams(3);
     ExpectHolds(0, {1, 1}, "hello");
   }
   // The latest may.
@@ -302,21 +302,21 @@ TEST_F(DataServerTest, ARefusalOfADatamgrThatWasReplacedStopsNothing) {
   datamgr_.AwaitHellos(3);
   datamgr_.Stop();
   datamgr_.SetEpoch(4);
-  datamgr_.RefuseLanes(absl::FailedPreconditionError("a newer start of d1 is here"));
+  datamgr_.RefuseStreams(absl::FailedPreconditionError("a newer start of d1 is here"));
   datamgr_.Start();
   datamgr_.AwaitRefusals(6);
   {
     absl::MutexLock lock(&mu_);
     EXPECT_OK(expelled_);
   }
-  datamgr_.RefuseLanes(absl::OkStatus());
+  datamgr_.RefuseStreams(absl::OkStatus());
   datamgr_.SetEpoch(5);
-  datamgr_.AwaitLanes(3);
+  datamgr_.AwaitStreams(3);
   ASSERT_FALSE(datamgr_.Ask(0, MakePut({1, 1}, "hello"))->has_error());
 }
 
 TEST_F(DataServerTest, StopsWhenANewerStartIsThere) {
-  datamgr_.RefuseLanes(absl::FailedPreconditionError("a newer start of d1 is here"));
+  datamgr_.RefuseStreams(absl::FailedPreconditionError("a newer start of d1 is here"));
   datamgr_.Stop();
   datamgr_.Start();
   absl::MutexLock lock(&mu_);

@@ -14,6 +14,7 @@
 #include "common/rpc/auth/credentials.h"
 #include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
+#include "edge/commands/line_session.h"
 #include "edge/sessions/admission.h"
 
 namespace convergia::edge {
@@ -80,6 +81,7 @@ void EdgeServer::MakeParts() {
   people_ = std::make_unique<PeopleCore>(mgmt_.get());
   data_ = MakeDataClient();
   data_core_ = std::make_unique<DataCore>(data_.get());
+  mail_notifier_ = std::make_unique<MailNotifier>(data_core_.get(), messages_.get());
   const auto make_channel = [this](const DialPlan::Dial& dial) {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
                             &agent_->pins());
@@ -95,12 +97,12 @@ void EdgeServer::MakeParts() {
                          .is_edge = [this](NodeId node) { return IsEdge(node); },
                          .on_fresh = [this](bool fresh) { messages_->SetDirectoryFresh(fresh); }});
   links_ = std::make_unique<PeerLinks>(
-      PeerLinks::Options{.loop = loop_.get(),
-                         .epoch = agent_->epoch(),
-                         .pins = &agent_->pins(),
-                         .locations = locations_.get(),
-                         .make_channel = make_channel},
-      [this](const std::vector<Switchboard::LinkView>& links) { mgmt_link_->ReportLinks(links); });
+      agent_->epoch(),
+      PeerLinks::Deps{.loop = loop_.get(),
+                      .pins = &agent_->pins(),
+                      .locations = locations_.get(),
+                      .make_channel = make_channel,
+                      .on_links = [this](const auto& links) { mgmt_link_->ReportLinks(links); }});
   relocator_ = std::make_unique<Relocator>(
       Relocator::Deps{.hub = &hub_,
                       .messages = messages_.get(),
@@ -161,14 +163,9 @@ std::unique_ptr<DataClient> EdgeServer::MakeDataClient() {
   };
   options.epochs = datamgr_epochs_.get();
   options.on_arrival = [this](const v1::MessageArrival& arrival) {
-    messages_->PushTo(arrival.user(), "OFFLINEMESSAGEAVAILABLE",
-                      AvailableText(MessageOf(arrival.message())));
+    mail_notifier_->OnArrival(arrival.user(), MessageOf(arrival.message()));
   };
-  // Who signed in while it was away hears of his messages now.
-  options.on_up = [this] {
-    messages_->ForEachSession(
-        [this](lineserver::Session& session) { PushWaitingMessages(*data_core_, session); });
-  };
+  options.on_up = [this] { mail_notifier_->NotifyAll(); };
   return std::make_unique<DataClient>(std::move(options));
 }
 
@@ -185,9 +182,6 @@ absl::Status EdgeServer::MakeLineServer() {
                                                                    .data = data_core_.get()}));
   lineserver::LineServer::Options options;
   options.listen = {{.address = settings_.line_listen, .table = commands_.get()}};
-  options.tls = tls_.get();
-  options.authenticator = authenticator_.get();
-  options.observer = this;
   options.shards = settings_.io_threads;
   options.limits = settings_.limits;
   options.greeting = {{"protocol", "1"},
@@ -196,7 +190,11 @@ absl::Status EdgeServer::MakeLineServer() {
                       {"type", "mainserver"},
                       {"features", std::string(kStorageFeatures)},
                       {"sessions_per_user_max", absl::StrCat(settings_.sessions_per_user_max)}};
-  CVG_ASSIGN_OR_RETURN(line_server_, lineserver::LineServer::Create(std::move(options)));
+  CVG_ASSIGN_OR_RETURN(
+      line_server_,
+      lineserver::LineServer::Create(
+          {.tls = tls_.get(), .authenticator = authenticator_.get(), .observer = this},
+          std::move(options)));
   line_address_ = line_server_->addresses().front();
   return absl::OkStatus();
 }
@@ -243,23 +241,24 @@ absl::Status EdgeServer::OnSignedIn(lineserver::Session& session) {
   const lineserver::SignedIn& who = *session.signed_in();
   CVG_RETURN_IF_ERROR(AdmitSignIn({.is_draining = relocator_->draining(),
                                    .is_revoked = revoked_.IsRevoked(who.account, who.generation)}));
-  CVG_RETURN_IF_ERROR(messages_->OnSignedIn(session));
+  auto line_session = std::make_unique<LineSession>(session);
+  CVG_RETURN_IF_ERROR(messages_->OnSignedIn(*line_session));
+  mail_notifier_->Notify(*line_session);  // Its client reads OK first.
+  session.set_extension(std::move(line_session));
   sessions_.Add(session, clock_.Now());
   locations_->OnChange();
-  // After the OK.
-  session.shard().Post([this, weak = session.handle().session] {
-    if (const auto signed_in = weak.lock()) PushWaitingMessages(*data_core_, *signed_in);
-  });
   return absl::OkStatus();
 }
 
-bool EdgeServer::HoldsQuit(lineserver::Session& session) { return relocator_->HoldsQuit(session); }
+bool EdgeServer::HoldsQuit(lineserver::Session& session) {
+  return relocator_->HoldsQuit(session.id());
+}
 
 void EdgeServer::OnClosed(lineserver::Session& session) {
-  relocator_->OnClosed(session);
+  relocator_->OnClosed(session.id());
   map_watch_->Remove(session);
   sessions_.Remove(session);
-  messages_->OnClosed(session);
+  messages_->OnClosed(*session.extension<LineSession>());
   locations_->OnChange();
 }
 

@@ -20,6 +20,7 @@
 #include "edge/edge_config.h"
 #include "edge/links/peer_links.h"
 #include "edge/links/relay_service.h"
+#include "edge/messages/mail_notifier.h"
 #include "edge/messages/message_shell.h"
 #include "edge/messages/traffic_reporter.h"
 #include "edge/relay/relay_loop.h"
@@ -111,6 +112,7 @@ class EdgeServer final : private lineserver::SessionObserver {
   std::unique_ptr<PeopleCore> people_;
   std::unique_ptr<DataClient> data_;
   std::unique_ptr<DataCore> data_core_;
+  std::unique_ptr<MailNotifier> mail_notifier_;
   std::unique_ptr<PeerLinks> links_;
   std::unique_ptr<Relocator> relocator_;
   std::unique_ptr<TrafficReporter> traffic_;

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
+#include "common/base/status_macros.h"
 #include "common/base/testing/status_testing.h"
 #include "common/lineserver/line_server.h"
 #include "common/lineserver/testing/test_client.h"
@@ -18,6 +19,7 @@
 #include "common/rpc/auth/credentials.h"
 #include "common/rpc/server.h"
 #include "common/rpc/testing/test_pki.h"
+#include "edge/commands/line_session.h"
 #include "edge/links/peer_links.h"
 #include "edge/links/relay_service.h"
 #include "edge/messages/message_shell.h"
@@ -44,19 +46,20 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     hub_.set_self(id);
     MakeRelay(id);
     links_ = std::make_unique<PeerLinks>(
-        PeerLinks::Options{
+        7 + id,
+        PeerLinks::Deps{
             .loop = loop_.get(),
-            .epoch = 7 + id,
             .pins = pins,
             .make_channel =
                 [files, pins](const DialPlan::Dial& dial) {
                   return rpc::MakeChannel(dial.address, files, {Role::kEdge, dial.name}, pins);
-                }},
-        [this](const std::vector<Switchboard::LinkView>& links) {
-          absl::MutexLock lock(&mu_);
-          up_.clear();
-          for (const auto& link : links) up_.push_back(link.peer);
-        });
+                },
+            .on_links =
+                [this](const auto& links) {
+                  absl::MutexLock lock(&mu_);
+                  up_.clear();
+                  for (const auto& link : links) up_.push_back(link.peer);
+                }});
     StartLineServer(files);
     service_ = std::make_unique<RelayService>(pins, links_.get());
     rpc_ = *rpc::Server::Create(
@@ -157,18 +160,13 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     commands.push_back({.word = "SENDMESSAGE",
                         .fields_min = 2,
                         .fields_max = 2,
-                        .handler = [this](lineserver::Session& session, lineserver::Fields fields,
-                                          lineserver::Responder responder) {
-                          messages_->Send(session, fields[0], fields[1], std::move(responder));
-                        }});
+                        .handler = SendMessageHandler(messages_.get())});
     table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
     lineserver::LineServer::Options options;
     options.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
-    options.tls = tls_.get();
-    options.authenticator = this;
-    options.observer = this;
     options.shards = 3;
-    line_ = *lineserver::LineServer::Create(std::move(options));
+    line_ = *lineserver::LineServer::Create(
+        {.tls = tls_.get(), .authenticator = this, .observer = this}, std::move(options));
     messages_->Start(line_->shards());
     line_->Start();
   }
@@ -179,12 +177,14 @@ class TestEdge final : public lineserver::Authenticator, public lineserver::Sess
     done(lineserver::SignedIn{.account = 1, .user = user});
   }
   absl::Status OnSignedIn(lineserver::Session& session) override {
-    const absl::Status added = messages_->OnSignedIn(session);
-    if (added.ok()) on_location_(id_, session.signed_in()->user.str(), true);
-    return added;
+    auto line_session = std::make_unique<LineSession>(session);
+    CVG_RETURN_IF_ERROR(messages_->OnSignedIn(*line_session));
+    session.set_extension(std::move(line_session));
+    on_location_(id_, session.signed_in()->user.str(), true);
+    return absl::OkStatus();
   }
   void OnClosed(lineserver::Session& session) override {
-    messages_->OnClosed(session);
+    messages_->OnClosed(*session.extension<LineSession>());
     const std::string& user = session.signed_in()->user.str();
     if (hub_.FindHere(user).empty()) on_location_(id_, user, false);
   }

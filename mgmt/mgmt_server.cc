@@ -132,7 +132,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
         clock(options.clock == nullptr ? RealClock::Get() : *options.clock),
         ca(std::move(authority)) {}
 
-  absl::Status OpenBooks(const Options& options);
+  absl::Status OpenStores(const Options& options);
   absl::Status MakeCores(const Options& options);
   absl::Status Listen(const Options& options);
   absl::Status ListenForClients(const Options& options);
@@ -163,7 +163,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   std::unique_ptr<CaptchaPainter> own_painter;
   CaptchaPainter* painter = nullptr;
   std::unique_ptr<NodeRegistry> registry;
-  std::unique_ptr<AccountStore> book;
+  std::unique_ptr<AccountStore> accounts;
   std::unique_ptr<TicketIssuer> tickets;
   std::unique_ptr<KnownNetworks> known;
   std::unique_ptr<Invites> invites;
@@ -192,7 +192,7 @@ struct MgmtServer::Parts final : AccountsObserver, ClusterOutput {
   bool stopped = false;
 };
 
-absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
+absl::Status MgmtServer::Parts::OpenStores(const Options& options) {
   store = options.store;
   if (store == nullptr) {
     CVG_ASSIGN_OR_RETURN(
@@ -206,7 +206,7 @@ absl::Status MgmtServer::Parts::OpenBooks(const Options& options) {
   }
   CVG_ASSIGN_OR_RETURN(registry, NodeRegistry::Create(*store, ca));
   CVG_ASSIGN_OR_RETURN(self, EnsureOwnCertificate(paths, ca, *registry, clock.Now()));
-  CVG_ASSIGN_OR_RETURN(book, AccountStore::Create(*store));
+  CVG_ASSIGN_OR_RETURN(accounts, AccountStore::Create(*store));
   CVG_ASSIGN_OR_RETURN(tickets, TicketIssuer::Create(*store));
   CVG_ASSIGN_OR_RETURN(known, KnownNetworks::Create(*store));
   CVG_ASSIGN_OR_RETURN(invites, Invites::Create(*store));
@@ -224,10 +224,10 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
           .version = kVersion,
           .hide_clients = config.hide_other_clients(),
           .rebalancing = {.moves_per_minute = static_cast<int>(config.moves_per_minute())}},
-      *book);
+      *accounts);
   cluster->SetMembers(registry->All(), registry->ValidPins(), clock.Elapsed());
   cluster->SetTicketKeys(TicketKeysNow());
-  for (const Account& account : book->RaisedLately(clock.Now(), limits::kGenerationsToldFor)) {
+  for (const Account& account : accounts->RaisedLately(clock.Now(), limits::kGenerationsToldFor)) {
     cluster->OnTicketsVoid(account, "your earlier sign-in was ended; sign in again",
                            clock.Elapsed());
   }
@@ -240,10 +240,11 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service = std::make_unique<ClusterService>(*members, pins, loop.get(), epoch);
   executor = std::make_unique<AccountsExecutor>(
-      AccountsExecutor::Deps{clock, *book, *tickets, *known, *invites, *painter, *this},
+      AccountsExecutor::Deps{clock, *accounts, *tickets, *known, *invites, *painter, *this},
       DeskOptions(options));
   sessions = std::make_unique<LineSessions>(
-      *book, executor.get(), static_cast<int>(config.line_limits().sessions_per_user_max()), clock);
+      *accounts, executor.get(), static_cast<int>(config.line_limits().sessions_per_user_max()),
+      clock);
   own_sessions = std::make_unique<OwnSessions>(*loop, sessions->list(), kOwnName);
   accounts_service = std::make_unique<AccountsService>(*executor, *loop, *own_sessions, watchers,
                                                        pins, config.hide_other_clients());
@@ -263,10 +264,6 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
       Joined({RegistrationCommands(*executor), EnrolCommands(*members, grpc_addresses)}));
   LineServer::Options line_options;
   line_options.listen = {{.address = config.line_listen(), .table = table.get()}};
-  line_options.tls = tls.get();
-  line_options.authenticator = sessions.get();
-  line_options.observer = sessions.get();
-  line_options.clock = &clock;
   line_options.shards = options.line_shards;
   line_options.limits = LimitsOf(config.line_limits());
   line_options.greeting = {
@@ -280,11 +277,16 @@ absl::Status MgmtServer::Parts::ListenForClients(const Options& options) {
   open_options.listen = {{.address = config.open_line_listen(),
                           .table = open_table.get(),
                           .sign_in_timeout = absl::InfiniteDuration()}};
-  open_options.authenticator = &nobody_signs_in;
-  open_options.observer = nullptr;
   open_options.shards = 1;
-  CVG_ASSIGN_OR_RETURN(line, LineServer::Create(std::move(line_options)));
-  CVG_ASSIGN_OR_RETURN(open_line, LineServer::Create(std::move(open_options)));
+  CVG_ASSIGN_OR_RETURN(line, LineServer::Create({.tls = tls.get(),
+                                                 .authenticator = sessions.get(),
+                                                 .observer = sessions.get(),
+                                                 .clock = &clock},
+                                                std::move(line_options)));
+  CVG_ASSIGN_OR_RETURN(
+      open_line,
+      LineServer::Create({.tls = tls.get(), .authenticator = &nobody_signs_in, .clock = &clock},
+                         std::move(open_options)));
   line_address = line->addresses().front();
   open_line_address = open_line->addresses().front();
   return absl::OkStatus();
@@ -382,7 +384,7 @@ absl::StatusOr<std::unique_ptr<MgmtServer>> MgmtServer::Create(const Options& op
   const Clock& clock = options.clock == nullptr ? RealClock::Get() : *options.clock;
   CVG_ASSIGN_OR_RETURN(auto ca, identity::CertificateAuthority::Load(*ca_pem, ca_key, clock));
   auto parts = std::make_unique<Parts>(options, std::move(ca));
-  CVG_RETURN_IF_ERROR(parts->OpenBooks(options));
+  CVG_RETURN_IF_ERROR(parts->OpenStores(options));
   CVG_RETURN_IF_ERROR(parts->MakeCores(options));
   auto server = std::unique_ptr<MgmtServer>(new MgmtServer(std::move(parts)));
   CVG_RETURN_IF_ERROR(server->parts_->Listen(options));

@@ -31,12 +31,12 @@ std::string MakeGreeting(const LineServer::Options& options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LineServer>> LineServer::Create(Options options) {
-  CHECK(options.authenticator != nullptr);
+absl::StatusOr<std::unique_ptr<LineServer>> LineServer::Create(const Deps& deps, Options options) {
+  CHECK(deps.authenticator != nullptr);
   std::unique_ptr<LineServer> server(new LineServer(
       std::make_unique<ServerState>(ServerState{.limits = options.limits,
-                                                .authenticator = *options.authenticator,
-                                                .observer = options.observer,
+                                                .authenticator = *deps.authenticator,
+                                                .observer = deps.observer,
                                                 .greeting = MakeGreeting(options)})));
   session::Server::Options below = {
       .shards = options.shards, .limits = options.limits, .tick = options.tick};
@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<LineServer>> LineServer::Create(Options options) 
   }
   CVG_ASSIGN_OR_RETURN(
       server->server_,
-      session::Server::Create({.tls = options.tls, .clock = options.clock}, std::move(below)));
+      session::Server::Create({.tls = deps.tls, .clock = deps.clock}, std::move(below)));
   return server;
 }
 

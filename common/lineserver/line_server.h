@@ -26,7 +26,7 @@ struct ServerState;
 // A server of the line protocol over TLS. It listens, signs clients in, hands their requests to the
 // command table, and enforces every limit of session_limits.h.
 //
-//   CVG_ASSIGN_OR_RETURN(server, LineServer::Create(std::move(options)));
+//   CVG_ASSIGN_OR_RETURN(server, LineServer::Create(deps, std::move(options)));
 //   server->Start();  ...  server->Drain(absl::Seconds(5));  server->Stop();
 class LineServer {
  public:
@@ -37,12 +37,14 @@ class LineServer {
     absl::Duration sign_in_timeout = limits::kSignInTimeout;
   };
 
-  struct Options {
-    std::vector<ListenSpec> listen;
-    const tls::TlsContext* tls = nullptr;  // These four must outlive the server.
+  struct Deps {  // All must outlive the server.
+    const tls::TlsContext* tls = nullptr;
     Authenticator* authenticator = nullptr;
     SessionObserver* observer = nullptr;  // May be null.
     const Clock* clock = &RealClock::Get();
+  };
+  struct Options {
+    std::vector<ListenSpec> listen;
     int shards = 1;
     SessionLimits limits;
     // Rows of the INFO greeting: version, server, role. The server adds the limits.
@@ -53,7 +55,7 @@ class LineServer {
   // Binds and listens; no client is accepted yet.
   //
   // Errors: kInvalidArgument for a bad address, kUnavailable if it cannot be bound.
-  static absl::StatusOr<std::unique_ptr<LineServer>> Create(Options options);
+  static absl::StatusOr<std::unique_ptr<LineServer>> Create(const Deps& deps, Options options);
   ~LineServer();  // Calls Stop().
 
   void Start() { server_->Start(); }

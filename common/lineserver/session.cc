@@ -81,20 +81,11 @@ void Session::Answer(RequestKey key, const absl::Status& status, absl::string_vi
 }
 
 bool Session::Push(absl::string_view word, absl::string_view data) {
-  const bool pushed = connection_.Push(
-      word.size() + data.size(), [&](std::string* out) { line::AppendPush(word, data, out); });
-  if (pushed) counters().Add(Counter::kPacketsOut);
-  return pushed;
+  return PushPacket(word.size() + data.size(),
+                    [&](std::string* out) { line::AppendPush(word, data, out); });
 }
 
-bool Session::PushEscaped(absl::string_view packet) {
-  const bool pushed =
-      connection_.Push(packet.size(), [packet](std::string* out) { absl::StrAppend(out, packet); });
-  if (pushed) counters().Add(Counter::kPacketsOut);
-  return pushed;
-}
-
-bool Session::PushEscaped(const std::shared_ptr<const std::string>& packet) {
+bool Session::PushShared(const std::shared_ptr<const std::string>& packet) {
   const bool pushed = connection_.PushShared(packet);
   if (pushed) counters().Add(Counter::kPacketsOut);
   return pushed;

@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -58,10 +60,14 @@ class Session final : public session::Dialect {
   void set_extension(std::unique_ptr<SessionExtension> extension) {
     extension_ = std::move(extension);
   }
-  // Null if there is none, or one of another type.
+  // Null if there is none, or one of another type than T, which is final.
   template <typename T>
   T* extension() const {
-    return dynamic_cast<T*>(extension_.get());
+    // Handlers of messages ask for it every time, and dynamic_cast is slow.
+    static_assert(std::is_final_v<T>);
+    const SessionExtension* const held = extension_.get();
+    const bool is_t = held != nullptr && typeid(*held) == typeid(T);
+    return is_t ? static_cast<T*>(extension_.get()) : nullptr;
   }
 
   // Appends a push to the outbox; it leaves at the end of this turn at the latest. False if the
@@ -69,10 +75,16 @@ class Session final : public session::Dialect {
   // session closes.
   bool Push(absl::string_view word, absl::string_view data);
 
-  // Does the same with a finished packet (line::AppendPush), so that many sessions can share one
-  // packet.
-  bool PushEscaped(absl::string_view packet);
-  bool PushEscaped(const std::shared_ptr<const std::string>& packet);
+  // Does the same with a packet that `write(std::string*)` appends as it goes on the wire. It has
+  // about `bytes` bytes.
+  template <typename Write>
+  bool PushPacket(size_t bytes, Write&& write) {
+    const bool pushed = connection_.Push(bytes, std::forward<Write>(write));
+    if (pushed) counters().Add(session::Counter::kPacketsOut);
+    return pushed;
+  }
+  // Does the same with a finished packet (line::AppendPush) that many sessions share.
+  bool PushShared(const std::shared_ptr<const std::string>& packet);
 
   // See session::Connection. If true, answer BUSY instead of pushing.
   bool IsCongested() { return connection_.IsCongested(); }

@@ -208,6 +208,24 @@ TEST_F(SessionTest, PushesPastTheHardBoundCloseOnlyTheOneWhoDoesNotRead) {
   WaitForNoMemory();
 }
 
+TEST_F(SessionTest, ReadingAnswersMakesNoRoomForPushesBehindThem) {
+  constexpr int kAnswerBytes = 16'000'000;  // More than the sockets hold.
+  options_.limits.outbox_bytes_soft = 50'000;
+  options_.limits.outbox_bytes_hard = 100'000;
+  StartServer();
+  const auto alice = ConnectAndSignIn("alice");
+  const auto bob = ConnectWithSmallBuffer("bob");
+  ASSERT_TRUE(bob->Send(absl::StrCat("BIG ", kAnswerBytes, "\n")));
+  EXPECT_EQ(bob->Read(100).size(), 100u);  // The answer is in the outbox now.
+  EXPECT_EQ(alice->Ask("FLOOD bob~\n90\n"), "OK 90");
+  const uint64_t sent = CounterOf(Counter::kBytesOut);
+  while (CounterOf(Counter::kBytesOut) < sent + 500'000) {
+    ASSERT_EQ(bob->Read(10'000).size(), 10'000u);
+  }
+  EXPECT_EQ(alice->Ask("FLOOD bob~\n90\n"), "OK 8");
+  WaitForCounter(Counter::kClosedOutboxFull, 1);
+}
+
 TEST_F(SessionTest, AllOutboxesTogetherAreBounded) {
   options_.limits.memory_bytes_max = 200'000;
   StartServer();
@@ -362,10 +380,11 @@ TEST_F(SessionTest, BadAndTakenAddressesAreErrors) {
   StartServer();
   for (const char* bad : {"", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "nowhere:1", ":1"}) {
     options_.listen[0].address = bad;
-    EXPECT_THAT(LineServer::Create(options_), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
+    EXPECT_THAT(LineServer::Create(deps_, options_), StatusIs(absl::StatusCode::kInvalidArgument))
+        << bad;
   }
   options_.listen[0].address = address();
-  EXPECT_THAT(LineServer::Create(options_), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(LineServer::Create(deps_, options_), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST_F(SessionTest, TwoPortsServeTwoTables) {

@@ -317,8 +317,8 @@ TEST_F(SessionTest, OnePacketIsSharedByManySessions) {
     handle.shard->Post([handle, packet] {
       const std::shared_ptr<Session> session = handle.session.lock();
       EXPECT_TRUE(session->Push("NOTICE", "before"));
-      EXPECT_TRUE(session->PushEscaped(packet));
-      EXPECT_TRUE(session->PushEscaped("NOTICE after\n"));
+      EXPECT_TRUE(session->PushShared(packet));
+      EXPECT_TRUE(session->PushPacket(13, [](std::string* out) { out->append("NOTICE after\n"); }));
     });
   }
   for (TestClient* client : {alice.get(), bob.get()}) {

@@ -25,8 +25,8 @@ struct SignedIn {
   absl::Time expires;
 };
 
-// Data that the owner of a line server keeps with one session. The owner derives a type, best a
-// final one, and finds it with Session::extension<T>(). Only on the session's shard.
+// Data that the owner of a line server keeps with one session. The owner derives a final
+// type, and finds it with Session::extension<T>(). Only on the session's shard.
 class SessionExtension {
  public:
   virtual ~SessionExtension() = default;

@@ -15,6 +15,7 @@
 #include "common/session/dialect.h"
 #include "common/session/limits/token_bucket.h"
 #include "common/session/outbox.h"
+#include "common/session/push_meter.h"
 #include "common/session/shard.h"
 #include "common/session/timing_wheel.h"
 #include "common/tls/stream.h"
@@ -69,10 +70,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   template <typename Write>
   bool Push(size_t bytes, Write&& write) {
     if (!AdmitPush(bytes)) return false;
-    std::string* const tail = out();
-    const size_t before = tail->size();
-    write(tail);
-    push_bytes_ += tail->size() - before;
+    const size_t ahead = outbox_.bytes();
+    write(out());
+    pushes_.OnPush(ahead, outbox_.bytes() - ahead);
     return true;
   }
   // Does the same with bytes that go to many connections.
@@ -195,8 +195,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::unique_ptr<Dialect> dialect_;      // Null until the handshake is done.
   std::string stash_;                     // Read, but not yet given to the dialect; while paused.
   Outbox outbox_;
-  // Pushes in the outbox. Flush() deducts everything it writes, so this can be too low.
-  size_t push_bytes_ = 0;
+  PushMeter pushes_;            // Those in the outbox.
   size_t accounted_bytes_ = 0;  // Our part of the server's memory_bytes.
   TokenBucket messages_;
   TokenBucket message_bytes_;

@@ -1,7 +1,5 @@
 // Outgoing bytes: answers and pushes gather in the outbox and leave at the end of the turn.
 
-#include <algorithm>
-
 #include "common/session/connection.h"
 #include "common/session/server_state.h"
 
@@ -11,9 +9,9 @@ bool Connection::AdmitPush(size_t bytes) {
   if (state_ != State::kOpen) return false;
   // Many pushes in one turn prove nothing about the client, so first try whether the socket takes
   // them.
-  if (push_bytes_ > server_.limits.outbox_bytes_soft) Flush();
+  if (pushes_.bytes() > server_.limits.outbox_bytes_soft) Flush();
   if (state_ != State::kOpen) return false;
-  if (push_bytes_ + bytes > server_.limits.outbox_bytes_hard) {
+  if (pushes_.bytes() + bytes > server_.limits.outbox_bytes_hard) {
     Abort(Counter::kClosedOutboxFull);
     return false;
   }
@@ -22,8 +20,8 @@ bool Connection::AdmitPush(size_t bytes) {
 
 bool Connection::PushShared(const std::shared_ptr<const std::string>& bytes) {
   if (!AdmitPush(bytes->size())) return false;
+  pushes_.OnPush(outbox_.bytes(), bytes->size());
   outbox_.AppendShared(bytes, shard_->buffers());
-  push_bytes_ += bytes->size();
   MarkDirty();
   return true;
 }
@@ -40,7 +38,7 @@ void Connection::Flush() {
   if (!progress.ok()) return Abort(Counter::kClosedByPeer);
   counters().Add(Counter::kBytesOut, progress->bytes);
   counters().Add(Counter::kWrites, progress->writes);
-  push_bytes_ = outbox_.empty() ? 0 : push_bytes_ - std::min(push_bytes_, progress->bytes);
+  pushes_.OnWritten(progress->bytes, outbox_.empty());
   if (!progress->blocked) {
     is_stalled_ = false;
     return;

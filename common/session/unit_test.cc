@@ -8,6 +8,7 @@
 #include "common/session/counters.h"
 #include "common/session/limits/connection_limiter.h"
 #include "common/session/limits/token_bucket.h"
+#include "common/session/push_meter.h"
 #include "common/session/timing_wheel.h"
 
 namespace convergia::session {
@@ -78,6 +79,28 @@ TEST_F(TimingWheelTest, WhatIsSetWhileCallingIsForLater) {
   EXPECT_EQ(AdvanceTo(absl::Seconds(5001)), "a");
 }
 
+TEST(PushMeterTest, AnswersThatLeaveFirstAreNotDeducted) {
+  PushMeter pushes;
+  pushes.OnPush(/*ahead=*/100, 10);
+  pushes.OnPush(/*ahead=*/110, 5);
+  pushes.OnPush(/*ahead=*/125, 20);  // Behind an answer of 10 bytes.
+  EXPECT_EQ(pushes.bytes(), 35);
+  pushes.OnWritten(90, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 35);
+  pushes.OnWritten(14, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 31);
+  pushes.OnWritten(16, /*is_empty=*/false);  // The rest of the first two, and half of the answer.
+  EXPECT_EQ(pushes.bytes(), 20);
+  pushes.OnPush(/*ahead=*/25, 3);
+  pushes.OnWritten(6, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 22);
+  pushes.OnWritten(22, /*is_empty=*/true);
+  EXPECT_EQ(pushes.bytes(), 0);
+  pushes.OnPush(/*ahead=*/7, 1);
+  pushes.OnWritten(7, /*is_empty=*/false);
+  EXPECT_EQ(pushes.bytes(), 1);
+}
+
 TEST(TokenBucketTest, GivesABurstAndThenTheRate) {
   constexpr Rate kRate = {.per_second = 2, .burst = 3};
   TokenBucket bucket(absl::ZeroDuration(), kRate);
@@ -103,42 +126,42 @@ TEST(TokenBucketTest, ATakeOfManyGoesIntoDebt) {
   EXPECT_TRUE(bucket.HasToken(absl::Seconds(5), kRate));
 }
 
-TEST(AddressBookTest, BoundsStrangersPerAddressAndTellsOnlySome) {
-  ConnectionLimiter book({.unauthenticated_per_address_max = 2,
-                          .signed_in_per_address_max = 1,
-                          .connections_max = 100});
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kClose);
-  EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);
-  EXPECT_TRUE(book.SignIn("10.0.0.1"));
-  EXPECT_FALSE(book.SignIn("10.0.0.1"));
-  EXPECT_EQ(book.connections(), 5);
-  EXPECT_EQ(book.signed_in(), 1);
-  book.Leave("10.0.0.1", /*signed_in=*/true);
-  for (int i = 0; i < 3; ++i) book.Leave("10.0.0.1", /*signed_in=*/false);
-  EXPECT_FALSE(book.WaitUntilEmpty(absl::ZeroDuration()));
-  book.Leave("10.0.0.2", /*signed_in=*/false);
-  EXPECT_TRUE(book.WaitUntilEmpty(absl::ZeroDuration()));
+TEST(ConnectionLimiterTest, BoundsStrangersPerAddressAndTellsOnlySome) {
+  ConnectionLimiter limiter({.unauthenticated_per_address_max = 2,
+                             .signed_in_per_address_max = 1,
+                             .connections_max = 100});
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kTellAndClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kTellAndClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.2"), Welcome::kYes);
+  EXPECT_TRUE(limiter.SignIn("10.0.0.1"));
+  EXPECT_FALSE(limiter.SignIn("10.0.0.1"));
+  EXPECT_EQ(limiter.connections(), 5);
+  EXPECT_EQ(limiter.signed_in(), 1);
+  limiter.Leave("10.0.0.1", /*signed_in=*/true);
+  for (int i = 0; i < 3; ++i) limiter.Leave("10.0.0.1", /*signed_in=*/false);
+  EXPECT_FALSE(limiter.WaitUntilEmpty(absl::ZeroDuration()));
+  limiter.Leave("10.0.0.2", /*signed_in=*/false);
+  EXPECT_TRUE(limiter.WaitUntilEmpty(absl::ZeroDuration()));
 }
 
-TEST(AddressBookTest, OneIpv6NetworkIsOneAddress) {
-  ConnectionLimiter book({.unauthenticated_per_address_max = 1,
-                          .signed_in_per_address_max = 1,
-                          .connections_max = 100});
-  EXPECT_EQ(book.Arrive("2001:db8:1:2::1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("2001:db8:1:2:ffff::2"), Welcome::kTellAndClose);
-  EXPECT_EQ(book.Arrive("2001:db8:1:3::1"), Welcome::kYes);
+TEST(ConnectionLimiterTest, OneIpv6NetworkIsOneAddress) {
+  ConnectionLimiter limiter({.unauthenticated_per_address_max = 1,
+                             .signed_in_per_address_max = 1,
+                             .connections_max = 100});
+  EXPECT_EQ(limiter.Arrive("2001:db8:1:2::1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("2001:db8:1:2:ffff::2"), Welcome::kTellAndClose);
+  EXPECT_EQ(limiter.Arrive("2001:db8:1:3::1"), Welcome::kYes);
 }
 
-TEST(AddressBookTest, BoundsAllTogether) {
-  ConnectionLimiter book(
+TEST(ConnectionLimiterTest, BoundsAllTogether) {
+  ConnectionLimiter limiter(
       {.unauthenticated_per_address_max = 9, .signed_in_per_address_max = 9, .connections_max = 2});
-  EXPECT_EQ(book.Arrive("10.0.0.1"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.2"), Welcome::kYes);
-  EXPECT_EQ(book.Arrive("10.0.0.3"), Welcome::kClose);
+  EXPECT_EQ(limiter.Arrive("10.0.0.1"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.2"), Welcome::kYes);
+  EXPECT_EQ(limiter.Arrive("10.0.0.3"), Welcome::kClose);
 }
 
 TEST(CountersTest, EveryCounterHasItsName) {

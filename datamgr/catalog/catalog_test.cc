@@ -41,7 +41,7 @@ class CatalogTest : public testing::Test {
     Transaction edit(rows);
     return edit.GetOrEmpty<records::Usage>(keys::Usage(user))->inodes();
   }
-  void DoChores() {
+  void DoDeferredWork() {
     while (*catalog_->deferred_work().Step()) {
     }
   }
@@ -149,7 +149,7 @@ TEST_F(CatalogTest, WhatIsDeletedLeavesNothingBehind) {
   Reopen();                                     // As after a crash in the middle.
   ASSERT_OK(tree().CreateFolder("ann", "/a"));  // The name is free already.
   ASSERT_OK(tree().DeleteFolder("ann", "/a", false));
-  DoChores();
+  DoDeferredWork();
   EmptyTrash();
   EXPECT_EQ(PipelinedStore("c/"), before);
   EXPECT_EQ(BytesUsed("ann"), 0u);
@@ -327,7 +327,7 @@ TEST_F(CatalogTest, ManySmallPiecesAreOverwrittenInOneCommitAndClearedInSteps) {
   ASSERT_OK(files().Truncate("ann", "/a/f", 1));
   EXPECT_EQ(files().Read("ann", "/a/f", 0, 10)->bytes, 1u);
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(BytesUsed("ann"), 0u);
   EXPECT_EQ(PipelinedStore("c/x"), 0u);
 }
@@ -391,7 +391,7 @@ TEST_F(CatalogTest, AMessageReachesAllItsRecipientsOrNone) {
   EXPECT_TRUE(mail().List("bob", 0, 10)->empty());
   ASSERT_OK(mail().Delete("cid", rows[0].message));
   EXPECT_OK(mail().Send("ann", second));
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(PipelinedStore("c/x"), 0u);
 }
 
@@ -491,7 +491,7 @@ TEST_F(CatalogTest, DraftsAreBoundedAndEnd) {
   EXPECT_EQ(Code(mail().Send("ann", old)), "NOTFOUND");
   while (*mail().ExpireOne()) {
   }
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(PipelinedStore("c/r"), 0u);
   EXPECT_EQ(PipelinedStore("c/x"), 0u);
   EXPECT_OK(mail().Begin("ann", {"bob"}));
@@ -527,7 +527,7 @@ TEST_F(CatalogTest, TrashThatAClockPutBeforeOthersIsFoundToo) {
   MakeFile("ann", "/a/f", 10);
   MakeFile("ann", "/a/g", 10);
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
-  DoChores();
+  DoDeferredWork();
   clock_.Advance(options_.trash_grace + absl::Seconds(1));
   const auto first = catalog_->deferred_work().DueTrash(100);
   ASSERT_OK(first);
@@ -535,7 +535,7 @@ TEST_F(CatalogTest, TrashThatAClockPutBeforeOthersIsFoundToo) {
   ASSERT_OK(catalog_->deferred_work().Forget(first->front()));
   clock_.Advance(-absl::Hours(1));
   ASSERT_OK(tree().DeleteFile("ann", "/a/g"));
-  DoChores();
+  DoDeferredWork();
   clock_.Advance(absl::Hours(1));
   size_t found = 0;
   for (int look = 0; look < 2'000 && found == 0; ++look) {
@@ -554,7 +554,7 @@ TEST_F(CatalogTest, AWideAndDeepFolderIsTakenApartToTheLastRow) {
     for (int i = 0; i < 20; ++i) MakeFile("ann", absl::StrCat(path, "/", i), 1);
   }
   ASSERT_OK(tree().DeleteFolder("ann", "/a", true));
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(InodesUsed("ann"), 0u);
   EXPECT_EQ(BytesUsed("ann"), 0u);
   EXPECT_EQ(PipelinedStore("c/d"), 0u);

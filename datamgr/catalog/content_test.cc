@@ -107,9 +107,9 @@ class ContentTest : public testing::Test {
       bytes_[chunk] = bytes;
       ASSERT_TRUE(*work.Put(*run, chunk));
     }
-    DoChores();
+    DoDeferredWork();
   }
-  void DoChores() {
+  void DoDeferredWork() {
     while (*catalog_->deferred_work().Step()) {
     }
   }
@@ -177,7 +177,7 @@ TEST_F(ContentTest, WhatIsReplacedGoesAndTheMovedFileKeepsItsOwner) {
   EXPECT_EQ(Facts("/a/old").owner, "bob");
   EXPECT_EQ(Facts("/a/old").id, id);
   Reopen();  // As after a crash before its content is deleted.
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(UsageOf("ann").bytes(), 0u);
   EXPECT_EQ(UsageOf("ann").inodes(), 1u);
   EXPECT_EQ(UsageOf("bob").bytes(), ChunkCost(3));
@@ -285,7 +285,7 @@ TEST_F(ContentTest, AFileThatChangesWhileItIsHashedIsGivenUp) {
   ASSERT_OK(Write("/a/f", 1, "z", false));
   EXPECT_EQ(Facts("/a/f").hash, "");
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
-  DoChores();
+  DoDeferredWork();
   FindHashes();  // The file is gone.
   EXPECT_EQ(Rows("c/h"), 0u);
 }
@@ -309,7 +309,7 @@ TEST_F(ContentTest, TheHashOfALargeFileIsKeptAndLeavesNothingBehind) {
   content[5] = '!';
   EXPECT_EQ(Facts("/a/f").hash, HashOf(content));
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
-  DoChores();
+  DoDeferredWork();
   clock_.Advance(options_.trash_grace + absl::Seconds(1));
   while (true) {
     ASSERT_OK_AND_ASSIGN(const auto entries, catalog_->deferred_work().DueTrash(100));
@@ -342,7 +342,7 @@ TEST_F(ContentTest, AFolderWithPartsOnlyIsEmpty) {
   EXPECT_EQ(Code(tree().DeleteFolder("ann", "/a/d", false)), "NOTEMPTY");
   ASSERT_OK(tree().DeleteFile("ann", "/a/d/2"));
   EXPECT_OK(tree().DeleteFolder("ann", "/a/d", false));
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(UsageOf("ann").inodes(), 1u);
   EXPECT_EQ(Rows("c/o"), 0u);
 }
@@ -374,7 +374,7 @@ TEST_F(ContentTest, PartsThatNobodyGoesOnWithAreDeletedAfterAWeek) {
   Reopen();
   clock_.Advance(absl::Hours(24));
   EXPECT_EQ(expire(), "file whole ");
-  DoChores();
+  DoDeferredWork();
   EXPECT_EQ(UsageOf("ann").inodes(), 3u);
   EXPECT_EQ(UsageOf("ann").bytes(), 0u);
   EXPECT_EQ(Rows("c/o"), 0u);
@@ -452,7 +452,7 @@ TEST_F(ContentTest, AFileThatChangesWhileItsPiecesAreJoinedKeepsTheChange) {
   EXPECT_FALSE(*catalog_->join_work().Put(*run, chunk));
   EXPECT_EQ(Content("/a/f"), std::string(50, '0') + "1" + std::string(49, '0'));
   ASSERT_OK(tree().DeleteFile("ann", "/a/f"));
-  DoChores();
+  DoDeferredWork();
   EXPECT_FALSE(*catalog_->join_work().Put(*run, chunk));
   EXPECT_FALSE(catalog_->join_work().Next()->has_value());
 }

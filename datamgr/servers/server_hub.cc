@@ -92,7 +92,7 @@ grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* ServerHub::Serve(
     if (stopped_) refusal = absl::UnavailableError("datamgr is stopping");
     if (refusal.ok()) {
       stream = std::make_shared<DataServerStream>(context, this, *peer);
-      all_lanes_[stream.get()] = stream;
+      all_streams_[stream.get()] = stream;
     }
   }
   if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
@@ -180,13 +180,13 @@ void ServerHub::OnClosed(DataServerStream* stream) {
   Outbox out;
   {
     absl::MutexLock lock(&mu_);
-    all_lanes_.erase(stream);
-    RemoveLane(stream->peer().node, stream, &out);
+    all_streams_.erase(stream);
+    RemoveStream(stream->peer().node, stream, &out);
   }
   Carry(std::move(out));
 }
 
-void ServerHub::RemoveLane(NodeId id, DataServerStream* stream, Outbox* out) {
+void ServerHub::RemoveStream(NodeId id, DataServerStream* stream, Outbox* out) {
   const auto it = servers_.find(id);
   if (it == servers_.end() || it->second.streams.erase(stream) == 0) return;
   Server& server = it->second;
@@ -220,7 +220,7 @@ void ServerHub::RemoveServer(NodeId id, Outbox* out) {
     }
   }
   for (const auto& [stream, bytes] : server.streams) {
-    if (auto shared = all_lanes_[stream].lock()) out->cuts.push_back(std::move(shared));
+    if (auto shared = all_streams_[stream].lock()) out->cuts.push_back(std::move(shared));
   }
   servers_.erase(it);
   PushEvent({EventKind::kDown, id}, out);
@@ -238,7 +238,7 @@ void ServerHub::Begin(Server* server, Asked asked, Outbox* out) {
   const auto stream =
       std::min_element(server->streams.begin(), server->streams.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
-  auto shared = all_lanes_[stream->first].lock();
+  auto shared = all_streams_[stream->first].lock();
   if (shared == nullptr) {
     out->answers.emplace_back(std::move(asked.done), NotHere(server->name));
     return;
@@ -305,7 +305,7 @@ void ServerHub::SetSettings(NodeId id, const v1::DataServerSettings& settings) {
     const auto it = servers_.find(id);
     if (it == servers_.end()) return;
     for (const auto& [stream, bytes] : it->second.streams) {
-      auto shared = all_lanes_[stream].lock();
+      auto shared = all_streams_[stream].lock();
       if (shared == nullptr) continue;
       v1::ToDataServer message;
       *message.mutable_settings() = settings;
@@ -379,7 +379,7 @@ void ServerHub::Stop() {
     if (std::exchange(stopped_, true)) return;
     out.cut_reason = absl::UnavailableError("datamgr is stopping");
     while (!servers_.empty()) RemoveServer(servers_.begin()->first, &out);
-    for (const auto& [stream, weak] : all_lanes_) {
+    for (const auto& [stream, weak] : all_streams_) {
       if (auto shared = weak.lock()) out.cuts.push_back(std::move(shared));
     }
     events_.clear();

@@ -140,7 +140,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   void OnResponse(DataServerStream* stream, v1::ChunkResponse response) ABSL_LOCKS_EXCLUDED(mu_);
   void OnClosed(DataServerStream* stream) ABSL_LOCKS_EXCLUDED(mu_);
 
-  void RemoveLane(NodeId id, DataServerStream* stream, Outbox* out)
+  void RemoveStream(NodeId id, DataServerStream* stream, Outbox* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveServer(NodeId id, Outbox* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sends waiting requests as long as the window has room.
@@ -156,7 +156,7 @@ class ServerHub final : public v1::Chunks::CallbackService {
   std::map<NodeId, Server> servers_ ABSL_GUARDED_BY(mu_);
   std::map<NodeId, v1::DataServerSettings> settings_ ABSL_GUARDED_BY(mu_);
   // All streams that have not closed, before and after their hello.
-  std::map<DataServerStream*, std::weak_ptr<DataServerStream>> all_lanes_ ABSL_GUARDED_BY(mu_);
+  std::map<DataServerStream*, std::weak_ptr<DataServerStream>> all_streams_ ABSL_GUARDED_BY(mu_);
   std::vector<Event> events_ ABSL_GUARDED_BY(mu_);
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t client_bytes_ ABSL_GUARDED_BY(mu_) = 0;

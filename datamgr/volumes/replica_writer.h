@@ -49,7 +49,6 @@ class ReplicaWriter {
   using TaskPtr = std::shared_ptr<Task>;
 
   void Begin(const TaskPtr& task) ABSL_LOCKS_EXCLUDED(mu_);
-  void Put(const TaskPtr& task, int attempt, NodeId server) ABSL_LOCKS_EXCLUDED(mu_);
   void OnPut(const TaskPtr& task, int attempt, NodeId server, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Wait(const TaskPtr& task) ABSL_LOCKS_EXCLUDED(mu_);

@@ -43,9 +43,9 @@ v1::ChunkRequest MakeDelete(const ChunkKey& key) {
   return request;
 }
 
-class FakeLane final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataServer> {
+class FakeStream final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataServer> {
  public:
-  FakeLane(grpc::CallbackServerContext* context, FakeDatamgr* datamgr)
+  FakeStream(grpc::CallbackServerContext* context, FakeDatamgr* datamgr)
       : ServerStream(context, {.queue_bytes_max = size_t{1} << 30}), datamgr_(datamgr) {}
 
   void Ask(std::vector<v1::ChunkRequest> requests, std::vector<FakeDatamgr::Done> dones) {
@@ -65,7 +65,7 @@ class FakeLane final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataSe
  private:
   void OnMessage(v1::FromDataServer& message) override {
     if (message.has_hello()) {
-      const auto self = std::static_pointer_cast<FakeLane>(shared_from_this());
+      const auto self = std::static_pointer_cast<FakeStream>(shared_from_this());
       datamgr_->OnHello(self, message.hello());
     }
     if (message.has_report()) datamgr_->OnReport(message.report());
@@ -82,7 +82,7 @@ class FakeLane final : public rpc::ServerStream<v1::FromDataServer, v1::ToDataSe
   }
 
   void OnClosed(const absl::Status& status) override {
-    datamgr_->OnLaneClosed(this);
+    datamgr_->OnStreamClosed(this);
     std::map<uint64_t, FakeDatamgr::Done> waiting;
     {
       absl::MutexLock lock(&mu_);
@@ -123,10 +123,10 @@ grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* FakeDatamgr::Serv
   const absl::Status refusal = peer.ok() ? refusal_ : peer.status();
   if (!refusal.ok()) ++refusals_;
   if (!refusal.ok()) return rpc::RefuseStream<v1::FromDataServer, v1::ToDataServer>(refusal);
-  return std::make_shared<FakeLane>(context, this)->Start(*pins_, peer->pin);
+  return std::make_shared<FakeStream>(context, this)->Start(*pins_, peer->pin);
 }
 
-void FakeDatamgr::OnHello(const std::shared_ptr<FakeLane>& stream,
+void FakeDatamgr::OnHello(const std::shared_ptr<FakeStream>& stream,
                           const v1::DataServerHello& hello) {
   absl::MutexLock lock(&mu_);
   streams_[static_cast<int>(hello.stream())] = stream;
@@ -149,7 +149,7 @@ void FakeDatamgr::OnReport(const v1::DataServerReport& report) {
   ++reports_;
 }
 
-void FakeDatamgr::OnLaneClosed(const FakeLane* stream) {
+void FakeDatamgr::OnStreamClosed(const FakeStream* stream) {
   absl::MutexLock lock(&mu_);
   for (auto it = streams_.begin(); it != streams_.end();) {
     it = it->second.get() == stream ? streams_.erase(it) : std::next(it);
@@ -157,7 +157,7 @@ void FakeDatamgr::OnLaneClosed(const FakeLane* stream) {
 }
 
 void FakeDatamgr::SetSettings(const v1::DataServerSettings& settings) {
-  std::vector<std::shared_ptr<FakeLane>> streams;
+  std::vector<std::shared_ptr<FakeStream>> streams;
   {
     absl::MutexLock lock(&mu_);
     settings_ = settings;
@@ -192,14 +192,14 @@ void FakeDatamgr::AskAtOnce(const v1::ChunkRequest& request) {
   at_once_ = {request};
 }
 
-void FakeDatamgr::RefuseLanes(const absl::Status& status) {
+void FakeDatamgr::RefuseStreams(const absl::Status& status) {
   absl::MutexLock lock(&mu_);
   refusal_ = status;
 }
 
 void FakeDatamgr::Send(int stream, std::vector<v1::ChunkRequest> requests,
                        std::vector<Done> dones) {
-  std::shared_ptr<FakeLane> found;
+  std::shared_ptr<FakeStream> found;
   {
     absl::MutexLock lock(&mu_);
     const auto it = streams_.find(stream);
@@ -224,7 +224,7 @@ absl::StatusOr<v1::ChunkResponse> FakeDatamgr::Ask(int stream, v1::ChunkRequest 
   return answer;
 }
 
-std::vector<v1::DataServerHello> FakeDatamgr::AwaitLanes(int count) {
+std::vector<v1::DataServerHello> FakeDatamgr::AwaitStreams(int count) {
   absl::MutexLock lock(&mu_);
   const auto there = [&] { return streams_.size() >= static_cast<size_t>(count); };
   CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience)) << "the streams did not come";
@@ -241,7 +241,7 @@ v1::DataServerReport FakeDatamgr::AwaitReports(int count) {
   return last_report_;
 }
 
-void FakeDatamgr::AwaitNoLanes() {
+void FakeDatamgr::AwaitNoStreams() {
   absl::MutexLock lock(&mu_);
   const auto none = [&] { return streams_.empty(); };
   CHECK(mu_.AwaitWithTimeout(absl::Condition(&none), kPatience)) << "the streams did not end";

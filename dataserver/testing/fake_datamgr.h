@@ -17,7 +17,7 @@
 
 namespace convergia::dataserver {
 
-class FakeLane;
+class FakeStream;
 
 v1::ChunkRequest MakePut(const ChunkKey& key, const std::string& bytes);
 v1::ChunkRequest MakeRead(const ChunkKey& key, uint32_t offset, uint32_t length);
@@ -44,7 +44,7 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   // Sends `request` on every new stream right after the greeting, and ignores the response.
   void AskAtOnce(const v1::ChunkRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
   // Refuses new streams with `status`; OK accepts them again.
-  void RefuseLanes(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void RefuseStreams(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Sends requests, each with an ID. `done` gets the response, or kUnavailable if the stream ends
   // first.
@@ -54,27 +54,27 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   // Sends one request and waits for the response.
   absl::StatusOr<v1::ChunkResponse> Ask(int stream, v1::ChunkRequest request);
 
-  // The functions below end the test if the event does not come within 30 seconds. AwaitLanes()
+  // The functions below end the test if the event does not come within 30 seconds. AwaitStreams()
   // waits for `count` open streams and returns the latest hello of each stream number.
-  std::vector<v1::DataServerHello> AwaitLanes(int count) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<v1::DataServerHello> AwaitStreams(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // Waits for `count` further hellos.
   void AwaitHellos(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // Waits for `count` further streams that were refused.
   void AwaitRefusals(int count) ABSL_LOCKS_EXCLUDED(mu_);
   // Waits for `count` further reports. Returns the last one.
   v1::DataServerReport AwaitReports(int count) ABSL_LOCKS_EXCLUDED(mu_);
-  void AwaitNoLanes() ABSL_LOCKS_EXCLUDED(mu_);
+  void AwaitNoStreams() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::ServerBidiReactor<v1::FromDataServer, v1::ToDataServer>* Serve(
       grpc::CallbackServerContext* context) override;
 
  private:
-  friend class FakeLane;
+  friend class FakeStream;
 
-  void OnHello(const std::shared_ptr<FakeLane>& stream, const v1::DataServerHello& hello)
+  void OnHello(const std::shared_ptr<FakeStream>& stream, const v1::DataServerHello& hello)
       ABSL_LOCKS_EXCLUDED(mu_);
   void OnReport(const v1::DataServerReport& report) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnLaneClosed(const FakeLane* stream) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnStreamClosed(const FakeStream* stream) ABSL_LOCKS_EXCLUDED(mu_);
 
   rpc::TestPki* const pki_;
   const rpc::PinSet* const pins_;
@@ -86,7 +86,7 @@ class FakeDatamgr final : public v1::Chunks::CallbackService {
   std::vector<v1::ChunkRequest> at_once_ ABSL_GUARDED_BY(mu_);
   int refusals_ ABSL_GUARDED_BY(mu_) = 0;
   int hellos_heard_ ABSL_GUARDED_BY(mu_) = 0;
-  std::map<int, std::shared_ptr<FakeLane>> streams_ ABSL_GUARDED_BY(mu_);
+  std::map<int, std::shared_ptr<FakeStream>> streams_ ABSL_GUARDED_BY(mu_);
   std::map<int, v1::DataServerHello> hellos_ ABSL_GUARDED_BY(mu_);
   v1::DataServerSettings settings_ ABSL_GUARDED_BY(mu_);
   absl::Status refusal_ ABSL_GUARDED_BY(mu_);

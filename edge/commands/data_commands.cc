@@ -51,25 +51,4 @@ absl::StatusOr<uint32_t> ReadLimit(absl::string_view text) {
               absl::StrCat("the limit is a whole number from 1 to ", limits::kStorageRowsMax));
 }
 
-std::string AvailableText(const WaitingMessage& message) {
-  return absl::StrCat(message.id, "\n", message.from, "\n", message.bytes, "\n",
-                      absl::ToUnixMillis(message.sent));
-}
-
-void PushWaitingMessages(DataCore& data, Session& session) {
-  data.Do(CallerOf(session), ListMessages(),
-          [handle = session.handle()](absl::StatusOr<std::vector<WaitingMessage>> waiting) {
-            if (!waiting.ok()) return;  // The client learns of them when storage is up again.
-            if (waiting->empty()) return;
-            auto messages = std::make_shared<std::vector<WaitingMessage>>(*std::move(waiting));
-            handle.shard->Post([weak = handle.session, messages] {
-              const auto session = weak.lock();
-              if (session == nullptr) return;
-              for (const WaitingMessage& message : *messages) {
-                if (!session->Push("OFFLINEMESSAGEAVAILABLE", AvailableText(message))) return;
-              }
-            });
-          });
-}
-
 }  // namespace convergia::edge

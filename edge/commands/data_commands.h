@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "common/lineserver/command_table.h"
 #include "common/lineserver/session.h"
+#include "edge/commands/answer.h"
 #include "edge/core/data_core.h"
 
 namespace convergia::edge {
@@ -22,13 +23,6 @@ std::vector<lineserver::CommandSpec> MakeMetadataCommands(DataCore* data);
 
 // Features of these commands that older servers do not have (docs/PROTOCOL.md, INFO).
 inline constexpr absl::string_view kStorageFeatures = "replace part hash version";
-
-// Pushes OFFLINEMESSAGEAVAILABLE for each message in the mailbox of the session's user. On the
-// session's thread.
-void PushWaitingMessages(DataCore& data, lineserver::Session& session);
-
-// The data of OFFLINEMESSAGEAVAILABLE.
-std::string AvailableText(const WaitingMessage& message);
 
 // The user of a session, which must be signed in.
 Caller CallerOf(const lineserver::Session& session);
@@ -58,12 +52,7 @@ lineserver::Handler RunData(DataCore* data,
     absl::StatusOr<Operation> operation = parse(fields);
     if (!operation.ok()) return responder.Fail(operation.status());
     session.Weigh(responder.key(), WeightOf(fields, LengthOf(*operation)));
-    data->Do(CallerOf(session), *std::move(operation),
-             [responder = std::move(responder),
-              render](absl::StatusOr<typename Operation::Result> result) mutable {
-               if (!result.ok()) return responder.Fail(result.status());
-               responder.Ok(render(*result));
-             });
+    data->Do(CallerOf(session), *std::move(operation), AnswerWith(std::move(responder), render));
   };
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "edge/commands/data_commands.h"
+#include "edge/commands/line_session.h"
 
 namespace convergia::edge {
 
@@ -22,10 +23,6 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandDeps& deps) {
                                                   Responder responder) {
     HandleWatchServerMap(*map_watch, session, fields, std::move(responder));
   };
-  const auto send = [messages = deps.messages](Session& session, Fields fields,
-                                               Responder responder) {
-    messages->Send(session, fields[0], fields[1], std::move(responder));
-  };
   // clang-format off
   std::vector<CommandSpec> commands = {
       {"CONFIRMREGISTERACCOUNT", 2, 2, Access::kAnyone, for_people(HandleConfirmRegisterAccount),
@@ -38,7 +35,7 @@ std::vector<CommandSpec> MakeEdgeCommands(const CommandDeps& deps) {
        "your sessions at all servers"},
       {"REGISTERACCOUNT", 2, 3, Access::kAnyone, for_people(HandleRegisterAccount),
        "username LF password [LF invite]: ask for a new account; answers an id and a picture"},
-      {"SENDMESSAGE", 2, 2, Access::kSignedIn, send,
+      {"SENDMESSAGE", 2, 2, Access::kSignedIn, SendMessageHandler(deps.messages),
        "to LF body: send a message to someone who is signed in", /*counts_as_message=*/true,
        lineserver::kSmallAnswerBytes},
       {"WATCHSERVERMAP", 1, 1, Access::kSignedIn, watch,

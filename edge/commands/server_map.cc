@@ -1,14 +1,14 @@
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/limits.h"
 #include "common/lineserver/session.h"
+#include "edge/commands/answer.h"
 #include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
-#include "edge/upstream/map_rows.h"
+#include "edge/commands/server_map_text.h"
 
 namespace convergia::edge {
 
@@ -31,11 +31,7 @@ void HandleGetServerMap(PeopleCore& people, Session& session, Fields fields, Res
     page = {std::string(fields[0]), static_cast<uint32_t>(limit)};
   }
   people.GetServerMap(CallerOf(session), std::move(page),
-                      [responder = std::move(responder)](
-                          absl::StatusOr<std::vector<v1::ServerMapRow>> rows) mutable {
-                        if (!rows.ok()) return responder.Fail(rows.status());
-                        responder.Ok(MapRowsText(*rows));
-                      });
+                      AnswerWith(std::move(responder), ServerMapText));
 }
 
 // WATCHSERVERMAP on|off

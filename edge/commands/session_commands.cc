@@ -8,6 +8,7 @@
 #include "common/base/fail.h"
 #include "common/line/rows.h"
 #include "common/lineserver/session.h"
+#include "edge/commands/answer.h"
 #include "edge/commands/data_commands.h"
 #include "edge/commands/edge_commands.h"
 
@@ -17,24 +18,27 @@ using lineserver::Fields;
 using lineserver::Responder;
 using lineserver::Session;
 
+namespace {
+
+std::string SessionsText(const std::vector<OwnSession>& sessions) {
+  line::RowWriter rows;
+  for (const auto& [server, facts] : sessions) {
+    if (!facts.has_value()) {
+      rows.Add({server, "?", "", ""});
+      continue;
+    }
+    rows.Add({server, absl::StrCat(facts->number), facts->address,
+              absl::StrCat(absl::ToUnixMillis(facts->since))});
+  }
+  return rows.data();
+}
+
+}  // namespace
+
 // LISTSESSIONS -> rows: server, session, address, since
 void HandleListSessions(PeopleCore& people, Session& session, Fields /*fields*/,
                         Responder responder) {
-  people.ListSessions(
-      CallerOf(session),
-      [responder = std::move(responder)](absl::StatusOr<std::vector<OwnSession>> sessions) mutable {
-        if (!sessions.ok()) return responder.Fail(sessions.status());
-        line::RowWriter rows;
-        for (const auto& [server, facts] : *sessions) {
-          if (!facts.has_value()) {
-            rows.Add({server, "?", "", ""});
-            continue;
-          }
-          rows.Add({server, absl::StrCat(facts->number), facts->address,
-                    absl::StrCat(absl::ToUnixMillis(facts->since))});
-        }
-        responder.Ok(rows.data());
-      });
+  people.ListSessions(CallerOf(session), AnswerWith(std::move(responder), SessionsText));
 }
 
 // ENDSESSION server, session
@@ -45,10 +49,7 @@ void HandleEndSession(PeopleCore& people, Session& session, Fields fields, Respo
         Fail(FailCode::kBadField, "give the server and the session's number; see LISTSESSIONS"));
   }
   people.EndSession(CallerOf(session), std::string(fields[0]), number,
-                    [responder = std::move(responder)](absl::StatusOr<Nothing> ended) mutable {
-                      if (!ended.ok()) return responder.Fail(ended.status());
-                      responder.Ok();
-                    });
+                    AnswerWith(std::move(responder), NoText));
 }
 
 }  // namespace convergia::edge

@@ -63,8 +63,7 @@ void PeopleCore::EndSession(const Caller& caller, std::string server, uint64_t n
                    });
 }
 
-void PeopleCore::GetServerMap(const Caller& caller, MapPage page,
-                              Done<std::vector<v1::ServerMapRow>> done) {
+void PeopleCore::GetServerMap(const Caller& caller, MapPage page, Done<ServerMap> done) {
   v1::GetServerMapRequest request;
   request.set_viewer(caller.user);
   request.set_after(std::move(page.after));
@@ -73,9 +72,7 @@ void PeopleCore::GetServerMap(const Caller& caller, MapPage page,
       std::move(request),
       [done = std::move(done)](absl::StatusOr<v1::GetServerMapResponse> response) mutable {
         if (!response.ok()) return done(response.status());
-        done(std::vector<v1::ServerMapRow>(
-            std::make_move_iterator(response->mutable_rows()->begin()),
-            std::make_move_iterator(response->mutable_rows()->end())));
+        done(ServerMapOf(std::move(*response->mutable_rows())));
       });
 }
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "convergia/v1/server_map.pb.h"
 #include "edge/core/caller.h"
+#include "edge/core/server_map.h"
 #include "edge/upstream/mgmt_client.h"
 
 namespace convergia::edge {
@@ -61,7 +61,7 @@ class PeopleCore {
   void ConfirmRegistration(CaptchaAnswer answer, Done<RegistrationState> done);
   void ListSessions(const Caller& caller, Done<std::vector<OwnSession>> done);
   void EndSession(const Caller& caller, std::string server, uint64_t number, Done<Nothing> done);
-  void GetServerMap(const Caller& caller, MapPage page, Done<std::vector<v1::ServerMapRow>> done);
+  void GetServerMap(const Caller& caller, MapPage page, Done<ServerMap> done);
 
  private:
   MgmtClient& mgmt_;

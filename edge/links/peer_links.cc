@@ -16,9 +16,9 @@ constexpr absl::Duration kReportEvery = absl::Seconds(10);
 
 }  // namespace
 
-PeerLinks::PeerLinks(Options options, OnLinks on_links)
-    : options_(std::move(options)),
-      on_links_(std::move(on_links)),
+PeerLinks::PeerLinks(Epoch epoch, Deps deps)
+    : epoch_(epoch),
+      deps_(std::move(deps)),
       events_{.frame = [this](const auto& stream, auto* frame) { OnFrame(stream, frame); },
               .drained = [this](LinkId link, auto* spare) { OnDrained(link, spare); },
               .closed = [this](const auto& stream, const auto& why) { OnClosed(stream, why); }} {}
@@ -26,15 +26,14 @@ PeerLinks::PeerLinks(Options options, OnLinks on_links)
 PeerLinks::~PeerLinks() { Stop(); }
 
 void PeerLinks::Start(NodeId self) {
-  plan_.emplace(self, /*seed=*/options_.epoch + self);
+  plan_.emplace(self, /*seed=*/epoch_ + self);
   self_ = self;
-  revocations_ =
-      options_.pins->AddRevocationListener([this](const identity::Pin&) { OnRevoked(); });
+  revocations_ = deps_.pins->AddRevocationListener([this](const identity::Pin&) { OnRevoked(); });
 }
 
 void PeerLinks::OnRevoked() {
   absl::flat_hash_set<NodeId> valid;
-  for (const rpc::PinEntry& pin : options_.pins->All()) {
+  for (const rpc::PinEntry& pin : deps_.pins->All()) {
     if (pin.role == Role::kEdge) valid.insert(pin.node);
   }
   std::vector<std::shared_ptr<LinkStream>> revoked;
@@ -50,7 +49,7 @@ void PeerLinks::OnRevoked() {
 }
 
 void PeerLinks::SetPeers(std::vector<EdgePeer> peers, bool fresh) {
-  options_.loop->Post(
+  deps_.loop->Post(
       [this, fresh, peers = std::move(peers)](Switchboard& switchboard, absl::Duration now) {
         std::vector<std::pair<NodeId, Epoch>> edges;
         for (const EdgePeer& peer : peers) edges.emplace_back(peer.node, fresh ? peer.epoch : 0);
@@ -62,7 +61,7 @@ void PeerLinks::SetPeers(std::vector<EdgePeer> peers, bool fresh) {
 v1::Frame PeerLinks::Hello() const {
   v1::Frame frame;
   frame.mutable_hello()->set_node_id(self_);
-  frame.mutable_hello()->set_epoch(options_.epoch);
+  frame.mutable_hello()->set_epoch(epoch_);
   return frame;
 }
 
@@ -89,15 +88,15 @@ grpc::ServerBidiReactor<v1::Frame, v1::Frame>* PeerLinks::Accept(
   if (self_ == 0 || !Keep(stream)) {
     return rpc::RefuseStream<v1::Frame, v1::Frame>(absl::UnavailableError("starting or stopping"));
   }
-  options_.loop->Post(
+  deps_.loop->Post(
       [this, id = stream->id()](Switchboard&, absl::Duration now) { starting_[id] = now; });
   stream->SendFrame(Hello());
-  return stream->Start(*options_.pins, peer.pin);
+  return stream->Start(*deps_.pins, peer.pin);
 }
 
 void PeerLinks::Dial(const DialPlan::Dial& dial, absl::Duration now) {
   auto stream =
-      std::make_shared<DialledLink>(&events_, ++last_link_, dial.node, options_.make_channel(dial));
+      std::make_shared<DialledLink>(&events_, ++last_link_, dial.node, deps_.make_channel(dial));
   if (!Keep(stream)) return;
   starting_[stream->id()] = now;
   stream->SendFrame(Hello());
@@ -109,17 +108,17 @@ void PeerLinks::OnFrame(const std::shared_ptr<LinkStream>& stream, v1::Frame* fr
     stream->greeted = true;
     return OnHello(stream, frame->hello());
   }
-  if (frame->has_locations() && options_.locations != nullptr) {
+  if (frame->has_locations() && deps_.locations != nullptr) {
     const size_t bytes = frame->locations().ByteSizeLong();
     stream->AddUnworked(bytes);
-    options_.locations->OnLocations(stream->peer(), std::move(*frame->mutable_locations()),
-                                    [stream, bytes] { stream->RemoveUnworked(bytes); });
+    deps_.locations->OnLocations(stream->peer(), std::move(*frame->mutable_locations()),
+                                 [stream, bytes] { stream->RemoveUnworked(bytes); });
     frame->clear_locations();
   }
   const size_t bytes = frame->ByteSizeLong();
   stream->AddUnworked(bytes);
-  options_.loop->Post([stream, bytes, arriving = TakeFrame(frame)](Switchboard& switchboard,
-                                                                   absl::Duration now) mutable {
+  deps_.loop->Post([stream, bytes, arriving = TakeFrame(frame)](Switchboard& switchboard,
+                                                                absl::Duration now) mutable {
     switchboard.OnFrame(stream->id(), std::move(arriving), now);
     stream->RemoveUnworked(bytes);
   });
@@ -131,7 +130,7 @@ void PeerLinks::OnHello(const std::shared_ptr<LinkStream>& stream, const v1::Lin
     stream->CancelStream(absl::PermissionDeniedError("the hello is not of the caller's node"));
     return;
   }
-  options_.loop->Post(
+  deps_.loop->Post(
       [this, stream, epoch = hello.epoch()](Switchboard& switchboard, absl::Duration now) {
         Admit(*stream, epoch, switchboard, now);
       });
@@ -151,7 +150,7 @@ void PeerLinks::Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard,
 }
 
 void PeerLinks::OnDrained(LinkId link, v1::Frame* spare) {
-  options_.loop->Post(
+  deps_.loop->Post(
       [link, spare = std::move(*spare)](Switchboard& switchboard, absl::Duration) mutable {
         switchboard.OnDrained(link, std::move(spare));
       });
@@ -164,8 +163,8 @@ void PeerLinks::OnClosed(const LinkStream& stream, const absl::Status& status) {
     streams_.erase(link);
   }
   VLOG(1) << "link " << link << " to node " << stream.peer() << " ended: " << status;
-  options_.loop->Post([this, link, peer = stream.peer(), dialled = stream.dialled()](
-                          Switchboard& switchboard, absl::Duration now) {
+  deps_.loop->Post([this, link, peer = stream.peer(), dialled = stream.dialled()](
+                       Switchboard& switchboard, absl::Duration now) {
     switchboard.OnLinkDown(link, now);
     const bool was_starting = starting_.erase(link) > 0;
     if (was_starting && dialled == Dialled::kByUs) plan_->OnDialDone(peer, /*reached=*/false, now);
@@ -190,12 +189,12 @@ void PeerLinks::OnLinksChanged(std::vector<Switchboard::LinkView> links) {
     LOG_IF(INFO, !up.contains(node)) << "link to node " << node << " is down";
   }
   up_ = std::move(up);
-  on_links_(links);
-  if (options_.locations != nullptr) options_.locations->OnLinks({up_.begin(), up_.end()});
+  deps_.on_links(links);
+  if (deps_.locations != nullptr) deps_.locations->OnLinks({up_.begin(), up_.end()});
 }
 
 void PeerLinks::OnLocationsTaken(std::vector<NodeId> peers) {
-  if (options_.locations != nullptr) options_.locations->OnLinksReady(std::move(peers));
+  if (deps_.locations != nullptr) deps_.locations->OnLinksReady(std::move(peers));
 }
 
 void PeerLinks::CancelSlowStarts(absl::Duration now) {
@@ -211,8 +210,9 @@ void PeerLinks::OnTick(absl::Duration now) {
   for (const DialPlan::Dial& dial : plan_->Due(now)) Dial(dial, now);
   if (now < next_report_) return;
   next_report_ = now + kReportEvery;
-  options_.loop->Post(
-      [this](Switchboard& switchboard, absl::Duration at) { on_links_(switchboard.Links(at)); });
+  deps_.loop->Post([this](Switchboard& switchboard, absl::Duration at) {
+    deps_.on_links(switchboard.Links(at));
+  });
 }
 
 void PeerLinks::Stop() {

@@ -44,21 +44,21 @@ class LinkLocations {
 // Thread-safe, but for what the loop calls.
 class PeerLinks {
  public:
-  struct Options {
+  struct Deps {
     // Outlives the links' Stop().
     RelayLoop* loop = nullptr;
-    Epoch epoch = 0;
     // The valid pins; must outlive the links, and must not change while they are destroyed.
     const rpc::PinSet* pins = nullptr;
     // Must outlive the links' Stop(). Null: locations are ignored.
     LinkLocations* locations = nullptr;
     // Makes the channel for a dial.
     std::function<std::shared_ptr<grpc::Channel>(const DialPlan::Dial& dial)> make_channel;
+    // Gets all links that are up, to be reported to mgmt. On the loop's thread.
+    std::function<void(const std::vector<Switchboard::LinkView>& links)> on_links;
   };
-  // Gets all links that are up, to be reported to mgmt.
-  using OnLinks = std::function<void(const std::vector<Switchboard::LinkView>& links)>;
 
-  PeerLinks(Options options, OnLinks on_links);
+  // `epoch`: of this edge.
+  PeerLinks(Epoch epoch, Deps deps);
   ~PeerLinks();
 
   // Accepts calls from now on. `self` is this edge. Call it before the loop's Start().
@@ -103,8 +103,8 @@ class PeerLinks {
   void Admit(LinkStream& stream, Epoch epoch, Switchboard& switchboard, absl::Duration now);
   void CancelSlowStarts(absl::Duration now);
 
-  const Options options_;
-  const OnLinks on_links_;
+  const Epoch epoch_;
+  const Deps deps_;
   const LinkStream::Events events_;
 
   std::atomic<NodeId> self_ = 0;  // 0 until Start().

@@ -15,7 +15,7 @@ std::map<std::string, uint64_t> Taken(HeavyHitters* heavy_hitters) {
   return bytes;
 }
 
-TEST(TalkSketchTest, SumsForEachPeerAndBeginsAnew) {
+TEST(HeavyHittersTest, SumsForEachPeerAndBeginsAnew) {
   HeavyHitters heavy_hitters;
   heavy_hitters.Count("bob", 100);
   heavy_hitters.Count("carol", 10);
@@ -27,7 +27,7 @@ TEST(TalkSketchTest, SumsForEachPeerAndBeginsAnew) {
   EXPECT_EQ(Taken(&heavy_hitters), (std::map<std::string, uint64_t>{{"carol", 7}}));
 }
 
-TEST(TalkSketchTest, HeavyPeersStayAmongAnyNumberOfLightOnes) {
+TEST(HeavyHittersTest, HeavyPeersStayAmongAnyNumberOfLightOnes) {
   HeavyHitters heavy_hitters;
   for (int i = 0; i < 10'000; ++i) {
     heavy_hitters.Count(absl::StrCat("stranger", i), 10);

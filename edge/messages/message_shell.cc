@@ -6,15 +6,11 @@
 #include <limits>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
-#include "common/base/limits.h"
-#include "edge/messages/receive_packet.h"
+#include "common/base/status_macros.h"
 
 namespace convergia::edge {
 
-using lineserver::Responder;
-using lineserver::Session;
 using session::Shard;
 
 namespace {
@@ -22,12 +18,15 @@ namespace {
 // MessageId::core of arrivals: no shard has this index.
 constexpr uint32_t kArrivalCore = std::numeric_limits<uint32_t>::max();
 
-// One string for each thread, so that a message allocates none.
-std::string& Scratch() {
-  thread_local std::string scratch;
-  if (scratch.capacity() > limits::kOutboxBytesSoft) std::string().swap(scratch);
-  scratch.clear();
-  return scratch;
+Envelope EnvelopeOf(const MessageCore::Departure& departure) {
+  return {.from = std::string(departure.from),
+          .to = std::string(departure.to),
+          .time_ms = departure.time_ms,
+          .body = std::string(departure.body)};
+}
+
+ReceivedMessage AsReceived(const Envelope& envelope) {
+  return {.from = envelope.from, .time_ms = envelope.time_ms, .body = envelope.body};
 }
 
 }  // namespace
@@ -47,35 +46,33 @@ void MessageShell::Start(absl::Span<const std::shared_ptr<Shard>> shards) {
 
 // ---- Sessions.
 
-absl::Status MessageShell::OnSignedIn(Session& session) {
-  Lane& lane = LaneOf(session.shard());
-  const SessionRef ref{static_cast<uint32_t>(session.shard().index()), session.id()};
-  const Username& user = session.signed_in()->user;
-  const absl::Status added = deps_.hub->Add(user, session.signed_in()->account, session.id(), ref);
-  if (!added.ok()) return added;
-  session.set_extension(std::make_unique<Member>(lane.core.OnSession(session.id(), user.str())));
-  lane.sessions[session.id()] = &session;
+absl::Status MessageShell::OnSignedIn(EdgeSession& session) {
+  const SessionRef& ref = session.ref();
+  CVG_RETURN_IF_ERROR(deps_.hub->Add(session.user(), session.account(), ref.id, ref));
+  Lane& lane = LaneOf(ref);
+  session.sender_ = lane.core.OnSession(ref.id, session.user().str());
+  lane.sessions[ref.id] = &session;
   return absl::OkStatus();
 }
 
-void MessageShell::OnClosed(Session& session) {
-  Lane& lane = LaneOf(session.shard());
-  deps_.hub->Remove(session.signed_in()->user, session.id());
-  lane.sessions.erase(session.id());
-  lane.core.OnSessionGone(session.extension<Member>()->sender);
+void MessageShell::OnClosed(EdgeSession& session) {
+  const SessionRef& ref = session.ref();
+  Lane& lane = LaneOf(ref);
+  deps_.hub->Remove(session.user(), ref.id);
+  lane.sessions.erase(ref.id);
+  lane.core.OnSessionGone(std::exchange(session.sender_, nullptr));
   CarryOut(lane);
 }
 
-void MessageShell::Send(Session& session, absl::string_view to, absl::string_view body,
-                        Responder responder) {
-  const absl::StatusOr<Username> user = Username::Parse(to);
-  if (!user.ok()) return responder.Fail(user.status());
-  Lane& lane = LaneOf(session.shard());
-  MessageCore::Sender& sender = *session.extension<Member>()->sender;
-  const MessageId message = lane.core.OnMessage(
-      sender, user->str(), body, absl::ToUnixMillis(deps_.clock->Now()), deps_.clock->Elapsed());
-  if (message.slot >= lane.responders.size()) lane.responders.resize(message.slot + 1);
-  lane.responders[message.slot] = std::move(responder);
+void MessageShell::Send(EdgeSession& session, const SendMessage& message, SentDone done) {
+  const absl::StatusOr<Username> to = Username::Parse(message.to);
+  if (!to.ok()) return done(to.status());
+  Lane& lane = LaneOf(session.ref());
+  const MessageId id =
+      lane.core.OnMessage(*session.sender_, to->str(), message.body,
+                          absl::ToUnixMillis(deps_.clock->Now()), deps_.clock->Elapsed());
+  if (id.slot >= lane.waiting.size()) lane.waiting.resize(id.slot + 1);
+  lane.waiting[id.slot] = std::move(done);
   CarryOut(lane);
 }
 
@@ -84,52 +81,49 @@ void MessageShell::CarryOut(Lane& lane) {
   for (lane.core.Take(&output); !output.empty(); lane.core.Take(&output)) {
     for (MessageCore::Departure& departure : output.departures) Depart(lane, departure);
     for (const MessageCore::Answer& answer : output.answers) {
-      Responder responder = std::move(lane.responders[answer.message.slot]);
+      SentDone done = std::move(lane.waiting[answer.message.slot]);
       if (answer.sessions == 0) {
-        responder.Fail(answer.failure);
+        done(answer.failure);
       } else {
-        responder.Ok(absl::AlphaNum(answer.sessions).Piece());
+        done(Sent{.sessions = answer.sessions});
       }
     }
-    for (const MessageId message : output.dropped) lane.responders[message.slot] = Responder();
+    for (const MessageId message : output.dropped) lane.waiting[message.slot] = SentDone();
     for (const std::string& warning : output.warnings) LOG(WARNING) << warning;
   }
   lane.spare = std::move(output);
 }
 
 void MessageShell::Depart(Lane& lane, MessageCore::Departure& departure) {
-  std::string& packet = Scratch();
-  SharedPacket shared;
+  SharedEnvelope shared;
   const MessageCore::ShardLeg* here = nullptr;
-  if (!departure.shards.empty()) {
-    AppendReceiveMessage(departure.from, departure.time_ms, departure.body, &packet);
-  }
   for (MessageCore::ShardLeg& leg : departure.shards) {
     Lane& theirs = *lanes_[leg.shard];
     if (&theirs == &lane) {
       here = &leg;
       continue;
     }
-    if (shared == nullptr) shared = std::make_shared<const std::string>(packet);
+    if (shared == nullptr) shared = std::make_shared<const Envelope>(EnvelopeOf(departure));
     PostToShard(theirs, departure.message, std::move(leg.sessions), shared);
   }
   for (const NodeId edge : departure.edges) {
-    SendToEdge(lane, {.message = departure.message,
-                      .destination = edge,
-                      .envelope = {.from = std::string(departure.from),
-                                   .to = std::string(departure.to),
-                                   .time_ms = departure.time_ms,
-                                   .body = std::string(departure.body)}});
+    SendToEdge(
+        lane,
+        {.message = departure.message, .destination = edge, .envelope = EnvelopeOf(departure)});
   }
   // The last leg, because the views of `departure` end with the last result.
-  if (here != nullptr) lane.core.OnResult(departure.message, Push(lane, here->sessions, packet));
+  if (here == nullptr) return;
+  const ReceivedMessage message = {
+      .from = departure.from, .time_ms = departure.time_ms, .body = departure.body};
+  lane.core.OnResult(departure.message, Deliver(lane, here->sessions, message));
 }
 
 void MessageShell::PostToShard(Lane& lane, MessageId message, MessageCore::SessionIds sessions,
-                               SharedPacket packet) {
+                               SharedEnvelope envelope) {
   lane.shard->Post(
-      [this, &lane, message, sessions = std::move(sessions), packet = std::move(packet)] {
-        PostResultsToShard(*lanes_[message.core], {{message, Push(lane, sessions, *packet)}});
+      [this, &lane, message, sessions = std::move(sessions), envelope = std::move(envelope)] {
+        const RelayResult result = Deliver(lane, sessions, AsReceived(*envelope));
+        PostResultsToShard(*lanes_[message.core], {{message, result}});
       });
 }
 
@@ -149,13 +143,13 @@ void MessageShell::SendToEdge(Lane& lane, RelayLoop::Request request) {
   lane.shard->Post([this, &lane] { deps_.loop->Send(&lane.outbound); });
 }
 
-RelayResult MessageShell::Push(Lane& lane, const MessageCore::SessionIds& sessions,
-                               absl::string_view packet) {
+RelayResult MessageShell::Deliver(Lane& lane, const MessageCore::SessionIds& sessions,
+                                  const ReceivedMessage& message) {
   RelayResult result;
   for (const uint64_t id : sessions) {
     const auto found = lane.sessions.find(id);
     if (found == lane.sessions.end()) continue;
-    if (!found->second->IsCongested() && found->second->PushEscaped(packet)) {
+    if (found->second->OnMessage(message)) {
       ++result.sessions;
     } else {
       result.fail = FailCode::kBusy;
@@ -246,10 +240,8 @@ void MessageShell::DeliverOnShard(Lane& lane, const std::vector<ShardDelivery>& 
   Answers results;
   results.reserve(deliveries.size());
   for (const ShardDelivery& delivery : deliveries) {
-    const Envelope& envelope = delivery.envelope;
-    std::string& packet = Scratch();
-    AppendReceiveMessage(envelope.from, envelope.time_ms, envelope.body, &packet);
-    results.push_back({delivery.message, Push(lane, delivery.sessions, packet)});
+    results.push_back(
+        {delivery.message, Deliver(lane, delivery.sessions, AsReceived(delivery.envelope))});
   }
   deps_.loop->PostResults(std::move(results));
 }
@@ -279,7 +271,7 @@ void MessageShell::ForEachSession(const ForEach& fn) {
 }
 
 void MessageShell::OnSession(const SessionRef& ref, const ForEach& fn) {
-  Lane& lane = *lanes_[ref.shard];
+  Lane& lane = LaneOf(ref);
   lane.shard->Post([&lane, id = ref.id, fn] {
     const auto found = lane.sessions.find(id);
     if (found != lane.sessions.end()) fn(*found->second);
@@ -294,12 +286,8 @@ void MessageShell::TakeTraffic(size_t talkers_max,
   }
 }
 
-void MessageShell::PushTo(absl::string_view user, absl::string_view word, absl::string_view data) {
-  for (const SessionRef& ref : deps_.hub->FindHere(user)) {
-    OnSession(ref, [word = std::string(word), data = std::string(data)](Session& session) {
-      session.Push(word, data);
-    });
-  }
+void MessageShell::ForEachOf(absl::string_view user, const ForEach& fn) {
+  for (const SessionRef& ref : deps_.hub->FindHere(user)) OnSession(ref, fn);
 }
 
 }  // namespace convergia::edge

@@ -12,17 +12,17 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/base/clock.h"
-#include "common/lineserver/command_table.h"
-#include "common/lineserver/responder.h"
-#include "common/lineserver/session.h"
 #include "common/session/shard.h"
+#include "edge/core/talk.h"
+#include "edge/messages/edge_session.h"
 #include "edge/messages/message_core.h"
 #include "edge/relay/relay_loop.h"
 #include "edge/sessions/session_hub.h"
 
 namespace convergia::edge {
 
-// Carries messages from sessions to sessions, as MessageCore decides.
+// Carries messages from sessions to sessions, as MessageCore decides. It knows sessions of all
+// dialects as EdgeSession, and finds them for the edge's other rooms.
 //
 //   sender's session -> sessions on the same shard: at once, without a hop
 //                    -> sessions on other shards: posted there, the result posted back
@@ -52,13 +52,12 @@ class MessageShell {
   // ---- On the session's thread.
 
   // Errors: those of SessionHub::Add().
-  absl::Status OnSignedIn(lineserver::Session& session);
-  void OnClosed(lineserver::Session& session);
+  // `session` must outlive OnClosed(), which follows once if this returns OK.
+  absl::Status OnSignedIn(EdgeSession& session);
+  void OnClosed(EdgeSession& session);
 
-  // Sends `body` to the user `to`. Answers the number of sessions that got it, or an error of
-  // SENDMESSAGE (docs/PROTOCOL.md).
-  void Send(lineserver::Session& session, absl::string_view to, absl::string_view body,
-            lineserver::Responder responder);
+  // Runs `message` for the user of `session`. Errors: those of SENDMESSAGE (docs/PROTOCOL.md).
+  void Send(EdgeSession& session, const SendMessage& message, SentDone done);
 
   // ---- On the relay loop's thread: the callbacks of RelayLoop::Deps.
 
@@ -80,7 +79,7 @@ class MessageShell {
   uint64_t envelopes_refused() const { return envelopes_refused_; }
 
   // Calls `fn` for each signed-in session, on its shard.
-  using ForEach = std::function<void(lineserver::Session& session)>;
+  using ForEach = std::function<void(EdgeSession& session)>;
   void ForEachSession(const ForEach& fn);
 
   // Calls `fn` on the shard of `ref`, if that session is still open.
@@ -89,15 +88,10 @@ class MessageShell {
   // Calls `fn` with MessageCore::TakeTraffic(), on each shard's thread.
   void TakeTraffic(size_t talkers_max, const std::function<void(MessageCore::Traffic)>& fn);
 
-  // Pushes to every session of `user` on this edge.
-  void PushTo(absl::string_view user, absl::string_view word, absl::string_view data);
+  // Calls `fn` for each session of `user` on this edge, on its shard.
+  void ForEachOf(absl::string_view user, const ForEach& fn);
 
  private:
-  // The data that a session keeps for the shell.
-  struct Member final : lineserver::SessionExtension {
-    explicit Member(MessageCore::Sender* sender) : sender(sender) {}
-    MessageCore::Sender* const sender;
-  };
   // One shard's core with its surroundings. Only on the shard's thread.
   struct Lane {
     Lane(session::Shard* shard, const EdgeSessionHub* hub, MessageCore::Options options)
@@ -106,9 +100,9 @@ class MessageShell {
     session::Shard* const shard;
     MessageCore core;
     MessageCore::Output spare;  // A member to reuse its memory.
-    absl::flat_hash_map<uint64_t, lineserver::Session*> sessions;
-    std::vector<lineserver::Responder> responders;  // Of unanswered messages, by slot.
-    std::vector<RelayLoop::Request> outbound;       // Of this turn, for the relay loop.
+    absl::flat_hash_map<uint64_t, EdgeSession*> sessions;
+    std::vector<SentDone> waiting;             // For the results of messages, by slot.
+    std::vector<RelayLoop::Request> outbound;  // Of this turn, for the relay loop.
   };
   // An arrival on its way to the sessions of one shard.
   struct ShardDelivery {
@@ -117,19 +111,19 @@ class MessageShell {
     MessageCore::SessionIds sessions;
   };
   using Answers = std::vector<RelaySender::Answer>;
-  using SharedPacket = std::shared_ptr<const std::string>;
+  using SharedEnvelope = std::shared_ptr<const Envelope>;
 
-  Lane& LaneOf(const session::Shard& shard) { return *lanes_[shard.index()]; }
+  Lane& LaneOf(const SessionRef& ref) { return *lanes_[ref.shard]; }
 
   void CarryOut(Lane& lane);
   void Depart(Lane& lane, MessageCore::Departure& departure);
   void PostToShard(Lane& lane, MessageId message, MessageCore::SessionIds sessions,
-                   SharedPacket packet);
+                   SharedEnvelope envelope);
   void SendToEdge(Lane& lane, RelayLoop::Request request);
   // Tells the core of each message the result of a leg.
   void PostResultsToShard(Lane& lane, Answers results);
-  static RelayResult Push(Lane& lane, const MessageCore::SessionIds& sessions,
-                          absl::string_view packet);
+  static RelayResult Deliver(Lane& lane, const MessageCore::SessionIds& sessions,
+                             const ReceivedMessage& message);
 
   // If `switchboard` is null, the results are posted to it.
   void CarryOutArrivals(Switchboard* switchboard);

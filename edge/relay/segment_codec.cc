@@ -30,7 +30,7 @@ void WriteSegment(const OutgoingSegment& segment, v1::Segment* out) {
   }
 }
 
-void WriteWaybill(const SegmentHeader& header, v1::Segment* out) {
+void WriteSegmentHeader(const SegmentHeader& header, v1::Segment* out) {
   out->set_origin(header.origin);
   out->set_destination(header.destination);
   out->set_bounced(header.bounced);
@@ -43,7 +43,7 @@ namespace {
 // The most memory that a link keeps between two frames.
 constexpr size_t kKeptBytesMax = 256 * 1024;
 
-SegmentHeader ReadWaybill(const v1::Segment& segment) {
+SegmentHeader ReadSegmentHeader(const v1::Segment& segment) {
   return {.origin = segment.origin(),
           .destination = segment.destination(),
           .route = Hops(segment.route().begin(), segment.route().end()),
@@ -84,7 +84,7 @@ ArrivingFrame TakeFrame(v1::Frame* frame) {
   taken.segments.reserve(frame->segments_size());
   for (v1::Segment& segment : *frame->mutable_segments()) {
     ArrivingSegment& added = taken.segments.emplace_back();
-    added.header = ReadWaybill(segment);
+    added.header = ReadSegmentHeader(segment);
     if (added.header.route.empty() && !added.header.bounced) {
       added.content = ReadSegment(segment);
     } else {

@@ -12,7 +12,7 @@ namespace convergia::edge {
 
 // Adds the content of `segment` to `*out`, without its header.
 void WriteSegment(const OutgoingSegment& segment, v1::Segment* out);
-void WriteWaybill(const SegmentHeader& header, v1::Segment* out);
+void WriteSegmentHeader(const SegmentHeader& header, v1::Segment* out);
 
 // A segment that has arrived: decoded if it is for this edge, unchanged if it is for another one.
 struct ArrivingSegment {

@@ -201,7 +201,7 @@ void Switchboard::Refuse(NodeId from, absl::string_view why) {
 
 void Switchboard::Forward(v1::Segment* segment, ForwardDecision decision) {
   if (decision.what == ForwardDecision::What::kBounce) segment->clear_envelopes();
-  WriteWaybill(decision.header, segment);
+  WriteSegmentHeader(decision.header, segment);
   Enqueue(decision.next, std::move(*segment));
 }
 
@@ -432,10 +432,10 @@ void Switchboard::AppendSegment(NodeId destination, Peer* peer, Filling* filling
       peer->channel.Next(options_.frame_bytes_max - filling->bytes, now);
   v1::Segment* const added = filling->frame.add_segments();
   WriteSegment(segment, added);
-  WriteWaybill({.origin = self_,
-                .destination = destination,
-                .route = Hops(peer->hops.begin() + 1, peer->hops.end())},
-               added);
+  WriteSegmentHeader({.origin = self_,
+                      .destination = destination,
+                      .route = Hops(peer->hops.begin() + 1, peer->hops.end())},
+                     added);
   filling->items += segment.envelopes.size() + segment.results.size();
   filling->bytes += kSegmentOverheadBytes + segment.results.size() * kResultBytes;
   for (const Envelope* envelope : segment.envelopes) filling->bytes += envelope->bytes();

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-
 namespace convergia::edge {
 
 void Relocator::Start() {
@@ -46,11 +44,11 @@ void Relocator::Tick(absl::Duration now) {
     say_bye = due.bye;
   }
   for (const SessionRef& ref : released) {
-    deps_.messages->OnSession(ref, [](lineserver::Session& session) { session.Release(); });
+    deps_.messages->OnSession(ref, [](EdgeSession& session) { session.Release(); });
   }
   if (!say_bye) return;
   LOG(INFO) << "the time to leave is over; those who are still here are closed";
-  deps_.messages->ForEachSession([](lineserver::Session& session) { session.Drain(); });
+  deps_.messages->ForEachSession([](EdgeSession& session) { session.Drain(); });
 }
 
 void Relocator::OnOrder(const v1::Order& order) {
@@ -77,15 +75,14 @@ void Relocator::OnAttached() {
 }
 
 void Relocator::Tell(const v1::Move& move) {
-  const std::string data = absl::StrCat(move.server(), "\n", move.address(), "\n", move.pin());
+  const MoveOrder order = {move.server(), move.address(), move.pin()};
   for (const SessionRef& ref : deps_.hub->FindHere(move.username())) {
     {
       absl::MutexLock lock(&mu_);
       told_[ref.id] = ref;
       handoff_.Tell(ref.id, move.username(), move.node_id());
     }
-    deps_.messages->OnSession(
-        ref, [data](lineserver::Session& session) { session.Push("USEMAINSERVER", data); });
+    deps_.messages->OnSession(ref, [order](EdgeSession& session) { session.OnMoveOrder(order); });
   }
 }
 
@@ -122,15 +119,15 @@ bool Relocator::draining() const {
   return handoff_.draining();
 }
 
-bool Relocator::HoldsQuit(const lineserver::Session& session) {
+bool Relocator::HoldsQuit(uint64_t session) {
   absl::MutexLock lock(&mu_);
-  return !stopped_ && handoff_.HoldsQuit(session.id(), deps_.clock->Elapsed());
+  return !stopped_ && handoff_.HoldsQuit(session, deps_.clock->Elapsed());
 }
 
-void Relocator::OnClosed(const lineserver::Session& session) {
+void Relocator::OnClosed(uint64_t session) {
   absl::MutexLock lock(&mu_);
-  told_.erase(session.id());
-  handoff_.OnClosed(session.id());
+  told_.erase(session);
+  handoff_.OnClosed(session);
 }
 
 }  // namespace convergia::edge

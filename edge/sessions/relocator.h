@@ -10,7 +10,6 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
-#include "common/lineserver/session.h"
 #include "convergia/v1/cluster.pb.h"
 #include "edge/directory/directory.h"
 #include "edge/messages/message_shell.h"
@@ -64,10 +63,11 @@ class Relocator {
   // True while clients are sent away, so that none may sign in.
   bool draining() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // ---- Events of sessions, on each session's thread. HoldsQuit() means that the session says
-  // QUIT; if it returns true, the session stays until Session::Release(), which follows.
-  bool HoldsQuit(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
-  void OnClosed(const lineserver::Session& session) ABSL_LOCKS_EXCLUDED(mu_);
+  // ---- Events of sessions, by their numbers, on each session's thread. HoldsQuit() means that the
+  // session says goodbye; if it returns true, the session stays until EdgeSession::Release(), which
+  // follows.
+  bool HoldsQuit(uint64_t session) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnClosed(uint64_t session) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   void TickLoop() ABSL_LOCKS_EXCLUDED(mu_);

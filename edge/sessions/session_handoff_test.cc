@@ -12,7 +12,7 @@ namespace {
 
 using Sessions = std::vector<uint64_t>;
 
-class DeparturesTest : public testing::Test {
+class SessionHandoffTest : public testing::Test {
  protected:
   SessionHandoff::Due Tick() {
     return handoff_.Tick(
@@ -35,12 +35,12 @@ class DeparturesTest : public testing::Test {
   SessionHandoff handoff_;
 };
 
-TEST_F(DeparturesTest, WhoWasNotToldQuitsAtOnce) {
+TEST_F(SessionHandoffTest, WhoWasNotToldQuitsAtOnce) {
   EXPECT_FALSE(handoff_.HoldsQuit(1, now_));
   EXPECT_TRUE(Tick().released.empty());
 }
 
-TEST_F(DeparturesTest, WhoQuitsEarlyIsHeldUntilEveryoneKnowsWhereTheyAre) {
+TEST_F(SessionHandoffTest, WhoQuitsEarlyIsHeldUntilEveryoneKnowsWhereTheyAre) {
   handoff_.Tell(1, "ann", 3);
   EXPECT_TRUE(handoff_.HoldsQuit(1, now_));
   EXPECT_TRUE(Tick().released.empty());
@@ -53,7 +53,7 @@ TEST_F(DeparturesTest, WhoQuitsEarlyIsHeldUntilEveryoneKnowsWhereTheyAre) {
   EXPECT_TRUE(Tick().released.empty());
 }
 
-TEST_F(DeparturesTest, WhoIsThereForLongQuitsAtOnce) {
+TEST_F(SessionHandoffTest, WhoIsThereForLongQuitsAtOnce) {
   handoff_.Tell(1, "ann", 3);
   places_.insert({"ann", 3});
   Tick();
@@ -61,7 +61,7 @@ TEST_F(DeparturesTest, WhoIsThereForLongQuitsAtOnce) {
   EXPECT_FALSE(handoff_.HoldsQuit(1, now_));
 }
 
-TEST_F(DeparturesTest, WhoNeverArrivesIsHeldNoLongerThanSomeSeconds) {
+TEST_F(SessionHandoffTest, WhoNeverArrivesIsHeldNoLongerThanSomeSeconds) {
   handoff_.Tell(1, "ann", 3);
   places_.insert({"ann", 4});  // At another edge, which is no reason to release.
   ASSERT_TRUE(handoff_.HoldsQuit(1, now_));
@@ -70,7 +70,7 @@ TEST_F(DeparturesTest, WhoNeverArrivesIsHeldNoLongerThanSomeSeconds) {
   EXPECT_EQ(now_ - said, SessionHandoff::kHoldMax);
 }
 
-TEST_F(DeparturesTest, ToldAgainTheyGoWhereTheyWereToldLastAndAreNotHeldForLonger) {
+TEST_F(SessionHandoffTest, ToldAgainTheyGoWhereTheyWereToldLastAndAreNotHeldForLonger) {
   handoff_.Tell(1, "ann", 3);
   places_.insert({"ann", 3});
   Tick();
@@ -82,7 +82,7 @@ TEST_F(DeparturesTest, ToldAgainTheyGoWhereTheyWereToldLastAndAreNotHeldForLonge
   EXPECT_EQ(now_ - said, SessionHandoff::kHoldMax);
 }
 
-TEST_F(DeparturesTest, WhoLeavesThereAgainBeginsToCountAnew) {
+TEST_F(SessionHandoffTest, WhoLeavesThereAgainBeginsToCountAnew) {
   handoff_.Tell(1, "ann", 3);
   places_.insert({"ann", 3});
   Tick();
@@ -96,7 +96,7 @@ TEST_F(DeparturesTest, WhoLeavesThereAgainBeginsToCountAnew) {
   EXPECT_EQ(now_ - back, SessionHandoff::kGrace);
 }
 
-TEST_F(DeparturesTest, AllSessionsAreReleasedEachInItsTime) {
+TEST_F(SessionHandoffTest, AllSessionsAreReleasedEachInItsTime) {
   for (const uint64_t session : {3, 1, 2}) {
     handoff_.Tell(session, "ann", 3);
     handoff_.HoldsQuit(session, now_);
@@ -105,7 +105,7 @@ TEST_F(DeparturesTest, AllSessionsAreReleasedEachInItsTime) {
   EXPECT_EQ(TickUntilDue().released, Sessions({1, 3}));
 }
 
-TEST_F(DeparturesTest, TheDrainEndsWithByeOnce) {
+TEST_F(SessionHandoffTest, TheDrainEndsWithByeOnce) {
   EXPECT_FALSE(handoff_.draining());
   EXPECT_EQ(handoff_.Left(now_), absl::InfiniteDuration());
   handoff_.Drain(absl::Seconds(30), now_);
@@ -119,7 +119,7 @@ TEST_F(DeparturesTest, TheDrainEndsWithByeOnce) {
   EXPECT_EQ(handoff_.Left(now_ + absl::Seconds(10)), absl::ZeroDuration());
 }
 
-TEST_F(DeparturesTest, ADrainThatIsEndedSaysNoBye) {
+TEST_F(SessionHandoffTest, ADrainThatIsEndedSaysNoBye) {
   handoff_.Drain(absl::Seconds(30), now_);
   now_ += absl::Seconds(29);
   handoff_.Undrain();
@@ -131,7 +131,7 @@ TEST_F(DeparturesTest, ADrainThatIsEndedSaysNoBye) {
 }
 
 // mgmt restarts again and again; the time that the operator gave stays the same.
-TEST_F(DeparturesTest, WhatIsOrderedAgainAfterEachAttachGivesNoMoreTime) {
+TEST_F(SessionHandoffTest, WhatIsOrderedAgainAfterEachAttachGivesNoMoreTime) {
   const absl::Duration end = now_ + absl::Seconds(30);
   handoff_.Drain(absl::Seconds(30), now_);
   for (int i = 0; i < 4; ++i) {
@@ -147,7 +147,7 @@ TEST_F(DeparturesTest, WhatIsOrderedAgainAfterEachAttachGivesNoMoreTime) {
   EXPECT_EQ(handoff_.Left(now_), absl::Seconds(30));
 }
 
-TEST_F(DeparturesTest, AProgramThatStopsDrainsWhateverMgmtSays) {
+TEST_F(SessionHandoffTest, AProgramThatStopsDrainsWhateverMgmtSays) {
   handoff_.DrainToStop(absl::Seconds(8), now_);
   handoff_.Undrain();
   handoff_.OnAttached();

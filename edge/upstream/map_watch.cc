@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/line/reply.h"
-#include "edge/upstream/map_rows.h"
+#include "edge/commands/server_map_text.h"
 #include "edge/upstream/mgmt_client.h"
 
 namespace convergia::edge {
@@ -143,7 +143,7 @@ void MapWatch::OnUp() {
 
 void MapWatch::OnUpdate(const v1::ServerMapUpdate& update) {
   auto packet = std::make_shared<std::string>();
-  line::AppendPush("SERVERMAPUPDATE", MapRowsText(update.rows()), packet.get());
+  line::AppendPush("SERVERMAPUPDATE", ServerMapText(ServerMapOf(update.rows())), packet.get());
   const std::shared_ptr<const std::string> shared = std::move(packet);
   absl::flat_hash_map<lineserver::Shard*, std::vector<std::weak_ptr<lineserver::Session>>> shards;
   {
@@ -155,7 +155,7 @@ void MapWatch::OnUpdate(const v1::ServerMapUpdate& update) {
   for (auto& [shard, sessions] : shards) {
     shard->Post([shared, sessions = std::move(sessions)] {
       for (const std::weak_ptr<lineserver::Session>& weak : sessions) {
-        if (const auto session = weak.lock()) session->PushEscaped(shared);
+        if (const auto session = weak.lock()) session->PushShared(shared);
       }
     });
   }

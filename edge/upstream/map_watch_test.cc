@@ -160,11 +160,9 @@ class MapWatchTest : public testing::Test,
     table_ = std::make_unique<lineserver::CommandTable>(std::move(commands));
     lineserver::LineServer::Options options;
     options.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
-    options.tls = tls_.get();
-    options.authenticator = this;
-    options.observer = this;
     options.shards = 1;
-    line_ = *lineserver::LineServer::Create(std::move(options));
+    line_ = *lineserver::LineServer::Create(
+        {.tls = tls_.get(), .authenticator = this, .observer = this}, std::move(options));
     line_->Start();
   }
 

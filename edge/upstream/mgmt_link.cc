@@ -96,10 +96,9 @@ void MgmtLink::OnRoutes(const v1::Routes& routes) {
 void MgmtLink::OnRevocations(const v1::Revocations& revocations) {
   deps_.revoked->Apply(revocations, deps_.clock->Now());
   if (revocations.tickets().empty()) return;
-  deps_.messages->ForEachSession([revoked = deps_.revoked](lineserver::Session& session) {
+  deps_.messages->ForEachSession([revoked = deps_.revoked](EdgeSession& session) {
     std::string reason;
-    const lineserver::SignedIn& who = *session.signed_in();
-    if (!revoked->IsRevoked(who.account, who.generation, &reason)) return;
+    if (!revoked->IsRevoked(session.account(), session.generation(), &reason)) return;
     session.Close(FailCode::kDenied, reason.empty() ? "this session was ended" : reason);
   });
 }

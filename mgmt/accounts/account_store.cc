@@ -55,15 +55,15 @@ void RaiseGeneration(absl::Time now, records::Account* record) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AccountStore>> AccountStore::Create(store::Store& store) {
-  auto book = std::unique_ptr<AccountStore>(new AccountStore(store));
+  auto accounts = std::unique_ptr<AccountStore>(new AccountStore(store));
   CVG_RETURN_IF_ERROR(store.ForEach(kPrefix, [&](const store::KeyValue& row) -> absl::Status {
     CVG_ASSIGN_OR_RETURN(const auto record, Parse<records::Account>(row));
     CVG_ASSIGN_OR_RETURN(const Username user,
                          Username::Parse(absl::string_view(row.key).substr(kPrefix.size())));
-    book->Remember(ToAccount(user, record, row.version));
+    accounts->Remember(ToAccount(user, record, row.version));
     return absl::OkStatus();
   }));
-  return book;
+  return accounts;
 }
 
 void AccountStore::Remember(const Account& account) {

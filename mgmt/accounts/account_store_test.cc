@@ -19,71 +19,72 @@ const absl::Time kNow = absl::FromUnixMillis(1'700'000'000'123);
 Username User(absl::string_view name) { return *Username::Parse(name); }
 
 std::unique_ptr<AccountStore> Open(store::Store& store) {
-  auto book = AccountStore::Create(store);
-  EXPECT_TRUE(book.ok()) << book.status();
-  return *std::move(book);
+  auto accounts = AccountStore::Create(store);
+  EXPECT_TRUE(accounts.ok()) << accounts.status();
+  return *std::move(accounts);
 }
 
-TEST(AccountBookTest, KeepsAllAcrossARestart) {
+TEST(AccountStoreTest, KeepsAllAcrossARestart) {
   store::MemStore store;
   {
-    const auto book = Open(store);
-    ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "hash-a", kNow));
-    ASSERT_OK_AND_ASSIGN(const Account bob, book->Add(User("bob"), "hash-b", kNow));
+    const auto accounts = Open(store);
+    ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "hash-a", kNow));
+    ASSERT_OK_AND_ASSIGN(const Account bob, accounts->Add(User("bob"), "hash-b", kNow));
     EXPECT_EQ(ann.id, 1);
     EXPECT_EQ(bob.id, 2);
-    ASSERT_OK(book->SetDisabled(User("bob"), true, kNow));
+    ASSERT_OK(accounts->SetDisabled(User("bob"), true, kNow));
   }
-  const auto book = Open(store);
-  ASSERT_TRUE(book->Find(User("ann")).has_value());
-  EXPECT_EQ(book->Find(User("ann"))->created, kNow);
-  EXPECT_FALSE(book->Find(User("ann"))->disabled);
-  EXPECT_TRUE(book->Find(User("bob"))->disabled);
-  EXPECT_FALSE(book->Find(User("cat")).has_value());
-  ASSERT_OK_AND_ASSIGN(const std::string hash, book->LoadPasswordHash(User("ann")));
+  const auto accounts = Open(store);
+  ASSERT_TRUE(accounts->Find(User("ann")).has_value());
+  EXPECT_EQ(accounts->Find(User("ann"))->created, kNow);
+  EXPECT_FALSE(accounts->Find(User("ann"))->disabled);
+  EXPECT_TRUE(accounts->Find(User("bob"))->disabled);
+  EXPECT_FALSE(accounts->Find(User("cat")).has_value());
+  ASSERT_OK_AND_ASSIGN(const std::string hash, accounts->LoadPasswordHash(User("ann")));
   EXPECT_EQ(hash, "hash-a");
-  ASSERT_OK_AND_ASSIGN(const Account cat, book->Add(User("cat"), "hash-c", kNow));
+  ASSERT_OK_AND_ASSIGN(const Account cat, accounts->Add(User("cat"), "hash-c", kNow));
   EXPECT_EQ(cat.id, 3);
 }
 
-TEST(AccountBookTest, AnInviteIsUsedUpInTheCommitThatMakesTheAccount) {
+TEST(AccountStoreTest, AnInviteIsUsedUpInTheCommitThatMakesTheAccount) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   store::Batch batch;
   batch.Put("invite/x", "");
   ASSERT_OK(store.Commit(std::move(batch)).status());
-  ASSERT_OK(book->Add(User("ann"), "hash", kNow, {.invite_row = "invite/x"}));
-  EXPECT_EQ(FailCodeOf(book->Add(User("bob"), "hash", kNow, {.invite_row = "invite/x"}).status()),
-            FailCode::kDenied);
+  ASSERT_OK(accounts->Add(User("ann"), "hash", kNow, {.invite_row = "invite/x"}));
+  EXPECT_EQ(
+      FailCodeOf(accounts->Add(User("bob"), "hash", kNow, {.invite_row = "invite/x"}).status()),
+      FailCode::kDenied);
   ASSERT_OK_AND_ASSIGN(const auto row, store.Get("invite/x"));
   EXPECT_FALSE(row.has_value());
-  EXPECT_FALSE(book->Find(User("bob")).has_value());
+  EXPECT_FALSE(accounts->Find(User("bob")).has_value());
 }
 
-TEST(AccountBookTest, AccountsThatWaitAreBounded) {
+TEST(AccountStoreTest, AccountsThatWaitAreBounded) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   for (size_t i = 0; i < AccountStore::kWaitingMax; ++i) {
-    ASSERT_OK(book->Add(User(absl::StrCat("u", i)), "hash", kNow, {.waiting = true}));
+    ASSERT_OK(accounts->Add(User(absl::StrCat("u", i)), "hash", kNow, {.waiting = true}));
   }
-  EXPECT_EQ(FailCodeOf(book->Add(User("ann"), "hash", kNow, {.waiting = true}).status()),
+  EXPECT_EQ(FailCodeOf(accounts->Add(User("ann"), "hash", kNow, {.waiting = true}).status()),
             FailCode::kBusy);
-  EXPECT_OK(book->Add(User("bob"), "hash", kNow));
-  ASSERT_OK(book->Refuse(User("u1")));
-  EXPECT_OK(book->Add(User("ann"), "hash", kNow, {.waiting = true}));
-  ASSERT_OK(book->Approve(User("u2")));
-  EXPECT_OK(book->Add(User("cat"), "hash", kNow, {.waiting = true}));
+  EXPECT_OK(accounts->Add(User("bob"), "hash", kNow));
+  ASSERT_OK(accounts->Refuse(User("u1")));
+  EXPECT_OK(accounts->Add(User("ann"), "hash", kNow, {.waiting = true}));
+  ASSERT_OK(accounts->Approve(User("u2")));
+  EXPECT_OK(accounts->Add(User("cat"), "hash", kNow, {.waiting = true}));
 }
 
-TEST(AccountBookTest, NamesAreTakenOnceEvenWhenManyAskAtOnce) {
+TEST(AccountStoreTest, NamesAreTakenOnceEvenWhenManyAskAtOnce) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   std::atomic<int> made = 0, refused = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 20; ++i) {
-        const auto added = book->Add(User(absl::StrCat("user", i)), "hash", kNow);
+        const auto added = accounts->Add(User(absl::StrCat("user", i)), "hash", kNow);
         if (added.ok()) {
           ++made;
         } else if (FailCodeOf(added.status()) == FailCode::kExists) {
@@ -95,50 +96,50 @@ TEST(AccountBookTest, NamesAreTakenOnceEvenWhenManyAskAtOnce) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(made, 20);
   EXPECT_EQ(refused, 140);
-  std::vector<Account> all = book->ListById(0, 100);
+  std::vector<Account> all = accounts->ListById(0, 100);
   ASSERT_EQ(all.size(), 20);
   for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].id, i + 1);
 }
 
-TEST(AccountBookTest, AChangeOfPasswordVoidsOlderTicketsOnly) {
+TEST(AccountStoreTest, AChangeOfPasswordVoidsOlderTicketsOnly) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
-  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "old", kNow));
+  ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "old", kNow));
   const identity::Ticket before = issuer->Issue(ann, kNow).ticket;
-  ASSERT_OK(book->CheckTicket(before));
+  ASSERT_OK(accounts->CheckTicket(before));
   ASSERT_OK_AND_ASSIGN(const Account changed,
-                       book->SetPasswordHash(User("ann"), "old", "new", kNow));
-  EXPECT_EQ(FailCodeOf(book->CheckTicket(before)), FailCode::kSignInFailed);
-  EXPECT_OK(book->CheckTicket(issuer->Issue(changed, kNow).ticket));
-  EXPECT_EQ(FailCodeOf(book->SetPasswordHash(User("ann"), "old", "x", kNow).status()),
+                       accounts->SetPasswordHash(User("ann"), "old", "new", kNow));
+  EXPECT_EQ(FailCodeOf(accounts->CheckTicket(before)), FailCode::kSignInFailed);
+  EXPECT_OK(accounts->CheckTicket(issuer->Issue(changed, kNow).ticket));
+  EXPECT_EQ(FailCodeOf(accounts->SetPasswordHash(User("ann"), "old", "x", kNow).status()),
             FailCode::kBusy);
-  ASSERT_OK_AND_ASSIGN(const std::string hash, book->LoadPasswordHash(User("ann")));
+  ASSERT_OK_AND_ASSIGN(const std::string hash, accounts->LoadPasswordHash(User("ann")));
   EXPECT_EQ(hash, "new");
 }
 
 // mgmt's clock was two hours ahead when the ticket was issued, or is two hours ahead since.
-TEST(AccountBookTest, NoClockDecidesWhichTicketsAreVoid) {
+TEST(AccountStoreTest, NoClockDecidesWhichTicketsAreVoid) {
   for (const absl::Duration jump : {absl::Hours(-2), absl::ZeroDuration(), absl::Hours(2)}) {
     store::MemStore store;
-    const auto book = Open(store);
+    const auto accounts = Open(store);
     ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
-    ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "old", kNow));
+    ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "old", kNow));
     const identity::Ticket before = issuer->Issue(ann, kNow).ticket;
     ASSERT_OK_AND_ASSIGN(const Account changed,
-                         book->SetPasswordHash(User("ann"), "old", "new", kNow + jump));
-    EXPECT_EQ(FailCodeOf(book->CheckTicket(before)), FailCode::kSignInFailed) << jump;
-    EXPECT_OK(book->CheckTicket(issuer->Issue(changed, kNow).ticket));
-    ASSERT_OK(book->SetDisabled(User("ann"), true, kNow + 2 * jump));
-    ASSERT_OK(book->SetDisabled(User("ann"), false, kNow + 2 * jump));
-    EXPECT_EQ(FailCodeOf(book->CheckTicket(issuer->Issue(changed, kNow + 3 * jump).ticket)),
+                         accounts->SetPasswordHash(User("ann"), "old", "new", kNow + jump));
+    EXPECT_EQ(FailCodeOf(accounts->CheckTicket(before)), FailCode::kSignInFailed) << jump;
+    EXPECT_OK(accounts->CheckTicket(issuer->Issue(changed, kNow).ticket));
+    ASSERT_OK(accounts->SetDisabled(User("ann"), true, kNow + 2 * jump));
+    ASSERT_OK(accounts->SetDisabled(User("ann"), false, kNow + 2 * jump));
+    EXPECT_EQ(FailCodeOf(accounts->CheckTicket(issuer->Issue(changed, kNow + 3 * jump).ticket)),
               FailCode::kSignInFailed);
-    EXPECT_EQ(book->RaisedLately(kNow - jump, limits::kGenerationsToldFor).size(), 1);
+    EXPECT_EQ(accounts->RaisedLately(kNow - jump, limits::kGenerationsToldFor).size(), 1);
     EXPECT_EQ(Open(store)->Find(User("ann"))->generation, 2);
   }
 }
 
-TEST(AccountBookTest, ReadsAccountsFromBeforeThereWereGenerations) {
+TEST(AccountStoreTest, ReadsAccountsFromBeforeThereWereGenerations) {
   store::MemStore store;
   records::Account record;
   record.set_id(1);
@@ -147,46 +148,48 @@ TEST(AccountBookTest, ReadsAccountsFromBeforeThereWereGenerations) {
   store::Batch batch;
   batch.Put("account/ann", record.SerializeAsString());
   ASSERT_OK(store.Commit(std::move(batch)).status());
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
-  const identity::Ticket ticket = issuer->Issue(*book->Find(User("ann")), kNow).ticket;
-  EXPECT_OK(book->CheckTicket(ticket));
-  EXPECT_TRUE(book->RaisedLately(kNow, limits::kGenerationsToldFor).empty());
-  ASSERT_OK(book->VoidTickets(User("ann"), kNow));
-  EXPECT_FALSE(book->CheckTicket(ticket).ok());
+  const identity::Ticket ticket = issuer->Issue(*accounts->Find(User("ann")), kNow).ticket;
+  EXPECT_OK(accounts->CheckTicket(ticket));
+  EXPECT_TRUE(accounts->RaisedLately(kNow, limits::kGenerationsToldFor).empty());
+  ASSERT_OK(accounts->VoidTickets(User("ann"), kNow));
+  EXPECT_FALSE(accounts->CheckTicket(ticket).ok());
 }
 
-TEST(AccountBookTest, VoidingTwiceInOneMillisecondVoidsWhatWasIssuedBetween) {
+TEST(AccountStoreTest, VoidingTwiceInOneMillisecondVoidsWhatWasIssuedBetween) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
-  ASSERT_OK(book->Add(User("ann"), "old", kNow));
-  ASSERT_OK_AND_ASSIGN(const Account once, book->VoidTickets(User("ann"), kNow));
+  ASSERT_OK(accounts->Add(User("ann"), "old", kNow));
+  ASSERT_OK_AND_ASSIGN(const Account once, accounts->VoidTickets(User("ann"), kNow));
   const identity::Ticket between = issuer->Issue(once, kNow).ticket;
-  ASSERT_OK(book->CheckTicket(between));
-  ASSERT_OK_AND_ASSIGN(const Account twice, book->VoidTickets(User("ann"), kNow));
-  EXPECT_EQ(FailCodeOf(book->CheckTicket(between)), FailCode::kSignInFailed);
-  EXPECT_OK(book->CheckTicket(issuer->Issue(twice, kNow).ticket));
+  ASSERT_OK(accounts->CheckTicket(between));
+  ASSERT_OK_AND_ASSIGN(const Account twice, accounts->VoidTickets(User("ann"), kNow));
+  EXPECT_EQ(FailCodeOf(accounts->CheckTicket(between)), FailCode::kSignInFailed);
+  EXPECT_OK(accounts->CheckTicket(issuer->Issue(twice, kNow).ticket));
 }
 
-TEST(AccountBookTest, TicketsOfDisabledUnknownOrOtherAccountsAreRefused) {
+TEST(AccountStoreTest, TicketsOfDisabledUnknownOrOtherAccountsAreRefused) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
-  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "hash", kNow));
+  ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "hash", kNow));
   identity::Ticket ticket = issuer->Issue(ann, kNow).ticket;
   ticket.account = 99;
-  EXPECT_EQ(FailCodeOf(book->CheckTicket(ticket)), FailCode::kSignInFailed);
+  EXPECT_EQ(FailCodeOf(accounts->CheckTicket(ticket)), FailCode::kSignInFailed);
   ticket.account = ann.id;
   ticket.user = User("nobody");
-  EXPECT_EQ(FailCodeOf(book->CheckTicket(ticket)), FailCode::kSignInFailed);
-  ASSERT_OK(book->SetDisabled(User("ann"), true, kNow));
-  const Account disabled = *book->Find(User("ann"));
-  EXPECT_EQ(FailCodeOf(book->CheckTicket(issuer->Issue(disabled, kNow).ticket)), FailCode::kDenied);
-  ASSERT_OK(book->SetDisabled(User("ann"), false, kNow));
-  EXPECT_EQ(FailCodeOf(book->CheckTicket(issuer->Issue(ann, kNow).ticket)),
+  EXPECT_EQ(FailCodeOf(accounts->CheckTicket(ticket)), FailCode::kSignInFailed);
+  ASSERT_OK(accounts->SetDisabled(User("ann"), true, kNow));
+  const Account disabled = *accounts->Find(User("ann"));
+  EXPECT_EQ(FailCodeOf(accounts->CheckTicket(issuer->Issue(disabled, kNow).ticket)),
+            FailCode::kDenied);
+  ASSERT_OK(accounts->SetDisabled(User("ann"), false, kNow));
+  EXPECT_EQ(FailCodeOf(accounts->CheckTicket(issuer->Issue(ann, kNow).ticket)),
             FailCode::kSignInFailed);
-  EXPECT_EQ(FailCodeOf(book->SetDisabled(User("zoe"), true, kNow).status()), FailCode::kNoSuchUser);
+  EXPECT_EQ(FailCodeOf(accounts->SetDisabled(User("zoe"), true, kNow).status()),
+            FailCode::kNoSuchUser);
 }
 
 // Commits, and then, before the committer hears of it, does something else.
@@ -214,58 +217,58 @@ class MeanwhileStore final : public store::Store {
   store::MemStore inner_;
 };
 
-TEST(AccountBookTest, AnOlderChangeThatIsHeardOfLaterDoesNotUndoTheNewer) {
+TEST(AccountStoreTest, AnOlderChangeThatIsHeardOfLaterDoesNotUndoTheNewer) {
   MeanwhileStore store;
-  const auto book = Open(store);
-  ASSERT_OK(book->Add(User("ann"), "h", kNow));
+  const auto accounts = Open(store);
+  ASSERT_OK(accounts->Add(User("ann"), "h", kNow));
   store.meanwhile = [&] {
-    ASSERT_OK(book->SetDisabled(User("ann"), true, kNow + absl::Seconds(1)));
+    ASSERT_OK(accounts->SetDisabled(User("ann"), true, kNow + absl::Seconds(1)));
   };
-  ASSERT_OK(book->VoidTickets(User("ann"), kNow));
-  EXPECT_TRUE(book->Find(User("ann"))->disabled);
-  EXPECT_EQ(book->Find(User("ann"))->generation, 2);
+  ASSERT_OK(accounts->VoidTickets(User("ann"), kNow));
+  EXPECT_TRUE(accounts->Find(User("ann"))->disabled);
+  EXPECT_EQ(accounts->Find(User("ann"))->generation, 2);
 }
 
-TEST(AccountBookTest, ListsInOrderFromAnyPlace) {
+TEST(AccountStoreTest, ListsInOrderFromAnyPlace) {
   store::MemStore store;
-  const auto book = Open(store);
-  for (const char* name : {"cat", "ann", "bob"}) ASSERT_OK(book->Add(User(name), "h", kNow));
+  const auto accounts = Open(store);
+  for (const char* name : {"cat", "ann", "bob"}) ASSERT_OK(accounts->Add(User(name), "h", kNow));
   const auto names = [](const std::vector<Account>& list) {
     std::vector<std::string> names;
     for (const Account& account : list) names.push_back(account.user.str());
     return names;
   };
-  EXPECT_THAT(names(book->ListById(0, 10)), testing::ElementsAre("cat", "ann", "bob"));
-  EXPECT_THAT(names(book->ListById(1, 1)), testing::ElementsAre("ann"));
-  EXPECT_THAT(names(book->ListByName("", 2)), testing::ElementsAre("ann", "bob"));
-  EXPECT_THAT(names(book->ListByName("bob", 2)), testing::ElementsAre("cat"));
+  EXPECT_THAT(names(accounts->ListById(0, 10)), testing::ElementsAre("cat", "ann", "bob"));
+  EXPECT_THAT(names(accounts->ListById(1, 1)), testing::ElementsAre("ann"));
+  EXPECT_THAT(names(accounts->ListByName("", 2)), testing::ElementsAre("ann", "bob"));
+  EXPECT_THAT(names(accounts->ListByName("bob", 2)), testing::ElementsAre("cat"));
 }
 
-TEST(AccountBookTest, KnowsWhichVoidTicketsStillMatter) {
+TEST(AccountStoreTest, KnowsWhichVoidTicketsStillMatter) {
   store::MemStore store;
-  const auto book = Open(store);
-  ASSERT_OK(book->Add(User("ann"), "h", kNow));
-  ASSERT_OK(book->Add(User("bob"), "h", kNow));
-  ASSERT_OK(book->VoidTickets(User("bob"), kNow));
-  const auto list = book->RaisedLately(kNow + absl::Hours(1), absl::Hours(24));
+  const auto accounts = Open(store);
+  ASSERT_OK(accounts->Add(User("ann"), "h", kNow));
+  ASSERT_OK(accounts->Add(User("bob"), "h", kNow));
+  ASSERT_OK(accounts->VoidTickets(User("bob"), kNow));
+  const auto list = accounts->RaisedLately(kNow + absl::Hours(1), absl::Hours(24));
   ASSERT_EQ(list.size(), 1);
   EXPECT_EQ(list[0].user.str(), "bob");
-  EXPECT_TRUE(book->RaisedLately(kNow + absl::Hours(25), absl::Hours(24)).empty());
+  EXPECT_TRUE(accounts->RaisedLately(kNow + absl::Hours(25), absl::Hours(24)).empty());
 }
 
-TEST(AccountBookTest, ADiskThatFailsIsNeverAnsweredOk) {
+TEST(AccountStoreTest, ADiskThatFailsIsNeverAnsweredOk) {
   store::MemStore store;
-  const auto book = Open(store);
+  const auto accounts = Open(store);
   store.BreakNextCommit(/*done=*/false);
-  EXPECT_FALSE(book->Add(User("ann"), "h", kNow).ok());
-  EXPECT_FALSE(book->Find(User("ann")).has_value());
-  EXPECT_FALSE(book->Add(User("bob"), "h", kNow).ok());
+  EXPECT_FALSE(accounts->Add(User("ann"), "h", kNow).ok());
+  EXPECT_FALSE(accounts->Find(User("ann")).has_value());
+  EXPECT_FALSE(accounts->Add(User("bob"), "h", kNow).ok());
 }
 
-TEST(TicketOfficeTest, KeepsItsKeyAcrossARestart) {
+TEST(TicketIssuerTest, KeepsItsKeyAcrossARestart) {
   store::MemStore store;
-  const auto book = Open(store);
-  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "h", kNow));
+  const auto accounts = Open(store);
+  ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "h", kNow));
   ASSERT_OK_AND_ASSIGN(const auto first, TicketIssuer::Create(store));
   ASSERT_OK_AND_ASSIGN(const auto second, TicketIssuer::Create(store));
   const std::string text = first->Issue(ann, kNow).text;
@@ -277,10 +280,10 @@ TEST(TicketOfficeTest, KeepsItsKeyAcrossARestart) {
   EXPECT_EQ(FailCodeOf(stranger->Verify(text, kNow).status()), FailCode::kSignInFailed);
 }
 
-TEST(TicketOfficeTest, BothKeysVerifyUntilTheOldTicketsHaveEnded) {
+TEST(TicketIssuerTest, BothKeysVerifyUntilTheOldTicketsHaveEnded) {
   store::MemStore store;
-  const auto book = Open(store);
-  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "h", kNow));
+  const auto accounts = Open(store);
+  ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "h", kNow));
   ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
   const TicketKey first = issuer->PublicKeys(kNow).at(0);
   const std::string old_text = issuer->Issue(ann, kNow).text;
@@ -305,10 +308,10 @@ TEST(TicketOfficeTest, BothKeysVerifyUntilTheOldTicketsHaveEnded) {
   EXPECT_EQ(restarted->PublicKeys(keys[1].until).size(), 1);
 }
 
-TEST(TicketOfficeTest, KeysInUseAreBoundedAndCanBeDropped) {
+TEST(TicketIssuerTest, KeysInUseAreBoundedAndCanBeDropped) {
   store::MemStore store;
-  const auto book = Open(store);
-  ASSERT_OK_AND_ASSIGN(const Account ann, book->Add(User("ann"), "h", kNow));
+  const auto accounts = Open(store);
+  ASSERT_OK_AND_ASSIGN(const Account ann, accounts->Add(User("ann"), "h", kNow));
   ASSERT_OK_AND_ASSIGN(const auto issuer, TicketIssuer::Create(store));
   const std::string text = issuer->Issue(ann, kNow).text;
   for (size_t i = 1; i < limits::kTicketKeysMax; ++i) ASSERT_OK(issuer->Rotate(false, kNow));

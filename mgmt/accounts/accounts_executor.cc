@@ -94,7 +94,7 @@ absl::StatusOr<Username> AccountsExecutor::AdmitRegistration(absl::string_view u
     }
     CVG_RETURN_IF_ERROR(deps_.invites.Find(invite, deps_.clock.Now()).status());
   }
-  if (deps_.book.Find(user).has_value()) {
+  if (deps_.accounts.Find(user).has_value()) {
     return Fail(FailCode::kExists, "this name is taken; choose another");
   }
   return user;
@@ -148,7 +148,7 @@ absl::StatusOr<Account> AccountsExecutor::CreateOnQueue(const Username& user,
                                                         absl::string_view password,
                                                         const AccountStore::AddOptions& options) {
   CVG_ASSIGN_OR_RETURN(const std::string hash, hasher_.Hash(password));
-  CVG_ASSIGN_OR_RETURN(Account account, deps_.book.Add(user, hash, deps_.clock.Now(), options));
+  CVG_ASSIGN_OR_RETURN(Account account, deps_.accounts.Add(user, hash, deps_.clock.Now(), options));
   if (!account.waiting) deps_.observer.OnAccountAdded(account);
   return account;
 }
@@ -198,14 +198,14 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::CheckTicket(
   if (ticket.user != user) {
     return Fail(FailCode::kSignInFailed, "this ticket is for another user; use your own");
   }
-  CVG_RETURN_IF_ERROR(deps_.book.CheckTicket(ticket));
-  return SignedIn{*deps_.book.Find(user), std::move(ticket), std::string(text)};
+  CVG_RETURN_IF_ERROR(deps_.accounts.CheckTicket(ticket));
+  return SignedIn{*deps_.accounts.Find(user), std::move(ticket), std::string(text)};
 }
 
 absl::StatusOr<std::string> AccountsExecutor::VerifyPassword(const Username& user,
                                                              absl::string_view password,
                                                              absl::string_view address) {
-  absl::StatusOr<std::string> hash = deps_.book.LoadPasswordHash(user);
+  absl::StatusOr<std::string> hash = deps_.accounts.LoadPasswordHash(user);
   const bool nobody = !hash.ok() && FailCodeOf(hash.status()) == FailCode::kNoSuchUser;
   if (!hash.ok() && !nobody) return hash.status();
   const bool right = nobody ? hasher_.VerifyNobody(password) : hasher_.Verify(*hash, password);
@@ -220,10 +220,10 @@ absl::StatusOr<std::string> AccountsExecutor::VerifyPassword(const Username& use
 
 absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::SignInByPassword(
     const Username& user, absl::string_view password, absl::string_view address) {
-  const std::optional<Account> before = deps_.book.Find(user);
+  const std::optional<Account> before = deps_.accounts.Find(user);
   CVG_RETURN_IF_ERROR(VerifyPassword(user, password, address).status());
   absl::ReaderMutexLock lock(&voiding_);
-  std::optional<Account> account = deps_.book.Find(user);
+  std::optional<Account> account = deps_.accounts.Find(user);
   if (!account) return WrongNameOrPassword();
   if (account->disabled) return Disabled();
   if (account->waiting) return Waiting();
@@ -263,10 +263,10 @@ absl::StatusOr<AccountsExecutor::SignedIn> AccountsExecutor::ChangeOnQueue(
   CVG_ASSIGN_OR_RETURN(const std::string new_hash, hasher_.Hash(new_password));
   const auto change = [&]() -> absl::StatusOr<SignedIn> {
     absl::MutexLock lock(&voiding_);
-    const std::optional<Account> before = deps_.book.Find(user);
+    const std::optional<Account> before = deps_.accounts.Find(user);
     if (before && before->disabled) return Disabled();
-    CVG_ASSIGN_OR_RETURN(Account account,
-                         deps_.book.SetPasswordHash(user, *old_hash, new_hash, deps_.clock.Now()));
+    CVG_ASSIGN_OR_RETURN(Account account, deps_.accounts.SetPasswordHash(user, *old_hash, new_hash,
+                                                                         deps_.clock.Now()));
     TicketIssuer::Issued issued = deps_.tickets.Issue(account, deps_.clock.Now());
     return SignedIn{std::move(account), std::move(issued.ticket), std::move(issued.text)};
   };
@@ -295,8 +295,8 @@ void AccountsExecutor::Decide(absl::string_view user_text, bool refuse,
   Post<absl::Status>(
       kOperators,
       [this, user = *std::move(user), refuse]() -> absl::Status {
-        if (refuse) return deps_.book.Refuse(user);
-        CVG_ASSIGN_OR_RETURN(const Account account, deps_.book.Approve(user));
+        if (refuse) return deps_.accounts.Refuse(user);
+        CVG_ASSIGN_OR_RETURN(const Account account, deps_.accounts.Approve(user));
         deps_.observer.OnAccountAdded(account);
         return absl::OkStatus();
       },
@@ -312,7 +312,7 @@ void AccountsExecutor::SetDisabled(absl::string_view user_text, bool disabled,
       [this, user = *std::move(user), disabled]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
-          return deps_.book.SetDisabled(user, disabled, deps_.clock.Now());
+          return deps_.accounts.SetDisabled(user, disabled, deps_.clock.Now());
         };
         CVG_ASSIGN_OR_RETURN(const Account account, set());
         if (disabled)
@@ -331,7 +331,7 @@ void AccountsExecutor::VoidTickets(absl::string_view user_text,
       [this, user = *std::move(user)]() -> absl::Status {
         const auto set = [&] {
           absl::MutexLock lock(&voiding_);
-          return deps_.book.VoidTickets(user, deps_.clock.Now());
+          return deps_.accounts.VoidTickets(user, deps_.clock.Now());
         };
         CVG_ASSIGN_OR_RETURN(const Account account, set());
         deps_.observer.OnTicketsVoid(account,
@@ -359,7 +359,7 @@ void AccountsExecutor::RotateTicketKey(bool drop_older,
 std::string AccountsExecutor::LookUp(absl::string_view user) const {
   const absl::StatusOr<Username> name = Username::Parse(user);
   if (!name.ok()) return "";
-  const std::optional<Account> account = deps_.book.Find(*name);
+  const std::optional<Account> account = deps_.accounts.Find(*name);
   return account && !account->waiting ? name->str() : "";
 }
 

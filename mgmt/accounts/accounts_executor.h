@@ -59,7 +59,7 @@ class AccountsExecutor {
   // All must outlive the executor.
   struct Deps {
     const Clock& clock;
-    AccountStore& book;
+    AccountStore& accounts;
     TicketIssuer& tickets;
     KnownNetworks& known;
     Invites& invites;

@@ -47,9 +47,9 @@ Result Await(Start start) {
   return *std::move(result);
 }
 
-class AccountsDeskTest : public testing::Test {
+class AccountsExecutorTest : public testing::Test {
  protected:
-  AccountsDeskTest() { Make({}); }
+  AccountsExecutorTest() { Make({}); }
 
   static AccountsExecutor::Options Cheap(AccountsExecutor::Options options) {
     options.hash_cost = {1, 8192};
@@ -58,7 +58,8 @@ class AccountsDeskTest : public testing::Test {
   }
   void Make(const AccountsExecutor::Options& options) {
     executor_ = std::make_unique<AccountsExecutor>(
-        AccountsExecutor::Deps{clock_, *book_, *tickets_, *known_, *invites_, painter_, observer_},
+        AccountsExecutor::Deps{clock_, *accounts_, *tickets_, *known_, *invites_, painter_,
+                               observer_},
         Cheap(options));
   }
   absl::StatusOr<AccountsExecutor::Registration> Register(absl::string_view user,
@@ -105,7 +106,7 @@ class AccountsDeskTest : public testing::Test {
 
   FakeClock clock_;
   store::MemStore store_;
-  std::unique_ptr<AccountStore> book_ = *AccountStore::Create(store_);
+  std::unique_ptr<AccountStore> accounts_ = *AccountStore::Create(store_);
   std::unique_ptr<TicketIssuer> tickets_ = *TicketIssuer::Create(store_);
   std::unique_ptr<KnownNetworks> known_ = *KnownNetworks::Create(store_);
   std::unique_ptr<Invites> invites_ = *Invites::Create(store_);
@@ -114,7 +115,7 @@ class AccountsDeskTest : public testing::Test {
   std::unique_ptr<AccountsExecutor> executor_;
 };
 
-TEST_F(AccountsDeskTest, RegistersConfirmsAndSignsInByPasswordAndByTicket) {
+TEST_F(AccountsExecutorTest, RegistersConfirmsAndSignsInByPasswordAndByTicket) {
   ASSERT_OK_AND_ASSIGN(const auto registration, Register("Ann", "secret"));
   EXPECT_EQ(registration.captcha_jpeg, "jpeg bytes");
   EXPECT_FALSE(SignIn("ann", "secret").ok());
@@ -127,7 +128,7 @@ TEST_F(AccountsDeskTest, RegistersConfirmsAndSignsInByPasswordAndByTicket) {
   EXPECT_EQ(by_ticket.account.id, by_password.account.id);
 }
 
-TEST_F(AccountsDeskTest, RefusesBadRegistrations) {
+TEST_F(AccountsExecutorTest, RefusesBadRegistrations) {
   ASSERT_OK(Create("ann", "secret"));
   struct Case {
     std::string user, password;
@@ -149,7 +150,7 @@ TEST_F(AccountsDeskTest, RefusesBadRegistrations) {
   }
 }
 
-TEST_F(AccountsDeskTest, ConfirmationIsOnceInTimeAndRight) {
+TEST_F(AccountsExecutorTest, ConfirmationIsOnceInTimeAndRight) {
   ASSERT_OK_AND_ASSIGN(const auto wrong, Register("ann", "secret"));
   EXPECT_EQ(FailCodeOf(Confirm(wrong.id, "other")), FailCode::kWrongCaptcha);
   EXPECT_EQ(FailCodeOf(Confirm(wrong.id, "WORD")), FailCode::kNotFound);
@@ -163,18 +164,18 @@ TEST_F(AccountsDeskTest, ConfirmationIsOnceInTimeAndRight) {
   EXPECT_FALSE(SignIn("ann", "stolen").ok());
 }
 
-TEST_F(AccountsDeskTest, NoPictureNoRegistration) {
+TEST_F(AccountsExecutorTest, NoPictureNoRegistration) {
   painter_.broken = true;
   EXPECT_EQ(FailCodeOf(Register("ann", "secret").status()), FailCode::kUnavailable);
 }
 
-TEST_F(AccountsDeskTest, RegistrationMayBeClosed) {
+TEST_F(AccountsExecutorTest, RegistrationMayBeClosed) {
   Make({.registration = AccountsExecutor::RegistrationMode::kClosed});
   EXPECT_EQ(FailCodeOf(Register("ann", "secret").status()), FailCode::kDenied);
   EXPECT_OK(Create("ann", "secret"));
 }
 
-TEST_F(AccountsDeskTest, UnderApprovalAnOperatorLetsIn) {
+TEST_F(AccountsExecutorTest, UnderApprovalAnOperatorLetsIn) {
   Make({.registration = AccountsExecutor::RegistrationMode::kApproval});
   for (const char* user : {"ann", "bob"}) {
     ASSERT_OK_AND_ASSIGN(const auto registration, Register(user, "secret"));
@@ -188,26 +189,26 @@ TEST_F(AccountsDeskTest, UnderApprovalAnOperatorLetsIn) {
   EXPECT_TRUE(observer_.added.empty());
   // As after a restart.
   executor_ = nullptr;
-  book_ = *AccountStore::Create(store_);
+  accounts_ = *AccountStore::Create(store_);
   Make({.registration = AccountsExecutor::RegistrationMode::kApproval});
-  EXPECT_EQ(book_->ListWaiting("", 10).size(), 2);
-  EXPECT_TRUE(book_->ListById(0, 10).empty());
+  EXPECT_EQ(accounts_->ListWaiting("", 10).size(), 2);
+  EXPECT_TRUE(accounts_->ListById(0, 10).empty());
   ASSERT_OK(Decide("ann", /*refuse=*/false));
   ASSERT_OK(Decide("bob", /*refuse=*/true));
   EXPECT_THAT(observer_.added, testing::ElementsAre("ann"));
   EXPECT_OK(SignIn("ann", "secret"));
   EXPECT_EQ(executor_->LookUp("ann"), "ann");
-  EXPECT_EQ(book_->ListById(0, 10).size(), 1);
+  EXPECT_EQ(accounts_->ListById(0, 10).size(), 1);
   EXPECT_EQ(FailCodeOf(SignIn("bob", "secret").status()), FailCode::kSignInFailed);
   EXPECT_OK(Register("bob", "secret").status());
-  EXPECT_TRUE(book_->ListWaiting("", 10).empty());
+  EXPECT_TRUE(accounts_->ListWaiting("", 10).empty());
   for (const bool refuse : {false, true}) {
     EXPECT_EQ(FailCodeOf(Decide("ann", refuse)), FailCode::kNoSuchUser);
     EXPECT_EQ(FailCodeOf(Decide("nobody", refuse)), FailCode::kNoSuchUser);
   }
 }
 
-TEST_F(AccountsDeskTest, AnInviteMakesOneAccount) {
+TEST_F(AccountsExecutorTest, AnInviteMakesOneAccount) {
   EXPECT_EQ(FailCodeOf(MakeInvite("ann").status()), FailCode::kDenied);
   Make({.registration = AccountsExecutor::RegistrationMode::kInvite});
   ASSERT_OK(Create("ann", "secret"));
@@ -225,7 +226,7 @@ TEST_F(AccountsDeskTest, AnInviteMakesOneAccount) {
   EXPECT_OK(SignIn("bob", "secret"));
 }
 
-TEST_F(AccountsDeskTest, WrongSecretsFailAlikeWhetherTheAccountExistsOrNot) {
+TEST_F(AccountsExecutorTest, WrongSecretsFailAlikeWhetherTheAccountExistsOrNot) {
   ASSERT_OK(Create("ann", "secret"));
   const auto wrong = SignIn("ann", "guess");
   const auto nobody = SignIn("nobody", "guess");
@@ -236,7 +237,7 @@ TEST_F(AccountsDeskTest, WrongSecretsFailAlikeWhetherTheAccountExistsOrNot) {
   EXPECT_EQ(SignIn("ann", std::string(300, 'x')).status(), wrong.status());
 }
 
-TEST_F(AccountsDeskTest, GuessingIsThrottledBeforeHashing) {
+TEST_F(AccountsExecutorTest, GuessingIsThrottledBeforeHashing) {
   Make({.sign_ins = {{100, absl::Seconds(1), 200, 100}, {2, absl::Seconds(30), 10, 100}}});
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(SignIn("ann", "secret", "10.0.0.1"));
@@ -247,7 +248,7 @@ TEST_F(AccountsDeskTest, GuessingIsThrottledBeforeHashing) {
   EXPECT_OK(SignIn("ann", "secret", "10.9.9.9"));
 }
 
-TEST_F(AccountsDeskTest, NobodyLocksAnOwnerOut) {
+TEST_F(AccountsExecutorTest, NobodyLocksAnOwnerOut) {
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(SignIn("ann", "secret", "10.0.0.1"));
   // As after a restart: what is on disk is known.
@@ -265,7 +266,7 @@ TEST_F(AccountsDeskTest, NobodyLocksAnOwnerOut) {
   EXPECT_OK(SignIn("ann", "secret", "10.0.0.2"));  // Where the owner never was.
 }
 
-TEST_F(AccountsDeskTest, AfterTheBurstTakenAndFreeNamesReadTheSame) {
+TEST_F(AccountsExecutorTest, AfterTheBurstTakenAndFreeNamesReadTheSame) {
   Make({.registrations = {.per_address = {3, absl::Seconds(10), 10, 100}}});
   ASSERT_OK(Create("ann", "secret"));
   for (int i = 0; i < 3; ++i) {
@@ -276,7 +277,7 @@ TEST_F(AccountsDeskTest, AfterTheBurstTakenAndFreeNamesReadTheSame) {
   EXPECT_EQ(Register("free", "secret").status(), taken);
 }
 
-TEST_F(AccountsDeskTest, NewPasswordsHaveALeastLengthAndOldOnesStayGood) {
+TEST_F(AccountsExecutorTest, NewPasswordsHaveALeastLengthAndOldOnesStayGood) {
   ASSERT_OK(Create("ann", "short"));
   EXPECT_EQ(AccountsExecutor::Options().password_bytes_min, 8);
   Make({.password_bytes_min = 9});
@@ -288,7 +289,7 @@ TEST_F(AccountsDeskTest, NewPasswordsHaveALeastLengthAndOldOnesStayGood) {
   EXPECT_OK(ChangePassword("ann", "short", "123456789"));
 }
 
-TEST_F(AccountsDeskTest, BadTicketsAreCountedByAddressBeforeASignatureIsChecked) {
+TEST_F(AccountsExecutorTest, BadTicketsAreCountedByAddressBeforeASignatureIsChecked) {
   Make({.bad_tickets = {3, absl::Seconds(1), 10, 100}});
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK_AND_ASSIGN(const auto signed_in, SignIn("ann", "secret"));
@@ -303,7 +304,7 @@ TEST_F(AccountsDeskTest, BadTicketsAreCountedByAddressBeforeASignatureIsChecked)
   EXPECT_OK(SignIn("ann", "secret"));
 }
 
-TEST_F(AccountsDeskTest, ChangesOfAPasswordAreThrottledByAccount) {
+TEST_F(AccountsExecutorTest, ChangesOfAPasswordAreThrottledByAccount) {
   Make({.password_changes = {2, absl::Minutes(1), 10, 100}});
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(Create("bob", "secret"));
@@ -315,7 +316,7 @@ TEST_F(AccountsDeskTest, ChangesOfAPasswordAreThrottledByAccount) {
   EXPECT_OK(ChangePassword("ann", "secret", "secret"));
 }
 
-TEST_F(AccountsDeskTest, AJumpOfTheClockKeepsNoTicketGood) {
+TEST_F(AccountsExecutorTest, AJumpOfTheClockKeepsNoTicketGood) {
   for (const absl::Duration jump : {absl::Hours(-2), absl::Hours(2)}) {
     const std::string user = jump > absl::ZeroDuration() ? "ann" : "bob";
     ASSERT_OK(Create(user, "secret"));
@@ -332,7 +333,7 @@ TEST_F(AccountsDeskTest, AJumpOfTheClockKeepsNoTicketGood) {
   }
 }
 
-TEST_F(AccountsDeskTest, ANewTicketKeyIsToldOf) {
+TEST_F(AccountsExecutorTest, ANewTicketKeyIsToldOf) {
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK_AND_ASSIGN(const auto before, SignIn("ann", "secret"));
   const auto rotate = [&](bool drop) {
@@ -348,7 +349,7 @@ TEST_F(AccountsDeskTest, ANewTicketKeyIsToldOf) {
   EXPECT_OK(SignIn("ann", "secret"));
 }
 
-TEST_F(AccountsDeskTest, TicketsThatAreExpiredForgedVoidOrForOthersAreRefused) {
+TEST_F(AccountsExecutorTest, TicketsThatAreExpiredForgedVoidOrForOthersAreRefused) {
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(Create("bob", "secret"));
   ASSERT_OK_AND_ASSIGN(const auto signed_in, SignIn("ann", "secret"));
@@ -367,7 +368,7 @@ TEST_F(AccountsDeskTest, TicketsThatAreExpiredForgedVoidOrForOthersAreRefused) {
   EXPECT_OK(SignIn("ann", "secret"));
 }
 
-TEST_F(AccountsDeskTest, ChangingThePasswordNeedsTheOldOneAndVoidsTickets) {
+TEST_F(AccountsExecutorTest, ChangingThePasswordNeedsTheOldOneAndVoidsTickets) {
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK_AND_ASSIGN(const auto before, SignIn("ann", "secret"));
   EXPECT_EQ(FailCodeOf(ChangePassword("ann", "guess", "new").status()), FailCode::kSignInFailed);
@@ -406,9 +407,9 @@ class MeanwhileStore final : public store::Store {
   store::MemStore inner_;
 };
 
-TEST_F(AccountsDeskTest, ASignInUnderWayGetsNoTicketThatOutlivesAVoiding) {
+TEST_F(AccountsExecutorTest, ASignInUnderWayGetsNoTicketThatOutlivesAVoiding) {
   MeanwhileStore store;
-  book_ = *AccountStore::Create(store);
+  accounts_ = *AccountStore::Create(store);
   Make({.threads = 2});
   ASSERT_OK(Create("ann", "secret"));
   const std::vector<std::function<void()>> voidings = {
@@ -428,7 +429,7 @@ TEST_F(AccountsDeskTest, ASignInUnderWayGetsNoTicketThatOutlivesAVoiding) {
   EXPECT_OK(SignIn("ann", "new"));
 }
 
-TEST_F(AccountsDeskTest, DisabledIsToldOnlyToWhoKnowsThePassword) {
+TEST_F(AccountsExecutorTest, DisabledIsToldOnlyToWhoKnowsThePassword) {
   ASSERT_OK(Create("ann", "secret"));
   ASSERT_OK(Await<absl::Status>(
       [&](auto done) { executor_->SetDisabled("ann", true, std::move(done)); }));
@@ -440,7 +441,7 @@ TEST_F(AccountsDeskTest, DisabledIsToldOnlyToWhoKnowsThePassword) {
   EXPECT_OK(SignIn("ann", "secret"));
 }
 
-TEST_F(AccountsDeskTest, AFullQueueAnswersBusyAndNothingIsLost) {
+TEST_F(AccountsExecutorTest, AFullQueueAnswersBusyAndNothingIsLost) {
   Make({.tasks_max = 2});
   ASSERT_OK(Create("ann", "secret"));
   // Occupies the one thread until the others were asked.
@@ -459,7 +460,7 @@ TEST_F(AccountsDeskTest, AFullQueueAnswersBusyAndNothingIsLost) {
     absl::Notification& holding_;
     absl::Notification& asked_;
   } painter(holding, asked);
-  AccountsExecutor executor({clock_, *book_, *tickets_, *known_, *invites_, painter, observer_},
+  AccountsExecutor executor({clock_, *accounts_, *tickets_, *known_, *invites_, painter, observer_},
                             Cheap({.tasks_max = 2}));
   std::atomic<int> busy = 0, good = 0;
   executor.Register("bob", "secret", "", "10.0.0.1", [&](auto result) { good += result.ok(); });

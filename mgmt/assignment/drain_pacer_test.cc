@@ -17,7 +17,7 @@ std::vector<std::string> Users(int count) {
   return users;
 }
 
-TEST(DrainerTest, SpreadsManyOverHalfTheTimeAndTellsEachOnce) {
+TEST(DrainPacerTest, SpreadsManyOverHalfTheTimeAndTellsEachOnce) {
   DrainPacer drainer;
   std::vector<std::string> users = Users(1'000);
   const absl::Duration within = absl::Seconds(20);
@@ -39,7 +39,7 @@ TEST(DrainerTest, SpreadsManyOverHalfTheTimeAndTellsEachOnce) {
   for (const auto& [user, times] : told) EXPECT_EQ(times, 1) << user;
 }
 
-TEST(DrainerTest, TellsThoseWhoStayAgainLaterAndCounts) {
+TEST(DrainPacerTest, TellsThoseWhoStayAgainLaterAndCounts) {
   DrainPacer drainer;
   const std::vector<std::string> users = Users(2);
   std::vector<int> befores;
@@ -51,7 +51,7 @@ TEST(DrainerTest, TellsThoseWhoStayAgainLaterAndCounts) {
   EXPECT_THAT(befores, testing::ElementsAre(0, 0, 1, 1, 2, 2));
 }
 
-TEST(DrainerTest, NeverFloodsHoweverShortTheTime) {
+TEST(DrainPacerTest, NeverFloodsHoweverShortTheTime) {
   DrainPacer drainer;
   const std::vector<std::string> users = Users(100'000);
   size_t told = 0;

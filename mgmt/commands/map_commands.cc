@@ -114,7 +114,7 @@ void LineMapWatchers::Tell(const std::vector<v1::ServerMapRow>& rows) {
     const std::shared_ptr<const std::string> shared = std::move(packet);
     for (const auto& [id, handle] : sessions_) {
       handle.shard->Post([weak = handle.session, shared] {
-        if (const auto session = weak.lock()) session->PushEscaped(shared);
+        if (const auto session = weak.lock()) session->PushShared(shared);
       });
     }
   }

@@ -17,7 +17,7 @@ using Admission = absl::StatusOr<NodeRegistry::Admission>;
 const BucketRule kRule = {1'000'000, absl::Seconds(1), 2'000'000, 100};
 const std::vector<std::string> kAddresses = {"127.0.0.1:1"};
 
-class MembersDeskTest : public testing::Test {
+class MembersExecutorTest : public testing::Test {
  protected:
   std::string TokenOf(const std::string& secret) {
     return identity::EncodeJoinToken({.secret = secret,
@@ -32,7 +32,7 @@ class MembersDeskTest : public testing::Test {
   std::unique_ptr<NodeRegistry> registry_ = *NodeRegistry::Create(store_, ca_);
 };
 
-TEST_F(MembersDeskTest, WhatCannotBeRightIsRefusedAtOnce) {
+TEST_F(MembersExecutorTest, WhatCannotBeRightIsRefusedAtOnce) {
   MembersExecutor executor(*registry_, clock_, kRule, [] {});
   struct Case {
     std::string token, name, csr;
@@ -49,7 +49,7 @@ TEST_F(MembersDeskTest, WhatCannotBeRightIsRefusedAtOnce) {
   }
 }
 
-TEST_F(MembersDeskTest, AnAddressThatGuessesWaitsAndOthersDoNot) {
+TEST_F(MembersExecutorTest, AnAddressThatGuessesWaitsAndOthersDoNot) {
   MembersExecutor executor(*registry_, clock_, {3, absl::Seconds(10), 6, 100}, [] {});
   const auto enrol = [&](absl::string_view address) {
     absl::Notification done;
@@ -68,7 +68,7 @@ TEST_F(MembersDeskTest, AnAddressThatGuessesWaitsAndOthersDoNot) {
   EXPECT_EQ(enrol("192.0.2.1"), FailCode::kDenied);
 }
 
-TEST_F(MembersDeskTest, StrangersDoNotCrowdOutOperators) {
+TEST_F(MembersExecutorTest, StrangersDoNotCrowdOutOperators) {
   absl::Notification holding, go_on;
   MembersExecutor executor(*registry_, clock_, kRule, [&] {
     if (holding.HasBeenNotified()) return;

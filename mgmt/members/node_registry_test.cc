@@ -267,19 +267,19 @@ TEST_F(NodeRegistryTest, AFailedDiskAdmitsNobody) {
   EXPECT_TRUE(registry_->ValidPins().empty());
 }
 
-TEST(PinBookTest, TellsWhatChanged) {
-  PinDiff book;
+TEST(PinDiffTest, TellsWhatChanged) {
+  PinDiff pins;
   const rpc::PinEntry a = {"aa", Role::kEdge, "edge1", 2};
   const rpc::PinEntry b = {"bb", Role::kOperator, "admin", 0};
-  v1::Pins change = book.Replace({a, b});
+  v1::Pins change = pins.Replace({a, b});
   EXPECT_FALSE(change.whole());
   EXPECT_EQ(change.valid_size(), 2);
-  change = book.Replace({b});
+  change = pins.Replace({b});
   EXPECT_EQ(change.valid_size(), 0);
   EXPECT_THAT(change.revoked(), testing::ElementsAre("aa"));
-  change = book.Replace({b});
+  change = pins.Replace({b});
   EXPECT_EQ(change.valid_size() + change.revoked_size(), 0);
-  const v1::Pins whole = book.Whole();
+  const v1::Pins whole = pins.Whole();
   EXPECT_TRUE(whole.whole());
   ASSERT_EQ(whole.valid_size(), 1);
   EXPECT_EQ(whole.valid(0).name(), "admin");

@@ -271,9 +271,9 @@ grpc::ServerUnaryReactor* AdminService::ListAccounts(grpc::CallbackServerContext
          limit = asked == 0 ? kAccountsDefault : asked](Cluster& cluster) {
           Accounts accounts;
           size_t bytes = 0;
-          const AccountStore& book = cluster.accounts();
+          const AccountStore& store = cluster.accounts();
           for (const Account& account :
-               waiting ? book.ListWaiting(after, limit) : book.ListByName(after, limit)) {
+               waiting ? store.ListWaiting(after, limit) : store.ListByName(after, limit)) {
             accounts.push_back(DescribeAccount(cluster.state(), account));
             bytes += accounts.back().ByteSizeLong();
             if (bytes > kListedBytesMax) break;

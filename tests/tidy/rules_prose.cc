@@ -161,9 +161,10 @@ absl::string_view StemOf(absl::string_view path) {
   return name.substr(0, name.find('.'));
 }
 
-// Lines that declare a type of this name, by any of the keywords that do.
+// Lines that declare a type of this name, by any of the keywords that do, and those of its tests.
 std::set<int> LinesThatDeclare(absl::string_view code, absl::string_view type) {
   std::set<int> lines;
+  for (const int line : LinesWithWord(code, absl::StrCat(type, "Test"))) lines.insert(line);
   for (const absl::string_view keyword : {"class", "struct", "enum", "using", "message"}) {
     for (const int line : LinesWithWord(code, absl::StrCat(keyword, " ", type))) lines.insert(line);
   }

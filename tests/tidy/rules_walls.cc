@@ -117,10 +117,11 @@ std::string LibraryWall(absl::string_view path, absl::string_view header) {
 
 // What people can do at an edge does not depend on how they say it.
 std::string DialectWall(absl::string_view path, absl::string_view header) {
-  if (!absl::StartsWith(path, "edge/core/")) return "";
+  if (!HasPrefix(path, {"edge/core/", "edge/messages/"})) return "";
   for (const absl::string_view dialect : {"common/line/", "common/lineserver/", "edge/commands/"}) {
     if (absl::StartsWith(header, dialect)) {
-      return absl::StrCat("edge/core knows no dialect: ", header, " belongs to edge/commands");
+      return absl::StrCat(DirName(path), " knows no dialect: ", header,
+                          " belongs to edge/commands");
     }
   }
   return "";

@@ -120,10 +120,10 @@ SessionTest::SessionTest() : tls_(session::MakeTestTls(clock_)) {
   for (CommandSpec& command : PushCommands()) commands.push_back(std::move(command));
   table_ = std::make_unique<CommandTable>(std::move(commands));
   options_.listen = {{.address = "127.0.0.1:0", .table = table_.get()}};
-  options_.tls = tls_.get();
-  options_.authenticator = &authenticator_;
-  options_.observer = &observer_;
-  options_.clock = &clock_;
+  deps_ = {.tls = tls_.get(),
+           .authenticator = &authenticator_,
+           .observer = &observer_,
+           .clock = &clock_};
   options_.shards = 2;
   options_.greeting = {{"version", "1"}, {"server", "edge1"}};
   options_.tick = absl::Milliseconds(1);
@@ -134,7 +134,7 @@ SessionTest::~SessionTest() {
 }
 
 void SessionTest::StartServer() {
-  auto server = LineServer::Create(options_);
+  auto server = LineServer::Create(deps_, options_);
   ASSERT_OK(server);
   server_ = *std::move(server);
   server_->Start();

@@ -111,6 +111,7 @@ class SessionTest : public testing::Test {
   FakeObserver observer_;
   std::unique_ptr<tls::TlsContext> tls_;
   std::unique_ptr<CommandTable> table_;
+  LineServer::Deps deps_;
   LineServer::Options options_;
   std::unique_ptr<LineServer> server_;
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/base/fail.h"
+#include "common/rpc/auth/callback_threads.h"
 
 namespace convergia::rpc {
 
@@ -27,6 +28,7 @@ void CallPool::Stop() {
 }
 
 absl::Status CallPool::Admit(std::shared_ptr<grpc::ClientContext> context) {
+  KeepCallbackThreads();
   absl::MutexLock lock(&mu_);
   if (stopped_) return absl::CancelledError("this node is stopping");
   if (static_cast<int>(contexts_.size()) >= calls_max_) {

@@ -26,10 +26,10 @@ constexpr uint64_t kLooksPerWholeLook = 1'000;
 }  // namespace
 
 absl::StatusOr<bool> DeferredWork::Step() {
-  const std::string end = store::PrefixEnd(keys::AllChores());
+  const std::string end = store::PrefixEnd(keys::AllDeferredWork());
   CVG_ASSIGN_OR_RETURN(store::Page page, env_.rows.Scan(keys::Chore(next_), end, 1));
   if (page.rows.empty()) {
-    CVG_ASSIGN_OR_RETURN(page, env_.rows.Scan(keys::AllChores(), end, 1));
+    CVG_ASSIGN_OR_RETURN(page, env_.rows.Scan(keys::AllDeferredWork(), end, 1));
   }
   if (page.rows.empty()) return false;
   const uint64_t inode = keys::NumberAtEnd(page.rows.front().key);

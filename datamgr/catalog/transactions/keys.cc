@@ -48,7 +48,7 @@ std::string Trash(int64_t due_ms, uint64_t number) {
 }
 std::string AllTrash() { return "c/t"; }
 std::string Chore(uint64_t inode) { return absl::StrCat("c/w", Number(inode)); }
-std::string AllChores() { return "c/w"; }
+std::string AllDeferredWork() { return "c/w"; }
 std::string Usage(absl::string_view user) { return absl::StrCat("c/q", user); }
 std::string Mail(absl::string_view user, uint64_t message) {
   return absl::StrCat(AllMail(user), Number(message));

@@ -45,7 +45,7 @@ std::string Chunks(uint64_t volume);
 std::string Trash(int64_t due_ms, uint64_t number);
 std::string AllTrash();
 std::string Chore(uint64_t inode);
-std::string AllChores();
+std::string AllDeferredWork();
 std::string Usage(absl::string_view user);
 std::string Mail(absl::string_view user, uint64_t message);
 std::string AllMail(absl::string_view user);

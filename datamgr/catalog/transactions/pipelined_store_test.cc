@@ -16,7 +16,7 @@ namespace {
 
 using store::Batch;
 
-class RowsTest : public testing::Test {
+class PipelinedStoreTest : public testing::Test {
  protected:
   std::string ValueOf(const std::string& key) {
     const auto row = rows_.Get(key);
@@ -38,7 +38,7 @@ class RowsTest : public testing::Test {
   PipelinedStore rows_{store_};
 };
 
-TEST_F(RowsTest, ACommitIsReadAtOnceAndToldWhenItIsDurable) {
+TEST_F(PipelinedStoreTest, ACommitIsReadAtOnceAndToldWhenItIsDurable) {
   ASSERT_OK(Put("a", "1"));
   store_.Hold();
   ASSERT_OK(Put("b", "2"));
@@ -66,7 +66,7 @@ TEST_F(RowsTest, ACommitIsReadAtOnceAndToldWhenItIsDurable) {
   EXPECT_TRUE(is_told);
 }
 
-TEST_F(RowsTest, GuardsAreCheckedAgainstWhatIsAhead) {
+TEST_F(PipelinedStoreTest, GuardsAreCheckedAgainstWhatIsAhead) {
   ASSERT_OK(Put("a", "1"));
   const store::Revision stored = (*rows_.Get("a"))->version;
   store_.Hold();
@@ -84,7 +84,7 @@ TEST_F(RowsTest, GuardsAreCheckedAgainstWhatIsAhead) {
   EXPECT_TRUE(store::IsTooBig(Put("k", std::string(limits::kStoreValueBytesMax + 1, 'x'))));
 }
 
-TEST_F(RowsTest, AfterAFailedWriteAllWhoWaitAreToldAndNothingOfItIsRead) {
+TEST_F(PipelinedStoreTest, AfterAFailedWriteAllWhoWaitAreToldAndNothingOfItIsRead) {
   ASSERT_OK(Put("a", "1"));
   store_.Hold();
   ASSERT_OK(Put("a", "2"));
@@ -102,7 +102,7 @@ TEST_F(RowsTest, AfterAFailedWriteAllWhoWaitAreToldAndNothingOfItIsRead) {
   EXPECT_TRUE(store::IsFenced(Put("c", "3")));
 }
 
-TEST_F(RowsTest, APageWithoutRowsIsTheEndAlsoWhereAllIsDeleted) {
+TEST_F(PipelinedStoreTest, APageWithoutRowsIsTheEndAlsoWhereAllIsDeleted) {
   const int many = limits::kStorePageRowsMax;
   for (int i = 0; i < many + 1; ++i) ASSERT_OK(Put(absl::StrCat("k", 100'000 + i), "x"));
   store_.Hold();
@@ -120,7 +120,7 @@ TEST_F(RowsTest, APageWithoutRowsIsTheEndAlsoWhereAllIsDeleted) {
 }
 
 // For any mix of commits ahead and in the store, the rows must equal those of a map.
-TEST_F(RowsTest, RandomCommitsReadAsFromAMap) {
+TEST_F(PipelinedStoreTest, RandomCommitsReadAsFromAMap) {
   const uint32_t seed = std::random_device()();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 rng(seed);

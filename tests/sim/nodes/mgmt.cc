@@ -14,8 +14,8 @@ namespace {
 // No test watches the map, so accounts do not matter.
 const mgmt::AccountStore& NoAccounts() {
   static auto* const store = new store::MemStore();
-  static auto* const book = mgmt::AccountStore::Create(*store).value().release();
-  return *book;
+  static auto* const accounts = mgmt::AccountStore::Create(*store).value().release();
+  return *accounts;
 }
 
 }  // namespace
