@@ -126,8 +126,8 @@ class LogWatch {
   virtual ~LogWatch() = default;
 };
 
-// Every call blocks, for some hundred milliseconds at most, and also if the log refuses to be
-// reached: callers repeat calls without pausing. kUnavailable: no answer. Thread-safe.
+// Every call blocks for some hundred milliseconds at most. A call that has no answer takes so long
+// that callers may repeat it without a pause. kUnavailable: no answer. Thread-safe.
 class ReplicatedLog {
  public:
   virtual ~ReplicatedLog() = default;
