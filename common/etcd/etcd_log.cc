@@ -23,6 +23,7 @@ namespace pb = etcdserverpb;
 constexpr int64_t kReadEntriesMax = 16;
 constexpr int kMessageBytesMax = 64 * 1024 * 1024;
 constexpr absl::Duration kRedialAfter = absl::Milliseconds(200);
+constexpr absl::Duration kPauseAfterFailure = absl::Milliseconds(50);
 
 std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const EtcdTls& tls) {
   if (tls.ca.empty()) return grpc::InsecureChannelCredentials();
@@ -178,7 +179,12 @@ absl::Status EtcdLog::Run(const std::function<grpc::Status(const std::shared_ptr
   const std::shared_ptr<grpc::Channel> at = channel();
   Call running(this, call_timeout_);
   const absl::Status done = ToStatus(call(at, running.context()));
-  if (absl::IsUnavailable(done)) MoveOnFrom(at);
+  if (absl::IsUnavailable(done)) {
+    MoveOnFrom(at);
+    // Callers repeat without a pause, and a member may refuse at once.
+    absl::MutexLock lock(&mu_);
+    mu_.AwaitWithTimeout(absl::Condition(&interrupted_), kPauseAfterFailure);
+  }
   return done;
 }
 

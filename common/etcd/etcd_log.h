@@ -32,7 +32,7 @@ struct EtcdTls {
 // A log in etcd, 3.4 or later. Thread-safe; see ReplicatedLog for its calls.
 //
 // Each call goes to one of etcd's members, and fails after 400 ms. The next call then goes to the
-// next member.
+// next member, 50 ms later.
 class EtcdLog final : public store::ReplicatedLog {
  public:
   struct Options {
