@@ -21,8 +21,8 @@
 
 namespace convergia::etcd {
 
-// PEM texts for mutual TLS with etcd. Its CA is one of its own, which signs nothing else: etcd lets
-// in whoever it signed.
+// PEM texts for mutual TLS with etcd. etcd has a CA of its own, because it lets in every holder of
+// a certificate of its CA.
 struct EtcdTls {
   std::string ca;
   std::string certificate_chain;
