@@ -37,6 +37,7 @@ constexpr absl::string_view kPlainPaths[] = {
     "client/",
     "common/base/",
     "common/disk/",
+    "common/etcd/",
     "common/identity/",
     "common/line/",
     "common/lineserver/",

@@ -33,6 +33,7 @@ const std::vector<CommonRoom>& CommonRooms() {
       {"rpc", {"base", "disk", "identity", "tls", "proto"}},
       {"session", {"base", "identity", "tls"}},
       {"lineserver", {"base", "identity", "line", "session", "tls"}},
+      {"etcd", {"base", "rpc", "store"}},
       {"node", {"base", "disk", "line", "identity", "tls", "rpc", "store", "proto"}},
   };
   return *kRooms;
@@ -54,8 +55,8 @@ const std::vector<Library>& Libraries() {
       {"xxhash.h", {"dataserver/", "datamgr/", "edge/", "client/", "common/base/"}},
       {"CLI/", {"common/node/", "client/", "tools/", "bench/", "tests/"}},
       {"grpc",
-       {"common/rpc/", "common/node/", "mgmt/", "datamgr/", "dataserver/", "edge/", "tools/",
-        "tests/", "bench/"}},
+       {"common/rpc/", "common/node/", "common/etcd/", "mgmt/", "datamgr/", "dataserver/", "edge/",
+        "tools/", "tests/", "bench/"}},
       {"openssl/", {"common/", "mgmt/", "tools/", "tests/", "bench/"}},
       {"gtest/", {"tests/"}},
       {"gmock/", {"tests/"}},

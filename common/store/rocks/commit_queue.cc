@@ -11,9 +11,7 @@
 namespace convergia::store {
 namespace {
 
-// One write of these bounds takes some ten milliseconds: what the last of a group waits.
 constexpr size_t kGroupCommitsMax = 1000;
-constexpr size_t kGroupBytesMax = 4 * 1024 * 1024;
 
 size_t BytesOf(const Batch& batch) {
   size_t bytes = sizeof(Batch);
@@ -26,8 +24,10 @@ size_t BytesOf(const Batch& batch) {
 
 }  // namespace
 
-CommitQueue::CommitQueue(WriteGroup write_group)
-    : write_group_(std::move(write_group)), thread_([this] { WriteLoop(); }) {}
+CommitQueue::CommitQueue(WriteGroup write_group, size_t group_bytes)
+    : write_group_(std::move(write_group)),
+      group_bytes_(group_bytes),
+      thread_([this] { WriteLoop(); }) {}
 
 CommitQueue::~CommitQueue() { Stop(); }
 
@@ -63,12 +63,17 @@ void CommitQueue::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool CommitQueue::NextFits(size_t commits, size_t bytes) const {
+  if (waiting_.empty() || commits >= kGroupCommitsMax) return false;
+  return commits == 0 || bytes + waiting_.front().bytes <= group_bytes_;
+}
+
 std::vector<CommitQueue::Pending> CommitQueue::TakeGroup() {
   std::vector<Pending> group;
   size_t bytes = 0;
   absl::MutexLock lock(&mu_);
   mu_.Await(absl::Condition(this, &CommitQueue::HasWorkOrStopped));
-  while (!waiting_.empty() && group.size() < kGroupCommitsMax && bytes < kGroupBytesMax) {
+  while (NextFits(group.size(), bytes)) {
     bytes += waiting_.front().bytes;
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -101,11 +106,13 @@ void CommitQueue::WriteOnce(std::vector<Pending> group) {
     for (const Pending& pending : group) batches.push_back(&pending.batch);
     if (const absl::Status written = write_group_(batches, &outcomes); !written.ok()) {
       LOG(ERROR) << "the store refuses all commits from here on: " << written;
+      const bool is_nowhere = IsFenced(written);
       absl::MutexLock lock(&mu_);
-      fenced_ = absl::FailedPreconditionError(
-          absl::StrCat("an earlier write failed (", written.message(),
-                       "); look after the disk and restart this program"));
-      outcomes.assign(group.size(), absl::UnknownError(written.message()));
+      fenced_ = is_nowhere ? written
+                           : absl::FailedPreconditionError(
+                                 absl::StrCat("an earlier write failed (", written.message(),
+                                              "); look after the disk and restart this program"));
+      outcomes.assign(group.size(), is_nowhere ? written : absl::UnknownError(written.message()));
     }
   }
   CHECK_EQ(outcomes.size(), group.size());

@@ -21,13 +21,18 @@ namespace convergia::store {
 // and everything after a failed write. Thread-safe.
 class CommitQueue {
  public:
-  // Writes `batches` as one, in order, and adds one outcome for each. An error means that the write
-  // failed: every batch of the group is then UNKNOWN, and the function is not called again.
+  // Writes `batches` as one, in order, and adds one outcome for each. After an error the function
+  // is not called again. kFailedPrecondition means that nothing was written: every batch of the
+  // group is FENCED. After any other error every batch is UNKNOWN.
   using WriteGroup = absl::AnyInvocable<absl::Status(
       absl::Span<const Batch* const> batches, std::vector<absl::StatusOr<Revision>>* outcomes)>;
 
-  // `write_group` runs on the queue's thread, which starts at once.
-  explicit CommitQueue(WriteGroup write_group);
+  // One write of these bounds takes some ten milliseconds: what the last of a group waits.
+  static constexpr size_t kGroupBytes = 4 * 1024 * 1024;
+
+  // `write_group` runs on the queue's thread, which starts at once. A group has about `group_bytes`
+  // at most, or is a single larger batch.
+  explicit CommitQueue(WriteGroup write_group, size_t group_bytes = kGroupBytes);
   ~CommitQueue();  // Stop().
 
   // See Store::CommitAsync().
@@ -46,6 +51,8 @@ class CommitQueue {
   absl::Status Admit(Pending& pending) ABSL_LOCKS_EXCLUDED(mu_);
   void WriteLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void WriteOnce(std::vector<Pending> group) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether the next waiting commit fits into a group that has `commits` with `bytes`.
+  bool NextFits(size_t commits, size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The waiting commits, up to a bound; empty when stopped and nothing waits.
   std::vector<Pending> TakeGroup() ABSL_LOCKS_EXCLUDED(mu_);
   bool HasWorkOrStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -53,6 +60,7 @@ class CommitQueue {
   }
 
   WriteGroup write_group_;
+  const size_t group_bytes_;
 
   absl::Mutex mu_;
   std::deque<Pending> waiting_ ABSL_GUARDED_BY(mu_);

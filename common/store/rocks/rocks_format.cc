@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/store/big_endian.h"
 
 namespace convergia::store::rocks_format {
 namespace {
@@ -10,37 +11,6 @@ namespace {
 constexpr size_t kRevisionBytes = 8;
 
 absl::Status Damaged() { return absl::DataLossError("the store holds a damaged record"); }
-
-template <typename T>
-void AppendInteger(T number, std::string* out) {
-  for (int shift = (sizeof(T) - 1) * 8; shift >= 0; shift -= 8) {
-    out->push_back(static_cast<char>(number >> shift));
-  }
-}
-
-template <typename T>
-bool TakeInteger(absl::string_view* bytes, T* number) {
-  if (bytes->size() < sizeof(T)) return false;
-  *number = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    *number = static_cast<T>(*number << 8) | static_cast<unsigned char>((*bytes)[i]);
-  }
-  bytes->remove_prefix(sizeof(T));
-  return true;
-}
-
-void AppendString(absl::string_view text, std::string* out) {
-  AppendInteger<uint32_t>(text.size(), out);
-  out->append(text.data(), text.size());
-}
-
-bool TakeString(absl::string_view* bytes, std::string* text) {
-  uint32_t size = 0;
-  if (!TakeInteger(bytes, &size) || bytes->size() < size) return false;
-  text->assign(bytes->data(), size);
-  bytes->remove_prefix(size);
-  return true;
-}
 
 bool TakeEvent(absl::string_view* bytes, Event* event) {
   if (bytes->empty() || static_cast<unsigned char>(bytes->front()) > 1) return false;
@@ -102,6 +72,32 @@ absl::StatusOr<std::vector<Event>> DecodeEvents(Revision revision, absl::string_
   }
   if (events.empty()) return Damaged();
   return events;
+}
+
+std::string EncodeChanges(const Changes& changes) {
+  std::string bytes;
+  for (const std::vector<Event>& events : changes) {
+    const std::string encoded = EncodeEvents(events);
+    AppendInteger<uint64_t>(events.front().revision, &bytes);
+    AppendInteger<uint64_t>(encoded.size(), &bytes);
+    bytes += encoded;
+  }
+  return bytes;
+}
+
+absl::StatusOr<Changes> DecodeChanges(absl::string_view bytes) {
+  Changes changes;
+  while (!bytes.empty()) {
+    uint64_t revision = 0, size = 0;
+    if (!TakeInteger(&bytes, &revision) || !TakeInteger(&bytes, &size)) return Damaged();
+    if (size > bytes.size()) return Damaged();
+    if (!changes.empty() && revision != changes.back().front().revision + 1) return Damaged();
+    CVG_ASSIGN_OR_RETURN(auto events, DecodeEvents(revision, bytes.substr(0, size)));
+    changes.push_back(std::move(events));
+    bytes.remove_prefix(size);
+  }
+  if (changes.empty()) return Damaged();
+  return changes;
 }
 
 }  // namespace convergia::store::rocks_format

@@ -229,26 +229,38 @@ class RocksStore::Group {
                            return VersionOf(key);
                          }));
     if (changes.empty()) return revision_;
-    ++revision_;
-    for (const Mutation* change : changes) {
-      if (change->kind == Mutation::Kind::kDelete) {
-        write_.Delete(store_->rows_, change->key);
-        versions_[change->key] = 0;
-      } else {
-        write_.Put(store_->rows_, change->key, rocks_format::EncodeRow(revision_, change->value));
-        versions_[change->key] = revision_;
-      }
-    }
-    events_.push_back(MakeEvents(changes, revision_));
-    write_.Put(store_->log_, rocks_format::EncodeRevision(revision_),
-               rocks_format::EncodeEvents(events_.back()));
+    Record(MakeEvents(changes, revision_ + 1));
     return revision_;
   }
 
-  absl::Status Write() {
+  // Adds what another store decided.
+  absl::Status AddChanges(absl::string_view bytes) {
+    CVG_ASSIGN_OR_RETURN(auto changes, rocks_format::DecodeChanges(bytes));
+    for (std::vector<Event>& events : changes) {
+      if (events.front().revision != revision_ + 1) {
+        return absl::DataLossError(absl::StrCat("the log has revision ", events.front().revision,
+                                                " where this store needs ", revision_ + 1));
+      }
+      Record(std::move(events));
+    }
+    return absl::OkStatus();
+  }
+
+  // Through the log, if there is one.
+  absl::Status Commit() {
+    if (events_.empty() || !store_->before_write_) return Write("");
+    CVG_ASSIGN_OR_RETURN(const std::string mark,
+                         store_->before_write_(rocks_format::EncodeChanges(events_)));
+    return Write(mark);
+  }
+
+  absl::Status Write(absl::string_view mark) {
     if (events_.empty()) return absl::OkStatus();
     write_.Put(store_->meta_, ToSlice(rocks_format::kRevisionKey),
                rocks_format::EncodeRevision(revision_));
+    if (!mark.empty()) {
+      write_.Put(store_->meta_, ToSlice(rocks_format::kMarkKey), ToSlice(mark));
+    }
     store_->TrimHistory(&write_);
     rocksdb::WriteOptions how;
     how.sync = true;
@@ -259,6 +271,23 @@ class RocksStore::Group {
   }
 
  private:
+  // `events` are those of the next revision.
+  void Record(std::vector<Event> events) {
+    ++revision_;
+    for (const Event& event : events) {
+      if (event.kind == Mutation::Kind::kDelete) {
+        write_.Delete(store_->rows_, event.key);
+        versions_[event.key] = 0;
+      } else {
+        write_.Put(store_->rows_, event.key, rocks_format::EncodeRow(revision_, event.value));
+        versions_[event.key] = revision_;
+      }
+    }
+    write_.Put(store_->log_, rocks_format::EncodeRevision(revision_),
+               rocks_format::EncodeEvents(events));
+    events_.push_back(std::move(events));
+  }
+
   absl::StatusOr<Revision> VersionOf(absl::string_view key) const {
     if (const auto it = versions_.find(key); it != versions_.end()) return it->second;
     rocksdb::PinnableSlice bytes;
@@ -272,14 +301,15 @@ class RocksStore::Group {
   Revision revision_;
   rocksdb::WriteBatch write_;
   absl::flat_hash_map<std::string, Revision> versions_;  // That this group changed; 0 is deleted.
-  std::vector<std::vector<Event>> events_;
+  rocks_format::Changes events_;                         // Of each new revision.
 };
 
 RocksStore::RocksStore(const Options& options)
     : disk_(options.disk != nullptr ? options.disk : &disk::RealDisk()),
       dir_(options.dir),
       reserve_bytes_(options.reserve_bytes),
-      on_fenced_(options.on_fenced) {}
+      on_fenced_(options.on_fenced),
+      before_write_(options.log) {}
 
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& options) {
   std::unique_ptr<RocksStore> store(new RocksStore(options));
@@ -291,7 +321,8 @@ absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const Options& opti
       [store = store.get()](absl::Span<const Batch* const> batches,
                             std::vector<absl::StatusOr<Revision>>* outcomes) {
         return store->WriteGroup(batches, outcomes);
-      });
+      },
+      options.group_bytes);
   return store;
 }
 
@@ -386,9 +417,23 @@ absl::Status RocksStore::WriteGroup(absl::Span<const Batch* const> batches,
                                     std::vector<absl::StatusOr<Revision>>* outcomes) {
   Group group(this);
   for (const Batch* batch : batches) outcomes->push_back(group.Add(*batch));
-  const absl::Status written = group.Write();
+  const absl::Status written = group.Commit();
   if (!written.ok() && on_fenced_) on_fenced_(written);
   return written;
+}
+
+absl::StatusOr<std::string> RocksStore::ReadMark() const {
+  std::string mark;
+  const rocksdb::Status read = db_->Get({}, meta_, ToSlice(rocks_format::kMarkKey), &mark);
+  if (!read.IsNotFound()) CVG_RETURN_IF_ERROR(ToStatus(read));
+  return mark;
+}
+
+absl::Status RocksStore::Apply(absl::Span<const std::string> changes, absl::string_view mark) {
+  CVG_RETURN_IF_ERROR(SeeToRoom());
+  Group group(this);
+  for (const std::string& bytes : changes) CVG_RETURN_IF_ERROR(group.AddChanges(bytes));
+  return group.Write(mark);
 }
 
 absl::Status RocksStore::SeeToRoom() const {

@@ -49,6 +49,13 @@ class RocksStore final : public Store {
     uint64_t reserve_bytes = 64 * 1024 * 1024;
     // Called once, on the commit thread, when the store is about to be FENCED. May be null.
     std::function<void(const absl::Status& why)> on_fenced;
+    // For a store that follows a log; may be null. Called on the commit thread before each write,
+    // with the changes (rocks_format::EncodeChanges()). It makes them durable in the log, and
+    // returns the mark that is written with them: the place in the log. After an error nothing is
+    // written, and the store is FENCED. kFailedPrecondition says that the changes are not in the
+    // log, any other error that they may be.
+    std::function<absl::StatusOr<std::string>(absl::string_view changes)> log;
+    size_t group_bytes = CommitQueue::kGroupBytes;  // About the most changes of one write.
   };
 
   // Errors: kFailedPrecondition if another process has it open or the directory holds something
@@ -62,6 +69,20 @@ class RocksStore final : public Store {
   absl::StatusOr<std::unique_ptr<Watcher>> Watch(absl::string_view prefix, Revision from_revision,
                                                  WatchCallback callback) override;
   void Stop() override;
+
+  // The mark that was written last; "" if there is none.
+  //
+  // Errors: as Get().
+  absl::StatusOr<std::string> ReadMark() const;
+
+  // Applies `changes`, each as Options::log was given them in another store, in one synced write
+  // with `mark`. Watches see the events. Call it from one thread at a time, and never while a
+  // commit may come.
+  //
+  // Errors: kDataLoss if the changes are not those after this store's revision; FailCode::kNoSpace
+  // if the disk is nearly full; those of the disk. After each nothing was applied, except that a
+  // failed write may be found applied when the store is opened again; do not go on after one.
+  absl::Status Apply(absl::Span<const std::string> changes, absl::string_view mark);
 
  private:
   class RocksSnapshot;
@@ -82,6 +103,7 @@ class RocksStore final : public Store {
   const std::string dir_;
   const uint64_t reserve_bytes_;
   const std::function<void(const absl::Status&)> on_fenced_;
+  const std::function<absl::StatusOr<std::string>(absl::string_view)> before_write_;
   std::unique_ptr<rocksdb::Env> env_;  // Null: the machine's.
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
@@ -89,7 +111,7 @@ class RocksStore final : public Store {
   rocksdb::ColumnFamilyHandle* log_ = nullptr;
   std::unique_ptr<WatchHub> hub_;
 
-  // The commit thread's own.
+  // The commit thread's own, or that of Apply().
   Revision revision_ = 0;   // Of the last commit on disk.
   Revision log_first_ = 1;  // The oldest revision in `log_`.
 

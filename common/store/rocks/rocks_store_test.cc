@@ -36,6 +36,8 @@ class RocksStoreTest : public testing::Test {
     options.reserve_bytes = reserve_bytes_;
     options.write_buffer_bytes = write_buffer_bytes_;
     options.on_fenced = [this](const absl::Status& /*why*/) { ++fenced_; };
+    options.log = log_;
+    options.group_bytes = group_bytes_;
     return RocksStore::Open(options);
   }
 
@@ -43,6 +45,8 @@ class RocksStoreTest : public testing::Test {
   std::string dir_ = "/store";
   uint64_t reserve_bytes_ = 1024 * 1024;
   size_t write_buffer_bytes_ = 16 * 1024 * 1024;
+  std::function<absl::StatusOr<std::string>(absl::string_view changes)> log_;
+  size_t group_bytes_ = CommitQueue::kGroupBytes;
   int fenced_ = 0;  // Written before the commit is answered.
 };
 
@@ -251,6 +255,104 @@ TEST_F(RocksStoreTest, ADiskThatCannotBeReadIsAnErrorAndNotAGap) {
   }
 }
 
+TEST_F(RocksStoreTest, TheLogIsGivenEachWriteFirstAndItsMarkIsWrittenWithIt) {
+  std::vector<std::string> logged;
+  log_ = [&](absl::string_view changes) -> absl::StatusOr<std::string> {
+    logged.emplace_back(changes);
+    return absl::StrCat("mark ", logged.size());
+  };
+  ASSERT_OK_AND_ASSIGN(auto store, Open());
+  EXPECT_EQ(*store->ReadMark(), "");
+  ASSERT_OK(store->Commit(Put("a", "1")));
+  EXPECT_TRUE(IsConflict(store->Commit(Batch().IfAbsent("a").Put("b", "1"))));
+  ASSERT_OK(store->Commit(Batch().Delete("a").Put("b", "2")));
+  ASSERT_THAT(logged, SizeIs(2));  // A commit that changes nothing is not in the log.
+  store.reset();
+  ASSERT_OK_AND_ASSIGN(store, Open());
+  EXPECT_EQ(*store->ReadMark(), "mark 2");
+
+  // Another store that is given the same comes to the same.
+  log_ = nullptr;
+  dir_ = "/other";
+  ASSERT_OK_AND_ASSIGN(const auto other, Open());
+  EventLog events;
+  ASSERT_OK_AND_ASSIGN(const auto watcher, other->Watch("", 1, events.Callback()));
+  ASSERT_OK(other->Apply(logged, "mark 2"));
+  EXPECT_EQ(*other->ReadMark(), "mark 2");
+  ASSERT_OK_AND_ASSIGN(const Page mine, store->Scan("", "", 10));
+  ASSERT_OK_AND_ASSIGN(const Page others, other->Scan("", "", 10));
+  EXPECT_EQ(others.rows, mine.rows);
+  EXPECT_EQ(others.revision, 2);
+  EXPECT_THAT(events.Await(3), SizeIs(3));
+}
+
+TEST_F(RocksStoreTest, ChangesThatDoNotFollowThisRevisionAreRefused) {
+  ASSERT_OK_AND_ASSIGN(const auto store, Open());
+  const auto changes = [](Revision revision) {
+    return rocks_format::EncodeChanges({{{Mutation::Kind::kPut, "k", "v", revision}}});
+  };
+  EXPECT_THAT(store->Apply({changes(2)}, "m"), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(store->Apply({changes(1), changes(1)}, "m"), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(store->Apply({"bytes"}, "m"), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(*store->ReadMark(), "");
+  EXPECT_OK(store->Apply({changes(1), changes(2)}, "m"));
+  EXPECT_THAT(store->Apply({changes(2)}, "n"), StatusIs(absl::StatusCode::kDataLoss));
+  disk_.SetCapacity(disk_.used_bytes() + reserve_bytes_ - 1);
+  EXPECT_EQ(FailCodeOf(store->Apply({changes(3)}, "n")), FailCode::kNoSpace);
+  EXPECT_EQ(*store->ReadMark(), "m");
+}
+
+// What the log did not take is nowhere; what it may have taken is unknown.
+TEST_F(RocksStoreTest, AfterALogThatFailsNothingIsWrittenAndAllAreFenced) {
+  for (const bool is_nowhere : {true, false}) {
+    SCOPED_TRACE(is_nowhere);
+    dir_ = absl::StrCat("/store", is_nowhere);
+    absl::Status log_says;
+    log_ = [&](absl::string_view) -> absl::StatusOr<std::string> {
+      if (!log_says.ok()) return log_says;
+      return "mark";
+    };
+    ASSERT_OK_AND_ASSIGN(const auto store, Open());
+    ASSERT_OK(store->Commit(Put("a", "1")));
+    log_says =
+        is_nowhere ? absl::FailedPreconditionError("another leads") : absl::UnknownError("?");
+    const absl::Status outcome = store->Commit(Put("a", "2")).status();
+    EXPECT_TRUE(is_nowhere ? IsFenced(outcome) : IsUnknown(outcome)) << outcome;
+    log_says = absl::OkStatus();
+    EXPECT_TRUE(IsFenced(store->Commit(Put("a", "3")).status()));
+    ASSERT_OK_AND_ASSIGN(const auto row, store->Get("a"));
+    EXPECT_EQ(row->value, "1");
+  }
+  EXPECT_EQ(fenced_, 2);
+}
+
+TEST_F(RocksStoreTest, AGroupHasNotMoreBytesThanAskedForUnlessItIsOneBatch) {
+  std::vector<size_t> sizes;
+  absl::Notification all_queued;
+  log_ = [&](absl::string_view changes) -> absl::StatusOr<std::string> {
+    sizes.push_back(changes.size());
+    return "mark";
+  };
+  group_bytes_ = 10'000;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open());
+  store->CommitAsync(Put("first", ""), [&](const auto&) { all_queued.WaitForNotification(); });
+  absl::BlockingCounter left(41);
+  const auto done = [&](const auto& outcome) {
+    EXPECT_OK(outcome);
+    left.DecrementCount();
+  };
+  for (int i = 0; i < 40; ++i) {
+    store->CommitAsync(Put(absl::StrCat("k", i), std::string(1'000, 'v')), done);
+  }
+  store->CommitAsync(Put("large", std::string(50'000, 'v')), done);
+  all_queued.Notify();
+  left.Wait();
+  ASSERT_GE(sizes.size(), 6);
+  EXPECT_LE(sizes.size(), 10);
+  for (size_t i = 0; i + 1 < sizes.size(); ++i) EXPECT_LE(sizes[i], group_bytes_);
+  EXPECT_GT(sizes.back(), 50'000);
+}
+
 TEST_F(RocksStoreTest, APowerCutLosesNothingThatWasAcknowledged) {
   std::vector<std::string> acknowledged;
   constexpr int kRounds = 5;
@@ -301,6 +403,16 @@ TEST(RocksFormatTest, DamagedRecordsAreErrorsWhereverTheyAreCut) {
   EXPECT_THAT(rocks_format::DecodeRevision("1234567"), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(rocks_format::DecodeRow("k", "1234567"), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_LT(rocks_format::EncodeRevision(255), rocks_format::EncodeRevision(256));
+
+  const rocks_format::Changes changes = {events, {{Mutation::Kind::kDelete, "key", "", 8}}};
+  const std::string both = rocks_format::EncodeChanges(changes);
+  ASSERT_OK_AND_ASSIGN(const auto decoded_changes, rocks_format::DecodeChanges(both));
+  EXPECT_EQ(decoded_changes, changes);
+  for (size_t cut = 0; cut < both.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    EXPECT_EQ(rocks_format::DecodeChanges(both.substr(0, cut)).ok(), cut == 16 + bytes.size());
+  }
+  EXPECT_FALSE(rocks_format::DecodeChanges(both + both).ok());
 }
 
 }  // namespace
