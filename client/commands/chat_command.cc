@@ -10,6 +10,7 @@
 #include "client/commands/chat_line.h"
 #include "client/commands/chat_terminal.h"
 #include "client/commands/commands.h"
+#include "client/commands/format.h"
 #include "client/commands/prompt.h"
 #include "client/commands/text.h"
 #include "client/files/transfer.h"

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
+#include "client/commands/format.h"
 #include "client/commands/json.h"
 #include "client/commands/stored.h"
 #include "client/commands/stored_json.h"

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/commands/format.h"
 #include "client/commands/output.h"
 #include "client/commands/text.h"
 #include "common/base/fail.h"

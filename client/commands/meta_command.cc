@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/commands/format.h"
 #include "client/commands/stored.h"
 #include "client/commands/stored_json.h"
 #include "client/commands/table.h"

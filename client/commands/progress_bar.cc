@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/commands/cells.h"
-#include "client/commands/stored.h"
+#include "client/commands/format.h"
 #include "client/commands/text.h"
 
 namespace convergia::client {

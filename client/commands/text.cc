@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 #include "client/commands/cells.h"
 
 namespace convergia::client {
@@ -113,12 +112,6 @@ std::string ForOutput(absl::string_view text) {
 
 std::string ErrorLine(absl::string_view text) {
   return absl::StrCat("convergia: ", PrintableName(text), "\n");
-}
-
-std::string FormatMessage(const Message& message, absl::string_view time_format) {
-  const std::string time = absl::FormatTime(time_format, message.sent, absl::LocalTimeZone());
-  return absl::StrCat("[", time, "] ", Printable(message.from), ": ",
-                      absl::StrReplaceAll(Printable(message.body), {{"\n", "\n    "}}));
 }
 
 }  // namespace convergia::client

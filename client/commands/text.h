@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "client/connect/client.h"
 
 // Text for people. Text of other users must not steer the terminal that shows it.
 namespace convergia::client {
@@ -29,9 +28,5 @@ std::string InCommands(absl::string_view text);
 
 // The line "convergia: `text`" with an LF, printable.
 std::string ErrorLine(absl::string_view text);
-
-// "[21:05:59] alice: hi", with further lines of the body indented. `time_format` is a format of
-// absl::FormatTime().
-std::string FormatMessage(const Message& message, absl::string_view time_format);
 
 }  // namespace convergia::client

@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/commands/format.h"
 #include "client/commands/progress_bar.h"
 #include "client/commands/stored.h"
 #include "client/files/created_names.h"
