@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "absl/status/status.h"
-#include "client/commands/context.h"
+#include "client/profile/context.h"
 
 // The families of commands of `convergia`, one file each. Each function adds its subcommands to
 // `app`. The subcommand on the command line sets `line->run`.

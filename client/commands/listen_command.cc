@@ -3,9 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/format.h"
-#include "client/commands/output.h"
-#include "client/commands/text.h"
+#include "client/output/format.h"
+#include "client/output/output.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 

@@ -6,13 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/format.h"
 #include "client/commands/stored.h"
-#include "client/commands/stored_json.h"
-#include "client/commands/table.h"
-#include "client/commands/text.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
+#include "client/output/format.h"
+#include "client/output/stored_json.h"
+#include "client/output/table.h"
+#include "client/output/text.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::client {

@@ -4,7 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/prompt.h"
+#include "client/terminal/prompt.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"

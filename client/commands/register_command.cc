@@ -15,8 +15,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/prompt.h"
-#include "client/files/local_file.h"
+#include "client/disk/local_file.h"
+#include "client/terminal/prompt.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"

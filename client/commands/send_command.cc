@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
-#include "client/files/local_file.h"
+#include "client/disk/local_file.h"
 #include "client/files/transfer.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"

@@ -5,8 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "client/commands/text.h"
 #include "client/files/transfer.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 

@@ -7,8 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/commands/context.h"
 #include "client/files/storage.h"
+#include "client/profile/context.h"
 #include "common/base/ids.h"
 
 // Shared by the commands on stored things and by those that send messages.
