@@ -212,9 +212,9 @@ absl::Status RunChat(CommandContext& context) {
 
 }  // namespace
 
-void AddChatCommand(CLI::App& app, CommandLine* line) {
-  CLI::App* command = app.add_subcommand("chat", "Talk to people until you type /quit");
-  command->callback([line] { line->run = RunChat; });
+void AddChatCommand(Command program, CommandLine* line) {
+  Command command = program.AddCommand("chat", "Talk to people until you type /quit");
+  command.OnParsed([line] { line->run = RunChat; });
 }
 
 }  // namespace convergia::client

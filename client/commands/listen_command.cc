@@ -49,13 +49,12 @@ absl::Status Listen(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddListenCommand(CLI::App& app, CommandLine* line) {
+void AddListenCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("listen", "Print messages when they arrive. Times are in local time");
-  command->add_option("--count", arguments->count, "End after this number of messages")
-      ->check(CLI::PositiveNumber);
-  command->callback([line, arguments] {
+  Command command =
+      program.AddCommand("listen", "Print messages when they arrive. Times are in local time");
+  command.AddOption("--count", arguments->count, "End after this number of messages").Positive();
+  command.OnParsed([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Listen(context, *arguments); };
   });
 }

@@ -114,14 +114,14 @@ absl::Status Map(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddMapCommand(CLI::App& app, CommandLine* line) {
+void AddMapCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("map", "Show the servers, and which users are online");
-  CLI::Option* const tab = command->add_flag(
+  Command command = program.AddCommand("map", "Show the servers, and which users are online");
+  const Option tab = command.AddFlag(
       "--tab", arguments->tab, "Columns with tabs: id, name, type, status, notes, connected ids");
-  command->add_flag("--json", arguments->json, kJsonHelp)->excludes(tab);
-  command->add_flag("--servers", arguments->servers, "Without users");
-  command->callback([line, arguments] {
+  command.AddFlag("--json", arguments->json, kJsonHelp).Excludes(tab);
+  command.AddFlag("--servers", arguments->servers, "Without users");
+  command.OnParsed([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Map(context, *arguments); };
   });
 }

@@ -47,12 +47,12 @@ absl::Status ChangePassword(CommandContext& context) {
 
 }  // namespace
 
-void AddPasswdCommand(CLI::App& app, CommandLine* line) {
-  CLI::App* command = app.add_subcommand("passwd", "Change your password");
-  command->footer(
+void AddPasswdCommand(Command program, CommandLine* line) {
+  Command command = program.AddCommand("passwd", "Change your password");
+  command.SetFooter(
       "The program asks for the old and the new password. If standard input is not a terminal, it\n"
       "reads them from there, one line each.");
-  command->callback([line] { line->run = ChangePassword; });
+  command.OnParsed([line] { line->run = ChangePassword; });
 }
 
 }  // namespace convergia::client

@@ -57,18 +57,18 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddSendCommand(CLI::App& app, CommandLine* line) {
+void AddSendCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("send", "Send one message");
-  command->footer(
+  Command command = program.AddCommand("send", "Send one message");
+  command.SetFooter(
       "Without TEXT, the message is standard input. After TO, everything but the options above\n"
       "is text, also if it begins with a dash.");
-  command->add_option("to", arguments->to, "The recipient, a username")->required();
-  CLI::Option* text =
-      command->add_option("text", arguments->text, "The message; - is standard input");
-  command->add_flag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");
-  command->callback([line, arguments, text] {
-    arguments->from_stdin = text->count() == 0 || arguments->text == "-";
+  command.AddOption("to", arguments->to, "The recipient, a username").Required();
+  const Option text =
+      command.AddOption("text", arguments->text, "The message; - is standard input");
+  command.AddFlag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");
+  command.OnParsed([line, arguments, text] {
+    arguments->from_stdin = !text.is_given() || arguments->text == "-";
     line->options.stdin_is_taken = arguments->from_stdin;
     line->run = [arguments](CommandContext& context) { return Send(context, *arguments); };
   });
