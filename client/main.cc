@@ -14,11 +14,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/command_line/command.h"
+#include "client/command_line/text_arguments.h"
 #include "client/commands/commands.h"
-#include "client/commands/exit_code.h"
-#include "client/commands/output.h"
-#include "client/commands/text.h"
-#include "client/commands/text_arguments.h"
+#include "client/output/exit_code.h"
+#include "client/output/output.h"
+#include "client/output/text.h"
 #include "common/base/standard_streams.h"
 #include "common/base/version.h"
 
@@ -122,16 +123,17 @@ bool Parse(int argc, char** argv, CommandLine* line, int* exit_code) {
   app.fallthrough();  // So global options may follow the command.
   app.set_version_flag("--version", VersionText("convergia"), "Show the version");
   AddGlobalOptions(app, &line->options);
-  AddRegisterCommand(app, line);
-  AddChatCommand(app, line);
-  AddSendCommand(app, line);
-  AddListenCommand(app, line);
-  AddMapCommand(app, line);
-  AddPasswdCommand(app, line);
-  AddFilesCommands(app, line);
-  AddTransferCommands(app, line);
-  AddMailCommands(app, line);
-  AddMetaCommands(app, line);
+  const Command program(&app);
+  AddRegisterCommand(program, line);
+  AddChatCommand(program, line);
+  AddSendCommand(program, line);
+  AddListenCommand(program, line);
+  AddMapCommand(program, line);
+  AddPasswdCommand(program, line);
+  AddFilesCommands(program, line);
+  AddTransferCommands(program, line);
+  AddMailCommands(program, line);
+  AddMetaCommands(program, line);
   app.footer(kExitCodeHelp);  // Last, since commands inherit a footer: only this help has it.
   const std::vector<std::string> arguments =
       WithTextMarked(app, std::vector<std::string>(argv + 1, argv + argc));

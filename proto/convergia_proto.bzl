@@ -1,6 +1,7 @@
 """Protocol Buffers and gRPC through Debian's protoc."""
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
+load("//tools:copts.bzl", "PRECOMPILED")
 
 def convergia_proto_library(
         name,
@@ -48,7 +49,7 @@ def convergia_proto_library(
         testonly = testonly,
         srcs = [stem + ".pb.cc" for stem in stems],
         hdrs = [stem + ".pb.h" for stem in stems],
-        copts = ["-w"],
+        copts = ["-w"] + PRECOMPILED,
         includes = ["."],
         visibility = visibility,
         deps = deps + ["//third_party:protobuf"],
@@ -59,7 +60,7 @@ def convergia_proto_library(
             testonly = testonly,
             srcs = [stem + ".grpc.pb.cc" for stem in grpc_stems],
             hdrs = [stem + ".grpc.pb.h" for stem in grpc_stems],
-            copts = ["-w"],
+            copts = ["-w"] + PRECOMPILED,
             includes = ["."],
             visibility = visibility,
             deps = [

@@ -7,12 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "client/commands/chat_line.h"
-#include "client/commands/chat_terminal.h"
 #include "client/commands/commands.h"
-#include "client/commands/prompt.h"
-#include "client/commands/text.h"
 #include "client/files/transfer.h"
+#include "client/output/format.h"
+#include "client/output/text.h"
+#include "client/terminal/chat_line.h"
+#include "client/terminal/chat_terminal.h"
+#include "client/terminal/prompt.h"
 #include "common/base/backoff.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
@@ -211,9 +212,9 @@ absl::Status RunChat(CommandContext& context) {
 
 }  // namespace
 
-void AddChatCommand(CLI::App& app, CommandLine* line) {
-  CLI::App* command = app.add_subcommand("chat", "Talk to people until you type /quit");
-  command->callback([line] { line->run = RunChat; });
+void AddChatCommand(Command program, CommandLine* line) {
+  Command command = program.AddCommand("chat", "Talk to people until you type /quit");
+  command.OnParsed([line] { line->run = RunChat; });
 }
 
 }  // namespace convergia::client

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include "absl/status/status.h"
-#include "client/commands/context.h"
+#include "client/command_line/command.h"
+#include "client/profile/context.h"
 
 // The families of commands of `convergia`, one file each. Each function adds its subcommands to
-// `app`. The subcommand on the command line sets `line->run`.
+// `program`. The subcommand on the command line sets `line->run`.
 namespace convergia::client {
 
 struct CommandLine {
@@ -15,15 +15,15 @@ struct CommandLine {
   std::function<absl::Status(CommandContext&)> run;
 };
 
-void AddRegisterCommand(CLI::App& app, CommandLine* line);
-void AddChatCommand(CLI::App& app, CommandLine* line);
-void AddSendCommand(CLI::App& app, CommandLine* line);
-void AddListenCommand(CLI::App& app, CommandLine* line);
-void AddMapCommand(CLI::App& app, CommandLine* line);
-void AddPasswdCommand(CLI::App& app, CommandLine* line);
-void AddFilesCommands(CLI::App& app, CommandLine* line);
-void AddTransferCommands(CLI::App& app, CommandLine* line);
-void AddMailCommands(CLI::App& app, CommandLine* line);
-void AddMetaCommands(CLI::App& app, CommandLine* line);
+void AddRegisterCommand(Command program, CommandLine* line);
+void AddChatCommand(Command program, CommandLine* line);
+void AddSendCommand(Command program, CommandLine* line);
+void AddListenCommand(Command program, CommandLine* line);
+void AddMapCommand(Command program, CommandLine* line);
+void AddPasswdCommand(Command program, CommandLine* line);
+void AddFilesCommands(Command program, CommandLine* line);
+void AddTransferCommands(Command program, CommandLine* line);
+void AddMailCommands(Command program, CommandLine* line);
+void AddMetaCommands(Command program, CommandLine* line);
 
 }  // namespace convergia::client

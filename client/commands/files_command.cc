@@ -11,13 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/commands/commands.h"
-#include "client/commands/json.h"
 #include "client/commands/stored.h"
-#include "client/commands/stored_json.h"
-#include "client/commands/table.h"
-#include "client/commands/text.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
+#include "client/output/format.h"
+#include "client/output/json.h"
+#include "client/output/stored_json.h"
+#include "client/output/table.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 
@@ -317,16 +318,16 @@ absl::Status Share(CommandContext& context, const Arguments& arguments) {
   return About(path.path, storage.SetPermission(path.path, arguments.user, arguments.permission));
 }
 
-using Command = absl::Status (*)(CommandContext&, const Arguments&);
+using Action = absl::Status (*)(CommandContext&, const Arguments&);
 
-CLI::App* Add(CLI::App& app, CommandLine* line, const std::string& word, const std::string& help,
-              const std::shared_ptr<Arguments>& arguments, Command command) {
-  CLI::App* const added = app.add_subcommand(word, help);
-  added->callback([line, arguments, command] {
-    line->run = [arguments, command](CommandContext& context) -> absl::Status {
+Command Add(Command program, CommandLine* line, const std::string& word, const std::string& help,
+            const std::shared_ptr<Arguments>& arguments, Action action) {
+  Command added = program.AddCommand(word, help);
+  added.OnParsed([line, arguments, action] {
+    line->run = [arguments, action](CommandContext& context) -> absl::Status {
       CVG_RETURN_IF_ERROR(CheckPath(arguments->path));
       for (const std::string& path : arguments->paths) CVG_RETURN_IF_ERROR(CheckPath(path));
-      return command(context, *arguments);
+      return action(context, *arguments);
     };
   });
   return added;
@@ -334,61 +335,61 @@ CLI::App* Add(CLI::App& app, CommandLine* line, const std::string& word, const s
 
 }  // namespace
 
-void AddFilesCommands(CLI::App& app, CommandLine* line) {
+void AddFilesCommands(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* ls = Add(app, line, "ls", "List folders and files", arguments, &List);
-  ls->add_option("paths", arguments->paths, "The folders or files; without any, /");
-  ls->add_flag("-l,--long", arguments->is_long, "With sizes, and with times in local time");
-  ls->add_flag("-a,--all", arguments->all,
-               "With files that are not whole yet, because put is still sending them");
+  Command ls = Add(program, line, "ls", "List folders and files", arguments, &List);
+  ls.AddOption("paths", arguments->paths, "The folders or files; without any, /");
+  ls.AddFlag("-l,--long", arguments->is_long, "With sizes, and with times in local time");
+  ls.AddFlag("-a,--all", arguments->all,
+             "With files that are not whole yet, because put is still sending them");
 
-  ls->add_flag("-1", arguments->one_column, "One name in a line; always so without -l");
-  ls->add_flag("--json", arguments->json, kJsonHelp);
+  ls.AddFlag("-1", arguments->one_column, "One name in a line; always so without -l");
+  ls.AddFlag("--json", arguments->json, kJsonHelp);
 
-  CLI::App* mkdir = Add(app, line, "mkdir", "Make folders", arguments, &MakeFolder);
-  mkdir->add_option("paths", arguments->paths, "The folders")->required();
-  mkdir->add_flag("-p,--parents", arguments->parents,
-                  "Create missing parents; no error if the folder exists");
+  Command mkdir = Add(program, line, "mkdir", "Make folders", arguments, &MakeFolder);
+  mkdir.AddOption("paths", arguments->paths, "The folders").Required();
+  mkdir.AddFlag("-p,--parents", arguments->parents,
+                "Create missing parents; no error if the folder exists");
 
-  CLI::App* rm = Add(app, line, "rm", "Delete files and empty folders", arguments, &Remove);
-  rm->add_option("paths", arguments->paths, "What to delete")->required();
-  rm->add_flag("-r,--recursive", arguments->recursive, "Delete folders with all their content");
-  rm->add_flag("-f,--force", arguments->force, "No error if a path does not exist");
+  Command rm = Add(program, line, "rm", "Delete files and empty folders", arguments, &Remove);
+  rm.AddOption("paths", arguments->paths, "What to delete").Required();
+  rm.AddFlag("-r,--recursive", arguments->recursive, "Delete folders with all their content");
+  rm.AddFlag("-f,--force", arguments->force, "No error if a path does not exist");
 
-  CLI::App* mv =
-      Add(app, line, "mv", "Move or rename files and folders. A file replaces an existing file",
+  Command mv =
+      Add(program, line, "mv", "Move or rename files and folders. A file replaces an existing file",
           arguments, &Move);
-  mv->add_option("paths", arguments->paths,
-                 "What to move; the last path is the target: a folder, or a new name")
-      ->required()
-      ->expected(2, kPathsMax);
-  CLI::Option* const keep =
-      mv->add_flag("-n,--no-clobber", arguments->keep, "Do not replace an existing file");
-  mv->add_flag("-f,--force", arguments->force, "Replace an existing file; always so without -n")
-      ->excludes(keep);
+  mv.AddOption("paths", arguments->paths,
+               "What to move; the last path is the target: a folder, or a new name")
+      .Required()
+      .Expects(2, kPathsMax);
+  const Option keep =
+      mv.AddFlag("-n,--no-clobber", arguments->keep, "Do not replace an existing file");
+  mv.AddFlag("-f,--force", arguments->force, "Replace an existing file; always so without -n")
+      .Excludes(keep);
 
-  CLI::App* cat = Add(app, line, "cat", "Write files to standard output, or one to another file",
-                      arguments, &Cat);
-  cat->add_option("paths", arguments->paths, "The files")->required();
-  cat->add_option("-o,--output", arguments->output, "A file to write it to; - is standard output")
-      ->capture_default_str();
+  Command cat = Add(program, line, "cat", "Write files to standard output, or one to another file",
+                    arguments, &Cat);
+  cat.AddOption("paths", arguments->paths, "The files").Required();
+  cat.AddOption("-o,--output", arguments->output, "A file to write it to; - is standard output")
+      .ShowsDefault();
 
-  CLI::App* info =
-      Add(app, line, "info", "Show everything about a file or folder. Times are in local time",
+  Command info =
+      Add(program, line, "info", "Show everything about a file or folder. Times are in local time",
           arguments, &Info);
-  info->add_option("path", arguments->path, "The file or folder")->required();
-  info->add_flag("--json", arguments->json, kJsonHelp);
+  info.AddOption("path", arguments->path, "The file or folder").Required();
+  info.AddFlag("--json", arguments->json, kJsonHelp);
 
-  CLI::App* share =
-      Add(app, line, "share", "Set the right of a user in a folder", arguments, &Share);
-  share->add_option("path", arguments->path, "The folder")->required();
-  share->add_option("user", arguments->user, "A username; * is everybody without an entry")
-      ->required();
+  Command share =
+      Add(program, line, "share", "Set the right of a user in a folder", arguments, &Share);
+  share.AddOption("path", arguments->path, "The folder").Required();
+  share.AddOption("user", arguments->user, "A username; * is everybody without an entry")
+      .Required();
   share
-      ->add_option("permission", arguments->permission,
-                   "The right; inherit: that of the folder above")
-      ->required()
-      ->check(CLI::IsMember({"none", "read", "write", "admin", "inherit"}));
+      .AddOption("permission", arguments->permission,
+                 "The right; inherit: that of the folder above")
+      .Required()
+      .OneOf({"none", "read", "write", "admin", "inherit"});
 }
 
 }  // namespace convergia::client

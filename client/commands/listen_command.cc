@@ -3,8 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/output.h"
-#include "client/commands/text.h"
+#include "client/output/format.h"
+#include "client/output/output.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 
@@ -48,13 +49,12 @@ absl::Status Listen(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddListenCommand(CLI::App& app, CommandLine* line) {
+void AddListenCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("listen", "Print messages when they arrive. Times are in local time");
-  command->add_option("--count", arguments->count, "End after this number of messages")
-      ->check(CLI::Range(1, 1'000'000'000));
-  command->callback([line, arguments] {
+  Command command =
+      program.AddCommand("listen", "Print messages when they arrive. Times are in local time");
+  command.AddOption("--count", arguments->count, "End after this number of messages").Positive();
+  command.OnParsed([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Listen(context, *arguments); };
   });
 }

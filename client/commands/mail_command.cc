@@ -18,12 +18,13 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
-#include "client/commands/stored_json.h"
-#include "client/commands/table.h"
-#include "client/commands/text.h"
-#include "client/files/local_file.h"
+#include "client/disk/local_file.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
+#include "client/output/format.h"
+#include "client/output/stored_json.h"
+#include "client/output/table.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
 #include "common/base/status_macros.h"
@@ -160,43 +161,40 @@ absl::Status Delete(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddMailCommands(CLI::App& app, CommandLine* line) {
+void AddMailCommands(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* mail = app.add_subcommand("mail", "Messages for people who are offline");
-  mail->require_subcommand(1);
+  Command mail = program.AddCommand("mail", "Messages for people who are offline");
+  mail.RequiresCommand();
   const auto run = [line, arguments](auto command) {
     line->run = [arguments, command](CommandContext& context) {
       return command(context, *arguments);
     };
   };
 
-  CLI::App* send =
-      mail->add_subcommand("send",
-                           "Leave a message, read from standard input or a file. The server "
-                           "bounds its size: 16 MiB, unless its operator set another");
-  send->add_option("to", arguments->to, "The recipients: one or more usernames, no text")
-      ->required();
-  send->add_option("-f,--file", arguments->file, "The message; - is standard input")
-      ->capture_default_str();
-  send->callback([line, arguments, run] {
+  Command send = mail.AddCommand("send",
+                                 "Leave a message, read from standard input or a file. The server "
+                                 "bounds its size: 16 MiB, unless its operator set another");
+  send.AddOption("to", arguments->to, "The recipients: one or more usernames, no text").Required();
+  send.AddOption("-f,--file", arguments->file, "The message; - is standard input").ShowsDefault();
+  send.OnParsed([line, arguments, run] {
     line->options.stdin_is_taken = arguments->file == "-";
     run(&Send);
   });
 
-  CLI::App* list =
-      mail->add_subcommand("list", "List your messages, oldest first. Times are in local time");
-  list->add_flag("--json", arguments->json, kJsonHelp);
-  list->callback([run] { run(&List); });
+  Command list =
+      mail.AddCommand("list", "List your messages, oldest first. Times are in local time");
+  list.AddFlag("--json", arguments->json, kJsonHelp);
+  list.OnParsed([run] { run(&List); });
 
-  CLI::App* read = mail->add_subcommand("read", "Read a message; it stays until you delete it");
-  read->add_option("id", arguments->ids, "The id that list shows")->required()->expected(1);
-  read->add_option("-o,--output", arguments->output, "A file to write it to; - is standard output")
-      ->capture_default_str();
-  read->callback([run] { run(&Read); });
+  Command read = mail.AddCommand("read", "Read a message; it stays until you delete it");
+  read.AddOption("id", arguments->ids, "The id that list shows").Required().Expects(1, 1);
+  read.AddOption("-o,--output", arguments->output, "A file to write it to; - is standard output")
+      .ShowsDefault();
+  read.OnParsed([run] { run(&Read); });
 
-  CLI::App* remove = mail->add_subcommand("delete", "Delete messages");
-  remove->add_option("ids", arguments->ids, "The ids that list shows")->required();
-  remove->callback([run] { run(&Delete); });
+  Command remove = mail.AddCommand("delete", "Delete messages");
+  remove.AddOption("ids", arguments->ids, "The ids that list shows").Required();
+  remove.OnParsed([run] { run(&Delete); });
 }
 
 }  // namespace convergia::client

@@ -8,9 +8,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/commands/commands.h"
-#include "client/commands/json.h"
-#include "client/commands/table.h"
-#include "client/commands/text.h"
+#include "client/output/json.h"
+#include "client/output/table.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/limits.h"
 #include "common/base/status_macros.h"
@@ -114,14 +114,14 @@ absl::Status Map(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddMapCommand(CLI::App& app, CommandLine* line) {
+void AddMapCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("map", "Show the servers, and which users are online");
-  CLI::Option* const tab = command->add_flag(
+  Command command = program.AddCommand("map", "Show the servers, and which users are online");
+  const Option tab = command.AddFlag(
       "--tab", arguments->tab, "Columns with tabs: id, name, type, status, notes, connected ids");
-  command->add_flag("--json", arguments->json, kJsonHelp)->excludes(tab);
-  command->add_flag("--servers", arguments->servers, "Without users");
-  command->callback([line, arguments] {
+  command.AddFlag("--json", arguments->json, kJsonHelp).Excludes(tab);
+  command.AddFlag("--servers", arguments->servers, "Without users");
+  command.OnParsed([line, arguments] {
     line->run = [arguments](CommandContext& context) { return Map(context, *arguments); };
   });
 }

@@ -7,11 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
-#include "client/commands/stored_json.h"
-#include "client/commands/table.h"
-#include "client/commands/text.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
+#include "client/output/format.h"
+#include "client/output/stored_json.h"
+#include "client/output/table.h"
+#include "client/output/text.h"
 #include "common/base/status_macros.h"
 
 namespace convergia::client {
@@ -70,38 +71,38 @@ absl::Status Delete(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddMetaCommands(CLI::App& app, CommandLine* line) {
+void AddMetaCommands(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* meta = app.add_subcommand("meta", "Values that people publish about themselves");
-  meta->require_subcommand(1);
+  Command meta = program.AddCommand("meta", "Values that people publish about themselves");
+  meta.RequiresCommand();
   const auto run = [line, arguments](auto command) {
     line->run = [arguments, command](CommandContext& context) {
       return command(context, *arguments);
     };
   };
 
-  CLI::App* set = meta->add_subcommand(
-      "set", "Publish a value about yourself; everybody signed in can read it");
-  set->add_option("key", arguments->key, "Its key")->required();
-  set->add_option("value", arguments->value, "The value")->required();
-  set->footer(
+  Command set =
+      meta.AddCommand("set", "Publish a value about yourself; everybody signed in can read it");
+  set.AddOption("key", arguments->key, "Its key").Required();
+  set.AddOption("value", arguments->value, "The value").Required();
+  set.SetFooter(
       "The argument after KEY is the value, also if it begins with a dash: options stand before\n"
       "KEY, or after VALUE.");
-  set->callback([run] { run(&Set); });
+  set.OnParsed([run] { run(&Set); });
 
-  CLI::App* get = meta->add_subcommand("get", "Show one value");
-  get->add_option("key", arguments->key, "Its key")->required();
-  get->add_option("user", arguments->user, "Of this user; without a name, of yourself");
-  get->callback([run] { run(&Get); });
+  Command get = meta.AddCommand("get", "Show one value");
+  get.AddOption("key", arguments->key, "Its key").Required();
+  get.AddOption("user", arguments->user, "Of this user; without a name, of yourself");
+  get.OnParsed([run] { run(&Get); });
 
-  CLI::App* list = meta->add_subcommand("list", "List keys and the sizes of their values");
-  list->add_option("user", arguments->user, "Of this user; without a name, of yourself");
-  list->add_flag("--json", arguments->json, kJsonHelp);
-  list->callback([run] { run(&List); });
+  Command list = meta.AddCommand("list", "List keys and the sizes of their values");
+  list.AddOption("user", arguments->user, "Of this user; without a name, of yourself");
+  list.AddFlag("--json", arguments->json, kJsonHelp);
+  list.OnParsed([run] { run(&List); });
 
-  CLI::App* remove = meta->add_subcommand("delete", "Delete a value of yourself");
-  remove->add_option("key", arguments->key, "Its key")->required();
-  remove->callback([run] { run(&Delete); });
+  Command remove = meta.AddCommand("delete", "Delete a value of yourself");
+  remove.AddOption("key", arguments->key, "Its key").Required();
+  remove.OnParsed([run] { run(&Delete); });
 }
 
 }  // namespace convergia::client

@@ -4,7 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/prompt.h"
+#include "client/terminal/prompt.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 #include "common/line/rows.h"
@@ -47,12 +47,12 @@ absl::Status ChangePassword(CommandContext& context) {
 
 }  // namespace
 
-void AddPasswdCommand(CLI::App& app, CommandLine* line) {
-  CLI::App* command = app.add_subcommand("passwd", "Change your password");
-  command->footer(
+void AddPasswdCommand(Command program, CommandLine* line) {
+  Command command = program.AddCommand("passwd", "Change your password");
+  command.SetFooter(
       "The program asks for the old and the new password. If standard input is not a terminal, it\n"
       "reads them from there, one line each.");
-  command->callback([line] { line->run = ChangePassword; });
+  command.OnParsed([line] { line->run = ChangePassword; });
 }
 
 }  // namespace convergia::client

@@ -15,8 +15,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/prompt.h"
-#include "client/files/local_file.h"
+#include "client/disk/local_file.h"
+#include "client/terminal/prompt.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
@@ -124,16 +124,16 @@ absl::Status Register(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddRegisterCommand(CLI::App& app, CommandLine* line) {
+void AddRegisterCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("register", "Make an account; asks you to read a picture (captcha)");
-  command->add_option("user", arguments->user, "The username");
-  command->add_option("--captcha-file", arguments->captcha_file,
-                      "Write the picture to this file, and keep it");
-  command->add_option("--invite", arguments->invite,
-                      "The code of an invite, from a user or an operator");
-  command->callback([line, arguments] {
+  Command command =
+      program.AddCommand("register", "Make an account; asks you to read a picture (captcha)");
+  command.AddOption("user", arguments->user, "The username");
+  command.AddOption("--captcha-file", arguments->captcha_file,
+                    "Write the picture to this file, and keep it");
+  command.AddOption("--invite", arguments->invite,
+                    "The code of an invite, from a user or an operator");
+  command.OnParsed([line, arguments] {
     if (!arguments->user.empty()) line->options.user = arguments->user;
     line->run = [arguments](CommandContext& context) { return Register(context, *arguments); };
   });

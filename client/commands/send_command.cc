@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/stored.h"
-#include "client/files/local_file.h"
+#include "client/disk/local_file.h"
 #include "client/files/transfer.h"
 #include "common/base/fail.h"
 #include "common/base/ids.h"
@@ -57,18 +57,18 @@ absl::Status Send(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddSendCommand(CLI::App& app, CommandLine* line) {
+void AddSendCommand(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("send", "Send one message");
-  command->footer(
+  Command command = program.AddCommand("send", "Send one message");
+  command.SetFooter(
       "Without TEXT, the message is standard input. The argument after TO is the text, also if\n"
       "it begins with a dash: options stand before TO, or after TEXT.");
-  command->add_option("to", arguments->to, "The recipient, a username")->required();
-  CLI::Option* text =
-      command->add_option("text", arguments->text, "The message; - is standard input");
-  command->add_flag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");
-  command->callback([line, arguments, text] {
-    arguments->from_stdin = text->count() == 0 || arguments->text == "-";
+  command.AddOption("to", arguments->to, "The recipient, a username").Required();
+  const Option text =
+      command.AddOption("text", arguments->text, "The message; - is standard input");
+  command.AddFlag("-q,--quiet", arguments->quiet, "Print nothing when it is delivered");
+  command.OnParsed([line, arguments, text] {
+    arguments->from_stdin = !text.is_given() || arguments->text == "-";
     line->options.stdin_is_taken = arguments->from_stdin;
     line->run = [arguments](CommandContext& context) { return Send(context, *arguments); };
   });

@@ -1,14 +1,12 @@
 #include "client/commands/stored.h"
 
 #include <iostream>
-#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "client/commands/text.h"
 #include "client/files/transfer.h"
+#include "client/output/text.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
 
@@ -66,32 +64,8 @@ void EachOnItsOwn::Add(absl::string_view name, const absl::Status& status) {
   if (result_.ok()) result_ = Fail(FailCodeOf(status), "");
 }
 
-std::string RetryLine(absl::string_view name, const absl::Status& why) {
-  const absl::Status about = About(name, why);
-  // The server's advice is what is being done.
-  const absl::string_view text = absl::StripSuffix(about.message(), "; try again later");
-  return ErrorLine(absl::StrCat(text, "; trying again"));
-}
-
 absl::StatusOr<std::unique_ptr<BlockingClient>> ConnectToStorage(CommandContext& context) {
   return context.Connect(nullptr, BlockingClient::Messages::kToObserver);
-}
-
-std::string FormatBytes(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  if (bytes < 1024) return absl::StrFormat("%d B", bytes);
-  double amount = bytes;
-  size_t unit = 0;
-  // "%.1f" shows 1023.95 as 1024.0.
-  while (amount >= 1023.95 && unit + 1 < std::size(kUnits)) {
-    amount /= 1024;
-    ++unit;
-  }
-  return absl::StrFormat("%.1f %s", amount, kUnits[unit]);
-}
-
-std::string FormatLocalTime(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M", time, absl::LocalTimeZone());
 }
 
 std::string LastName(absl::string_view path) {

@@ -7,9 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
-#include "client/commands/context.h"
 #include "client/files/storage.h"
+#include "client/profile/context.h"
 #include "common/base/ids.h"
 
 // Shared by the commands on stored things and by those that send messages.
@@ -54,15 +53,6 @@ class EachOnItsOwn {
  private:
   absl::Status result_;
 };
-
-// "convergia: NAME: WHY; trying again LF".
-std::string RetryLine(absl::string_view name, const absl::Status& why);
-
-// "1.5 MiB", at most 8 characters.
-std::string FormatBytes(uint64_t bytes);
-
-// "2023-11-14 23:13": in local time, as in `ls -l --time-style=long-iso`.
-std::string FormatLocalTime(absl::Time time);
 
 // The last name of a path; empty for "/".
 std::string LastName(absl::string_view path);

@@ -14,12 +14,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/commands/progress_bar.h"
 #include "client/commands/stored.h"
-#include "client/files/created_names.h"
+#include "client/disk/created_names.h"
 #include "client/files/storage.h"
 #include "client/files/transfer.h"
 #include "client/files/tree_transfer.h"
+#include "client/output/format.h"
+#include "client/terminal/progress_bar.h"
 #include "common/base/clock.h"
 #include "common/base/fail.h"
 #include "common/base/status_macros.h"
@@ -350,33 +351,33 @@ absl::Status Get(CommandContext& context, const Arguments& arguments) {
 
 }  // namespace
 
-void AddTransferCommands(CLI::App& app, CommandLine* line) {
+void AddTransferCommands(Command program, CommandLine* line) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* put = app.add_subcommand("put", "Store files and folders");
-  put->footer(kPutHelp);
-  put->add_option("paths", arguments->paths, "LOCAL... PATH: what to store, and last the target")
-      ->required()
-      ->expected(2, kPathsMax);
-  put->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
-  put->add_flag("-r,--recursive", arguments->recursive, kRecursiveHelp);
-  put->add_flag("-L,--dereference", arguments->follow_links,
-                "Follow symbolic links in folders; without it they are left out");
-  put->callback([line, arguments] {
+  Command put = program.AddCommand("put", "Store files and folders");
+  put.SetFooter(kPutHelp);
+  put.AddOption("paths", arguments->paths, "LOCAL... PATH: what to store, and last the target")
+      .Required()
+      .Expects(2, kPathsMax);
+  put.AddFlag("-q,--quiet", arguments->quiet, "Print errors only");
+  put.AddFlag("-r,--recursive", arguments->recursive, kRecursiveHelp);
+  put.AddFlag("-L,--dereference", arguments->follow_links,
+              "Follow symbolic links in folders; without it they are left out");
+  put.OnParsed([line, arguments] {
     arguments->to = arguments->paths.back();
     arguments->from.assign(arguments->paths.begin(), arguments->paths.end() - 1);
     line->options.stdin_is_taken = arguments->from.front() == kStandardInput;
     line->run = [arguments](CommandContext& context) { return Put(context, *arguments); };
   });
 
-  CLI::App* get = app.add_subcommand("get", "Fetch files and folders");
-  get->footer(kGetHelp);
-  get->add_option("paths", arguments->paths,
-                  "PATH [LOCAL], or PATH... LOCAL: what to fetch, and last the target")
-      ->required()
-      ->expected(1, kPathsMax);
-  get->add_flag("-q,--quiet", arguments->quiet, "Print errors only");
-  get->add_flag("-r,--recursive", arguments->recursive, kRecursiveHelp);
-  get->callback([line, arguments] {
+  Command get = program.AddCommand("get", "Fetch files and folders");
+  get.SetFooter(kGetHelp);
+  get.AddOption("paths", arguments->paths,
+                "PATH [LOCAL], or PATH... LOCAL: what to fetch, and last the target")
+      .Required()
+      .Expects(1, kPathsMax);
+  get.AddFlag("-q,--quiet", arguments->quiet, "Print errors only");
+  get.AddFlag("-r,--recursive", arguments->recursive, kRecursiveHelp);
+  get.OnParsed([line, arguments] {
     arguments->to = ".";
     if (arguments->paths.size() > 1) {
       arguments->to = arguments->paths.back();

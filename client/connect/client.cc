@@ -11,7 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/connect/client_core.h"
-#include "client/connect/dial.h"
+#include "client/transport/dial.h"
 #include "common/base/fail.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"

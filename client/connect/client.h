@@ -11,9 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "client/connect/address.h"
-#include "client/connect/connection.h"
 #include "client/connect/start_plan.h"
+#include "client/transport/address.h"
+#include "client/transport/connection.h"
 #include "common/base/clock.h"
 
 namespace convergia::client {

@@ -11,7 +11,7 @@
 #include "client/connect/client.h"
 #include "client/connect/management.h"
 #include "client/connect/move_filter.h"
-#include "client/connect/stop.h"
+#include "client/transport/stop.h"
 #include "common/base/backoff.h"
 #include "common/tls/context.h"
 

@@ -7,8 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "client/connect/connection.h"
 #include "client/connect/start_plan.h"
+#include "client/transport/connection.h"
 
 // The requests of the start-up as typed functions. Each sends one request and parses its answer.
 // Errors: those of Connection::Request(); FailCode::kBadPacket for an answer that cannot be parsed.

@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/connect/requester.h"
-#include "client/files/local_file.h"
+#include "client/disk/local_file.h"
 #include "client/files/storage.h"
 #include "common/base/clock.h"
 

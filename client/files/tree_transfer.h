@@ -11,7 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "client/files/created_names.h"
+#include "client/disk/created_names.h"
 #include "client/files/transfer.h"
 
 namespace convergia::client {
