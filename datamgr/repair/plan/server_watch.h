@@ -21,7 +21,7 @@ class ServerWatch {
   // forgiven after RepairRules::slow_pause.
   void OnSlow(NodeId id, absl::Duration now) { slow_since_[id] = now; }
   void OnCaughtUp(NodeId id) { slow_since_.erase(id); }
-  // The slow servers that get another chance at `now`: they were slow for `pause`. Each is told once.
+  // The slow servers that get another chance at `now`, after `pause`. Each is told once.
   std::vector<NodeId> TakeForgiven(absl::Duration now, absl::Duration pause);
 
   // What a report of `id` asks for.
