@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -15,6 +14,7 @@
 
 #include "common/base/fail.h"
 #include "common/base/testing/status_testing.h"
+#include "common/tls/testing/silent_address.h"
 
 namespace convergia::client {
 namespace {
@@ -25,27 +25,6 @@ using ::testing::HasSubstr;
 constexpr absl::Duration kLong = absl::Minutes(2);  // No test waits this long.
 
 tcp::endpoint AnyPort(const char* address) { return {asio::ip::make_address(address), 0}; }
-
-// Listens with a full queue of connections, so the kernel answers no further one.
-class SilentAddress {
- public:
-  explicit SilentAddress(asio::io_context& io) : acceptor_(io) {
-    acceptor_.open(tcp::v4());
-    acceptor_.bind(AnyPort("127.0.0.2"));
-    acceptor_.listen(0);
-    for (int i = 0; i < 4; ++i) {
-      waiting_.emplace_back(io, tcp::v4()).native_non_blocking(true);
-      // asio's connect() would wait.
-      const tcp::endpoint target = endpoint();
-      (void)connect(waiting_.back().native_handle(), target.data(), target.size());
-    }
-  }
-  tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
-
- private:
-  tcp::acceptor acceptor_;
-  std::vector<tcp::socket> waiting_;
-};
 
 class DialTest : public testing::Test {
  protected:
@@ -98,7 +77,7 @@ class DialTest : public testing::Test {
 };
 
 TEST_F(DialTest, ASilentFirstAddressDoesNotKeepTheSecondWaiting) {
-  const SilentAddress silent(io_);
+  const tls::SilentAddress silent(io_);
   ExpectReachesLiving(Answering({silent.endpoint(), living_.local_endpoint()}));
 }
 
@@ -116,7 +95,7 @@ TEST_F(DialTest, WhenAllAddressesRefuseTheReasonIsSaid) {
 }
 
 TEST_F(DialTest, TheWholeAttemptEndsInTimeAlsoWhenTheResolverIsSilent) {
-  const SilentAddress silent(io_);
+  const tls::SilentAddress silent(io_);
   const std::vector<tcp::endpoint> endpoints = {silent.endpoint(), silent.endpoint()};
   const absl::Duration timeout = absl::Milliseconds(400);
   EXPECT_THAT(std::string(DialAt(Answering(endpoints), timeout).status().message()),
@@ -127,7 +106,7 @@ TEST_F(DialTest, TheWholeAttemptEndsInTimeAlsoWhenTheResolverIsSilent) {
 }
 
 TEST_F(DialTest, AnOwnerThatGoesEndsTheAttempt) {
-  const SilentAddress silent(io_);
+  const tls::SilentAddress silent(io_);
   asio::post(io_, [this] { stop_.Stop(); });
   EXPECT_THAT(DialAt(Answering({silent.endpoint()})), StatusIs(absl::StatusCode::kCancelled));
   EXPECT_THAT(DialAt(Answering({silent.endpoint()})), StatusIs(absl::StatusCode::kCancelled));

@@ -37,11 +37,14 @@ constexpr size_t kReadBytes = 4096;
 // One conversation with a line port of mgmt.
 class Enroller {
  public:
-  Enroller(HostPort where, identity::JoinToken token, absl::Time now)
-      : where_(std::move(where)), token_(std::move(token)), now_(now) {}
+  Enroller(HostPort where, identity::JoinToken token, absl::Time now, tls::Resolver resolver)
+      : where_(std::move(where)),
+        token_(std::move(token)),
+        now_(now),
+        resolver_(std::move(resolver)) {}
 
   asio::awaitable<absl::StatusOr<Admission>> Run(std::string request) {
-    absl::StatusOr<tcp::socket> socket = co_await tls::Dial(where_, kDialTimeout);
+    absl::StatusOr<tcp::socket> socket = co_await tls::Dial(where_, kDialTimeout, resolver_);
     if (!socket.ok()) co_return absl::UnavailableError(socket.status().message());
     tls::TlsStream stream(*std::move(socket), *context_);
     const absl::Status shaken = co_await stream.Handshake();
@@ -131,6 +134,7 @@ class Enroller {
   const HostPort where_;
   const identity::JoinToken token_;
   const absl::Time now_;
+  const tls::Resolver resolver_;
   const std::unique_ptr<tls::TlsContext> context_ = tls::TlsContext::Client();
 };
 
@@ -170,13 +174,13 @@ absl::StatusOr<Admission> AskOneOf(const std::vector<std::string>& addresses,
 
 absl::StatusOr<Admission> AskToEnrol(const std::string& address, const std::string& token,
                                      const std::string& name, const std::string& csr_pem,
-                                     absl::Time now) {
+                                     absl::Time now, const tls::Resolver& resolver) {
   CVG_ASSIGN_OR_RETURN(const HostPort where, HostPort::Parse(address));
   CVG_ASSIGN_OR_RETURN(identity::JoinToken decoded, identity::DecodeJoinToken(token));
   std::string request;
   const absl::string_view fields[] = {absl::StripAsciiWhitespace(token), name, csr_pem};
   line::AppendRequest("1", "ENROL", fields, &request);
-  Enroller enroller(where, std::move(decoded), now);
+  Enroller enroller(where, std::move(decoded), now, resolver);
   asio::io_context io(1);
   absl::StatusOr<Admission> admission = absl::UnavailableError("it does not answer");
   asio::co_spawn(io, enroller.Run(std::move(request)),

@@ -9,6 +9,7 @@
 #include "common/base/ids.h"
 #include "common/identity/certificate.h"
 #include "common/node/enrolment/node_files.h"
+#include "common/tls/dial.h"
 
 namespace convergia::node {
 
@@ -29,7 +30,8 @@ struct Admission {
 // `address`, or a packet against the grammar; else the FAIL of mgmt.
 absl::StatusOr<Admission> AskToEnrol(const std::string& address, const std::string& token,
                                      const std::string& name, const std::string& csr_pem,
-                                     absl::Time now);
+                                     absl::Time now,
+                                     const tls::Resolver& resolver = tls::ResolveBySystem);
 
 // Tries once to make a node of `identity` with the join token in `token_file`. Asks the addresses
 // in the token in order until a mgmt answers. Writes the CA, the certificate and the addresses of
