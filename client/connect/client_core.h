@@ -17,7 +17,8 @@
 
 namespace convergia::client {
 
-// The shell around StartPlan: it carries out the actions. Only client.cc uses it.
+// The shell around StartPlan: it carries out the plan's actions and tells the plan the outcomes.
+// Only client.cc uses it. The public functions are those of Client.
 class Client::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(asio::io_context& io, ClientOptions options, ClientObserver* observer);
@@ -40,7 +41,8 @@ class Client::Core : public std::enable_shared_from_this<Core> {
     MainServer server;
     std::shared_ptr<Connection> connection;
     bool leaving = false;  // QUIT was sent: no further requests.
-    // While the client moves here, arriving messages are held until the old connection has ended.
+    // While the client moves here, arriving pushes are held until the old connection has ended, up
+    // to a bound in bytes.
     bool holds = false;
     std::deque<std::pair<std::string, std::string>> held;
     size_t held_bytes = 0;
@@ -50,7 +52,7 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   void Spawn(asio::awaitable<void> work);
   static asio::awaitable<void> RunCounted(std::shared_ptr<Core> self, asio::awaitable<void> work);
 
-  // Each action of the plan.
+  // Carry out the actions of the plan: all of them, then one of each kind.
   void Do(StartPlan::Actions actions);
   void Run(const StartPlan::SignInAtManagement& action);
   void Run(const StartPlan::ListMainServers& action);
@@ -76,7 +78,8 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   asio::awaitable<absl::Status> SignInAsAllowed(Connection& management);
   asio::awaitable<absl::StatusOr<SignedIn>> SignInWith(Connection& connection,
                                                        StartPlan::Secret secret);
-  // Connects and signs in. `*shown_pin` is set if the server shows another key than expected.
+  // Connects to `server` and signs in. Sets `*shown_pin` if the server shows another key than
+  // expected.
   asio::awaitable<absl::StatusOr<std::shared_ptr<Link>>> OpenLink(MainServer server, bool holds,
                                                                   std::string* shown_pin);
   void TakeTicket(const SignedIn& signed_in);
@@ -109,7 +112,7 @@ class Client::Core : public std::enable_shared_from_this<Core> {
   absl::Duration up_since_;                 // Clock::Elapsed() when `link_` came up.
   bool moving_ = false;
   std::shared_ptr<Link> next_;  // The new server during a move, while the client is at both.
-  asio::steady_timer at_both_;  // Cancelled when either ends.
+  asio::steady_timer at_both_;  // Cancelled when either connection ends.
   MoveFilter move_filter_;
   asio::steady_timer move_is_past_;
   asio::steady_timer changed_;  // Never expires; cancelled to wake all waiters.

@@ -10,15 +10,16 @@ namespace convergia::client {
 
 // Where a server listens: a name or an IP address, and a port.
 struct Address {
-  // mgmt's port for clients.
+  // mgmt's default port for clients.
   static constexpr uint16_t kManagementPort = 64475;
 
   std::string host;
   uint16_t port = kManagementPort;
 
-  // Reads "host", "host:port", "[::1]" or "[::1]:port".
+  // Reads "host", "host:port", "[::1]" or "[::1]:port". The default port is
+  // kManagementPort.
   //
-  // Errors: FailCode::kBadField.
+  // Errors: FailCode::kBadField, with an example of a good address.
   static absl::StatusOr<Address> Parse(absl::string_view text);
 
   // In the form that Parse() reads, always with the port.

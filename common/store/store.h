@@ -69,8 +69,9 @@ struct Batch {
 // twice.
 absl::Status ValidateBatch(const Batch& batch);
 
-// The outcomes of a commit that callers distinguish, besides UNKNOWN (absl::IsUnknown()): the batch
-// may be applied or not, read to find out. After every other error nothing was applied.
+// The outcomes of a commit that callers distinguish. There is also UNKNOWN (absl::IsUnknown()): the
+// batch may be applied or not; read its keys to find out. After every other error nothing was
+// applied.
 bool IsConflict(const absl::Status& status);  // kAborted: a guard did not hold.
 bool IsTooBig(const absl::Status& status);    // kOutOfRange: past a limit.
 bool IsFenced(const absl::Status& status);    // kFailedPrecondition: no commit will succeed again.
@@ -97,23 +98,24 @@ class Snapshot {
  public:
   virtual ~Snapshot() = default;
 
+  // 0 also if the disk cannot be read; then Get() and Scan() return the error.
   virtual Revision revision() const = 0;
 
   // nullopt if there is no such key.
   //
-  // Errors: kDataLoss, kUnavailable: the disk cannot be read.
+  // Errors: kDataLoss if the row is damaged; kUnavailable if the disk cannot be read.
   virtual absl::StatusOr<std::optional<KeyValue>> Get(absl::string_view key) const = 0;
 
-  // The rows of [begin, end), an empty `end` being the end of all keys: at most `limit` of them, at
-  // most kStorePageRowsMax, and about kStorePageBytesMax.
+  // The first rows of [begin, end). An empty `end` is the end of all keys. The page has at most
+  // `limit` rows, at most kStorePageRowsMax, and about kStorePageBytesMax bytes.
   //
-  // Errors: kInvalidArgument if `limit` < 1; as Get().
+  // Errors: kInvalidArgument if `limit` < 1; those of Get().
   virtual absl::StatusOr<Page> Scan(absl::string_view begin, absl::string_view end,
                                     int limit) const = 0;
 
   // Calls `visit` for every row whose key begins with `prefix`, in order, a page at a time.
   //
-  // Errors: the first that `visit` returns, which ends it; as Get().
+  // Errors: the first error of `visit`, after which it calls `visit` no further; those of Get().
   absl::Status ForEach(absl::string_view prefix,
                        absl::FunctionRef<absl::Status(const KeyValue&)> visit) const;
 };
@@ -164,22 +166,26 @@ class Store {
   // be quick, must not block and must not call Commit(). A batch that changes nothing is answered
   // with the present revision.
   //
-  // Outcomes besides a revision:
-  //   kAborted             CONFLICT  A guard did not hold; nothing was applied.
-  //   kUnknown             UNKNOWN   The disk failed: applied or not. FENCED from here on.
-  //   kOutOfRange          TOOBIG    Past a limit; nothing was applied.
-  //   kFailedPrecondition  FENCED    An earlier write failed, or Stop(): nothing was applied, and
-  //                                  nothing will be until the store is opened again.
+  // Outcomes besides a revision. Nothing was applied, except perhaps after UNKNOWN.
+  //   kAborted             CONFLICT  A guard did not hold.
+  //   kUnknown             UNKNOWN   The disk or the log failed: applied or not. FENCED from here
+  //                                  on.
+  //   kOutOfRange          TOOBIG    Past a limit.
+  //   kFailedPrecondition  FENCED    An earlier write failed, the store was stopped, or this
+  //                                  replica can no longer lead. No commit will succeed until the
+  //                                  store is opened again.
   //   kInvalidArgument     See ValidateBatch().
-  //   kResourceExhausted   Too many commits wait, or (FailCode::kNoSpace) the disk is full; nothing
-  //                        was applied, try later.
+  //   kResourceExhausted   Too many commits wait, or (FailCode::kNoSpace) the disk is full. Try
+  //                        later.
+  //   kUnavailable         This replica is a standby (ReplicatedStore), or the disk cannot be read.
+  //   kDataLoss            A row of a guard or of a delete is damaged.
   virtual void CommitAsync(Batch batch, CommitCallback done) = 0;
 
   // The same, but waits for the outcome. It blocks on the disk.
   absl::StatusOr<Revision> Commit(Batch batch);
 
   // Calls `callback` with every event of a key that begins with `prefix`, for commits from
-  // `from_revision` on. That revision may be in the past, as far as it is kept, or in the future.
+  // `from_revision` on. That revision may be in the future, or in the past if it is still kept.
   // Commits never wait for watches.
   //
   // Errors: kOutOfRange: `from_revision` is no longer kept ("compacted").

@@ -11,7 +11,7 @@
 namespace convergia::store {
 namespace {
 
-// The most events for one watch in one turn, so that others get theirs meanwhile.
+// The most revisions for one watch in one turn, so that others get theirs meanwhile.
 constexpr size_t kRevisionsPerTurn = 256;
 
 size_t BytesOf(const std::vector<Event>& events) {

@@ -21,14 +21,16 @@ namespace convergia::dataserver {
 // Not thread-safe. Blocks on the disk and on the writer.
 class Compactor {
  public:
-  // All arguments must outlive it.
+  // The parts, the reader and the writer must outlive it. A segment with copies grows to
+  // `segment_bytes` at most.
   Compactor(const StoreParts& parts, const ChunkReader* reader, ChunkWriter* writer,
             uint64_t segment_bytes)
       : parts_(parts), reader_(reader), writer_(writer), segment_bytes_(segment_bytes) {}
 
   // Compacts the segment that ChooseCompaction() names. False: there is none.
   //
-  // Errors: FailCode::kNoSpace; kDataLoss if a record in it is damaged; the segment then stays.
+  // Errors: FailCode::kNoSpace; kDataLoss if a record in it is damaged, and the segment then stays;
+  // kUnavailable if the store is read-only or the writer has stopped; those of the disk.
   absl::StatusOr<bool> CompactOnce();
 
  private:

@@ -17,7 +17,7 @@ namespace convergia::edge {
 struct MoveOrder {
   std::string server;
   std::string address;  // "host:port" of its line protocol.
-  std::string pin;      // Of its certificate.
+  std::string pin;      // Of its key.
 };
 
 // One session of a user who is signed in at this edge, in any dialect. Each dialect derives its own
@@ -29,25 +29,26 @@ class EdgeSession {
   const SessionRef& ref() const { return ref_; }
   virtual const Username& user() const = 0;
   virtual AccountId account() const = 0;
-  // Of the ticket with which the user signed in.
+  // The generation of the ticket with which the user signed in.
   virtual Generation generation() const = 0;
   Caller caller() const { return {ref_.id, user().str(), account()}; }
 
-  // ---- Events. False: the session does not take it, because its client reads too slowly or the
-  // session is closing.
+  // ---- Events. False: the session does not take the event, because its client reads too slowly or
+  // the session is closing.
 
   virtual bool OnMessage(const ReceivedMessage& message) = 0;
   // An offline message waits in the user's mailbox.
   virtual bool OnWaitingMessage(const WaitingMessage& message) = 0;
   virtual bool OnMoveOrder(const MoveOrder& order) = 0;
 
-  // ---- The end. MessageShell::OnClosed() follows at the end of the turn, never inside a call.
+  // ---- The end. MessageShell::OnClosed() follows at the end of the turn in which the session
+  // ends, never inside one of these calls.
 
   // Ends the session now, with a last word.
   virtual void Close(FailCode code, absl::string_view text) = 0;
   // Lets unanswered requests be answered, then ends the session with a last word.
   virtual void Drain() = 0;
-  // Lets a session go that said goodbye and was held (Relocator::HoldsQuit()).
+  // Ends a session that said goodbye and was held since then (Relocator::HoldsQuit()).
   virtual void Release() = 0;
 
  protected:

@@ -10,15 +10,21 @@ namespace convergia::edge {
 // Tells users of the offline messages that wait for them. Thread-safe.
 class MailNotifier {
  public:
-  // Both must outlive the notifier and the calls of `data`.
+  // Both must outlive the notifier. The notifier must outlive the answers of `data`: stop the
+  // DataClient first.
   MailNotifier(DataCore* data, MessageShell* messages) : data_(*data), messages_(*messages) {}
 
-  // Tells a session of each message in its user's mailbox, never inside this call. On the session's
-  // shard. If datamgr cannot be asked, the session learns of them from NotifyAll().
+  // Tells `session` of the messages in its user's mailbox, the first limits::kStorageRowsMax of
+  // them. It does so later, never inside this call. Call it on the session's shard.
+  //
+  // It tells nothing if datamgr cannot be asked. Then the session learns of its messages from
+  // NotifyAll().
   void Notify(const EdgeSession& session);
-  // Does the same for each session: datamgr is up again, and users may have signed in meanwhile.
+  // Does the same for every session, each on its shard. Call it when datamgr is up again, because
+  // users may have signed in meanwhile. A session may hear of a message more than once.
   void NotifyAll();
-  // A message for `user` has arrived. Tells the sessions of that user on this edge.
+  // Call it when a message for `user` has arrived. It tells the sessions of that user on this edge,
+  // each on its shard.
   void OnArrival(absl::string_view user, const WaitingMessage& message);
 
  private:

@@ -16,8 +16,8 @@
 
 namespace convergia::mgmt {
 
-// The Cluster service, through which nodes stay attached. It only translates; the registry and the
-// cluster decide. Thread-safe.
+// The service Cluster of proto/convergia/v1/cluster.proto, through which nodes stay attached. It
+// only translates; the registry and the cluster decide. Thread-safe.
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
   // All outlive the service. `epoch` is the number of this start of mgmt.
@@ -36,11 +36,14 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerBidiReactor<v1::WhoLeadsRequest, v1::Leader>* WhoLeads(
       grpc::CallbackServerContext* context) override;
 
-  // Sets which mgmt leads from now on, and tells it to all listeners. At first this one leads.
-  // While another mgmt leads, Attach is refused and names its address; open streams stay.
+  // Sets which mgmt leads from now on, and tells it to all listeners of WhoLeads(). At first this
+  // one leads. While another mgmt leads, Attach() is refused. The refusal names the leader's
+  // address, if it is known. Open streams stay.
   void SetLeader(const v1::Leader& leader) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Actions that the cluster decided. No effect if the stream has ended in the meantime.
+  // Actions that the cluster decided. No effect if the stream has ended in the meantime. Send()
+  // cuts the stream of a node that reads too slowly. Close() ends the stream with `reason` after
+  // what was sent. If `reason` is kDeadlineExceeded, it cuts the stream at once.
   void Send(StreamId stream, const v1::ToNode& message) ABSL_LOCKS_EXCLUDED(mu_);
   void Close(StreamId stream, const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
 

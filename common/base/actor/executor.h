@@ -13,15 +13,16 @@
 
 namespace convergia {
 
-// Runs tasks one at a time: a thread of its own, or the I/O shard of a session. Actors run on it.
+// Runs tasks one at a time, on a thread of its own or on the I/O shard of sessions. Actors run on
+// it. An executor that has stopped drops further tasks without running them.
 class Executor {
  public:
   using Task = absl::AnyInvocable<void()>;
 
   virtual ~Executor() = default;
-  // Runs `task` soon, in order of Post(). Thread-safe.
+  // Runs `task` soon. Tasks run in the order of these calls. Thread-safe.
   virtual void Post(Task task) = 0;
-  // Runs `task` once `delay` of real time has passed. Thread-safe.
+  // Runs `task` soon after `delay` of real time has passed. A negative delay is zero. Thread-safe.
   virtual void PostAfter(absl::Duration delay, Task task) = 0;
 };
 
@@ -29,7 +30,8 @@ class Executor {
 class ThreadExecutor final : public Executor {
  public:
   ThreadExecutor();
-  // Runs what Post() took, drops what waits for its time, and ends the thread. Not from a task.
+  // Runs the tasks of Post(), drops those of PostAfter() that are not due, and ends the thread. Not
+  // from a task.
   ~ThreadExecutor() override;
 
   void Post(Task task) override ABSL_LOCKS_EXCLUDED(mu_);

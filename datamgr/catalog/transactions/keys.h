@@ -7,16 +7,16 @@
 
 // The keys of the catalog's rows in the store, and the record in each row
 // (datamgr/records/catalog_records.proto). Numbers are eight bytes, big-endian, so keys sort like
-// numbers. All keys begin with "c/".
+// numbers. Times are milliseconds since 1970. All keys begin with "c/".
 //
 //   c/i  inode                        Inode
 //   c/d  folder, name                 DirectoryEntry
 //   c/p  folder, username or "*"      a letter: n, r, w, a
 //   c/x  inode, end of the extent     Extent
 //   c/h  inode, leaf                  the hash of the leaf, 32 bytes
-//   c/o  when due (ms), inode         a part: the text "1"
+//   c/o  when due, inode              the text "1"; the inode is a part
 //   c/c  volume, chunk                ChunkUse
-//   c/t  when due (ms), number        Trash
+//   c/t  when due, number             Trash
 //   c/w  inode                        Chore        deferred work
 //   c/q  username                     Usage
 //   c/m  username NUL, message        Mail         the number is drawn when the message is sent
@@ -26,7 +26,9 @@
 //   c/u  username NUL, key            the value
 //   c/k  username                     MetadataUse
 //   c/z  username NUL, key            the bytes of the value, as decimal text
-//   c/n                               the next number for all of these, as decimal text
+//   c/n                               the first number not yet reserved, as decimal text (Numbers)
+//
+// Functions with a plural name, and those named All..., return the prefix of all such keys.
 namespace convergia::datamgr::keys {
 
 std::string Inode(uint64_t inode);

@@ -26,10 +26,12 @@ class Transaction {
  public:
   explicit Transaction(PipelinedStore& rows) : rows_(rows) {}
 
-  // nullopt: there is no such row.
+  // The row's value, as this transaction leaves it. nullopt: there is no such row.
+  //
+  // Errors: those of PipelinedStore::Get().
   absl::StatusOr<std::optional<std::string>> GetText(const std::string& key);
 
-  // The same, parsed. Errors: also kDataLoss if the bytes are not a Row.
+  // Does the same and parses the value. Errors: also kDataLoss if the bytes are not a Row.
   template <typename Row>
   absl::StatusOr<std::optional<Row>> Get(const std::string& key) {
     absl::StatusOr<std::optional<std::string>> text = GetText(key);
@@ -43,7 +45,7 @@ class Transaction {
     return std::optional<Row>(std::move(row));
   }
 
-  // The same; a missing row counts as an empty one.
+  // Does the same, but a missing row counts as an empty one.
   template <typename Row>
   absl::StatusOr<Row> GetOrEmpty(const std::string& key) {
     absl::StatusOr<std::optional<Row>> row = Get<Row>(key);
@@ -58,14 +60,13 @@ class Transaction {
   }
   void Delete(const std::string& key) { writes_[key] = std::nullopt; }
 
-  // The rows that Commit() would change.
+  // The number of rows that Commit() would change.
   size_t mutations() const { return writes_.size(); }
 
-  // Applies all changes, or none; see PipelinedStore::Commit(). The transaction cannot be used
-  // after it.
+  // Applies all changes, or none; see PipelinedStore::Commit(). Do not use the transaction after
+  // that.
   //
-  // Errors, with texts for users: kUnconfirmed if the commit may or may not be applied,
-  // kUnavailable if the store accepts no commits, kInternal for a mistake of this program.
+  // Errors: those of CommitError().
   absl::Status Commit();
 
  private:
@@ -79,7 +80,12 @@ class Transaction {
   std::map<std::string, std::optional<std::string>> writes_;
 };
 
-// The error that a user reads for a failed commit, at once or when it does not become durable.
+// The error that a user reads if `outcome` is that of a commit. A commit may fail at once, or later
+// because it does not become durable. OK if `outcome` is OK.
+//
+// Errors: FailCode::kUnconfirmed: the disk failed, so the commit may or may not be applied.
+// kUnavailable: the store accepts no commits. kNoSpace: its disk is full. kBusy: too many commits
+// wait. kInternal: a mistake of this program, or a damaged row.
 absl::Status CommitError(const absl::Status& outcome);
 
 }  // namespace convergia::datamgr

@@ -16,7 +16,7 @@
 
 namespace convergia::dataserver {
 
-// The user that may append to a segment.
+// The part of the store that may append to a segment.
 enum class SegmentUse {
   kSealed,  // None, for good.
   kOpen,    // The writer may open it again.
@@ -38,13 +38,12 @@ struct LedgerTotals {
   uint64_t live_bytes = 0;
   uint64_t chunks = 0;
   uint64_t bad_chunks = 0;
-  uint64_t damage_found = 0;  // How often a chunk was marked bad.
+  uint64_t damage_found = 0;  // How often a chunk was marked bad since the start.
 };
 
 // The in-memory state of segments, volumes and bad chunks, derived from the segments and the index.
-// Only the writer's thread changes what the index determines; any thread may read.
-//
-// Thread-safe.
+// Thread-safe. Once the store is open, only the writer's thread calls the functions that follow
+// changes of the index: Count(), Discount(), MarkBad(), ClearBad() and ForgetVolume().
 class StoreLedger {
  public:
   struct Entry {
@@ -57,8 +56,8 @@ class StoreLedger {
     bool has_bad_header = false;  // Compaction moves its records to another segment.
   };
 
-  // Adds a segment, which must be new; the others do nothing for an unknown segment, except
-  // UpdateSegment(), which needs a known one.
+  // Segments. AddSegment() needs a new one, UpdateSegment() a known one. The other three do nothing
+  // for an unknown segment.
   void AddSegment(SegmentId segment, const Entry& entry) ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveSegment(SegmentId segment) ABSL_LOCKS_EXCLUDED(mu_);
   void UpdateSegment(SegmentId segment, const SegmentRow& row, uint64_t file_bytes)
@@ -70,16 +69,17 @@ class StoreLedger {
   std::optional<std::pair<SegmentId, Entry>> FindFrom(SegmentId segment) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The newest kOpen segment of `volume`.
+  // The kOpen segment of `volume` with the highest number.
   std::optional<std::pair<SegmentId, Entry>> FindOpen(uint64_t volume) const
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<SegmentId> SegmentsOf(uint64_t volume) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Adds or removes a row that the index has for `key`.
+  // Count a row that the index has got for `key`, and discount one that it no longer has.
   void Count(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
   void Discount(const ChunkKey& key, const ChunkRow& row) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Marks a chunk as damaged. Returns false if it was marked before.
+  // Marks a chunk as damaged, in `segment`. Returns false if it was marked before; then the first
+  // mark stays.
   bool MarkBad(const ChunkKey& key, SegmentId segment, const std::string& reason)
       ABSL_LOCKS_EXCLUDED(mu_);
   void ClearBad(const ChunkKey& key) ABSL_LOCKS_EXCLUDED(mu_);
@@ -91,17 +91,20 @@ class StoreLedger {
                                                           size_t count_max) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The lowest sequence of all chunk records in the other segments of its volume, also dead ones.
-  // An older tombstone can be dropped with its segment.
+  // The lowest sequence of all chunk records in the other segments of the volume of `segment`, also
+  // dead records. An older tombstone can be dropped with its segment. kNoSequence if there is no
+  // such record; 0 if `segment` is unknown.
   uint64_t OldestOutside(SegmentId segment) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The segments for ChooseCompaction(). Tombstones that may be dropped count as dead.
+  // The segments for ChooseCompaction(), without those that are kTarget. Tombstones count as dead
+  // if every record of their segment is older than OldestOutside().
   std::vector<SegmentView> Views() const ABSL_LOCKS_EXCLUDED(mu_);
   LedgerTotals totals() const ABSL_LOCKS_EXCLUDED(mu_);
   // At most `count_max` volumes after `after`, in order.
   std::vector<VolumeFacts> Volumes(uint64_t after, size_t count_max) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Numbers that were never used. SetNext() is called before any other thread runs.
+  // NextSegment() and NextSequence() return a number that was never used. SetNext() sets the first
+  // ones; call it before any other thread runs.
   void SetNext(SegmentId segment, uint64_t sequence);
   SegmentId NextSegment() { return next_segment_.fetch_add(1); }
   uint64_t NextSequence() { return next_sequence_.fetch_add(1); }
