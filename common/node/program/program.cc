@@ -156,6 +156,12 @@ void ShutdownSignal::Await() {
   int got = 0;
   CHECK_EQ(sigwait(&signals, &got), 0);
   LOG(INFO) << "stopping (" << strsignal(got) << "); the same again stops at once";
+  absl::MutexLock lock(&mu_);
+  is_over_ = true;
+  // A signal that Trigger() sent meanwhile would end the process now.
+  const timespec at_once = {};
+  while (sigtimedwait(&signals, nullptr, &at_once) > 0) {
+  }
   CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &signals, nullptr), 0);
 }
 
@@ -165,6 +171,9 @@ bool ShutdownSignal::pending() const {
   return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
 }
 
-void ShutdownSignal::Trigger() { PCHECK(kill(getpid(), SIGTERM) == 0); }
+void ShutdownSignal::Trigger() {
+  absl::MutexLock lock(&mu_);
+  if (!is_over_) PCHECK(kill(getpid(), SIGTERM) == 0);
+}
 
 }  // namespace convergia::node

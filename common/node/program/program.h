@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 
 // The common parts of the main() of every server: flags, configuration, signals, the READY line,
 // the log. NodeMain() (node_main.h) puts them together for nodes that join a cluster.
@@ -80,14 +82,18 @@ class ShutdownSignal {
   ShutdownSignal();
 
   // Returns at the first SIGTERM, SIGINT or Trigger(). Once.
-  void Await();
+  void Await() ABSL_LOCKS_EXCLUDED(mu_);
 
   // True if Await() would return at once.
   bool pending() const;
 
-  // Sends SIGTERM to this process. Any thread may call it. Like any further signal, it ends the
-  // process at once after Await() has returned.
-  void Trigger();
+  // Ends Await(), as SIGTERM does. Does nothing after that: the process stops already, and must do
+  // so in order. Thread-safe.
+  void Trigger() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  absl::Mutex mu_;
+  bool is_over_ ABSL_GUARDED_BY(mu_) = false;  // Await() has returned, or is about to.
 };
 
 }  // namespace convergia::node

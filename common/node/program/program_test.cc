@@ -94,5 +94,18 @@ TEST(ShutdownSignalTest, IsAwaitedAndASecondOneKills) {
       testing::KilledBySignal(SIGTERM), "");
 }
 
+TEST(ShutdownSignalTest, ATriggerDuringTheStopLetsItEndInOrder) {
+  EXPECT_EXIT(
+      {
+        ShutdownSignal shutdown;
+        raise(SIGTERM);
+        raise(SIGINT);
+        shutdown.Await();
+        shutdown.Trigger();
+        _exit(5);
+      },
+      testing::ExitedWithCode(5), "");
+}
+
 }  // namespace
 }  // namespace convergia::node
