@@ -35,9 +35,9 @@ constexpr int kSmallDiskMiB = 48;
 // Why there are no small disks here; empty: there are.
 std::string* const no_mounts = new std::string();
 
-class ProgramTest : public testing::Test {
+class ProgramTest : public ::testing::Test {
  protected:
-  ProgramTest() : dir_(absl::StrCat(testing::TempDir(), "/program_test.", getpid())) {
+  ProgramTest() : dir_(absl::StrCat(::testing::TempDir(), "/program_test.", getpid())) {
     std::filesystem::remove_all(dir_);
     std::filesystem::create_directories(dir_ + "/disk");
     EXPECT_OK(
@@ -309,7 +309,7 @@ TEST_F(ProgramTest, FlippedBytesAreNeverServedAndScrubFindsThemAll) {
 }  // namespace convergia::dataserver
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleTest(&argc, argv);
   if (const char* why = convergia::testing::EnterOwnMounts()) {
     *convergia::dataserver::no_mounts = why;
   }
