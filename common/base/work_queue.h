@@ -12,14 +12,15 @@ namespace convergia {
 
 // A few threads for work that blocks (disk, hashing), behind a bounded queue.
 //
-// Thread-safe. Tasks start in order of arrival; with more than one thread they may overlap.
+// Thread-safe, except that only one thread at a time may call Stop(). Tasks start in order of
+// arrival; with more than one thread they may overlap.
 class WorkQueue {
  public:
-  // `tasks_max` bounds what waits, not what runs. Threads start at once.
+  // `tasks_max` bounds the tasks that wait, not those that run. The threads start at once.
   WorkQueue(int threads, size_t tasks_max);
   ~WorkQueue();  // Stop().
 
-  // False when full or stopped: the task was not taken and the caller answers "busy".
+  // False if the queue is full or stopped: the task was not taken, and the caller answers "busy".
   [[nodiscard]] bool TryPost(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses further tasks, runs those that wait, and returns when all threads have ended.

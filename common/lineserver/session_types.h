@@ -22,11 +22,11 @@ struct SignedIn {
   Username user;
   std::string ticket;         // Sent to the client, then dropped; empty if the owner issues none.
   Generation generation = 0;  // Of the ticket.
-  absl::Time expires;
+  absl::Time expires;         // The end of the ticket.
 };
 
-// Data that the owner of a line server keeps with one session. The owner derives a final
-// type, and finds it with Session::extension<T>(). Only on the session's shard.
+// Data that the owner of a line server keeps with one session. The owner derives a final type, and
+// finds it with Session::extension<T>(). It is used and destroyed on the session's shard only.
 class SessionExtension {
  public:
   virtual ~SessionExtension() = default;
@@ -39,9 +39,9 @@ class Authenticator {
 
   virtual ~Authenticator() = default;
 
-  // `secret` is a password or a ticket, valid only during the call. Never blocks. Calls `done`
-  // once, on any thread; its error is for the user to read. Until then the session reads no further
-  // request.
+  // Checks `secret`, a password or a ticket. The view is valid only during the call. Never blocks.
+  // Calls `done` once, on any thread, perhaps before it returns. The error is for the user to read.
+  // Until then the session reads no further request.
   virtual void SignIn(const Username& user, absl::string_view secret,
                       const std::string& peer_address, Done done) = 0;
 };
@@ -51,12 +51,14 @@ class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
 
-  // The session has a user now. OK is not written yet, so an owner that wants to push must post
-  // that (Shard::Post). An error refuses the sign-in; the session stays open, not signed in.
+  // The session has a user now, but the OK to the client is not written yet. So the owner does not
+  // push here: it posts the push (Shard::Post). An error refuses the sign-in; the session stays
+  // open, not signed in.
   virtual absl::Status OnSignedIn(Session& session) = 0;
 
-  // A signed-in session says QUIT. True: the session stays open until Session::Release(), to
-  // receive what is still under way to it. It takes no further requests.
+  // The client of a signed-in session has said QUIT. If the answer is true, the session stays open
+  // until Session::Release() or until it drains, to receive messages that are under way to it. It
+  // takes no further requests.
   virtual bool HoldsQuit(Session& session) { return false; }
 
   // Comes once for each session that OnSignedIn() accepted, when the session ends for any reason.

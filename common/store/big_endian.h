@@ -6,10 +6,12 @@
 
 #include "absl/strings/string_view.h"
 
-// The parts of this room's records: big-endian integers, and texts with their size before them. A
-// Take...() moves `*bytes` behind what it read; it returns false if the bytes end before that.
+// The parts of binary records: big-endian integers, and texts with their size (4 bytes) before
+// them. A Take...() moves `*bytes` behind the part that it read. It returns false if the bytes end
+// before that; then `*bytes` and the result are undefined.
 namespace convergia::store {
 
+// T is an unsigned integer; its size is the number of bytes.
 template <typename T>
 void AppendInteger(T number, std::string* out) {
   for (int shift = (sizeof(T) - 1) * 8; shift >= 0; shift -= 8) {
@@ -28,7 +30,7 @@ bool TakeInteger(absl::string_view* bytes, T* number) {
   return true;
 }
 
-// Exactly `size` bytes, without their size.
+// Takes `size` bytes that have no size before them.
 inline bool TakeBytes(absl::string_view* bytes, size_t size, std::string* out) {
   if (bytes->size() < size) return false;
   out->assign(bytes->data(), size);
@@ -36,6 +38,7 @@ inline bool TakeBytes(absl::string_view* bytes, size_t size, std::string* out) {
   return true;
 }
 
+// `text` has less than 4 GiB.
 inline void AppendString(absl::string_view text, std::string* out) {
   AppendInteger<uint32_t>(text.size(), out);
   out->append(text.data(), text.size());

@@ -15,7 +15,8 @@ namespace convergia::datamgr {
 // Reads the runs of tiny pieces that the catalog's JoinWork chooses, and writes each as one chunk.
 // It handles one run at a time. If a file cannot be read or written now, it stays as it is.
 //
-// Not thread-safe: it runs on the catalog's thread.
+// Not thread-safe: it runs on the catalog's thread. It must outlive the callbacks of the chunk
+// layer and the tasks that it gave to Deps::run.
 class PieceJoiner {
  public:
   struct Deps {  // All must outlive it.
@@ -28,7 +29,7 @@ class PieceJoiner {
   };
   explicit PieceJoiner(Deps deps) : deps_(std::move(deps)) {}
 
-  // Does one step. True: the caller may make another one at once.
+  // Does one step. True if there is more to do at once; else call it again at the next turn.
   bool Step();
 
  private:

@@ -26,12 +26,14 @@ struct PlacementRules {
 // fail together.
 int SharedLabels(const ServerConfig& a, const ServerConfig& b);
 
-// The servers of a new volume: as many as its class wants, with few shared labels. A greedy choice
-// starts from each candidate, those with the most room for each open volume first. The choice with
-// the fewest shared labels wins; the first of equals.
+// The servers of a new volume: as many as its class wants, with few shared labels. The candidates
+// are the servers of the class with room, in the order of their room for each open volume, most
+// first. A greedy choice starts from each candidate in turn, and adds the one that shares the
+// fewest labels with those chosen. Of these choices the one with the fewest shared labels wins; the
+// first of equals.
 //
 // Errors: FailCode::kNoSpace if enough servers answer but are full, and those that do not answer
-// would not suffice either; else kUnavailable, naming the servers that do not answer.
+// would not suffice either; else FailCode::kUnavailable, naming the servers that do not answer.
 absl::StatusOr<std::vector<NodeId>> PlaceVolume(const ServerTable& servers,
                                                 const VolumeTable& volumes,
                                                 const PlacementRules& rules,
@@ -42,12 +44,13 @@ struct CopyNeed {
   VolumeClass volume_class = VolumeClass::kVolatile;
   uint64_t bytes = 0;
   std::vector<NodeId> staying;  // The replicas that stay beside the new one.
-  std::set<NodeId> excluded;    // Servers that hold it or are busy.
+  std::set<NodeId> excluded;    // Servers with a replica of it, and busy ones.
 };
 
-// The server for one more copy of `volume`; 0 if there is none. Prefers the class of the volume,
-// then a server that already holds some of the volume, then few shared labels, then free room. A
-// volatile volume may go to a non-volatile server, never the other way round.
+// The server for one more copy of `volume`; 0 if there is none. The server has room for the copy,
+// or already holds some of the volume. Its holdings are known. Prefers the class of the volume,
+// then a server that already holds some of the volume, then few labels shared with `need.staying`,
+// then free room. A volatile volume may go to a non-volatile server, never the other way round.
 NodeId PlaceCopy(const ServerTable& servers, const CopyNeed& need, VolumeId volume);
 
 }  // namespace convergia::datamgr

@@ -15,21 +15,23 @@ struct StoreOwner {
   std::string node;     // The node's name.
 };
 
-// The folder of a chunk store. One process at a time holds it, and it belongs to one node of one
-// cluster for ever.
+// The folder of a chunk store. It belongs to one node of one cluster for ever. One process at a
+// time holds it, as long as the object lives.
 //
-//   LOCK          held while it is in use
+//   LOCK          locked while the folder is in use
 //   IDENTITY      its owner and store ID
 //   EPOCH         the highest epoch of datamgr that was seen (common/rpc/epochs/highest_epoch.h)
 //   segments/     the data
-//   index/        RocksDB; may be deleted, and is rebuilt
+//   index/        RocksDB; may be deleted while no process holds the folder, and is rebuilt
 //   RESERVE       room kept for deletes and compaction
 class StoreFolder {
  public:
-  // Locks the folder, or creates one. `disk` must outlive it.
+  // Locks the folder at `dir`. Makes it for `owner` if it is missing or empty; the folder above
+  // must exist. `disk` must outlive the object.
   //
-  // Errors: kFailedPrecondition if another process holds it, if it belongs to another node or
-  // cluster, or if it has other content; those of the disk.
+  // Errors: kFailedPrecondition if the folder is held already, if it belongs to another node or
+  // cluster, if its IDENTITY is damaged, or if it has no IDENTITY but other content; those of
+  // disk::ReadFile() and of the disk.
   static absl::StatusOr<std::unique_ptr<StoreFolder>> Open(disk::Disk& disk, const std::string& dir,
                                                            const StoreOwner& owner);
 

@@ -26,29 +26,35 @@ namespace convergia::edge {
 //
 // Every edge is the only author of records about its own users. It counts its changes, so all that
 // is known of an edge is a set of users and a version (start of that edge, count). A change leads
-// from one version to another. An edge at the first version, or between the two, applies it. An
-// edge beyond the second knows it already; an edge before the first has a gap. So the source, the
-// number and the order of arrivals do not matter, and mgmt's batches mix with changes from edges.
+// from one version to another. An edge at the first version, or between the two, applies it. (An
+// exact change, EdgeUsers::exact, applies at the first version only.) An edge at the second version
+// or beyond knows it already; an edge before the first has a gap. So the source, the number and the
+// order of arrivals do not matter, and mgmt's batches mix with changes from edges.
 //
 //   mgmt      sends batches of changes. After each attach, and after a change that does not fit,
 //             the digests of 4,096 buckets are compared, and buckets that differ are replaced,
 //             except for edges of which this edge knows more than mgmt.
-//   edges     A change goes over all links (flood) if its author, or the edge that hands it on, has
-//             no mgmt; else only over links to edges that have none. If all edges are attached, no
-//             change travels over a link. Every few seconds, and after a gap, neighbours tell one
-//             another which versions they know, and ask for what they lack. So a lost change costs
-//             seconds, and a new link brings what both sides know.
+//   edges     An edge sends a change over all its links (flood) if it has no mgmt, or if the change
+//             came over a link. Else it sends the change only over links to edges without mgmt.
+//             Edges that have the change already (EdgeUsers::told) are left out. If all edges are
+//             attached, no change travels over a link. Every few seconds neighbours tell one
+//             another which versions they know (gossip). An edge that lacks something asks for it.
+//             So a lost change costs seconds, and a new link brings what both sides know.
 //   deaths    mgmt announces them. Without mgmt, each author raises a count (beat) that all edges
 //             hand on. If an edge has no new beat and no link for 45 s, its users are dropped until
 //             it is heard of again.
 //
-// A core: no thread, no I/O. `now` is Clock::Elapsed(). Events go in, then Take() gives all that is
-// to be sent. A link carries one payload at a time: OnLinkReady() asks for the next.
+// A core: no thread, no I/O. Not thread-safe. `now` is Clock::Elapsed(). Events go in, then Take()
+// gives all that is to be sent. A link carries one payload at a time: OnLinkReady() asks for the
+// next.
 class LocationExchange {
  public:
-  static constexpr size_t kPayloadUsersMax = 8'000;    // 64 KB of one frame.
-  static constexpr size_t kQueueUsersMax = 2'000'000;  // For one link: 16 MB.
-  static constexpr size_t kLogUsersMax = 4'096;        // Of each edge: what may be sent again.
+  // The users in one part of a change: 64 KB. A payload has less than twice as many.
+  static constexpr size_t kPayloadUsersMax = 8'000;
+  // The users that wait for one link, and those that wait for the end of a comparison: 16 MB.
+  static constexpr size_t kQueueUsersMax = 2'000'000;
+  // The users in the kept changes of one edge. They are sent again to an edge that lacks them.
+  static constexpr size_t kLogUsersMax = 4'096;
   static constexpr absl::Duration kGossipEvery = absl::Seconds(5);
   // Nine beats: an edge that was silent for so long has died while mgmt was away.
   static constexpr absl::Duration kSilentMax = absl::Seconds(45);
@@ -56,23 +62,24 @@ class LocationExchange {
   struct Options {
     NodeId self = 0;
     Epoch epoch = 0;
-    // Whether the cluster has an edge of this number. Asked once for each.
+    // True if the cluster has an edge of this number. After a true answer it is not asked again.
     std::function<bool(NodeId)> is_edge;
   };
   struct Counters {
     uint64_t changes_applied = 0;
-    uint64_t changes_known = 0;  // They came before, from elsewhere.
-    uint64_t gaps = 0;           // What came did not follow what is known: asked for.
-    uint64_t refused = 0;        // It could not be true.
-    uint64_t dropped = 0;        // For want of room; gossip mends it.
-    uint64_t edges_lost = 0;     // Silent for too long.
+    uint64_t changes_known = 0;  // Changes over links that were known already.
+    uint64_t gaps = 0;           // Changes and batches with a gap before them.
+    uint64_t refused = 0;        // Input that cannot be true.
+    uint64_t dropped = 0;        // Changes and payloads without room to wait; gossip mends it.
+    uint64_t edges_lost = 0;     // Edges that were silent for kSilentMax.
     uint64_t buckets_replaced = 0;
   };
   struct Output {
     std::vector<std::pair<NodeId, v1::Locations>> to_links;  // OnLinkReady() must follow for each.
     std::vector<v1::FromNode> to_mgmt;
-    std::vector<std::pair<NodeId, Epoch>> starts;  // New ones, as others say.
-    std::vector<std::string> complaints;           // To be logged: the first of each kind.
+    // New starts of other edges, for Switchboard::OnEpochHints().
+    std::vector<std::pair<NodeId, Epoch>> starts;
+    std::vector<std::string> complaints;  // To be logged: the first of each kind.
   };
 
   // `directory` must outlive the exchange, and is written by nobody else.
@@ -80,33 +87,40 @@ class LocationExchange {
 
   // ---- Own users.
 
-  // Users who came (sessions > 0) or left. Returns the report for mgmt.
+  // Takes changes of own users, who came (sessions > 0) or left (0). They are one version more.
+  // Returns the report for mgmt.
   v1::LocationReport OnOwnChanges(std::vector<v1::LocationChange> changes, absl::Duration now);
   uint64_t own_version() const { return own_version_; }
 
-  // ---- mgmt.
+  // ---- mgmt. OnBatch(), OnCheck() and OnBuckets() take the messages of ToNode.
+
+  // The stream to mgmt has ended.
   void OnDetached(absl::Duration now);
   void OnBatch(const v1::DirectoryBatch& batch, absl::Duration now);
-  void OnBatchLost(absl::Duration now) { AskMgmt({}, now); }  // There was no room for it.
+  // The caller had no room for a batch.
+  void OnBatchLost(absl::Duration now) { AskMgmt({}, now); }
   void OnCheck();
   void OnBuckets(v1::DirectoryBuckets part, absl::Duration now);
 
   // ---- Other edges.
 
-  // All edges that are linked now.
+  // Takes all edges that are linked now.
   void SetLinks(absl::Span<const NodeId> up, absl::Duration now);
+  // Takes a payload from the link of `from`. It is ignored if SetLinks() did not name `from`.
   void OnLocations(NodeId from, v1::Locations payload, absl::Duration now);
+  // The last payload to `peer` is on its way: the link takes another one.
   void OnLinkReady(NodeId peer);
 
-  // Every second or so.
+  // Call it every second or so.
   void OnTick(absl::Duration now);
 
   // Everything to be sent since the last call.
   Output Take();
 
-  // What is known of an edge: its start and version; {0, 0} if nothing.
+  // The known start and version of an edge; {0, 0} if it is unknown or lost.
   std::pair<Epoch, uint64_t> VersionOf(NodeId edge) const;
-  // True while mgmt sends batches and none is missing.
+  // True from the end of the first comparison with mgmt until OnDetached(), even while a lost batch
+  // is asked for.
   bool has_mgmt() const { return following_; }
   const Counters& counters() const { return counters_; }
 

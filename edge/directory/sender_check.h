@@ -12,32 +12,32 @@
 
 namespace convergia::edge {
 
-// Decides whether an envelope can come from the user it names. Accepts a user whom the directory
-// lists at the edge that sent the envelope, or listed there lately (Directory::LeftLately()),
-// because a message may arrive after its sender has left. If the directory believes an edge is dead
-// (Directory::IsLost()) but it still sends, accept any sender from it.
+// Decides whether an envelope can come from the user it names. Listed senders are accepted: the
+// caller asks Directory::MaySendFrom(). It is true if the directory lists the user at the edge that
+// sent the envelope. It is also true for a user who left lately, because a message may arrive after
+// its sender has left, and for all users of an edge that is believed dead but still sends.
 //
-// New users may send before the directory lists them, so unlisted senders are accepted for kGrace
-// from their first envelope on, or until Sweep() finds them listed. After that, the pair of edge
-// and user is refused until it was quiet for kQuiet. While mgmt does not keep this edge's directory
-// current, nobody is refused, because the directory may be far behind.
+// New users may send before the directory lists them. So the first envelope of an unlisted pair of
+// edge and user begins a doubt. The pair is accepted for kGrace, then refused. The doubt ends when
+// the pair is listed, or when it was quiet for kQuiet. While mgmt does not keep this edge's
+// directory current, nobody is refused, because the directory may be far behind.
 //
-// A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
+// A core: no thread, no I/O, no clock. Not thread-safe. `now` is Clock::Elapsed().
 class SenderCheck {
  public:
   // An edge whose connection to mgmt has fallen silent notices it later, and tells its neighbours
-  // of new users only then. The grace is longer than that takes.
+  // of new users only then. That takes limits::kRpcKeepalive + kRpcKeepaliveTimeout at most.
   static constexpr absl::Duration kGrace = absl::Seconds(20);
   static constexpr absl::Duration kQuiet = absl::Minutes(1);
   static constexpr size_t kDoubtsMax = 4'096;  // When full, all doubts are forgotten.
 
-  // `is_listed`: the directory lists `user` at `origin`, or did lately. `is_fresh`: mgmt keeps the
-  // directory current.
+  // True if `user` may have sent an envelope that comes from the edge `origin`. `is_listed` is
+  // Directory::MaySendFrom(). `is_fresh` is true while mgmt keeps the directory current.
   bool IsPlausible(NodeId origin, absl::string_view user, bool is_listed, bool is_fresh,
                    absl::Duration now);
 
-  // Forgets the doubts about users who are `listed` now, by the same rule. Call it every second or
-  // so.
+  // Ends the doubts about users for whom `listed` (Directory::MaySendFrom()) is true now. Call it
+  // every second or so.
   void Sweep(absl::FunctionRef<bool(NodeId origin, const std::string& user)> listed);
 
  private:

@@ -24,13 +24,14 @@ class PlacesView {
   using Homes = absl::InlinedVector<NodeId, 2>;
 
   virtual ~PlacesView() = default;
-  // The edges where `user` is signed in; none: offline.
+  // The edges where `user` is signed in; none if the user is offline.
   virtual Homes HomesOf(const std::string& user) const = 0;
-  // All who are signed in there.
+  // All users who are signed in at `edge`.
   virtual std::vector<std::string> UsersOn(NodeId edge) const = 0;
-  // Null if the client has not reported, or it was too long ago.
+  // The last report of the user's client; null if there is none. The pointer must stay valid during
+  // Propose().
   virtual const Reachability::Reach* ReachOf(const std::string& user) const = 0;
-  // 0 for the same edge, 1 for a good link.
+  // The cost of carrying bytes between two edges: 0 for the same edge, 1 for a good link.
   virtual double CostOf(NodeId from, NodeId to) const = 0;
 };
 
@@ -39,13 +40,14 @@ class PlacesView {
 //
 // A move must gain clearly: it must carry at least `gain_min` of the user's bytes over one link
 // less. A moved user rests for a long time, and longer after each further move. The bound on
-// balance holds: if the target is full, the user waits until someone there can swap, that is, gains
-// by moving here or loses little. Each move reduces the traffic between edges, so moves end when
-// nothing is left to gain.
+// balance (SessionsBound()) holds. If the target is full, the user waits for a partner there to
+// swap with. A partner gains by moving here, or loses little, so that both together gain clearly.
+// Each move or swap reduces the traffic between edges, so they end when nothing is left to gain.
 //
-// An edge over the bound (for example after a new edge has joined) sheds the users who lose least,
-// first those who talk with nobody. Such a user may be sent to an edge that its client never tried,
-// unless that edge is known to be out of its reach. A client that cannot go there stays.
+// An edge over the bound (for example after a new edge has joined) sheds users to edges below the
+// mean: first those who talk with nobody, then those who lose least. A shed user may be sent to an
+// edge that its client never tried, unless that edge is known to be out of its reach. A client that
+// cannot go there stays.
 //
 // A core: no clock, no I/O. Not thread-safe.
 class Rebalancer {
@@ -57,7 +59,9 @@ class Rebalancer {
     absl::Duration patience = absl::Seconds(60);    // For a client to go where it was sent.
     double gain_min = 0.15;                         // Of the user's bytes.
     double bytes_min = 1'000;                       // A user who exchanges less is not moved.
-    int examined_max = 2'000;                       // Users in one Propose().
+    // The most users of the graph that one Propose() examines, and the most users of each edge that
+    // is over the bound.
+    int examined_max = 2'000;
     AssignmentRule rule;
   };
   struct Move {
@@ -67,14 +71,15 @@ class Rebalancer {
   };
   struct Counters {
     uint64_t proposed = 0;
-    uint64_t done = 0;     // The client has gone there.
-    uint64_t refused = 0;  // It has not, in time.
+    uint64_t done = 0;     // Moves whose client went there.
+    uint64_t refused = 0;  // Moves whose client stayed signed in, but did not go there in time.
   };
 
   explicit Rebalancer(const Options& options) : options_(options) {}
 
-  // The next moves. `users_on` counts users, not sessions, of each edge that is not offline. To be
-  // called every second or so.
+  // Returns the next moves. `users_on` has each edge that is not offline, with the number of its
+  // users in place of sessions. `now` is Clock::Elapsed(). Call it every second or so, always with
+  // the same graph.
   std::vector<Move> Propose(const TrafficGraph& graph, const PlacesView& view,
                             absl::Span<const EdgeLoad> users_on, absl::Duration now);
 

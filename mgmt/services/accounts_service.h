@@ -9,11 +9,13 @@
 
 namespace convergia::mgmt {
 
-// The Accounts service, for requests of edges on behalf of their clients. It only translates; the
-// executor and the cluster decide. Thread-safe.
+// The Accounts service (accounts.proto, which has the errors): requests of edges on behalf of their
+// clients, and LookUp() for datamgr too. It translates and checks bounds. The executor, the cluster
+// and OwnSessions decide. Thread-safe.
 class AccountsService final : public v1::Accounts::CallbackService {
  public:
-  // All outlive the service. `hide_other_clients`: a viewer of the map sees no other clients.
+  // All outlive the service. If `hide_other_clients` is true, GetServerMap() shows a viewer no
+  // other clients. (The cluster hides them from WatchServerMap().)
   AccountsService(AccountsExecutor& executor, ClusterLoop& loop, OwnSessions& sessions,
                   MapWatchers& watchers, const rpc::PinSet& pins, bool hide_other_clients)
       : executor_(executor),

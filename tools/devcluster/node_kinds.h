@@ -36,24 +36,25 @@ struct NodePlan {
   std::vector<int> ports;       // As many as NodeKind::ports.
   std::string mgmt_address;     // The address of mgmt's gRPC; empty for mgmt itself.
   std::string datamgr_address;  // Likewise for datamgr; empty if there is none.
-  std::string join_token_file;
+  std::string join_token_file;  // mgmt needs none.
 };
 
-// How to start a kind of node. A further kind of node is a further row of kNodeKinds.
+// How to start a kind of node. A further kind of node is a further row of kNodeKinds
+// (node_kinds.cc).
 struct NodeKind {
   Role role;
   int NodeCounts::*count;
   absl::string_view flag;         // devcluster's flag for the number of nodes; empty for mgmt.
   absl::string_view name_prefix;  // A node's name is this and a number; mgmt's is this alone.
   absl::string_view program;      // For FindProgram().
-  int ports;                      // The first is its gRPC port.
+  int ports;                      // The number of its ports. The first is for gRPC.
   // Returns the text of its configuration file.
   std::string (*make_config)(const NodePlan& plan, const ConfigChanges& changes);
   // The class that the operator sets, for data servers.
   v1::StorageClass storage_class = v1::STORAGE_CLASS_UNSPECIFIED;
 };
 
-// In the order of starting; mgmt first.
+// All kinds, in the order in which they start: mgmt first.
 absl::Span<const NodeKind> NodeKinds();
 
 }  // namespace convergia::devcluster

@@ -11,19 +11,22 @@
 
 namespace convergia::devcluster {
 
-// A blocking client of mgmt's Admin service. Each call takes at most 10 s, and survives a restart
-// of mgmt. Thread-safe.
+// A blocking client of mgmt's Admin service. A call waits until mgmt is there, for 10 s at most.
+// The client survives a restart of mgmt; a call that is under way then fails. Thread-safe.
 //
-// All calls return the errors of admin.proto, kUnavailable and kDeadlineExceeded.
+// Errors of all calls: those of admin.proto; kDeadlineExceeded after 10 s; kUnavailable if mgmt
+// ended during the call.
 class Operator {
  public:
+  // `mgmt_address` is "host:port" of mgmt's gRPC. `files` are those of an operator.
   Operator(const std::string& mgmt_address, const rpc::TlsFiles& files);
 
+  // Returns the text of a token with which the node may enrol once, within an hour.
   absl::StatusOr<std::string> CreateJoinToken(v1::Role role, const std::string& node_name);
   absl::Status CreateAccount(const std::string& username, const std::string& password);
   absl::Status SetStorageClass(const std::string& data_server, v1::StorageClass storage_class);
   absl::StatusOr<v1::GetClusterMapResponse> GetClusterMap();
-  // An empty name stands for all edges.
+  // Returns the first 1,000 routes. An empty name stands for all edges.
   absl::StatusOr<v1::ListRoutesResponse> ListRoutes(const std::string& from, const std::string& to);
 
   // For calls that this class does not have.

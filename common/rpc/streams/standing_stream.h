@@ -74,8 +74,8 @@ class StandingStreamBase {
   void GiveUp(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
   void BeatNow() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends the stream in order and never dials again. Returns at its end, or after `patience`. Not
-  // from a hook, nor on the executor.
+  // Ends the stream in order and never dials again. Returns at its end, or after `patience`. Do not
+  // call it from a hook or on the executor.
   void Retire(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Reads the clock again. For tests that move a FakeClock.
@@ -83,7 +83,7 @@ class StandingStreamBase {
 
   // OK until an end is final or GiveUp() is called; then the reason.
   absl::Status final_status() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Since the start: the number of dials, and of greetings that did not count.
+  // The number of dials, and of greetings that did not count, since the start.
   uint64_t dials() const ABSL_LOCKS_EXCLUDED(mu_);
   uint64_t refusals() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -136,9 +136,9 @@ class StandingStreamBase {
   Actor actor_;
 };
 
-// A bidirectional stream to a server that is dialled again each time it ends. StandingPlan chooses
-// the address and the time of each dial. HighestEpoch makes sure that only the latest start of the
-// server counts. Each stream of the series is a Line.
+// A bidirectional stream to a server. It is dialled again each time it ends, until an end is final.
+// StandingPlan chooses the address and the time of each dial. HighestEpoch makes sure that only the
+// latest start of the server counts. Each stream of the series is a Line.
 //
 //   StandingStream<v1::ToNode, v1::FromNode> stream(
 //       {.executor = ..., .clock = ...}, {.server = "mgmt"},
@@ -186,7 +186,8 @@ class StandingStream final : public StandingStreamBase {
       : StandingStreamBase(deps, std::move(options)), hooks_(std::move(hooks)) {}
   ~StandingStream() override { Stop(); }
 
-  // True from a greeting to the end of its stream. It turns true just before on_up.
+  // True from a greeting that counts to the end of its stream. It turns true just before on_up. For
+  // a moment it may be true for a greeting that is then refused.
   bool is_up() const ABSL_LOCKS_EXCLUDED(line_mu_) { return up_line() != nullptr; }
 
   // Queues `message` on the stream that is up. It is lost if that stream ends first.
@@ -194,10 +195,11 @@ class StandingStream final : public StandingStreamBase {
   // Errors: kUnavailable if no stream is up; those of Stream::Send().
   absl::Status Send(Out message) ABSL_LOCKS_EXCLUDED(line_mu_);
 
-  // Ends a stream whose server greeted with an epoch below `epoch`.
+  // Ends the stream if its server greeted with an epoch below `epoch`. It is dialled again.
   void EndBelow(Epoch epoch) ABSL_LOCKS_EXCLUDED(line_mu_);
 
-  // Ends the stream now. No hook is called after it returns. Idempotent; not from a hook.
+  // Ends the stream now, and never dials again. No hook is called after it returns. Idempotent. Do
+  // not call it from a hook or on the executor.
   void Stop() ABSL_LOCKS_EXCLUDED(line_mu_);
 
  private:
@@ -240,7 +242,7 @@ class StandingStream final : public StandingStreamBase {
   std::shared_ptr<Line> up_line_ ABSL_GUARDED_BY(line_mu_);  // The same while it is up.
 };
 
-// One stream of the series. It may outlive the standing stream after its end.
+// One stream of the series. Once it has ended, it may outlive the standing stream.
 template <typename In, typename Out>
 class StandingStream<In, Out>::Line final : public ClientStream<In, Out> {
  public:

@@ -14,31 +14,35 @@
 
 namespace convergia::store {
 
-// Group commit: gathers commits for one thread, which writes all that wait at once, so that they
-// share a sync.
+// Group commit: gathers commits for one thread, which writes those that wait as one group, so that
+// they share a sync.
 //
-// Refuses invalid batches, batches above the bounds on waiting commits (kStoreCommitsWaitingMax),
-// and everything after a failed write. Thread-safe.
+// Refuses invalid batches, batches above the bounds on waiting commits
+// (limits::kStoreCommitsWaitingMax, kStoreWaitingBytesMax), and everything after a failed write.
+// Thread-safe.
 class CommitQueue {
  public:
-  // Writes `batches` as one, in order, and adds one outcome for each. After an error the function
-  // is not called again. kFailedPrecondition means that nothing was written: every batch of the
-  // group is FENCED. After any other error every batch is UNKNOWN.
+  // Writes `batches` as one, in order, and adds one outcome for each to `outcomes`. After an error
+  // the function is not called again, and `outcomes` does not count. kFailedPrecondition means that
+  // nothing was written: every batch of the group is FENCED. After any other error every batch is
+  // UNKNOWN.
   using WriteGroup = absl::AnyInvocable<absl::Status(
       absl::Span<const Batch* const> batches, std::vector<absl::StatusOr<Revision>>* outcomes)>;
 
-  // One write of these bounds takes some ten milliseconds: what the last of a group waits.
+  // A write of this size takes some ten milliseconds. All commits of the group wait for it.
   static constexpr size_t kGroupBytes = 4 * 1024 * 1024;
 
-  // `write_group` runs on the queue's thread, which starts at once. A group has about `group_bytes`
-  // at most, or is a single larger batch.
+  // `write_group` runs on the queue's thread, which starts at once. A group has at most 1,000
+  // batches, and at most about `group_bytes` bytes, or it is a single larger batch.
   explicit CommitQueue(WriteGroup write_group, size_t group_bytes = kGroupBytes);
   ~CommitQueue();  // Stop().
 
-  // See Store::CommitAsync().
+  // See Store::CommitAsync(). `done` runs on the caller's thread if the batch is refused, else on
+  // the queue's thread.
   void Add(Batch batch, CommitCallback done) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Writes what waits, refuses further commits, and returns when the thread has ended. Idempotent.
+  // Writes the commits that wait, refuses further ones, and returns when the thread has ended.
+  // Idempotent. Do not call it from a commit's callback.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -11,26 +11,28 @@
 
 namespace convergia::datamgr {
 
-// A folder that contains more folders than this is not measured.
+// A folder is measured only if it and all folders in it are at most this many.
 inline constexpr size_t kMeasuredFoldersMax = 10'000;
 
-// Measures how many levels folders have, by a depth-first search in bounded steps. It also counts
-// entries that are added between two steps. Only the latest few walks are kept, in memory. Not
-// thread-safe.
+// Measures how many levels folders have, by a depth-first search in bounded steps (a walk). It also
+// counts entries that are added between two steps. Only the latest few walks are kept, in memory; a
+// forgotten one starts again. Not thread-safe.
 class HeightWalks {
  public:
   explicit HeightWalks(CatalogEnv* env) : env_(*env) {}
 
-  // OK if `folder` and its content have at most `highest` levels. An empty folder has one level.
+  // Does one step. OK if `folder` and its content have at most `highest` levels. An empty folder
+  // has one level, a folder with one file has two.
   //
-  // Errors: CallAgain() while the walk is not finished; kBadField once it finds a deeper level, or
-  // more than kMeasuredFoldersMax folders.
+  // Errors: CallAgain() while the walk is not finished; FailCode::kBadField once it finds a deeper
+  // level, or more than kMeasuredFoldersMax folders with `folder` itself; kDataLoss for a damaged
+  // row; those of the store.
   absl::Status Check(uint64_t folder, size_t highest);
 
-  // Call it after a file or an empty folder was added to the last of `folders`, the way from the
-  // root.
+  // Call it after a file or an empty folder was added to the last of `folders`. These are the
+  // folders on the way there, the root first.
   void OnAdded(absl::Span<const uint64_t> folders);
-  // Call it after a folder with content was moved there.
+  // Call it after a folder was moved into the last of `folders`. The walks of these start again.
   void OnMovedIn(absl::Span<const uint64_t> folders);
 
  private:
