@@ -84,7 +84,7 @@ std::string OptionWithoutValue(const CLI::App& app, const std::vector<std::strin
     const std::string& argument = arguments[i];
     if (const CLI::Option* const option = OptionOf(command, argument)) {
       if (TakesNext(*option, argument)) ++i;
-      if (absl::EndsWith(argument, "=")) return argument;
+      if (argument.find('=') == argument.size() - 1) return argument;
     } else if (const CLI::App* const next = CommandOf(*command, argument)) {
       command = next;
     }

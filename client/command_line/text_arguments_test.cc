@@ -78,6 +78,7 @@ TEST_F(TextArgumentsTest, AnOptionWithAnEmptyValueIsFound) {
   EXPECT_EQ(OptionWithoutValue(app_, {"ls", "--user=", "/"}), "--user=");
   const std::vector<std::vector<std::string>> kRight = {{},
                                                         {"--user=al", "ls"},
+                                                        {"--user=al=", "ls"},
                                                         {"--user", "=", "ls"},
                                                         {"--user", "--user=", "ls"},
                                                         {"ls", "x="},

@@ -134,7 +134,8 @@ absl::Duration StandingStreamBase::Turn(absl::Duration now) {
 absl::Status StandingStreamBase::Admit(Epoch epoch) {
   if (deps_.epochs == nullptr) return absl::OkStatus();
   const absl::Status admitted = deps_.epochs->Admit(epoch);
-  if (admitted.ok() || absl::IsUnavailable(admitted) || options_.must_keep_epoch) return admitted;
+  const bool is_replaced = epoch < highest();
+  if (admitted.ok() || is_replaced || options_.must_keep_epoch) return admitted;
   // A failing disk must not keep this node from the server.
   LogNotKept(admitted);
   return absl::OkStatus();
