@@ -62,7 +62,7 @@ class LocationExchange {
   struct Counters {
     uint64_t changes_applied = 0;
     uint64_t changes_known = 0;  // They came before, from elsewhere.
-    uint64_t gaps = 0;           // What came did not follow what is known: asked for.
+    uint64_t gaps = 0;           // A step does not follow the known version: asked for.
     uint64_t refused = 0;        // It could not be true.
     uint64_t dropped = 0;        // For want of room; gossip mends it.
     uint64_t edges_lost = 0;     // Silent for too long.
@@ -104,7 +104,7 @@ class LocationExchange {
   // Everything to be sent since the last call.
   Output Take();
 
-  // What is known of an edge: its start and version; {0, 0} if nothing.
+  // The start and version to which an edge's users are known; {0, 0} if they are not.
   std::pair<Epoch, uint64_t> VersionOf(NodeId edge) const;
   // True while mgmt sends batches and none is missing.
   bool has_mgmt() const { return following_; }
