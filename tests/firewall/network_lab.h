@@ -40,9 +40,9 @@ class NetworkLab {
     return fn();
   }
 
-  // Nothing passes between the two, either way, and nobody is told; or as before.
+  // True: nothing passes between the two, either way, and no side is told. False: as before.
   absl::Status SetClosed(absl::string_view a, absl::string_view b, bool closed);
-  // The same, but whoever sends is told at once that the connection is gone (RST).
+  // The same, but a side that sends is told at once that the connection is gone (RST).
   absl::Status SetRefused(absl::string_view a, absl::string_view b, bool refused);
 
   // That were sent between the two, both ways, the dropped ones too.

@@ -116,7 +116,7 @@ std::vector<Row> Rows() {
         {Event::kConnected, 600, 0, "cancel 1,2", -1},
         {Event::kConnected, 601, 1, "-", -1}},
        State::kWon},
-      {"a failure starts the next one's 250 ms anew",
+      {"a failure restarts the next one's 250 ms",
        "644",
        {{Event::kResolved, 0, 0, "start 0", 250},
         {Event::kFailed, 100, 0, "start 1", 350},
