@@ -50,8 +50,7 @@ std::vector<Finding> CheckWarnings(const SourceTree& tree);
 // Documents that do not begin with a title.
 std::vector<Finding> CheckTitles(const SourceTree& tree);
 
-// Words in comments and documents that are hard to read for many people ("anew", "whoever"). Only
-// in the rooms and documents that the rule lists.
+// Words in comments and documents that are hard to read for many people. The rule has the list.
 std::vector<Finding> CheckSentences(const SourceTree& tree);
 
 // Types and files with a name that another word has replaced (docs/GLOSSARY.md).
