@@ -30,7 +30,7 @@ class NetworkLab {
   // The IPv4 address of its one host.
   std::string AddressOf(absl::string_view site) const;
 
-  // What runs a program there: see devcluster::Cluster::Options::launchers.
+  // The words before a command that run it there: see devcluster::Cluster::Options::launchers.
   std::vector<std::string> Launcher(absl::string_view site) const;
 
   // Runs `fn` there: sockets that it makes stay there. For this thread only.

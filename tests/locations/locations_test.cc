@@ -134,7 +134,7 @@ class World {
     EXPECT_TRUE(mgmt_.directory->digests() == truth) << "mgmt";
   }
 
-  // Who is missing in the directory of an edge, or should be.
+  // The users that are missing in the directory of an edge, or that should be.
   std::string Differences(NodeId id) {
     std::string text;
     for (const auto& [author, edge] : edges_) {

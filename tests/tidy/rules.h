@@ -8,7 +8,7 @@
 // each has a test with a sample that breaks it, since a rule that cannot fail checks nothing.
 namespace convergia::tidy {
 
-// Who may include whom: rooms (role rooms never one another, common rooms only the floors below)
+// The allowed includes: rooms (role rooms never one another, common rooms only the floors below)
 // and third-party libraries (each only where it belongs).
 std::vector<Finding> CheckWalls(const SourceTree& tree);
 
