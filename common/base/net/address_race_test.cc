@@ -27,7 +27,7 @@ std::vector<Family> FamiliesOf(absl::string_view text) {
   return families;
 }
 
-// What is to be done, as one word: "start 1", "cancel 0,2", "-".
+// The step to be done, as one word: "start 1", "cancel 0,2", "-".
 std::string TextOf(const AddressRace::Step& step) {
   if (step.start.has_value()) return absl::StrCat("start ", *step.start);
   if (step.cancel.empty()) return "-";
