@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <glog/logging.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -24,6 +23,7 @@
 #include "common/node/testing/fake_mgmt.h"
 #include "dataserver/testing/fake_datamgr.h"
 #include "dataserver/testing/store_testing.h"
+#include "tests/testing/own_mounts.h"
 
 namespace convergia::dataserver {
 namespace {
@@ -305,25 +305,13 @@ TEST_F(ProgramTest, FlippedBytesAreNeverServedAndScrubFindsThemAll) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
-// Small file systems are mounted where nobody else sees them.
-void EnterNamespaces() {
-  const uid_t user = getuid();
-  const gid_t group = getgid();
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-    PCHECK(errno == EPERM || errno == ENOSPC);
-    *no_mounts = "this kernel lets nobody make user namespaces";
-    return;
-  }
-  std::ofstream("/proc/self/setgroups") << "deny";
-  std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-  std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
-}
-
 }  // namespace
 }  // namespace convergia::dataserver
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  convergia::dataserver::EnterNamespaces();  // Before the first thread.
+  if (const char* why = convergia::testing::EnterOwnMounts()) {
+    *convergia::dataserver::no_mounts = why;
+  }
   return RUN_ALL_TESTS();
 }

@@ -290,6 +290,7 @@ absl::Status Cat(CommandContext& context, const Arguments& arguments) {
 }
 
 absl::Status Info(CommandContext& context, const Arguments& arguments) {
+  CVG_RETURN_IF_ERROR(CheckPath(arguments.path));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
   const StoredPath path = StoredPath::Of(arguments.path);
@@ -311,6 +312,7 @@ absl::Status Info(CommandContext& context, const Arguments& arguments) {
 }
 
 absl::Status Share(CommandContext& context, const Arguments& arguments) {
+  CVG_RETURN_IF_ERROR(CheckPath(arguments.path));
   CVG_ASSIGN_OR_RETURN(const auto client, ConnectToStorage(context));
   Storage storage(client.get());
   const StoredPath path = StoredPath::Of(arguments.path);
@@ -325,7 +327,6 @@ Command Add(Command program, CommandLine* line, const std::string& word, const s
   Command added = program.AddCommand(word, help);
   added.OnParsed([line, arguments, action] {
     line->run = [arguments, action](CommandContext& context) -> absl::Status {
-      CVG_RETURN_IF_ERROR(CheckPath(arguments->path));
       for (const std::string& path : arguments->paths) CVG_RETURN_IF_ERROR(CheckPath(path));
       return action(context, *arguments);
     };

@@ -52,7 +52,6 @@ struct ServerView {
   std::map<VolumeId, Holding> holdings;    // Its volumes, as far as they are known.
   bool holdings_known = false;             // `holdings` is complete.
 
-  bool MayRead() const { return connected; }
   // True if it may take `bytes` more bytes.
   bool MayWrite(uint64_t bytes) const {
     return connected && configured && !suspect && !config.drain && space.read_only.empty() &&

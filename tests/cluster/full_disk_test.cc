@@ -2,7 +2,6 @@
 // tmpfs mounts in a mount namespace of the test.
 
 #include <glog/logging.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/cluster/cluster_test_base.h"
+#include "tests/testing/own_mounts.h"
 
 namespace convergia::testing {
 namespace {
@@ -168,24 +168,13 @@ TEST_F(FullDiskTest, ADatamgrThatCanWriteNoMoreEndsAndGoesOnWhenItIsStartedAgain
                  kPatience));
 }
 
-void EnterNamespaces() {
-  const uid_t user = getuid();
-  const gid_t group = getgid();
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-    PCHECK(errno == EPERM || errno == ENOSPC);
-    *no_mounts = "this kernel lets nobody make user namespaces";
-    return;
-  }
-  std::ofstream("/proc/self/setgroups") << "deny";
-  std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-  std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
-}
-
 }  // namespace
 }  // namespace convergia::testing
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  convergia::testing::EnterNamespaces();  // Before the first thread starts.
+  if (const char* why = convergia::testing::EnterOwnMounts()) {
+    *convergia::testing::no_mounts = why;
+  }
   return RUN_ALL_TESTS();
 }

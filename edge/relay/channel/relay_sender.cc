@@ -100,7 +100,6 @@ RelaySender::Batch RelaySender::Next(size_t bytes_max, absl::Duration now) {
     if (!again) TakeFromQueue();
     // A deque keeps its elements in place while others are pushed.
     batch.envelopes.push_back(&flight_[send_next_ - flight_first_].envelope);
-    if (send_next_ < sent_below_) ++resent_count_;
     ++send_next_;
     sent_below_ = std::max(sent_below_, send_next_);
   }

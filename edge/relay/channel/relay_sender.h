@@ -139,8 +139,6 @@ class RelaySender {
 
   size_t waiting_count() const { return queue_.size() + flight_.size(); }
   size_t waiting_bytes() const { return bytes_; }
-  // How many envelopes were sent more than once, for the counters.
-  uint64_t resent_count() const { return resent_count_; }
 
  private:
   struct Entry {
@@ -181,7 +179,6 @@ class RelaySender {
   absl::Duration retry_wait_ = absl::ZeroDuration();
   absl::Duration retry_at_ = absl::InfiniteDuration();
   int unanswered_retries_ = 0;
-  uint64_t resent_count_ = 0;
 };
 
 }  // namespace convergia::edge
