@@ -1,4 +1,4 @@
-// What a chunk store makes of a disk: MB/s of 1 MiB chunks, beside the disk's own rate with
+// The speed of a chunk store on a disk: MB/s of 1 MiB chunks, beside the disk's own rate with
 // fdatasync after each MiB, measured in turn in the same folder.
 //
 //   bazel run -c opt //bench:chunk_store_bench -- /path/on/the/disk [MiB]

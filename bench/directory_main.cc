@@ -1,4 +1,4 @@
-// What the directory costs, at mgmt and at an edge, beside a plain table of the same users and a
+// The cost of the directory, at mgmt and at an edge, beside a plain table of the same users and a
 // bare copy of the same bytes: see README.md.
 #include <malloc.h>
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-// What messages and sessions cost, beside NATS in the same run where Debian's nats-server is
+// The cost of messages and sessions, beside NATS in the same run where Debian's nats-server is
 // installed. bench/README.md says what each number means.
 //
 //   bazel run //bench:messages -- --rounds=3

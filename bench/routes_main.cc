@@ -144,7 +144,7 @@ struct Series {
   }
 };
 
-// What edges report, and what mgmt makes of it.
+// The times of links as edges report them, and the routes that mgmt plots from them.
 class World {
  public:
   // As both ends of it say; 0: it is down.

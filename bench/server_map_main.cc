@@ -1,4 +1,4 @@
-// What GETSERVERMAP and WATCHSERVERMAP cost mgmt with many clients: see README.md.
+// The cost to mgmt of GETSERVERMAP and WATCHSERVERMAP with many clients: see README.md.
 #include <time.h>
 
 #include <cstdio>

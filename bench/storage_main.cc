@@ -1,5 +1,5 @@
-// What is stored, on the whole way from a client through main server and datamgr to data servers
-// and back, all real processes; beside what the disk does by itself in the same run.
+// The speed of storage on the whole way from a client through main server and datamgr to data
+// servers and back, with real processes, beside the speed of the disk itself in the same run.
 // bench/README.md says what each number means.
 //
 //   bazel run //bench:storage -- --dir=/path/on/the/disk

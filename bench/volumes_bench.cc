@@ -1,4 +1,4 @@
-// What datamgr's volumes make of a disk: MB/s of 1 MiB chunks written to one non-volatile and to
+// The speed of datamgr's volumes on a disk: MB/s of 1 MiB chunks written to one non-volatile and to
 // three volatile data servers on one disk, read back, and of the repair of a lost server; each
 // beside the disk's own rate with fdatasync after each MiB, measured in turn in the same folder.
 // All in one process, over TLS on loopback.

@@ -66,7 +66,7 @@ const CLI::App& NamedCommand(const CLI::App& app, std::string* name) {
   return *command;
 }
 
-// What the parser did not take, in the order of the command line.
+// The arguments that the parser did not take, in the order of the command line.
 std::vector<std::string> UnknownOf(const CLI::App& app) {
   std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
   std::erase(unknown, "--");
@@ -93,7 +93,7 @@ std::string UnknownOption(const std::vector<std::string>& unknown,
   return "";
 }
 
-// What is wrong with the command line, and where the right one is explained.
+// Says what is wrong with the command line, and where the right one is explained.
 std::string UsageText(const CLI::App& app, const std::vector<std::string>& arguments,
                       const CLI::ParseError& error) {
   std::string name;

@@ -276,7 +276,7 @@ TEST_F(ProgramTest, FlippedBytesAreNeverServedAndScrubFindsThemAll) {
       PCHECK(pwrite(fd, &wrong, 1, static_cast<off_t>(at)) == 1);
       ++flipped;
     }
-    PCHECK(fsync(fd) == 0);  // What is not on the medium yet a cache cannot forget.
+    PCHECK(fsync(fd) == 0);  // The cache cannot drop bytes that are not on the medium.
     close(fd);
   }
   ASSERT_EQ(flipped, damaged.size());

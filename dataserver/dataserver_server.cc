@@ -15,7 +15,7 @@
 namespace convergia::dataserver {
 namespace {
 
-// What datamgr may have asked and we not answered: some chunks a stream keep the disk busy.
+// The bound on datamgr's unanswered requests, in bytes: some chunks a stream keep the disk busy.
 constexpr size_t kWindowBytes = 32 * 1024 * 1024;
 
 }  // namespace

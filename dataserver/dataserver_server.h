@@ -26,7 +26,7 @@ namespace convergia::dataserver {
 // Create() → Start() → Drain() → Stop().
 class DataServer final : private node::AttachHandler {
  public:
-  // Called at most once, from any thread: the cluster has no place for this node any more.
+  // Called at most once, from any thread, when the cluster no longer has a place for this node.
   using ExpelledCallback = std::function<void(const absl::Status& why)>;
 
   // Reads the node's folder.
@@ -42,7 +42,8 @@ class DataServer final : private node::AttachHandler {
   // taken; kCancelled.
   absl::Status Start(const std::function<bool()>& cancelled);
 
-  // Answers what datamgr has asked, and takes no more.
+  // Refuses further requests of datamgr and waits for the answers of the others. Returns after
+  // `deadline` at the latest.
   void Drain(absl::Duration deadline);
 
   // Ends everything and waits for it. Idempotent.

@@ -86,7 +86,7 @@ void EdgeServer::MakeParts() {
     return rpc::MakeChannel(dial.address, agent_->tls_files(), {Role::kEdge, dial.name},
                             &agent_->pins());
   };
-  // What mgmt does not get now it gets with the whole, at the next attach.
+  // If this fails, mgmt gets the news with the whole report at the next attach.
   const auto send = [this](v1::FromNode message) { (void)agent_->Send(std::move(message)); };
   locations_ = std::make_unique<LocationLoop>(
       LocationLoop::Deps{.directory = &directory_,

@@ -44,7 +44,7 @@ namespace convergia::edge {
 // Create() → Start() → Drain() → Stop().
 class EdgeServer final : private lineserver::SessionObserver {
  public:
-  // Called at most once, from any thread: the cluster has no place for this node any more.
+  // Called at most once, from any thread, when the cluster no longer has a place for this node.
   using OnExpelled = std::function<void(const absl::Status& why)>;
 
   // Reads the node's folder.

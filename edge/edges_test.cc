@@ -228,7 +228,7 @@ class EdgesTest : public testing::Test {
   }
 
   ~EdgesTest() override {
-    for (auto& edge : edges_) edge->StopClients();  // Nobody tells of them any more.
+    for (auto& edge : edges_) edge->StopClients();  // No report names them now.
   }
 
   TestEdge& edge(NodeId id) { return *edges_[id - 1]; }

@@ -236,7 +236,7 @@ absl::Status MgmtServer::Parts::MakeCores(const Options& options) {
       *registry, clock,
       Rule(config.registration_limits().failed_sign_ins_per_address_per_minute(), absl::Minutes(1)),
       [this] { PublishMembers(); });
-  // What it decides goes to the service and to the sessions: from its Start() on.
+  // From its Start() on, the loop's decisions go to the service and to the sessions.
   loop = std::make_unique<ClusterLoop>(std::move(cluster), clock, *this);
   cluster_service = std::make_unique<ClusterService>(*members, pins, loop.get(), epoch);
   executor = std::make_unique<AccountsExecutor>(

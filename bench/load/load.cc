@@ -169,7 +169,7 @@ class Generator {
     return WaitUntilReady(/*others=*/0);
   }
 
-  // Who has just signed in is not known everywhere at once.
+  // Waits until messages reach every receiver: a sign-in is not known everywhere at once.
   absl::Status AwaitReachable() {
     probing_ = true;
     const absl::Duration deadline = clock_.Elapsed() + kReadyTimeout;

@@ -10,7 +10,7 @@ class App;
 class Option;
 }  // namespace CLI
 
-// What a command line may hold, declared without the headers of its parser: they take seconds to
+// The parts of a command line, declared without the headers of its parser: they take seconds to
 // compile. Both classes are handles of objects that the program's CLI::App owns, and are copied
 // freely while that exists. Used by one thread.
 namespace convergia::client {

@@ -59,7 +59,7 @@ void PrintEntries(const std::vector<StoredEntry>& entries, bool is_long) {
   Print(table);
 }
 
-// What ls shows for one path: the entries of a folder; of a file, its entry alone.
+// The output of ls for one path: the entries of a folder; of a file, its entry alone.
 struct Listing {
   std::string path;
   bool is_folder = true;

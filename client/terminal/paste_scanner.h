@@ -12,7 +12,7 @@ namespace convergia::client {
 // PasteOff() the terminal sends marks around each paste ("bracketed paste"). Not thread-safe.
 class PasteScanner {
  public:
-  // What to write to the terminal.
+  // The bytes that switch the marks on and off, for the program to write to the terminal.
   static constexpr absl::string_view PasteOn() { return "\033[?2004h"; }
   static constexpr absl::string_view PasteOff() { return "\033[?2004l"; }
 

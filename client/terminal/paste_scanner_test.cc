@@ -9,7 +9,7 @@
 namespace convergia::client {
 namespace {
 
-// What comes out: typed bytes as they are, a paste in brackets.
+// The output: typed bytes as they are, a paste in brackets.
 std::string Scanned(absl::string_view bytes) {
   PasteScanner scanner;
   std::string out;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kLimitMax = 1 << 24;   // So that "unlimited" is a number.
 constexpr int kNodesMax = 1 << 14;   // No cluster has more nodes.
-constexpr int kLimitUnknown = 1024;  // What every kernel gives.
+constexpr int kLimitUnknown = 1024;  // Every kernel gives this.
 
 }  // namespace
 
@@ -32,7 +32,7 @@ void RaiseDescriptorLimit() {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
-  // What it was serves as well, with fewer connections.
+  // If this fails, the old limit serves as well, with fewer connections.
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 

@@ -39,7 +39,7 @@ inline constexpr size_t kOutboxBytesHard = kOutboxBytesSoft + 2 * kPacketBytesMa
 // Bytes of the answers under way to one client: four of the largest. So a client can ask for pages
 // while it reads one, and a thousand slow clients stay within 5 GB.
 inline constexpr size_t kAnswersBytesMax = 4 * kServerPacketBytesMax;
-// What a client's host has not acknowledged for so long ends its connection: it is half-open.
+// A connection ends if the client's host has not acknowledged bytes for so long: it is half-open.
 inline constexpr absl::Duration kUnacknowledgedMax = absl::Seconds(15);
 inline constexpr absl::Duration kOutboxStallMax = absl::Seconds(10);
 inline constexpr int kSessionsPerUserMax = 10;
@@ -100,8 +100,8 @@ inline constexpr size_t kRpcMessageBytesMax =
     8 * 1024 * 1024;                                      // A packed frame, a directory batch.
 inline constexpr int kRpcStreamsPerConnectionMax = 1000;  // Calls at once from one peer.
 inline constexpr size_t kRpcMetadataBytesMax = 8 * 1024;  // Headers of one call.
-// What a server holds of all its connections: frames, messages that are not whole yet. Past it gRPC
-// stops reading, so this is some times the largest messages of many nodes at once.
+// A server's memory for all its gRPC connections: frames, and messages that are not whole yet. Past
+// it gRPC stops reading, so this is some times the largest messages of many nodes at once.
 inline constexpr size_t kRpcMemoryBytesMax = 256 * 1024 * 1024;
 inline constexpr absl::Duration kRpcHandshakeTimeout = absl::Seconds(5);   // TLS and SETTINGS.
 inline constexpr absl::Duration kRpcKeepalive = absl::Seconds(10);         // Then a ping;
@@ -135,7 +135,7 @@ inline constexpr int kStorePageRowsMax = 10'000;               // Of one scan; t
 inline constexpr size_t kStorePageBytesMax = 4 * 1024 * 1024;  // gRPC's usual message limit.
 inline constexpr size_t kStoreCommitsWaitingMax = 10'000;      // Some seconds of group commits.
 inline constexpr size_t kStoreWaitingBytesMax = 64 * 1024 * 1024;
-inline constexpr size_t kStoreHistoryRevisionsMax = 10'000;  // What a watch may look back on.
+inline constexpr size_t kStoreHistoryRevisionsMax = 10'000;  // A watch may look back so far.
 inline constexpr size_t kStoreHistoryBytesMax = 16 * 1024 * 1024;
 
 // Chunks (dataserver/), as datamgr cuts files and every data server keeps them.

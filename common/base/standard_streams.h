@@ -5,7 +5,7 @@
 
 namespace convergia {
 
-// What a standard stream does that was closed when the program started.
+// The behaviour of a standard stream that was closed when the program started.
 enum class ClosedStream {
   kDiscards,  // It is empty to read, and drops all that is written. For servers.
   kFails,     // Every read and write fails. For programs whose input and output are their work.

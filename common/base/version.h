@@ -10,7 +10,7 @@ namespace convergia {
 // Of all programs, as INFO, mgmt's node list and --version say it.
 inline constexpr char kVersion[] = "0.1.0";
 
-// What PROGRAM --version prints: "edge 0.1.0 (Convergia)".
+// The output of PROGRAM --version: "edge 0.1.0 (Convergia)".
 inline std::string VersionText(absl::string_view program) {
   return absl::StrCat(program, " ", kVersion, " (Convergia)");
 }

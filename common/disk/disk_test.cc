@@ -13,7 +13,7 @@
 namespace convergia::disk {
 namespace {
 
-// What every disk must do, on both.
+// The duties of every disk, checked on both.
 class DiskTest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {

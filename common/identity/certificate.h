@@ -8,10 +8,11 @@
 #include "common/base/ids.h"
 #include "common/identity/key.h"
 
-// What a node's certificate says, and how one is asked for. Issuing is certificate_authority.h.
+// The contents of a node's certificate, and the request for one. certificate_authority.h issues
+// certificates.
 namespace convergia::identity {
 
-// Who a node (or an operator) is. The name obeys ParseNodeName().
+// The role and name of a node (or of an operator). The name obeys ParseNodeName().
 struct NodeIdentity {
   Role role = Role::kEdge;
   std::string name;

@@ -7,7 +7,7 @@
 
 namespace convergia::lineserver {
 
-// What all sessions of one server share. Constant, so thread-safe. Only for this room.
+// The state that all sessions of one server share. Constant, so thread-safe. Only for this room.
 struct ServerState {
   const SessionLimits limits;
   Authenticator& authenticator;

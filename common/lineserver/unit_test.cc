@@ -17,7 +17,7 @@ class PendingRequestsTest : public testing::Test {
  protected:
   RequestKey Begin(absl::string_view id) { return pending_.Begin(id).value(); }
 
-  // What is written when `key` is answered with `text`.
+  // The bytes that are written when `key` is answered with `text`.
   std::string Finish(RequestKey key, absl::string_view text) {
     std::string out;
     finished_ = pending_.Finish(

@@ -12,7 +12,7 @@
 
 namespace convergia::session {
 
-// What all connections of one server share. Only for this room.
+// The state that all connections of one server share. Only for this room.
 struct ServerState {
   ServerState(const Limits& limits, const tls::TlsContext& tls,
               const std::vector<std::shared_ptr<Shard>>& shards)

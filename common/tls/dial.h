@@ -19,8 +19,8 @@
 // TCP connections to names: what carries out an AddressRace.
 namespace convergia::tls {
 
-// What a name stands for, in the order of preference. Calls `done` once, on `executor`, and not
-// before it has returned.
+// A Resolver finds the endpoints of a name, in the order of preference. It calls `done` once, on
+// `executor`, and not before it has returned.
 using ResolveDone =
     std::function<void(const asio::error_code& error, std::vector<asio::ip::tcp::endpoint>)>;
 using Resolver = std::function<void(const asio::any_io_executor& executor, const HostPort& where,

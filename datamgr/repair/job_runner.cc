@@ -101,7 +101,7 @@ void JobRunner::Pump(const RunningPtr& run) {
       absl::MutexLock lock(&run->mu);
       if (run->ended) return;
       if (run->ceased) {
-        status = absl::CancelledError("not needed any more");
+        status = absl::CancelledError("no longer needed");
       } else if (run->copy->IsDone()) {
         status = run->copy->status();
       } else {

@@ -31,7 +31,7 @@
 
 namespace convergia::datamgr {
 
-// What operators see of repair.
+// The progress of repair, for operators.
 struct RepairReport {
   RepairDebt debt;
   bool boosted = false;

@@ -16,7 +16,7 @@ using lineserver::Session;
 
 namespace {
 
-// What RECEIVEMESSAGE takes besides the sender and the body, in bytes.
+// The bytes of RECEIVEMESSAGE besides the sender and the body.
 constexpr size_t kReceiveMessageBytes = 40;
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace {
 
 UserHash H(absl::string_view user) { return HashOfUser(user); }
 
-// What the digests must be, from scratch.
+// The digests as they must be, computed from scratch.
 DirectoryDigests DigestsOf(const std::set<std::pair<std::string, NodeId>>& places) {
   DirectoryDigests digests = {};
   for (const auto& [user, edge] : places) digests[BucketOf(H(user))] += PlaceDigest(H(user), edge);

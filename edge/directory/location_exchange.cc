@@ -7,10 +7,11 @@
 namespace convergia::edge {
 namespace {
 
-// A neighbour that was asked answers within this, or another is asked.
+// If a neighbour does not answer a question within this, another one is asked.
 constexpr absl::Duration kAskAgainAfter = absl::Seconds(2);
-// Of a round of gossip: with more neighbours each has its turn in another round, and all within so
-// many, well before somebody who has no other neighbour takes the silence for a death.
+// A round of gossip goes to at least so many neighbours. Further ones have their turn in the next
+// rounds, all of them within kGossipRounds. An edge that has no other neighbour takes silence for a
+// death much later than that.
 constexpr size_t kGossipLinksAtLeast = 64;
 constexpr size_t kGossipRounds = 3;
 

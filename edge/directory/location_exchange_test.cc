@@ -100,7 +100,7 @@ class LocationExchangeTest : public testing::Test {
     row->set_beat(beat);
     exchange_.OnLocations(from, payload, now_);
   }
-  // What goes over links since the last time, all of it.
+  // Everything that goes over links since the last time.
   std::map<NodeId, v1::Locations> Take() {
     std::map<NodeId, v1::Locations> taken;
     while (true) {
@@ -405,7 +405,7 @@ TEST_F(LocationExchangeTest, BadBatchesAreRefusedCountedSaidOnceAndMended) {
   EXPECT_EQ(to_mgmt_[0].directory_resync().sequence(), 5);
   EXPECT_EQ(complaints_.size(), 2);
   EXPECT_EQ(exchange_.counters().refused, 5);
-  exchange_.OnBatch(Batch(6, {}), now_);  // What was missed comes.
+  exchange_.OnBatch(Batch(6, {}), now_);  // The missed batch comes.
   exchange_.OnBatch(Batch(7, {Step(99, 1, 0, 1, {"bob"}), Step(2, 1, 1, 2, {"cat"})}), now_);
   Take();
   EXPECT_TRUE(Find("bob").empty());  // No such edge.

@@ -18,7 +18,7 @@ namespace convergia::edge {
 // One stream to another edge; either side may have dialled. Thread-safe.
 class LinkStream {
  public:
-  // What streams tell, on gRPC's threads. Constant, and outlives every stream's end.
+  // Streams call these functions on gRPC's threads. Constant, and outlives every stream's end.
   struct Events {
     // `frame` is read into again: what is left in it saves memory.
     std::function<void(const std::shared_ptr<LinkStream>& stream, v1::Frame* frame)> frame;

@@ -386,7 +386,7 @@ TEST_F(MessageChecksTest, WhenAChecksAnswersTheOthersPassUntilOneHasToWait) {
   CheckAnswered("m1", absl::OkStatus());
   EXPECT_EQ(Log(), "push m1 to s2; push m2 to s2; push m3 to s2; m1 OK 1; m2 OK 1; m3 OK 1");
   Send(1, "bob");
-  EXPECT_EQ(Log().substr(0, 4), "push") << "nothing waits any more";
+  EXPECT_EQ(Log().substr(0, 4), "push") << "nothing still waits";
 }
 
 TEST_F(MessageChecksTest, ArrivalsWaitBehindTheirSenderFromThatEdgeOnly) {

@@ -46,7 +46,7 @@ class LinkHealth {
   uint64_t last_number_ = 0;
   std::deque<Ping> pings_;  // Of the last minute.
   uint32_t rtt_us_ = 0;
-  uint32_t last_us_ = 0;  // What the last answer took.
+  uint32_t last_us_ = 0;  // The round-trip time of the last answer.
 };
 
 }  // namespace convergia::edge

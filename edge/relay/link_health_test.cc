@@ -26,7 +26,7 @@ TEST(LinkHealthTest, MeasuresTheRoundTripAndSmoothsIt) {
   EXPECT_EQ(health.rtt_us(), 400);
   absl::Duration later = kStart;
   uint64_t second = 0;
-  for (int i = 0; i < 2; ++i) {  // What is slower is believed when it is so again.
+  for (int i = 0; i < 2; ++i) {  // A slower answer counts from the second time on.
     EXPECT_EQ(health.rtt_us(), 400);
     later += limits::kLinkHeartbeat;
     second = health.TakePing(later);

@@ -8,8 +8,8 @@
 namespace convergia::edge {
 namespace {
 
-// After a turn with so many, more may gather before the next; after less, a message waits for
-// nothing.
+// After a turn with so many items, the next turn lets more gather for kGather. After a turn with
+// fewer, a message does not wait.
 constexpr size_t kBusyItems = 16;
 constexpr absl::Duration kGather = absl::Microseconds(150);
 
@@ -85,7 +85,7 @@ absl::Duration RelayLoop::Turn(absl::Duration now, bool is_last) {
   Work(now);
   taken_.clear();
   if (is_last) Abandon();
-  // One wake-up for the events that many bring within a moment after this turn.
+  // One wake-up serves all events that come within kGather after this turn.
   if (gathers) return deps_.clock->Elapsed() - now + kGather;
   return std::clamp(switchboard_->NextTake() - now, absl::ZeroDuration(), kTick);
 }

@@ -24,15 +24,17 @@ namespace convergia::edge {
 // of outstanding requests, a link pauses reading (peer_links.h).
 class RelayLoop {
  public:
-  // Whom the loop tells what is to be done. Called on its thread, without a lock; must not block.
+  // The clock, and the functions by which the loop reaches the rest of the edge. It calls them on
+  // its thread, without a lock. They must not block.
   struct Deps {
     const Clock* clock = nullptr;
-    // For users here. PostResults() follows for each, under a name of the callee's choice.
+    // Delivers messages to users on this edge. PostResults() follows for each, with an ID that the
+    // callee chooses.
     std::function<void(std::vector<Switchboard::Delivery> deliveries)> deliver;
-    // What PostResults() brought, to be told to the switchboard.
+    // Tells the switchboard the results that PostResults() brought.
     std::function<void(std::vector<RelaySender::Answer>& results, Switchboard& switchboard)>
         results;
-    // What became of Send(). After Stop() on the thread of Send().
+    // Takes the outcomes of Send(). After Stop() it runs on the thread that calls Send().
     std::function<void(std::vector<RelaySender::Answer> answers)> answer;
 
     std::function<void(LinkId link, v1::Frame frame)> send_frame;
@@ -40,7 +42,7 @@ class RelayLoop {
     std::function<void(std::vector<Switchboard::LinkView> links)> links_changed;
     std::function<void(std::vector<NodeId> peers)> locations_taken;
 
-    // Every kTick.
+    // Runs every kTick.
     std::function<void(absl::Duration now)> tick;
   };
 
@@ -50,7 +52,7 @@ class RelayLoop {
   RelayLoop(Epoch epoch, const Switchboard::Options& options, Deps deps);
   ~RelayLoop() { Stop(); }
 
-  // Events from before are processed now. `self` is this edge.
+  // Starts the thread, which first processes the events that came before. `self` is this edge.
   void Start(NodeId self);
   // Answers all waiting requests, and waits for the thread. Later events are dropped, except
   // Send(), which is answered at once. Idempotent.
@@ -62,20 +64,20 @@ class RelayLoop {
     NodeId destination = 0;
     Envelope envelope;
   };
-  // In this order. Leaves `*requests` empty, with its memory.
+  // Sends the messages in this order. Leaves `*requests` empty, with its memory.
   void Send(std::vector<Request>* requests) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // What became of deliveries here.
+  // Reports the outcomes of deliveries on this edge.
   void PostResults(std::vector<RelaySender::Answer> results) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Counts of refused input since the start: it could not be true.
+  // Counts of input since the start that was refused because it could not be true.
   struct Refused {
     uint64_t segments = 0;
     uint64_t routes = 0;
   };
   Refused refused() const { return {segments_refused_, routes_refused_}; }
 
-  // Any other event, in order of Post().
+  // Runs any other event on the loop's thread, in the order of Post().
   using Event = absl::AnyInvocable<void(Switchboard& switchboard, absl::Duration now)>;
   void Post(Event event) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -94,7 +96,7 @@ class RelayLoop {
     }
   };
 
-  // Adds to the inbox with `add(Inbox&)`, and sees to it that a turn follows. False after Stop().
+  // Adds to the inbox with `add(Inbox&)`; a turn follows. Returns false after Stop().
   template <typename Add>
   bool Put(Add&& add) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Duration Turn(absl::Duration now, bool is_last) ABSL_LOCKS_EXCLUDED(mu_);

@@ -170,7 +170,7 @@ class Switchboard {
   bool LinkIsUp(NodeId peer) const { return links_by_peer_.Find(peer).has_value(); }
   // Looks up the route. If it has changed, unacknowledged envelopes are sent again.
   bool ChooseWay(NodeId edge, Peer* peer, absl::Duration now);
-  // What is sent on the present route seems to vanish: takes another route, if there is one.
+  // Takes another route, if there is one, because segments on the present one seem to vanish.
   void LeaveWay(NodeId edge, Peer* peer, absl::Duration now);
   // True if the first link of the route has not taken its frame for a long time.
   bool IsStuck(const Peer& peer, absl::Duration now) const;

@@ -303,8 +303,8 @@ TEST_F(DiamondTest, SilentLinksDie) {
   EXPECT_TRUE(net_.edge(1).Links(net_.now()).empty());
 }
 
-// What is sent over a link on which everything vanishes, this way or that or both, is confirmed
-// over the second way in time; and what is sent afterwards goes there at once.
+// Everything vanishes on a link, this way or that or both. Messages sent over it are confirmed over
+// the second way in time, and later messages go there at once.
 class SilenceTest : public DiamondTest,
                     public testing::WithParamInterface<std::pair<bool, bool>> {};
 

@@ -4,7 +4,7 @@
 
 namespace convergia::edge {
 
-// What an edge knows about a client that has just proved its identity.
+// The facts on which a sign-in depends, once the client has proved its identity.
 struct SignInFacts {
   bool is_draining = false;  // This edge moves its clients to other edges.
   bool is_revoked = false;   // The ticket was voided after the authenticator checked it.

@@ -24,7 +24,7 @@ absl::Status WrongOldPassword() {
   return Fail(FailCode::kSignInFailed, "the old password is wrong; nothing was changed");
 }
 
-// Whose turn it is in the queue.
+// The queue takes turns between these names: operators, groups of addresses, accounts.
 constexpr absl::string_view kOperators = "operators";
 std::string TurnOf(absl::string_view address) {
   return absl::StrCat("address ", AddressGroup(address));

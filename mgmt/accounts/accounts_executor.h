@@ -42,7 +42,7 @@ class AccountsObserver {
 // Thread-safe. `done` is called exactly once, on the caller's thread or on one of the executor's.
 class AccountsExecutor {
  public:
-  // Who may register: anybody; anybody, and an operator lets them in; those with an invite; nobody.
+  // Registration is for anybody; for anybody, if an operator approves; with an invite; for nobody.
   enum class RegistrationMode { kOpen, kApproval, kInvite, kClosed };
 
   struct Options {

@@ -57,7 +57,7 @@ class World final : public PlacesView {
   }
   double CostOf(NodeId from, NodeId to) const override { return from == to ? 0 : 1; }
 
-  // What people say in one step: all know whom, nobody knows of communities.
+  // Sends one step's messages. Each person knows whom to write to; nobody knows of communities.
   void Talk(TrafficGraph* graph, absl::Duration now) {
     std::bernoulli_distribution talks(absl::FDivDuration(kStep, absl::Minutes(1)) * 3);
     for (const Person& person : people_) {

@@ -91,7 +91,7 @@ class Rebalancer {
     NodeId from = 0;
     NodeId to = 0;
     absl::Duration since;
-    User follower = TrafficGraph::kNobody;  // Who takes the place that this one leaves.
+    User follower = TrafficGraph::kNobody;  // The user that takes the place left behind.
   };
   struct Rest {
     absl::Duration until;

@@ -92,8 +92,8 @@ class Cluster {
   // Of several calls for one account the one with the greatest generation counts.
   void OnTicketsVoid(const Account& account, absl::string_view reason, absl::Duration now);
 
-  // What tickets are verified with from now on. A key is forgotten once `now` has come to its
-  // `until`.
+  // Sets the keys with which servers verify tickets from now on. A key is forgotten once `now` has
+  // come to its `until`.
   struct TicketKeyUntil {
     std::string public_pem;
     absl::Duration until = absl::InfiniteDuration();
@@ -206,7 +206,7 @@ class Cluster {
   std::optional<absl::Duration> planned_at_;
   bool map_watched_ = false;
   std::optional<absl::Duration> map_told_at_;
-  std::set<std::string> map_users_;               // Whose rows changed.
+  std::set<std::string> map_users_;               // Users with a changed row.
   std::map<std::string, std::string> map_nodes_;  // By id: the row as last told, in bytes.
   ClusterActions actions_;
 };

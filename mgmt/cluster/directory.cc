@@ -94,8 +94,8 @@ void Directory::Put(NodeId id, const v1::LocationChange& change) {
       [](const Place& p, const auto& wanted) { return std::tie(p.user, p.edge, p.name) < wanted; });
   const bool is_here =
       place != bucket.end() && std::tie(place->user, place->edge, place->name) == key;
-  // What a whole names again is news only of a new start. Changes are always: a whole may have
-  // named them before their time, at a version that others have without them.
+  // A user that a whole report names again is news only if the edge has restarted. A change is
+  // always news: a whole report may have held it early, at a version that others know without it.
   if (!edge.whole_under_way || edge.told_epoch != edge.whole_epoch) edge.dirty.insert(user);
   if (change.sessions() == 0) {
     if (!is_here) return;

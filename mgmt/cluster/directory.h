@@ -69,7 +69,7 @@ class Directory {
   std::vector<NodeId> EdgesOf(absl::string_view user) const;
   AccountId AccountOf(absl::string_view user) const;  // 0 if offline.
 
-  // Who is signed in on `edge`, and how many they are.
+  // The users signed in on `edge`, and their number.
   std::vector<std::string> UsersOn(NodeId edge) const;
   size_t users_on(NodeId edge) const;
 

@@ -51,7 +51,7 @@ class Author {
     return directory_->Apply(id_, epoch_, report);
   }
   void set_version(uint64_t version) { version_ = version; }
-  void Skip() { ++version_; }  // What happened while it was not attached.
+  void Skip() { ++version_; }  // Changes while it was not attached.
   void Restart() {
     ++epoch_;
     version_ = 1;
@@ -72,7 +72,7 @@ DirectoryDigests DigestsOf(const PlaceSet& places) {
   return digests;
 }
 
-// What an edge makes of what it is told.
+// A directory as an edge builds it from mgmt's batches.
 class Follower {
  public:
   void Take(const v1::DirectoryBatch& batch) {
@@ -264,7 +264,7 @@ TEST(DirectoryTest, WhatDoesNotFollowIsRefusedAndCounted) {
   EXPECT_EQ(two.Change({{"bob", 1}}), Applied::kRepeated);
   EXPECT_EQ(two.Whole({{"bob", 1}}), Applied::kRepeated);  // Older than what is known.
   EXPECT_THAT(directory.EdgesOf("bob"), IsEmpty());
-  EXPECT_EQ(directory.refused(2).reports, 2);  // What is repeated may come twice on a bad day.
+  EXPECT_EQ(directory.refused(2).reports, 2);  // A repeated report may come on a bad day.
   EXPECT_EQ(directory.refused(3).reports, 0);
 }
 

@@ -11,8 +11,9 @@ namespace {
 // More than any way that is taken.
 constexpr RouteCost kBeyond = (limits::kRouteEdgesMax + 1) * kOneHop;
 
-// What it costs to leave over one arm, for all destinations at once: the most repeated loop of the
-// planner. Four at a time where the processor can; without branches, which nobody could predict.
+// Lowers `others` to the cost of leaving over `arm`, for all destinations at once that have their
+// best way over another arm. This is the most repeated loop of the planner. It does four at a time
+// where the processor can. It has no branches, because no processor could predict them.
 __attribute__((target_clones("avx2", "default"), optimize("O3"))) void TakeBetter(
     RouteGraph::Arm arm, size_t size, const RouteCost* __restrict from_there,
     const uint32_t* __restrict branches, RouteCost* __restrict others, uint32_t* __restrict via) {

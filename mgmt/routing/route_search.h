@@ -85,7 +85,7 @@ class RouteSearch {
 
   void MarkOtherWays(const std::vector<uint32_t>& was, const std::vector<uint32_t>& is,
                      Stale* stale);
-  // What searches from this origin need; many changes need none.
+  // Prepares the tables that searches from this origin need. Many changes need no search.
   void GetReady();
   void FindBranches();
   void FindGuide();
@@ -96,8 +96,8 @@ class RouteSearch {
   bool IsOnBest(uint32_t x, uint32_t y) const {
     return (marks_[y] == mark_ && before_[y] == x) || (marks_[x] == mark_ && before_[x] == y);
   }
-  // What is known of the way from the origin to `edge` that avoids the best way to the destination,
-  // or a part of it: never too much.
+  // A lower bound for the cost of a way from the origin to `edge` that avoids the best way to the
+  // destination, or a part of it.
   RouteCost GuideCost(uint32_t edge) const {
     if (detour_ != nullptr) return detour_->cost[edge];
     return branches_[edge] == branch_ ? others_[edge] : best_[edge];

@@ -16,7 +16,7 @@
 // Queries of clients and operators about the cluster, as functions over its present state.
 namespace convergia::mgmt {
 
-// What a client needs to know of an edge.
+// The facts about an edge that a client needs.
 struct MainServer {
   std::string name;
   std::string address;  // "host:port", for clients.

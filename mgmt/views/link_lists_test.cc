@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// What grpcurl, and every other client that is not told otherwise, takes.
+// The most that grpcurl takes, like every other client that is not told otherwise.
 constexpr size_t kDefaultMessageBytesMax = 4 * 1024 * 1024;
 
 // Edges of number 2 and up, so many of them, named after their number.

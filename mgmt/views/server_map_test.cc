@@ -76,7 +76,7 @@ TEST_F(ServerMapTest, ShowsWhatTheDataManagementServerIsConnectedTo) {
             "n4\tdisk\tdataserver\tonline\t\tn1,n5\n"
             "n5\tdata\tdatamanagementserver\tonline\t\tn1,n3,n4");
   state_.liveness.Detach(5, absl::ZeroDuration());
-  EXPECT_THAT(Page("n3", 1), testing::EndsWith("\tn1")) << "datamgr cannot be asked any more";
+  EXPECT_THAT(Page("n3", 1), testing::EndsWith("\tn1")) << "datamgr can no longer be asked";
 }
 
 TEST_F(ServerMapTest, PagesFromAnyRow) {

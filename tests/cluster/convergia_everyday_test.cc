@@ -1,5 +1,5 @@
-// What people who use cp, rsync, scp and mutt every day do with the built `convergia` command, on a
-// cluster of real processes: nothing of it may surprise them. Long because each of their habits has
+// The habits of people who use cp, rsync, scp and mutt every day, with the built `convergia`
+// command on a cluster of real processes. Nothing may surprise them. Long because each habit has
 // its test, and all share one cluster.
 #include <sys/stat.h>
 

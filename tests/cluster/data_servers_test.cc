@@ -55,7 +55,7 @@ TEST_F(DataServersTest, AreConfiguredWhileTheyRun) {
   EXPECT_TRUE(Eventually([&] {
     return absl::StrContains(LogOf("volatile2"), absl::StrCat("capacity_bytes: ", 123 << 20));
   })) << LogOf("volatile2");
-  EXPECT_EQ(cluster().node("volatile2")->pid, node->pid) << "it was started anew";
+  EXPECT_EQ(cluster().node("volatile2")->pid, node->pid) << "it was restarted";
   EXPECT_EQ(Find("volatile2").configuration().labels(0).value(), "7");
 }
 

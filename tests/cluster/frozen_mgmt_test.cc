@@ -76,7 +76,7 @@ TEST_F(FrozenMgmtTest, EdgesAttachToTheOneThatLeads) {
                                 node.liveness() == v1::LIVENESS_ALIVE;
                        }) == 2;
   }));
-  // What a client asks of mgmt goes there, too.
+  // A client's requests to mgmt go there, too.
   const auto alice = SignIn("edge1", "alice");
   ASSERT_OK(alice);
   EXPECT_THAT((*alice)->Ask("GETSERVERMAP"), Holds(StartsWith("OK ")));

@@ -118,7 +118,7 @@ TEST_F(FullDiskTest, AFullDataServerSaysNoSpaceTakesDeletesAndGoesOnOnceThereIsR
   EXPECT_TRUE(Eventually([&] { return Write(written).value_or("") == absl::StrCat("OK ", kMiB); },
                          kPatience));
   for (int i = written / 2; i <= written; ++i) ExpectHolds(i);
-  EXPECT_EQ(cluster().node("nonvolatile1")->pid, pid) << "it was started anew";
+  EXPECT_EQ(cluster().node("nonvolatile1")->pid, pid) << "it was restarted";
 }
 
 TEST_F(FullDiskTest, AFullDatamgrSaysNoSpaceLosesNothingAndGoesOnOnceThereIsRoom) {
@@ -138,7 +138,7 @@ TEST_F(FullDiskTest, AFullDatamgrSaysNoSpaceLosesNothingAndGoesOnOnceThereIsRoom
         [&] { return alice_->Ask("SETMETADATA colour\ngreen").value_or("") == "OK"; }, kPatience));
     EXPECT_THAT(alice_->Ask("READFILE /f/refused\n0\n5"), IsFail("NOTFOUND"));
   }
-  EXPECT_EQ(cluster().node("datamgr1")->pid, pid) << "it was started anew";
+  EXPECT_EQ(cluster().node("datamgr1")->pid, pid) << "it was restarted";
 }
 
 TEST_F(FullDiskTest, ADatamgrThatCanWriteNoMoreEndsAndGoesOnWhenItIsStartedAgain) {

@@ -22,7 +22,7 @@ namespace {
 struct Person {
   const char* name;
   const char* site;
-  const char* to;  // Whom they talk to.
+  const char* to;  // The person they talk to.
 };
 // Those at home come first: what they cannot reach tells mgmt which main servers stand behind
 // walls.
@@ -109,7 +109,7 @@ class ClientsTest : public OfficesTest {
   }
   static std::vector<std::string> Between() { return {"cai", "dan", "eli", "fay"}; }
 
-  // What was answered OK came once and in its place; what was not may have come.
+  // Each message answered OK came once and in its place. The others may have come.
   void CheckNothingIsLost(const std::vector<std::string>& names) {
     int delivered = 0, unconfirmed = 0, failed = 0;
     for (const std::string& name : names) talkers_.at(name)->Hush();
@@ -149,7 +149,7 @@ class ClientsTest : public OfficesTest {
                 delivered, unconfirmed, failed);
   }
 
-  // What the offices say to each other takes the way over `edge`.
+  // Messages between the offices go over `edge`.
   void ExpectGoesOver(const std::string& edge) {
     SCOPED_TRACE(absl::StrCat("over ", edge));
     const Meter way(&lab(), "office1", SiteOf(edge));

@@ -35,7 +35,7 @@ constexpr Person kPeople[] = {
     {"dora", "home", "edge3"},   {"eva", "home", "edge4"},
 };
 
-// Who sends to whom under load.
+// A sender and a receiver under load.
 struct Flow {
   Person from, to;
 };
@@ -177,7 +177,7 @@ class FirewallTest : public OfficesTest {
         unconfirmed, failed);
   }
 
-  // What a round between the offices weighs at least, one way and the other.
+  // The least bytes of a round between the offices, one way and the other.
   static constexpr uint64_t kRoundBytes = kBetweenOffices * kRound * kPaddingBytes;
 
   std::vector<std::unique_ptr<MessagePair>> pairs_;
@@ -218,7 +218,7 @@ TEST_F(WithMgmtTest, TrafficTakesThePlottedWays) {
     SCOPED_TRACE("a wall opened, two hops");
     ASSERT_OK(lab().SetClosed("office2", "public3", false));
     LoadUntil([] { return Route("edge1", "edge2") == "edge3,edge2"; });
-    LoadRound(1);  // What was under way.
+    LoadRound(1);  // Ends the messages under way.
     // from3 and from4 go on over it.
     const Meter detour(&lab(), "public3", "public4"), way(&lab(), "public3", "office2");
     LoadRound(kRound);

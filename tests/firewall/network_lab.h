@@ -30,7 +30,7 @@ class NetworkLab {
   // The IPv4 address of its one host.
   std::string AddressOf(absl::string_view site) const;
 
-  // What runs a program there: see devcluster::Cluster::Options::launchers.
+  // The words before a command that run it there: see devcluster::Cluster::Options::launchers.
   std::vector<std::string> Launcher(absl::string_view site) const;
 
   // Runs `fn` there: sockets that it makes stay there. For this thread only.
@@ -40,9 +40,9 @@ class NetworkLab {
     return fn();
   }
 
-  // Nothing passes between the two, either way, and nobody is told; or as before.
+  // True: nothing passes between the two, either way, and no side is told. False: as before.
   absl::Status SetClosed(absl::string_view a, absl::string_view b, bool closed);
-  // The same, but whoever sends is told at once that the connection is gone (RST).
+  // The same, but a side that sends is told at once that the connection is gone (RST).
   absl::Status SetRefused(absl::string_view a, absl::string_view b, bool refused);
 
   // That were sent between the two, both ways, the dropped ones too.

@@ -90,7 +90,7 @@ class World {
     }
   }
 
-  // Nobody comes or goes any more, and all that should work does.
+  // Users no longer come and go, and all that should work does.
   void Quiet(bool with_mgmt) {
     loses_ = false;
     if (with_mgmt && !mgmt_.up) StartMgmt();
@@ -99,7 +99,7 @@ class World {
     for (auto& [id, edge] : edges_) {
       if (edge.alive) alive.push_back(id);
     }
-    // A chain at least: whoever is alive reaches everybody.
+    // A chain at least: every living edge reaches all others.
     for (size_t i = 1; i < alive.size(); ++i) LinkUp(alive[i - 1], alive[i]);
     for (int second = 0; second < 150; ++second) {
       // Something follows what was lost, by which that is noticed.
@@ -134,7 +134,7 @@ class World {
     EXPECT_TRUE(mgmt_.directory->digests() == truth) << "mgmt";
   }
 
-  // Who is missing in the directory of an edge, or should be.
+  // The users that are missing in the directory of an edge, or that should be.
   std::string Differences(NodeId id) {
     std::string text;
     for (const auto& [author, edge] : edges_) {

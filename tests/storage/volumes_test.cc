@@ -260,7 +260,7 @@ TEST_F(VolumesTest, AClassChangeMakesItsVolumesWhatTheNewClassAsks) {
   WriteSome(10, ClassPreference::kNonVolatile);
   EXPECT_TRUE(AllHave(1));
   cluster_->Configure(4, VolumeClass::kVolatile, /*drain=*/false);
-  EXPECT_TRUE(Eventually([&] { return AllHave(3); })) << "nothing is non-volatile any more";
+  EXPECT_TRUE(Eventually([&] { return AllHave(3); })) << "no volume is non-volatile now";
   ExpectAllReadable();
 }
 

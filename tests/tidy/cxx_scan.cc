@@ -103,7 +103,7 @@ void BlankPreprocessor(std::string* text) {
   }
 }
 
-// What stands before a '{' since the last ';', '{' or '}': does it make it a function's?
+// True if `head`, the text before a '{' since the last ';', '{' or '}', makes it a function's.
 bool OpensFunction(absl::string_view head) {
   head = absl::StripAsciiWhitespace(head);
   if (!absl::StrContains(head, '(') || absl::EndsWith(head, "=")) return false;

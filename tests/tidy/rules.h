@@ -8,7 +8,7 @@
 // each has a test with a sample that breaks it, since a rule that cannot fail checks nothing.
 namespace convergia::tidy {
 
-// Who may include whom: rooms (role rooms never one another, common rooms only the floors below)
+// The allowed includes: rooms (role rooms never one another, common rooms only the floors below)
 // and third-party libraries (each only where it belongs).
 std::vector<Finding> CheckWalls(const SourceTree& tree);
 
@@ -50,8 +50,7 @@ std::vector<Finding> CheckWarnings(const SourceTree& tree);
 // Documents that do not begin with a title.
 std::vector<Finding> CheckTitles(const SourceTree& tree);
 
-// Words in comments and documents that are hard to read for many people ("anew", "whoever"). Only
-// in the rooms and documents that the rule lists.
+// Words in comments and documents that are hard to read for many people. The rule has the list.
 std::vector<Finding> CheckSentences(const SourceTree& tree);
 
 // Types and files with a name that another word has replaced (docs/GLOSSARY.md).

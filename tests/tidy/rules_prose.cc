@@ -29,69 +29,6 @@ constexpr Replacement kUnclear[] = {
     {"be it", "\"if\""},
 };
 
-// What must be free of kUnclear. A room is added when it is clean; the rest still has such words.
-constexpr absl::string_view kPlainPaths[] = {
-    "CHANGELOG.md",  // This comment keeps one path in each line.
-    "README.md",
-    "bench/",
-    "client/",
-    "common/base/",
-    "common/disk/",
-    "common/etcd/",
-    "common/identity/",
-    "common/line/",
-    "common/lineserver/",
-    "common/node/",
-    "common/rpc/",
-    "common/session/",
-    "common/store/",
-    "common/tls/",
-    "datamgr/catalog/",
-    "datamgr/chunk_layer.h",
-    "datamgr/datamgr_config",
-    "datamgr/datamgr_server",
-    "datamgr/main.cc",
-    "datamgr/repair/",
-    "datamgr/scheduler/",
-    "datamgr/servers/",
-    "datamgr/services/",
-    "datamgr/volumes/",
-    "dataserver/link/",
-    "dataserver/store/",
-    "dataserver/testing/",
-    "docs/ARCHITECTURE.md",
-    "docs/CHUNK_FORMAT.md",
-    "docs/CLIENT.md",
-    "docs/GLOSSARY.md",
-    "docs/HACKING.md",
-    "docs/OPERATING.md",
-    "docs/PROTOCOL.md",
-    "docs/SECURITY.md",
-    "docs/adr/",
-    "edge/commands/",
-    "edge/core/",
-    "edge/directory/",
-    "edge/links/",
-    "edge/messages/",
-    "edge/relay/",
-    "edge/sessions/",
-    "edge/upstream/",
-    "mgmt/",
-    "proto/",
-    "tests/cluster/",
-    "tests/hostile/",
-    "tests/model/",
-    "tests/sim/",
-    "tests/storage/",
-    "tests/testing/",
-    "tools/devcluster/",
-};
-
-bool IsPlain(absl::string_view path) {
-  return absl::c_any_of(kPlainPaths,
-                        [&](absl::string_view plain) { return absl::StartsWith(path, plain); });
-}
-
 // Only the comments of C++ or of a proto; line breaks stay.
 std::string CommentsOf(absl::string_view text) {
   const std::string code = BlankComments(text);
@@ -100,6 +37,28 @@ std::string CommentsOf(absl::string_view text) {
     if (comments[i] == code[i] && comments[i] != '\n') comments[i] = ' ';
   }
   return comments;
+}
+
+// Only the comments of a script or of a build file; line breaks stay. A '#' begins one at the
+// beginning of a line or after a blank.
+std::string HashCommentsOf(absl::string_view text) {
+  std::string comments(text);
+  bool in_comment = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      in_comment = false;
+      continue;
+    }
+    in_comment = in_comment || (text[i] == '#' && (i == 0 || absl::ascii_isspace(text[i - 1])));
+    if (!in_comment) comments[i] = ' ';
+  }
+  return comments;
+}
+
+// A script, a build file, or WORKSPACE.
+bool HasHashComments(absl::string_view path) {
+  return absl::EndsWith(path, ".bazel") || absl::EndsWith(path, ".bzl") ||
+         absl::EndsWith(path, ".sh") || !absl::StrContains(BaseName(path), '.');
 }
 
 // A document without its blocks of code; line breaks stay.
@@ -117,6 +76,7 @@ std::string ProseOf(absl::string_view document) {
 std::string SentencesOf(const SourceFile& file) {
   if (IsCxx(file.path) || absl::EndsWith(file.path, ".proto")) return CommentsOf(file.text);
   if (absl::EndsWith(file.path, ".md")) return ProseOf(file.text);
+  if (HasHashComments(file.path)) return HashCommentsOf(file.text);
   return "";
 }
 
@@ -206,7 +166,6 @@ std::vector<std::string> PathsNamedIn(absl::string_view line, const std::set<std
 std::vector<Finding> CheckSentences(const SourceTree& tree) {
   std::vector<Finding> findings;
   for (const SourceFile& file : tree) {
-    if (!IsPlain(file.path)) continue;
     std::string text = absl::AsciiStrToLower(SentencesOf(file));
     // "No more than five" is plain.
     for (size_t at = 0; (at = text.find("no more than", at)) != std::string::npos;) text[at] = '_';

@@ -116,7 +116,7 @@ std::string LibraryWall(absl::string_view path, absl::string_view header) {
   return "";
 }
 
-// What people can do at an edge does not depend on how they say it.
+// The operations of users at an edge do not depend on the protocol that asks for them.
 std::string DialectWall(absl::string_view path, absl::string_view header) {
   if (!HasPrefix(path, {"edge/core/", "edge/messages/"})) return "";
   for (const absl::string_view dialect : {"common/line/", "common/lineserver/", "edge/commands/"}) {

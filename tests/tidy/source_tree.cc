@@ -25,7 +25,8 @@ bool IsText(const fs::path& path) {
   const std::string name = path.filename().string();
   if (absl::StartsWith(name, ".")) return false;
   const std::string extension = path.extension().string();
-  for (const absl::string_view known : {".h", ".cc", ".proto", ".bazel", ".bzl", ".md", ".txt"}) {
+  for (const absl::string_view known :
+       {".h", ".cc", ".proto", ".bazel", ".bzl", ".md", ".sh", ".txt"}) {
     if (extension == known) return true;
   }
   return extension.empty();  // WORKSPACE, and the scripts in tools/.

@@ -20,7 +20,7 @@ using SourceTree = std::vector<SourceFile>;
 struct Finding {
   std::string path;
   int line = 0;
-  std::string text;  // What is wrong and what to do instead.
+  std::string text;  // The fault, and what to do instead.
 
   friend bool operator==(const Finding&, const Finding&) = default;
 };

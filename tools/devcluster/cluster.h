@@ -171,7 +171,7 @@ class Cluster {
   std::string PathOf(absl::string_view name) const;
   absl::StatusOr<Member*> FindRunning(absl::string_view name) const;
   absl::Status StartNodes();
-  // What AwaitWhole() still waits for; empty if nothing.
+  // Says why AwaitWhole() still waits; empty if it need not.
   std::string Missing(const v1::GetClusterMapResponse& map) const;
   // Likewise, for datamgr's streams.
   std::string MissingAtDatamgr(const v1::GetClusterMapResponse& map) const;

@@ -35,7 +35,7 @@ class Sha256Sum {
   ~Sha256Sum();
 
   void Add(absl::string_view bytes);
-  // kHashBytes bytes, not hexadecimal. Ends it: nothing may be added any more.
+  // kHashBytes bytes, not hexadecimal. Ends it: nothing may be added after it.
   std::string Finish();
 
  private:

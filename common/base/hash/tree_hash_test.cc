@@ -7,7 +7,7 @@
 namespace convergia {
 namespace {
 
-// What another program (Python's hashlib) made of the definition.
+// Values that another program (Python's hashlib) computed by the definition.
 TEST(TreeHashTest, IsWhatTheDefinitionSays) {
   const std::string leaf(kHashLeafBytes, 'a');
   EXPECT_EQ(HexTreeHash(""), "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc");

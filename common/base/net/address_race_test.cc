@@ -27,7 +27,7 @@ std::vector<Family> FamiliesOf(absl::string_view text) {
   return families;
 }
 
-// What is to be done, as one word: "start 1", "cancel 0,2", "-".
+// The step to be done, as one word: "start 1", "cancel 0,2", "-".
 std::string TextOf(const AddressRace::Step& step) {
   if (step.start.has_value()) return absl::StrCat("start ", *step.start);
   if (step.cancel.empty()) return "-";
@@ -116,7 +116,7 @@ std::vector<Row> Rows() {
         {Event::kConnected, 600, 0, "cancel 1,2", -1},
         {Event::kConnected, 601, 1, "-", -1}},
        State::kWon},
-      {"a failure starts the next one's 250 ms anew",
+      {"a failure restarts the next one's 250 ms",
        "644",
        {{Event::kResolved, 0, 0, "start 0", 250},
         {Event::kFailed, 100, 0, "start 1", 350},

@@ -30,8 +30,8 @@ enum class Handshake {
   kOurCa,
 };
 
-// What a server demands of callers: TLS, and the rules of the door. `policy` and `pins` outlive the
-// server.
+// The conditions of a server for callers: TLS, and the rules of the door. `policy` and `pins`
+// outlive the server.
 struct ServerCredentials {
   std::shared_ptr<grpc::ServerCredentials> tls;
   const CallPolicy* policy = nullptr;

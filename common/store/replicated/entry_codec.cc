@@ -131,7 +131,7 @@ absl::StatusOr<Entry> EntryCodec::Open(absl::string_view bytes) const {
   CHECK(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag.data()));
   unsigned char none[16];
   const bool is_ours = EVP_DecryptFinal_ex(context.get(), none, &size) == 1;
-  ERR_clear_error();  // What is left in the queue would confuse the next TLS call.
+  ERR_clear_error();  // Errors left in the queue would confuse the next TLS call.
   if (!is_ours) return NotOurs("does not open");
   return entry;
 }

@@ -108,14 +108,14 @@ struct LogState {
   LogPosition head;
   Sequence first = 1;  // The oldest entry that is kept; one after the head if there is none.
   size_t bytes = 0;    // Of the entries that are kept.
-  std::map<std::string, Sequence> flushed;  // What each replica has said last, by its name.
+  std::map<std::string, Sequence> flushed;  // The last report of each replica, by its name.
 };
 
 // The news that a watch brings. Entries may be missing, doubled or old: it is a hint to look.
 // `lost` says that entries are surely missing.
 struct LogNews {
   std::vector<LogEntry> entries;
-  std::optional<Leader> leader;  // Who leads now, if that has changed.
+  std::optional<Leader> leader;  // The new leader, if that has changed.
   bool lost = false;
 };
 using LogWatchCallback = std::function<void(LogNews)>;

@@ -192,7 +192,7 @@ TEST_F(ReplicatedStoreTest, APausedLeaderWhoseLeadershipWasTakenAppendsNothing) 
 struct AwayCase {
   const char* name;
   std::vector<Fault> faults;
-  bool comes_late;  // What is under way arrives before the lease ends.
+  bool comes_late;  // The entry under way arrives before the lease ends.
   const char* found;
 };
 

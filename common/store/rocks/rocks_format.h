@@ -34,7 +34,7 @@ absl::StatusOr<Revision> DecodeVersion(absl::string_view bytes);
 std::string EncodeEvents(const std::vector<Event>& events);
 absl::StatusOr<std::vector<Event>> DecodeEvents(Revision revision, absl::string_view bytes);
 
-// What one write changes: the events of consecutive revisions, at least one. For each: u64
+// The changes of one write: the events of consecutive revisions, at least one. For each: u64
 // revision, u64 size, events as above.
 using Changes = std::vector<std::vector<Event>>;
 std::string EncodeChanges(const Changes& changes);

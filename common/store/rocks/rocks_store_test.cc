@@ -245,7 +245,7 @@ TEST_F(RocksStoreTest, ADiskThatCannotBeReadIsAnErrorAndNotAGap) {
         ASSERT_OK(store->Scan("k", "", rows_before));
       }
       disk_.CutPower();
-      // What is in memory may be given.
+      // Rows in memory may be given.
       const auto page = store->Scan("k", "", kRows + 1);
       if (page.ok()) {
         EXPECT_THAT(page->rows, SizeIs(kRows));
@@ -302,7 +302,7 @@ TEST_F(RocksStoreTest, ChangesThatDoNotFollowThisRevisionAreRefused) {
   EXPECT_EQ(*store->ReadMark(), "m");
 }
 
-// What the log did not take is nowhere; what it may have taken is unknown.
+// A commit that the log did not take is nowhere. One that it may have taken is unknown.
 TEST_F(RocksStoreTest, AfterALogThatFailsNothingIsWrittenAndAllAreFenced) {
   for (const bool is_nowhere : {true, false}) {
     SCOPED_TRACE(is_nowhere);

@@ -11,7 +11,7 @@
 
 namespace convergia::store {
 
-// What a watch has seen so far, for tests. Outlives the watch. Thread-safe.
+// The events that a watch has seen so far, for tests. Outlives the watch. Thread-safe.
 class EventLog {
  public:
   WatchCallback Callback() {

@@ -25,7 +25,7 @@ using PieceList = std::map<ChunkId, ListedPiece>;
 // Chunk lists from every server holding any of the volume.
 struct VolumeLists {
   std::map<NodeId, PieceList> of;    // By server; each list is complete.
-  std::map<ChunkId, uint32_t> live;  // What the catalog needs, with lengths; 0: not known.
+  std::map<ChunkId, uint32_t> live;  // Chunks that the catalog needs, with lengths; 0: not known.
   // Chunks from this number on are young: the catalog may be about to need them.
   ChunkId young = 0;
 

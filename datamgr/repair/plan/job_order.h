@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "datamgr/repair/plan/repair_planner.h"
 
-// What is asked of a job's runner, and what it answers.
+// The orders to a job's runner, and its answers.
 namespace convergia::datamgr {
 
 // A job with the facts that it needs from the tables.

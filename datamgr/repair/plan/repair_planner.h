@@ -89,7 +89,7 @@ struct Job {
   friend bool operator==(const Job&, const Job&) = default;
 };
 
-// What operators see.
+// The extent of the repair that is needed, for operators.
 struct RepairDebt {
   uint64_t missing_volumes = 0;  // With fewer copies than wanted, whether or not due.
   uint64_t missing_bytes = 0;    // To copy, of those that are due.
@@ -146,7 +146,7 @@ class RepairPlanner {
                                           absl::Duration now) const;
 
  private:
-  struct Round;  // What one Next() works with.
+  struct Round;  // The state of one Next().
 
   absl::Duration GraceOf(const ServerView& server, const ServerTable& servers,
                          absl::Duration now) const;

@@ -24,7 +24,7 @@ class ServerWatch {
   // The slow servers that get another chance at `now`, after `pause`. Each is told once.
   std::vector<NodeId> TakeForgiven(absl::Duration now, absl::Duration pause);
 
-  // What a report of `id` asks for.
+  // The actions that follow from a report of `id`.
   struct Asked {
     bool push_settings = false;  // A scrub that an operator asked for is over.
     bool list_damaged = false;   // It found damaged chunks that it has not listed.
@@ -49,7 +49,8 @@ class ServerWatch {
   std::map<NodeId, uint64_t> scrubs_;  // Rounds when an operator asked for a scrub.
 };
 
-// What `server` is told of its configuration. `scrubs_now`: it scrubs as fast as it can.
+// The settings to send to a data server of this configuration. `scrubs_now`: it scrubs as fast as
+// it can.
 v1::DataServerSettings SettingsOf(const ServerConfig& config, bool scrubs_now);
 
 }  // namespace convergia::datamgr

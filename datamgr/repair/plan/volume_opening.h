@@ -10,7 +10,7 @@
 // Decides which volumes are opened, reopened and sealed. Pure functions of the tables.
 namespace convergia::datamgr {
 
-// What decisions about opening look at.
+// The facts on which decisions about opening depend.
 struct OpeningView {
   const ServerTable& servers;
   const VolumeTable& volumes;

@@ -16,7 +16,8 @@ class VolumeTicker {
     bool mark = false;  // Note which chunk numbers were given by now.
     bool plan = false;  // Plan repair, and look for a volume to sweep.
   };
-  // What is due at `now`; it counts as done. `orphan_age`: marks are at most half as far apart.
+  // The work that is due at `now`; it counts as done. A mark is due a minute after the
+  // last one, or after half of `orphan_age` if that is less.
   Due Next(absl::Duration now, absl::Duration orphan_age) {
     Due due;
     due.mark = now - marked_at_ >= std::min(absl::Minutes(1), orphan_age / 2);

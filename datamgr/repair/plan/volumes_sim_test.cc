@@ -366,7 +366,7 @@ class Sim {
     }
     CheckPatience();
   }
-  // What is due and could be copied is copied soon.
+  // A volume that is due and could be copied is copied soon.
   void CheckPatience() {
     for (const auto& [id, volume] : volumes_.volumes()) {
       const VolumeHealth health = planner_.HealthOf(volume, table_, now_);

@@ -14,11 +14,11 @@ void RelayChannel::OnSegment(IncomingSegment segment, absl::Duration now, Action
   OnPeerEpoch(segment.origin_epoch, now, actions);
   sender_.OnHeard();
   actions->delivery_epoch = segment.origin_epoch;
-  if (segment.destination_epoch != own_epoch_) {  // Meant for an older start, or for any.
+  if (segment.destination_epoch != own_epoch_) {  // It is for an older start, or for any.
     greeting_due_ = true;
     return;
   }
-  // First, since it makes room for what comes next.
+  // This comes first, because it makes room for the segment's envelopes.
   if (!receiver_.OnAnsweredBelow(segment.answered_below, now)) actions->refused = true;
   if (segment.first_sequence > 0 &&
       !receiver_.OnSegment(segment.first_sequence, std::move(segment.envelopes), now,

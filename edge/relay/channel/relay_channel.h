@@ -48,12 +48,12 @@ class RelayChannel {
   // twice that, so both sides have time to find another route before limits::kUnconfirmedAfter.
   static constexpr int kSilentAfter = 2;
 
-  // The actions for the caller.
+  // The actions that the caller must carry out.
   struct Actions {
-    std::vector<RelayReceiver::Delivery> deliveries;  // To be followed by OnResult() each.
+    std::vector<RelayReceiver::Delivery> deliveries;  // OnResult() must follow for each.
     Epoch delivery_epoch = 0;                         // For OnResult().
     std::vector<RelaySender::Answer> answers;
-    bool refused = false;  // The other edge sent values that cannot be true; to be counted.
+    bool refused = false;  // The other edge sent values that cannot be true. Count it.
   };
 
   [[nodiscard]] bool Offer(MessageId message, Envelope envelope, absl::Duration now) {
@@ -62,7 +62,7 @@ class RelayChannel {
 
   void OnSegment(IncomingSegment segment, absl::Duration now, Actions* actions);
 
-  // The other edge's epoch, from a link's hello.
+  // The hello of a link says that the other edge has this epoch.
   void OnPeerEpoch(Epoch epoch, absl::Duration now, Actions* actions);
 
   // A third edge says that the other edge has this epoch. Only the other edge itself can confirm
@@ -78,8 +78,8 @@ class RelayChannel {
   // There is no route now: envelopes that never left are answered at once, the others wait.
   void OnNoWay(Actions* actions) { sender_.OnNoWay(&actions->answers); }
 
-  // Segments may be lost: a link came or went, the route changed, or a segment bounced. Sends
-  // again.
+  // Sends again, because segments may be lost: a link came or went, the route changed, or a segment
+  // bounced.
   void Resend(absl::Duration now);
 
   // True if the present route probably leads nowhere, though nothing bounced: two retries brought
@@ -89,7 +89,7 @@ class RelayChannel {
     return sender_.unanswered_retries() >= kSilentAfter ||
            receiver_.unheard() >= (asked_over_other_way ? 1 : kSilentAfter);
   }
-  // Resets these counts.
+  // Resets the counts that WayIsSilent() reads.
   void ForgetSilence();
 
   void OnTimer(absl::Duration now, Actions* actions) { sender_.OnTimer(now, &actions->answers); }
@@ -108,7 +108,7 @@ class RelayChannel {
   const Epoch own_epoch_;
   RelaySender sender_;
   RelayReceiver receiver_;
-  bool greeting_due_ = false;  // The other edge does not know our start.
+  bool greeting_due_ = false;  // The other edge does not know our epoch.
 };
 
 }  // namespace convergia::edge

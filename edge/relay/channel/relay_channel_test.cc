@@ -227,7 +227,7 @@ TEST_F(RelayChannelTest, AWayOnWhichResultsAreSlowIsNotSilent) {
   }
 }
 
-// What goes from `a_` to `b_` arrives, and nothing that goes back.
+// Segments from `a_` to `b_` arrive, and none that go back.
 TEST_F(RelayChannelTest, WhoIsAskedAgainForWhatItToldKnowsThatItsWayIsSilent) {
   ASSERT_TRUE(a_.Offer(Id(1), Text("one"), now_));
   Give(b_, TakeFrom(a_));

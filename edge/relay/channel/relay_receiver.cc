@@ -27,8 +27,8 @@ void RelayReceiver::ForgetUnheard() {
 
 bool RelayReceiver::OnSegment(uint64_t first_sequence, std::vector<Envelope> envelopes,
                               absl::Duration now, std::vector<Delivery>* deliveries) {
-  // What comes in order is acknowledged by its result, soon. Anything else means that the sender
-  // has not heard us, or we not the sender: say where we are.
+  // Envelopes in order are soon acknowledged by their results. Anything else means that the sender
+  // has not heard us, or that we have not heard the sender. Then report how far we are.
   if (envelopes.empty() || first_sequence != end()) {
     if (told_at_ && now - *told_at_ >= kHeardWithin) ++unheard_;
     reported_below_ = first_;

@@ -25,7 +25,7 @@ struct Envelope {
 
   size_t bytes() const { return from.size() + to.size() + body.size() + kOverheadBytes; }
 
-  // What one costs beside its text, in memory and on a link.
+  // The bytes of one envelope beside its text, in memory and on a link.
   static constexpr size_t kOverheadBytes = 32;
 };
 

@@ -8,7 +8,7 @@
 namespace convergia::edge {
 namespace {
 
-// More than there are ways to one destination.
+// There are fewer routes than this to one destination.
 constexpr size_t kBouncesMax = 8;
 
 bool StartsWith(const Hops& hops, const Hops& beginning) {
@@ -53,7 +53,7 @@ bool RouteTable::BouncedLately(NodeId destination, const Hops& hops, absl::Durat
 
 std::optional<Hops> RouteTable::Find(NodeId destination, absl::FunctionRef<bool(NodeId)> link_is_up,
                                      absl::Duration now) const {
-  const Hops* silent = nullptr;  // The best of them.
+  const Hops* silent = nullptr;  // The one that is silent for longest.
   absl::Duration silent_until;
   const auto is_good = [&](const Hops& hops) {
     if (hops.empty() || !link_is_up(hops.front()) || BouncedLately(destination, hops, now)) {
@@ -115,7 +115,7 @@ void RouteTable::OnLinkUp(NodeId peer) {
 
 void RouteTable::OnArrival(NodeId destination, absl::Span<const NodeId> visited,
                            absl::Duration now) {
-  if (visited.empty()) return;  // Over a link of its own.
+  if (visited.empty()) return;  // It came over a direct link.
   Hops hops(visited.rbegin(), visited.rend());
   hops.push_back(destination);
   if (IsSound(hops, destination))

@@ -14,25 +14,27 @@
 
 namespace convergia::edge {
 
-// Edges to visit, next first, the destination last; the one that starts is not among them.
+// The edges that a segment visits: the next one first, the destination last. The edge that sends
+// the segment is not among them.
 using Hops = absl::InlinedVector<NodeId, 4>;
 
 // This edge's routes to the others. For each destination there is the best route that mgmt plotted
 // and a second one that shares no link with it. If neither is there or usable, a direct link is
 // used, else the reverse of the route on which something last came from there.
 //
-// A route on which a segment bounced is not used for a moment. A silent route (what is sent on it
-// brings nothing back) is avoided for a while. If all routes are silent, the one that has been
+// A route on which a segment bounced is not used for a moment. A silent route (segments sent on it
+// bring nothing back) is avoided for a while. If all routes are silent, the one that has been
 // silent for longest is used.
 //
 // A core: no thread, no I/O, no clock. `now` is Clock::Elapsed().
 class RouteTable {
  public:
-  // How long a route on which a segment bounced is not used. By then mgmt has plotted new routes,
-  // or the route is worth another try.
+  // A route on which a segment bounced is not used for so long. By then mgmt has plotted new
+  // routes, or the route is worth another try.
   static constexpr absl::Duration kBounceMemory = absl::Seconds(2);
 
-  // By then a silent link is dead, or the link was not the cause.
+  // A route counts as silent for so long. By then a silent link is dead, or the link was not the
+  // cause.
   static constexpr absl::Duration kSilenceMemory = limits::kLinkDeadAfter;
 
   struct Pair {
@@ -56,7 +58,7 @@ class RouteTable {
   // could not forward it.
   void OnBounce(NodeId destination, absl::Span<const NodeId> visited, absl::Duration now);
 
-  // What was sent on `hops` brings nothing back.
+  // Segments sent on `hops` bring nothing back: the route is silent for kSilenceMemory.
   void OnSilence(NodeId destination, const Hops& hops, absl::Duration now);
   // There is a new link to `peer`: routes that begin with it are no longer silent.
   void OnLinkUp(NodeId peer);
@@ -78,7 +80,7 @@ class RouteTable {
     Hops hops;
     absl::Duration until;
   };
-  // When it is no longer silent; now or earlier: it is not silent.
+  // The time until which the route counts as silent. It is in the past if the route is not silent.
   absl::Duration SilentUntil(NodeId destination, const Hops& hops) const;
   bool IsSound(const Hops& hops, NodeId destination) const;
   bool BouncedLately(NodeId destination, const Hops& hops, absl::Duration now) const;
@@ -87,7 +89,7 @@ class RouteTable {
   absl::flat_hash_map<NodeId, Pair> pairs_;
   absl::flat_hash_map<NodeId, std::vector<Bounce>> bounces_;     // At most kBouncesMax each.
   absl::flat_hash_map<NodeId, std::vector<WayUntil>> silences_;  // Likewise.
-  absl::flat_hash_map<NodeId, WayUntil> backwards_;              // Known until then.
+  absl::flat_hash_map<NodeId, WayUntil> backwards_;              // Each is used until then.
 };
 
 }  // namespace convergia::edge

@@ -44,7 +44,7 @@ class StoreProcess : public std::enable_shared_from_this<StoreProcess> {
   // The world's.
   bool is_dead = false;
   bool is_paused = false;
-  std::deque<std::function<void()>> backlog;  // What came while it is paused.
+  std::deque<std::function<void()>> backlog;  // Calls that came while it is paused.
 
  private:
   struct Pending {
