@@ -19,11 +19,11 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/random.h"
 #include "common/base/testing/status_testing.h"
+#include "common/disk/testing/own_mounts.h"
 #include "common/identity/files.h"
 #include "common/node/testing/fake_mgmt.h"
 #include "dataserver/testing/fake_datamgr.h"
 #include "dataserver/testing/store_testing.h"
-#include "tests/testing/own_mounts.h"
 
 namespace convergia::dataserver {
 namespace {

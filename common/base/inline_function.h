@@ -22,8 +22,10 @@ class InlineFunction<void(Args...), kBytes> {
 
   template <typename Function>
   requires(!std::is_same_v<std::remove_cvref_t<Function>, InlineFunction> &&
-           std::is_invocable_v<Function&, Args...>) InlineFunction(Function function)
-      : type_(&kTypeOf<Function>) {  // Implicit, as other callbacks.
+           std::is_invocable_v<Function&, Args...>)
+      // Implicit, as with other callbacks. NOLINTNEXTLINE(google-explicit-constructor)
+      InlineFunction(Function function)
+      : type_(&kTypeOf<Function>) {
     static_assert(sizeof(Function) <= kBytes, "the captures do not fit");
     static_assert(alignof(Function) <= alignof(void*));
     static_assert(std::is_nothrow_move_constructible_v<Function>);

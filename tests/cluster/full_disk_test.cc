@@ -11,8 +11,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "common/disk/testing/own_mounts.h"
 #include "tests/cluster/cluster_test_base.h"
-#include "tests/testing/own_mounts.h"
 
 namespace convergia::testing {
 namespace {

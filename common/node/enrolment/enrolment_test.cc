@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/net/host_port.h"
 #include "common/base/testing/status_testing.h"
 #include "common/identity/join_token.h"
@@ -40,7 +40,7 @@ class EnrolmentTest : public testing::Test {
       asio::post(executor, [endpoints, done] { done({}, endpoints); });
     };
     return AskToEnrol("mgmt.example:1", token_, "e1", identity::MakeCsr(key, {Role::kEdge, "e1"}),
-                      absl::Now(), resolver);
+                      RealClock::Get().Now(), resolver);
   }
 
   FakeMgmt mgmt_;

@@ -1,4 +1,4 @@
-#include "tests/testing/own_mounts.h"
+#include "common/disk/testing/own_mounts.h"
 
 #include <errno.h>
 #include <glog/logging.h>
