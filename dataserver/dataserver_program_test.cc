@@ -310,7 +310,7 @@ TEST_F(ProgramTest, FlippedBytesAreNeverServedAndScrubFindsThemAll) {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  if (const char* why = convergia::testing::EnterOwnMounts()) {
+  if (const char* why = convergia::disk::EnterOwnMounts()) {
     *convergia::dataserver::no_mounts = why;
   }
   return RUN_ALL_TESTS();

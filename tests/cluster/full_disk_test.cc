@@ -173,7 +173,7 @@ TEST_F(FullDiskTest, ADatamgrThatCanWriteNoMoreEndsAndGoesOnWhenItIsStartedAgain
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  if (const char* why = convergia::testing::EnterOwnMounts()) {
+  if (const char* why = convergia::disk::EnterOwnMounts()) {
     *convergia::testing::no_mounts = why;
   }
   return RUN_ALL_TESTS();

@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-namespace convergia::testing {
+namespace convergia::disk {
 
 const char* EnterOwnMounts() {
   const uid_t user = getuid();
@@ -22,4 +22,4 @@ const char* EnterOwnMounts() {
   return nullptr;
 }
 
-}  // namespace convergia::testing
+}  // namespace convergia::disk

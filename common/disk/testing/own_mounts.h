@@ -1,6 +1,6 @@
 #pragma once
 
-namespace convergia::testing {
+namespace convergia::disk {
 
 // Puts this process into namespaces of its own for users and mounts: it may mount, and no other
 // process sees what. Call it before the first thread starts.
@@ -8,4 +8,4 @@ namespace convergia::testing {
 // Returns why not, if this kernel refuses; else null.
 const char* EnterOwnMounts();
 
-}  // namespace convergia::testing
+}  // namespace convergia::disk
