@@ -340,7 +340,7 @@ TEST_F(ConvergiaTest, SendTakesTheTextFromTheCommandLineOrStandardInput) {
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_EQ(first.out, "delivered to 1 session of bob\n");
   // The second needs no password: the ticket is kept.
-  const Outcome second = Run({"send", "bob", "-q"}, "two\nlines ~\n");
+  const Outcome second = Run({"send", "-q", "bob"}, "two\nlines ~\n");
   EXPECT_EQ(second.exit_code, 0) << second.err;
   EXPECT_EQ(second.out, "");
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nhi there"));
@@ -400,7 +400,7 @@ TEST_F(ConvergiaTest, OnlyTheTopHelpListsExitStatuses) {
 TEST_F(ConvergiaTest, PasswordMayComeFromAFile) {
   AddAccount("alice", "secret");
   std::ofstream(home_ + "/password") << "secret\n";
-  EXPECT_EQ(Run({"send", "bob", "--user=alice", "--password-file=" + home_ + "/password"}, "body")
+  EXPECT_EQ(Run({"send", "--user=alice", "--password-file=" + home_ + "/password", "bob"}, "body")
                 .exit_code,
             0);
   EXPECT_THAT(EdgeRequests(), testing::Contains("SENDMESSAGE bob\nbody"));
