@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
@@ -36,7 +37,14 @@ TEST(ProgressBarTest, WhatWasThereCountsForTheShareAndNotForTheSpeed) {
   clock.Advance(absl::Seconds(1));
   bar.OnBytes(1 << 20);
   EXPECT_THAT(out.str(), HasSubstr(" 62%  5.0 MiB of 8.0 MiB, 1.0 MiB/s, 3s left"));
+  EXPECT_EQ(bar.bytes(), 0u);
+  bar.OnFile("f", true);
   EXPECT_EQ(bar.bytes(), 5u << 20);
+  bar.OnBytes(7);
+  bar.OnTrouble("g", absl::UnknownError("it is left out"));
+  bar.OnBytes(3);
+  bar.OnFile("h", true);
+  EXPECT_EQ(bar.bytes(), (5u << 20) + 3);
 }
 
 TEST(ProgressBarTest, OnANarrowTerminalTheBarGoesBeforeTheNumbers) {
