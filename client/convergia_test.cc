@@ -197,9 +197,9 @@ class ConvergiaTest : public testing::Test {
   }
 
   std::vector<std::string> Arguments(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), kProgram);
-    arguments.push_back("--server=" + mgmt_.address());
-    arguments.push_back("--ca=" + CaFile());
+    const std::vector<std::string> first = {kProgram, "--server=" + mgmt_.address(),
+                                            "--ca=" + CaFile()};
+    arguments.insert(arguments.begin(), first.begin(), first.end());
     return arguments;
   }
 

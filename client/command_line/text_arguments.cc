@@ -69,7 +69,8 @@ std::vector<std::string> WithTextMarked(const CLI::App& app, std::vector<std::st
       positionals.insert(positionals.end(), arguments.begin() + i + 1, arguments.end());
       break;
     }
-    if (absl::StartsWith(argument, "-") && argument != "-") return arguments;
+    const bool is_mistake = absl::StartsWith(argument, "-") && argument != "-";
+    if (is_mistake && positionals.empty()) return arguments;
     positionals.push_back(argument);
   }
   if (positionals.empty()) return arguments;

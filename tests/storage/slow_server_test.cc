@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -106,6 +107,7 @@ TEST(SlowServerTest, IsWrittenToAgainAsSoonAsItHasCaughtUp) {
   StorageCluster::Options options;
   options.dir = absl::StrCat(::testing::TempDir(), "/slow_server_test.", getpid());
   options.disk = &disk;
+  std::filesystem::create_directories(options.dir);
   options.rules.slow_pause = absl::Hours(1);
   StorageCluster cluster(options);
   for (int i = 0; i < 3; ++i) cluster.AddServer(VolumeClass::kVolatile);
