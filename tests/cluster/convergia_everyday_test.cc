@@ -378,7 +378,7 @@ TEST_F(ConvergiaEverydayTest, AProfileThatCannotBeWrittenIsOneWarning) {
     EXPECT_EQ(LinesIn(listed.err), 1) << listed.err;
     EXPECT_THAT(listed.err, HasSubstr("nothing is saved"));
   }
-  // A user whom no database knows has no place for a profile.
+  // No database knows this user, so the profile has no place.
   const std::vector<std::string> homeless = {"/usr/bin/unshare", "--user",
                                              "--map-user=54321", "/usr/bin/env",
                                              "--unset=HOME",     "--unset=CONVERGIA_HOME"};
